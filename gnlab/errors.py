@@ -1,0 +1,66 @@
+"""What a person did wrong, said in one line: what was given, what is valid, what to do.
+
+Misuse is an exception of this module; a numerical failure is data (a ``Status``), never an
+exception. The command line and the lab show an ``InputError``'s text as it stands, so each
+message is complete without its traceback.
+"""
+
+import difflib
+import math
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Something given by a person is not usable; the message says what, and what would be."""
+
+
+def unknown_choice(kind: str, given: object, valid: Iterable[str]) -> InputError:
+    """The error for a name that is not among the valid ones.
+
+    Args:
+        kind: What is being chosen, as it stands in the message ("preset", "level").
+        given: The name that was given.
+        valid: The names that would have been valid, in the order to list them.
+
+    Returns:
+        The error to raise; its message names the nearest valid choice and lists all.
+    """
+    names = list(valid)
+    near = difflib.get_close_matches(str(given), names, n=1, cutoff=0.4)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return InputError(f"unknown {kind} {given!r}.{hint} Valid: {', '.join(names)}.")
+
+
+def check_number(
+    name: str,
+    value: float,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    open_low: bool = False,
+    integer: bool = False,
+) -> float:
+    """Return ``value`` if it is a finite number within the bounds, else raise.
+
+    Args:
+        name: The name of the quantity, as it stands in the message.
+        value: The number to check.
+        low: The smallest valid value.
+        high: The largest valid value.
+        open_low: Whether ``low`` itself is invalid.
+        integer: Whether only whole numbers are valid.
+
+    Returns:
+        The same value.
+
+    Raises:
+        InputError: If it is not a number, not finite, not whole, or out of bounds.
+    """
+    left = "(" if open_low else "["
+    wanted = f"a {'whole' if integer else 'finite'} number in {left}{low:g}, {high:g}]"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise InputError(f"{name} must be {wanted}; got {value!r}.")
+    valid = math.isfinite(value) and low <= value <= high and not (open_low and value == low)
+    if not valid or (integer and value != int(value)):
+        raise InputError(f"{name} must be {wanted}; got {value!r}.")
+    return value

@@ -1,0 +1,41 @@
+"""The summary of a loss along a direction: ḡ, H̄ and D, as data.
+
+Legend: S groups, P parameters.
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Summary:
+    """The loss's derivatives along one direction u, summed over the groups of a partition.
+
+    Attributes:
+        loss: The loss, a scalar.
+        g: ḡ = Iᵀ U ∇L, [S].
+        H: H̄ = Iᵀ U ∇²L U I, symmetric, [S, S].
+        third: D^(3)_sss, the pure third derivative per group, signed, [S].
+        inert: Whether a group has no effect on the loss along u (u is zero there, or its
+            derivatives are rounding); its entries of g, H and third are exactly zero, [S] bool.
+        method: How it was computed: "autodiff" (the plain definition).
+        weight: The batch's normaliser (a number of samples, a sum of class weights): summaries
+            of several batches combine as means with these weights.
+
+    References:
+        Wolinski, arXiv:2312.03885, Sec. 3 (D^(d)) and Sec. 4 (ḡ, H̄, D).
+    """
+
+    loss: Tensor
+    g: Tensor
+    H: Tensor
+    third: Tensor
+    inert: Tensor
+    method: str
+    weight: float = 1.0
+
+    @property
+    def d(self) -> Tensor:
+        """The diagonal D of the cubic term, |D^(3)_sss|^(1/3), [S]."""
+        return self.third.abs().pow(1 / 3)
