@@ -38,6 +38,7 @@ def check_number(
     low: float = -math.inf,
     high: float = math.inf,
     open_low: bool = False,
+    open_high: bool = False,
     integer: bool = False,
 ) -> float:
     """Return ``value`` if it is a finite number within the bounds, else raise.
@@ -48,6 +49,7 @@ def check_number(
         low: The smallest valid value.
         high: The largest valid value.
         open_low: Whether ``low`` itself is invalid.
+        open_high: Whether ``high`` itself is invalid.
         integer: Whether only whole numbers are valid.
 
     Returns:
@@ -56,11 +58,12 @@ def check_number(
     Raises:
         InputError: If it is not a number, not finite, not whole, or out of bounds.
     """
-    left = "(" if open_low else "["
-    wanted = f"a {'whole' if integer else 'finite'} number in {left}{low:g}, {high:g}]"
+    left, right = "(" if open_low else "[", ")" if open_high else "]"
+    wanted = f"a {'whole' if integer else 'finite'} number in {left}{low:g}, {high:g}{right}"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InputError(f"{name} must be {wanted}; got {value!r}.")
-    valid = math.isfinite(value) and low <= value <= high and not (open_low and value == low)
-    if not valid or (integer and value != int(value)):
+    inside = math.isfinite(value) and low <= value <= high
+    at_open_end = (open_low and value == low) or (open_high and value == high)
+    if not inside or at_open_end or (integer and value != int(value)):
         raise InputError(f"{name} must be {wanted}; got {value!r}.")
     return value

@@ -97,12 +97,10 @@ class Partition:
         first = next(iter(values.values()))
         total = torch.zeros(self.num_groups, dtype=first.dtype, device=first.device)
         for name, owner in self.groups.items():
-            part = values[name]
-            owner = owner.to(part.device)
             # Summing first over what the owner does not distinguish keeps whole-tensor groups
             # at one reduction, without an index of the tensor's size.
-            part = part.sum_to_size(owner.shape) if part.shape != owner.shape else part
-            total = total.index_add(0, owner.reshape(-1), part.reshape(-1))
+            part = values[name].sum_to_size(owner.shape)
+            total = total.index_add(0, owner.to(part.device).reshape(-1), part.reshape(-1))
         return total
 
     def check(self, values: Mapping[str, Tensor], what: str) -> None:

@@ -1,0 +1,311 @@
+"""GroupedNewton: the method as a torch optimizer (Algorithm 1 of the paper).
+
+Each step proposes a direction u from the gradient; every ``period`` steps the loss is summarised
+along u on a batch of its own, the cubic model is solved for one step size per group, and the
+positive part enters a moving average η; the parameters move by −λ₁ U I η. This file composes the
+rooms that do the mathematics and computes nothing itself.
+
+Legend: S groups, u direction, η step sizes, λ₁ = lr, λ_int = damping, τ = period.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gnlab.cubic import CubicSolution, solve_cubic
+from gnlab.directions import direction as choose_direction
+from gnlab.errors import InputError, check_number
+from gnlab.optimizers.batches import Batch, Source, Stream
+from gnlab.partitions import Partition
+from gnlab.partitions import partition as build_partition
+from gnlab.summaries import Summary, summarise
+
+Level = str | Mapping[str, Sequence[str]] | Partition
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepInfo:
+    """What one step did, for a person to look at; the next step needs none of it.
+
+    Attributes:
+        step: The number of finished steps, this one included.
+        summary: ḡ, H̄, D on the summary batch; None when none was due.
+        solution: The cubic solve's answer; None when none was due.
+        step_sizes: η, the applied moving average, float64 [S]; None before the first solve.
+        decrease_predicted: λ₁ḡᵀη − ½λ₁²ηᵀH̄η, the decrease of the order-2 model for the step as
+            applied, in units of the loss; None when no summary was due.
+        updated: Whether the parameters moved.
+    """
+
+    step: int
+    summary: Summary | None
+    solution: CubicSolution | None
+    step_sizes: Tensor | None
+    decrease_predicted: float | None
+    updated: bool
+
+
+class GroupedNewton(torch.optim.Optimizer):
+    """The grouped Newton method with anisotropic cubic regularisation.
+
+    The four phases of ``step`` are public, so that a debugger or a lab can stop between them:
+    ``propose``, ``measure``, ``solve``, ``update``. When the solve has no answer (its status
+    says why), the step sizes stay as they were; before the first answer nothing moves.
+
+    Args:
+        model: The model; its trainable parameters are optimised.
+        loss_fn: ``loss_fn(model(x), y) -> scalar``.
+        summary_batches: Batches (x, y) for the summaries: an iterable, gone through again and
+            again, or a function of the number of batches already drawn.
+        partition: A level's name, own groups, or a partition.
+        lr: λ₁ ≥ 0, the global factor on η; about 1 − momentum is its natural size.
+        damping: λ_int ≥ 0, the strength of the cubic term.
+        period: τ ≥ 1, the number of steps between summaries.
+        direction: "gradient", "momentum", "adam" or "orthogonal".
+        momentum: μ_g in [0, 1), the decay of the average of gradients.
+        step_momentum: μ_η in [0, 1), the decay of the average of step sizes.
+
+    Raises:
+        InputError: If a choice is unknown or a number out of bounds.
+
+    References:
+        Wolinski, arXiv:2312.03885, Sec. 4 and Algorithm 1.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss_fn: Callable[[Any, Any], Tensor],
+        summary_batches: Source,
+        partition: Level = "tensor",
+        lr: float = 0.1,
+        damping: float = 1.0,
+        period: int = 10,
+        direction: str = "momentum",
+        momentum: float = 0.9,
+        step_momentum: float = 0.5,
+    ) -> None:
+        self.model, self.loss_fn = model, loss_fn
+        self.partition = _as_partition(model, partition)
+        self._named = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        self._batches = Stream(summary_batches)
+        self.steps = 0
+        self.step_sizes: Tensor | None = None
+        self.direction: dict[str, Tensor] = {}
+        self.summary_batch: Batch | None = None
+        self.info: StepInfo | None = None
+        self._summary: Summary | None = None
+        self._solution: CubicSolution | None = None
+        choices = {
+            "lr": lr,
+            "damping": damping,
+            "period": period,
+            "direction": direction,
+            "momentum": momentum,
+            "step_momentum": step_momentum,
+        }
+        _check(choices)
+        super().__init__(list(self._named.values()), choices)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The hyperparameters' present values; a torch scheduler changes "lr" here."""
+        return self.param_groups[0]
+
+    @property
+    def due(self) -> bool:
+        """Whether the coming step makes a summary."""
+        return self.step_sizes is None or self.steps % self.settings["period"] == 0
+
+    def change(self, *, partition: Level | None = None, **choices: float | str) -> None:
+        """Change the partition or hyperparameters in the middle of training.
+
+        The direction's memory is kept. With a new partition the average of step sizes starts
+        afresh, and the next step makes a summary.
+
+        Args:
+            partition: The new partition, if any.
+            **choices: New values of lr, damping, period, direction, momentum, step_momentum.
+
+        Raises:
+            InputError: If a choice is unknown or out of bounds; nothing is changed then.
+        """
+        _check(choices)
+        if partition is not None:
+            self.partition = _as_partition(self.model, partition)
+            self.step_sizes = None
+        new_rule = choices.get("direction", self.settings["direction"])
+        if new_rule != self.settings["direction"]:
+            # Another rule's step sizes are in other units.
+            self.step_sizes = None
+        self.settings.update(choices)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """Make one step from the gradients in ``.grad``.
+
+        Args:
+            closure: Evaluates the model and calls ``backward``, as for any torch optimizer.
+
+        Returns:
+            The closure's loss, if there is one.
+
+        Raises:
+            InputError: If no parameter has a gradient.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        self.propose()
+        if self.due:
+            self.measure()
+            self.solve()
+        self.update()
+        return loss
+
+    @torch.no_grad()
+    def propose(self) -> None:
+        """Phase 1: the direction u, from the gradients and the direction's memory.
+
+        Raises:
+            InputError: If no parameter has a gradient.
+        """
+        if all(p.grad is None for p in self._named.values()):
+            raise InputError("no parameter has a gradient; call loss.backward() before the step.")
+        grads = {
+            name: torch.zeros_like(p) if p.grad is None else p.grad
+            for name, p in self._named.items()
+        }
+        rule = choose_direction(self.settings["direction"], momentum=self.settings["momentum"])
+        keys = {key for p in self._named.values() for key in self.state[p]}
+        memory = {
+            key: {n: self.state[p][key] for n, p in self._named.items() if key in self.state[p]}
+            for key in keys
+        }
+        self.direction, memory = rule.update(grads, memory)
+        # What another rule left behind would be stale if it were ever taken up again.
+        for name, p in self._named.items():
+            self.state[p] = {key: values[name] for key, values in memory.items()}
+        self._summary = self._solution = None
+
+    def measure(self) -> Summary:
+        """Phase 2: the summary along u on the next summary batch.
+
+        Returns:
+            The summary.
+        """
+        self.summary_batch = self._batches.next()
+        self._summary = summarise(
+            self.model, self.loss_fn, self.summary_batch, self.partition, self.direction
+        )
+        return self._summary
+
+    @torch.no_grad()
+    def solve(self) -> CubicSolution:
+        """Phase 3: the cubic solve, and η's moving average of the positive part.
+
+        Returns:
+            The solve's answer, with its status.
+
+        Raises:
+            InputError: If ``measure`` was not called before.
+        """
+        summary = self._summary
+        if summary is None:
+            raise InputError("solve() needs a summary; call measure() first.")
+        solution = solve_cubic(summary.H, summary.g, summary.d, self.settings["damping"])
+        if solution.status.ok:
+            positive = solution.step_sizes.clamp(min=0)
+            decay = self.settings["step_momentum"]
+            previous = positive if self.step_sizes is None else self.step_sizes
+            self.step_sizes = torch.lerp(positive, previous, decay)
+        self._solution = solution
+        return solution
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Phase 4: θ ← θ − λ₁ U I η, and the step's info."""
+        eta, lr = self.step_sizes, self.settings["lr"]
+        if eta is not None:
+            for name, share in self.partition.expand(eta).items():
+                p = self._named[name]
+                p.sub_(self.direction[name] * (lr * share).to(p))
+        self.steps += 1
+        self.info = StepInfo(
+            step=self.steps,
+            summary=self._summary,
+            solution=self._solution,
+            step_sizes=eta,
+            decrease_predicted=_predicted(self._summary, eta, lr),
+            updated=eta is not None,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything the next step needs; see ``torch.optim.Optimizer.state_dict``."""
+        state = super().state_dict()
+        state["grouped_newton"] = {
+            "steps": self.steps,
+            "step_sizes": None if self.step_sizes is None else self.step_sizes.clone(),
+            "batches": self._batches.position(),
+            "groups": list(self.partition.names),
+        }
+        return state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Resume from ``state_dict``, bit for bit.
+
+        Args:
+            state_dict: What ``state_dict`` returned, for the same model and partition.
+
+        Raises:
+            InputError: If it is another optimizer's or another partition's.
+        """
+        own = state_dict.get("grouped_newton")
+        if own is None:
+            raise InputError("the state_dict is of another optimizer: no 'grouped_newton' in it.")
+        if tuple(own["groups"]) != self.partition.names:
+            raise InputError(
+                f"the state_dict has S = {len(own['groups'])} groups, the optimizer's partition "
+                f"{self.partition.level!r} S = {self.partition.num_groups}; build it with the same."
+            )
+        super().load_state_dict({k: v for k, v in state_dict.items() if k != "grouped_newton"})
+        self.steps = own["steps"]
+        self.step_sizes = None if own["step_sizes"] is None else own["step_sizes"].clone()
+        self._batches.seek(own["batches"])
+        self._summary = self._solution = self.info = None
+
+
+def _as_partition(model: nn.Module, given: Level) -> Partition:
+    """The partition itself, or the one built from a level or own groups."""
+    return given if isinstance(given, Partition) else build_partition(model, given)
+
+
+def _check(choices: Mapping[str, Any]) -> None:
+    """Raise unless every hyperparameter given is known and in bounds."""
+    bounds: dict[str, dict[str, Any]] = {
+        "lr": {"low": 0.0},
+        "damping": {"low": 0.0},
+        "period": {"low": 1, "integer": True},
+        "momentum": {"low": 0.0, "high": 1.0, "open_high": True},
+        "step_momentum": {"low": 0.0, "high": 1.0, "open_high": True},
+    }
+    for name, value in choices.items():
+        if name == "direction":
+            choose_direction(value)
+        elif name in bounds:
+            check_number(name, value, **bounds[name])
+        else:
+            raise InputError(f"unknown hyperparameter {name!r}. Valid: {', '.join(bounds)}.")
+
+
+def _predicted(summary: Summary | None, eta: Tensor | None, lr: float) -> float | None:
+    """The decrease of the order-2 model for the step λ₁ η, or None without a summary."""
+    if summary is None or eta is None:
+        return None
+    g, H = summary.g.double().cpu(), summary.H.double().cpu()
+    step = lr * eta
+    return float(g @ step - 0.5 * step @ H @ step)

@@ -1,0 +1,28 @@
+"""Messages say what was given and what would have been valid."""
+
+import pytest
+
+from gnlab.errors import InputError, check_number, unknown_choice
+
+
+def test_unknown_choice_lists_and_suggests():
+    message = str(unknown_choice("preset", "digit-mlp", ["digits-mlp", "moons"]))
+    assert message == (
+        "unknown preset 'digit-mlp'. Did you mean 'digits-mlp'? Valid: digits-mlp, moons."
+    )
+    assert "Did you mean" not in str(unknown_choice("preset", "zzz", ["moons"]))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, "1", None, True])
+def test_check_number_refuses(value):
+    with pytest.raises(InputError, match="lr must be a finite number in"):
+        check_number("lr", value, low=0.0, high=10.0)
+
+
+def test_check_number_passes_values_through():
+    assert check_number("lr", 0.0, low=0.0) == 0.0
+    assert check_number("period", 3, low=1, integer=True) == 3
+    with pytest.raises(InputError, match="a whole number"):
+        check_number("period", 2.5, low=1, integer=True)
+    with pytest.raises(InputError, match=r"\(0, 1\)"):
+        check_number("x", 1.0, low=0.0, high=1.0, open_low=True, open_high=True)

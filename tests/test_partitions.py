@@ -1,0 +1,171 @@
+"""Partitions: levels, roles, own groups, sums over groups, nesting."""
+
+import itertools
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from gnlab.errors import InputError
+from gnlab.partitions import Partition, levels, partition
+
+
+def network() -> nn.Module:
+    """Two linear layers with a normalisation between them."""
+    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 2))
+
+
+def deep(layers: int) -> nn.Module:
+    return nn.Sequential(*[nn.Linear(3, 3) for _ in range(layers)])
+
+
+def by_element(model: nn.Module) -> Partition:
+    """One group per element, built by hand."""
+    start, groups, shapes = 0, {}, {}
+    for name, p in model.named_parameters():
+        groups[name] = torch.arange(start, start + p.numel()).view_as(p)
+        shapes[name] = p.shape
+        start += p.numel()
+    names = tuple(str(i) for i in range(start))
+    return Partition("by hand", names, shapes, groups, ("other",) * start)
+
+
+@pytest.mark.parametrize(
+    ("level", "count"), [("all", 1), ("role", 3), ("layer", 3), ("tensor", 6), ("chunk:3", 6)]
+)
+def test_number_of_groups(level, count):
+    p = partition(network(), level)
+    assert p.num_groups == count == len(p.roles)
+    assert p.num_parameters == 12 + 4 + 4 + 4 + 8 + 2
+    assert p.sizes.sum() == p.num_parameters
+
+
+def test_names_and_roles_follow_the_model():
+    p = partition(network(), "tensor")
+    assert p.names == ("0.weight", "0.bias", "1.weight", "1.bias", "3.weight", "3.bias")
+    assert p.roles == ("weights", "biases", "other", "biases", "weights", "biases")
+    assert partition(network(), "all").roles == ("mixed",)
+    assert partition(network(), "role").names == ("weights", "biases", "other")
+
+
+def test_chunks_are_consecutive_and_as_in_the_papers_appendix():
+    p = partition(deep(101), "chunk:5")
+    assert p.num_groups == 10
+    assert p.names[:3] == ("chunk 1 weights", "chunk 1 biases", "chunk 2 weights")
+    sizes = p.sizes[::2] // 9
+    assert sizes.sum() == 101
+    assert sizes.max() - sizes.min() <= 1
+
+
+def test_a_raw_parameter_counts_as_a_weight():
+    model = nn.Module()
+    model.theta = nn.Parameter(torch.zeros(5))
+    assert partition(model, "role").names == ("weights",)
+    assert partition(model, "layer").names == ("theta",)
+
+
+def test_frozen_and_tied_parameters():
+    model = network()
+    model[0].weight.requires_grad_(False)
+    assert "0.weight" not in partition(model, "tensor").names
+    tied = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    tied[1].weight = tied[0].weight
+    assert partition(tied, "tensor").names == ("0.weight", "0.bias", "1.bias")
+
+
+def test_own_groups_keep_their_order():
+    groups = {
+        "late": ["3.weight", "3.bias"],
+        "early": ["0.weight", "0.bias", "1.weight", "1.bias"],
+    }
+    p = partition(network(), groups)
+    assert p.names == ("late", "early")
+    assert p.sizes.tolist() == [10, 24]
+
+
+@pytest.mark.parametrize("level", ["all", "role", "tensor", "chunk:2"])
+def test_reduce_is_the_transpose_of_expand(level):
+    model = network()
+    p = partition(model, level)
+    eta = torch.randn(p.num_groups, dtype=torch.float64)
+    values = {n: torch.randn_like(q, dtype=torch.float64) for n, q in model.named_parameters()}
+    spread = p.expand(eta)
+    inner = sum((spread[n] * values[n]).sum() for n in values)
+    torch.testing.assert_close(inner, eta @ p.reduce(values))
+
+
+def test_a_group_number_per_element():
+    model = network()
+    p = by_element(model)
+    assert p.num_groups == p.num_parameters
+    values = {n: torch.randn_like(q) for n, q in model.named_parameters()}
+    flat = torch.cat([v.reshape(-1) for v in values.values()])
+    assert torch.equal(p.reduce(values), flat)
+    assert torch.equal(torch.cat([v.reshape(-1) for v in p.expand(flat).values()]), flat)
+    assert p.sizes.tolist() == [1] * p.num_parameters
+
+
+def test_coarsening_sums_groups():
+    model = network()
+    fine, coarse = by_element(model), partition(model, "role")
+    c = fine.coarsening(coarse)
+    assert c.shape == (3, fine.num_groups)
+    assert c.sum(0).tolist() == [1.0] * fine.num_groups
+    values = {n: torch.randn_like(q, dtype=torch.float64) for n, q in model.named_parameters()}
+    torch.testing.assert_close(c @ fine.reduce(values), coarse.reduce(values))
+
+
+@given(st.integers(1, 40))
+def test_levels_are_nested_from_one_group_to_one_per_tensor(layers):
+    model = deep(layers)
+    names = levels(model)
+    ladder = [partition(model, name) for name in names]
+    assert names[0] == "all"
+    assert ladder[-1].num_groups == 2 * layers
+    for coarse, fine in itertools.pairwise(ladder):
+        assert fine.num_groups > coarse.num_groups
+        assert fine.refines(coarse)
+        assert not coarse.refines(fine)
+
+
+def test_a_level_that_is_not_finer_is_not_a_refinement():
+    model = network()
+    with pytest.raises(InputError, match="does not refine"):
+        partition(model, "layer").coarsening(partition(model, "role"))
+
+
+@pytest.mark.parametrize(
+    ("level", "message"),
+    [
+        ("tensors", "Did you mean 'tensor'.*Valid: all, role"),
+        ("chunk:0", "needs k from 1 to the 3 layers"),
+        ("chunk:9", "needs k from 1 to the 3 layers"),
+        ({"a": ["0.weight"]}, "no group has parameter '0.bias'"),
+        ({"a": []}, "needs a non-empty list"),
+        ({"a": ["0.wieght"]}, "Did you mean '0.weight'"),
+        ({"a": ["0.weight"], "b": ["0.weight"]}, "is in groups 'a' and 'b'"),
+    ],
+)
+def test_bad_levels_are_named(level, message):
+    with pytest.raises(InputError, match=message):
+        partition(network(), level)
+
+
+def test_a_model_without_parameters_is_refused():
+    with pytest.raises(InputError, match="ReLU has no trainable parameters"):
+        partition(nn.ReLU())
+
+
+def test_wrong_shapes_are_printed():
+    model = network()
+    p = partition(model)
+    values = dict(model.named_parameters())
+    with pytest.raises(InputError, match=r"direction\['0.bias'\] has shape \[1\].*has \[4\]"):
+        p.check(values | {"0.bias": torch.zeros(1)}, "direction")
+    del values["3.bias"]
+    with pytest.raises(InputError, match="no entry for parameter '3.bias'"):
+        p.check(values, "direction")
+    with pytest.raises(InputError, match=r"shape \[6\]; got shape \[2\]"):
+        p.expand(torch.zeros(2))
