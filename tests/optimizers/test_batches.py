@@ -1,0 +1,29 @@
+"""The stream of summary batches: endless, and resumable."""
+
+import pytest
+
+from gnlab.errors import InputError
+from gnlab.optimizers.batches import Stream
+
+
+def test_an_iterable_is_gone_through_again():
+    stream = Stream(["a", "b", "c"])
+    assert [stream.next() for _ in range(7)] == list("abcabca")
+    assert stream.drawn == 7
+
+
+@pytest.mark.parametrize("source", [["a", "b", "c"], lambda drawn: "abc"[drawn % 3]])
+@pytest.mark.parametrize("drawn", [0, 1, 3, 5])
+def test_seek_resumes_where_the_position_was_taken(source, drawn):
+    stream, resumed = Stream(source), Stream(source)
+    for _ in range(drawn):
+        stream.next()
+    resumed.seek(stream.position())
+    assert [resumed.next() for _ in range(5)] == [stream.next() for _ in range(5)]
+
+
+def test_nothing_to_draw_is_refused():
+    with pytest.raises(InputError, match="yielded no batch"):
+        Stream([]).next()
+    with pytest.raises(InputError, match="got int"):
+        Stream(3)
