@@ -1,0 +1,215 @@
+"""The named problems: what ``gnlab train NAME`` and the lab's list offer.
+
+References:
+    Wolinski, arXiv:2312.03885v2, Sec. 5 (networks, data, settings of the five image problems).
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from gnlab.errors import InputError, unknown_choice
+from gnlab.problems import networks, surfaces
+from gnlab.problems.digits import digit_sets
+from gnlab.problems.points import Shape, point_sets
+from gnlab.problems.problem import Data, Hyperparameters, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a problem is asked for.
+
+    Attributes:
+        seed: The seed of the initialisation.
+        device: Where the model shall be.
+        dtype: The dtype of the model.
+        root: The folder of the image data, or None for the usual one.
+        progress: Whether a download shows a progress bar.
+    """
+
+    seed: int
+    device: torch.device
+    dtype: torch.dtype
+    root: str | Path | None
+    progress: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A named problem.
+
+    Attributes:
+        title: One line for a person.
+        hyperparameters: Settings that are known to work.
+        build: Makes the model and the data (train, validation, test).
+        classes: The number of classes; None for a surface.
+    """
+
+    title: str
+    hyperparameters: Hyperparameters
+    build: Callable[[Options], tuple[nn.Module, tuple[Data, Data | None, Data | None]]]
+    classes: int | None
+
+
+def problem(
+    name: str,
+    *,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    root: str | Path | None = None,
+    progress: bool = True,
+) -> Problem:
+    """Make a named problem, its model freshly initialised.
+
+    Args:
+        name: One of ``NAMES``.
+        seed: The seed of the initialisation; the same on every device and in every dtype.
+        device: Where the model shall be; batches are sent there when they are drawn.
+        dtype: The model's dtype, float32 or float64.
+        root: The folder of the image data; None for the environment variable GNLAB_DATA, else
+            ~/.cache/gnlab. Absent data are downloaded into it.
+        progress: Whether a download shows a progress bar.
+
+    Returns:
+        The problem.
+
+    Raises:
+        InputError: If the name is unknown, the seed, the dtype or the device cannot be used, or
+            the data are damaged, absent and not to be had, or their folder cannot be written.
+    """
+    if name not in _PRESETS:
+        raise unknown_choice("preset", name, NAMES)
+    preset = _PRESETS[name]
+    if dtype not in (torch.float32, torch.float64):
+        raise InputError(f"dtype must be torch.float32 or torch.float64; got {dtype}.")
+    options = Options(seed, _device(device), dtype, root, progress)
+    model, (train, validation, test) = preset.build(options)
+    is_surface = preset.classes is None
+    return Problem(
+        name=name,
+        title=preset.title,
+        model=model,
+        loss_fn=surfaces.loss_is_output if is_surface else nn.functional.cross_entropy,
+        train=train,
+        validation=validation,
+        test=test,
+        hyperparameters=preset.hyperparameters,
+        kind="surface" if is_surface else "classification",
+        classes=preset.classes,
+        dtype=dtype,
+    )
+
+
+def describe(name: str) -> str:
+    """A preset's title: one line that says what it is, without building it.
+
+    Args:
+        name: One of ``NAMES``.
+
+    Returns:
+        The title.
+
+    Raises:
+        InputError: If the name is unknown.
+    """
+    if name not in _PRESETS:
+        raise unknown_choice("preset", name, NAMES)
+    return _PRESETS[name].title
+
+
+def _device(device: torch.device | str) -> torch.device:
+    """The device, if it can be used."""
+    try:
+        chosen = torch.device(device)
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise InputError(
+            f"device {str(device)!r} cannot be used here ({reason}); try 'cpu'."
+        ) from error
+    return chosen
+
+
+def _digits(options: Options) -> tuple[nn.Module, tuple[Data, Data | None, Data | None]]:
+    """The embedded digits and a narrow perceptron."""
+    return _perceptron(options, (64, 32, 32, 32, 10)), (*digit_sets(), None)
+
+
+def _points(
+    options: Options, *, shape: Shape, widths: tuple[int, ...]
+) -> tuple[nn.Module, tuple[Data, Data | None, Data | None]]:
+    """Points in the plane and a narrow perceptron."""
+    return _perceptron(options, widths), (*point_sets(shape), None)
+
+
+def _perceptron(options: Options, widths: tuple[int, ...]) -> nn.Module:
+    """A tanh perceptron of the given widths."""
+    return networks.perceptron(
+        widths, "tanh", seed=options.seed, device=options.device, dtype=options.dtype
+    )
+
+
+def _quadratic(options: Options) -> tuple[nn.Module, tuple[Data, Data | None, Data | None]]:
+    """A long elliptic bowl, oblique to the axes."""
+    model = surfaces.quadratic(
+        (1.0, 30.0), seed=options.seed, device=options.device, dtype=options.dtype
+    )
+    return model, (surfaces.no_data(), None, None)
+
+
+def _rosenbrock(options: Options) -> tuple[nn.Module, tuple[Data, Data | None, Data | None]]:
+    """Rosenbrock's valley."""
+    model = surfaces.rosenbrock(seed=options.seed, device=options.device, dtype=options.dtype)
+    return model, (surfaces.no_data(), None, None)
+
+
+_SURFACE = Hyperparameters(
+    lr=1.0, damping=1.0, period=1, batch_size=1, summary_batch_size=1,
+    momentum=0.0, step_momentum=0.0, direction="gradient",
+)  # fmt: skip
+_POINTS = Hyperparameters(lr=0.1, damping=1.0, period=1, batch_size=100, summary_batch_size=400)
+
+_PRESETS: dict[str, Preset] = {
+    "digits-mlp": Preset(
+        "Handwritten digits, 8×8 pixels (embedded); perceptron 64–32–32–32–10, tanh",
+        Hyperparameters(lr=0.1, damping=1.0, period=1, batch_size=100, summary_batch_size=500),
+        _digits,
+        classes=10,
+    ),
+    "moons": Preset(
+        "Two half moons in the plane; perceptron 2–16–16–2, tanh",
+        _POINTS,
+        functools.partial(_points, shape="moons", widths=(2, 16, 16, 2)),
+        classes=2,
+    ),
+    "spirals": Preset(
+        "Two spirals in the plane; perceptron 2–24–24–24–2, tanh",
+        _POINTS,
+        functools.partial(_points, shape="spirals", widths=(2, 24, 24, 24, 2)),
+        classes=2,
+    ),
+    "circles": Preset(
+        "A circle within a circle; perceptron 2–16–16–2, tanh",
+        _POINTS,
+        functools.partial(_points, shape="circles", widths=(2, 16, 16, 2)),
+        classes=2,
+    ),
+    "quadratic": Preset(
+        "Surface: an oblique elliptic bowl, condition number 30, from Cauchy's worst start",
+        _SURFACE,
+        _quadratic,
+        classes=None,
+    ),
+    "rosenbrock": Preset(
+        "Surface: Rosenbrock's banana valley, minimum at (1, 1)",
+        _SURFACE,
+        _rosenbrock,
+        classes=None,
+    ),
+}
+NAMES: tuple[str, ...] = tuple(_PRESETS)
