@@ -50,14 +50,16 @@ def training(results: Results) -> UIElement:
         preset, optimizer, *rest = case.split("/")
         if len(rest) == 1:  # not one of another length than usual
             curves[preset].append((optimizer, results.cases[case]["epoch_loss"]))
-    return row(*(_panel(TITLES[preset], curves[preset]) for preset in TITLES if curves[preset]))
+    return row(
+        *(_panel(TITLES[preset], curves[preset]) for preset in TITLES if curves[preset]), spacing=20
+    )
 
 
 def _panel(title: str, curves: list[tuple[str, list[float]]]) -> figure:
     panel = figure(
         title=title,
-        width=500,
-        height=400,
+        width=490,
+        height=360,
         y_axis_type="log",
         x_axis_label="epoch",
         y_axis_label="mean training loss of the epoch",
@@ -66,9 +68,8 @@ def _panel(title: str, curves: list[tuple[str, list[float]]]) -> figure:
     )
     longest = max(len(losses) for _, losses in curves)
     panel.xaxis.ticker = FixedTicker(ticks=list(range(1, longest + 1)))
-    panel.yaxis.ticker = FixedTicker(
-        ticks=[m * 10.0**e for e in (-3, -2, -1, 0) for m in (1, 2, 3, 5, 7)] + [1.2, 1.4, 1.6]
-    )
+    small = [m * 10.0**e for e in (-3, -2, -1) for m in (1, 2, 3, 5, 7)]
+    panel.yaxis.ticker = FixedTicker(ticks=small + [1 + tenth / 10 for tenth in range(10)])
     panel.yaxis.formatter = NumeralTickFormatter(format="0.[00]")
     panel.xgrid.grid_line_color = None
     panel.outline_line_color = None
@@ -87,11 +88,12 @@ def _panel(title: str, curves: list[tuple[str, list[float]]]) -> figure:
     labels = [label for label, *_ in STYLES.values() if label in drawn]
     legend = Legend(
         items=[LegendItem(label=label, renderers=drawn[label]) for label in labels],
-        orientation="vertical",
+        location="bottom_left",
         border_line_color=None,
+        background_fill_alpha=0.8,
         label_text_font_size="10pt",
     )
-    panel.add_layout(legend, "below")
+    panel.add_layout(legend)
     return panel
 
 
