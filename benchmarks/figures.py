@@ -25,14 +25,14 @@ TITLES = {
 }
 # Okabe and Ito's colours, and a marker each: told apart in grey too.
 STYLES = {
-    "grouped-newton": ("grouped Newton, momentum", "#0072B2", "circle", "solid"),
+    "grouped-newton": ("grouped Newton", "#0072B2", "circle", "solid"),
     "grouped-newton-orthogonal": (
-        "grouped Newton, orthogonalised momentum",
+        "grouped Newton, orthogonalised",
         "#D55E00",
         "square",
         "solid",
     ),
-    "adam": ("Adam, 1e-3", "#555555", "triangle", "dashed"),
+    "adam": ("Adam", "#555555", "triangle", "dashed"),
 }
 
 
@@ -88,12 +88,14 @@ def _panel(title: str, curves: list[tuple[str, list[float]]]) -> figure:
     labels = [label for label, *_ in STYLES.values() if label in drawn]
     legend = Legend(
         items=[LegendItem(label=label, renderers=drawn[label]) for label in labels],
-        location="bottom_left",
+        location="center",
+        orientation="horizontal",
+        padding=0,
+        spacing=14,
         border_line_color=None,
-        background_fill_alpha=0.8,
         label_text_font_size="10pt",
     )
-    panel.add_layout(legend)
+    panel.add_layout(legend, "below")
     return panel
 
 
