@@ -1,7 +1,7 @@
 """Problems: a network, its loss and its data under one name, ready to be trained."""
 
 from gnlab.problems.batches import Batches
-from gnlab.problems.presets import NAMES, describe, problem
+from gnlab.problems.presets import NAMES, describe, problem, recommended
 from gnlab.problems.problem import Data, Hyperparameters, Normalisation, Problem
 from gnlab.problems.streams import Stream, generator
 
@@ -16,4 +16,5 @@ __all__ = [
     "describe",
     "generator",
     "problem",
+    "recommended",
 ]

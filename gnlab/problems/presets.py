@@ -122,6 +122,23 @@ def describe(name: str) -> str:
     return _PRESETS[name].title
 
 
+def recommended(name: str) -> Hyperparameters:
+    """A preset's settings that are known to work, without building it.
+
+    Args:
+        name: One of ``NAMES``.
+
+    Returns:
+        The hyperparameters.
+
+    Raises:
+        InputError: If the name is unknown.
+    """
+    if name not in _PRESETS:
+        raise unknown_choice("preset", name, NAMES)
+    return _PRESETS[name].hyperparameters
+
+
 def _device(device: torch.device | str) -> torch.device:
     """The device, if it can be used."""
     try:
