@@ -161,10 +161,9 @@ class Partition:
         low = torch.full((self.num_groups,), other.num_groups, dtype=torch.int64)
         high = torch.full((self.num_groups,), -1, dtype=torch.int64)
         for name in self.shapes:
-            mine, theirs = torch.broadcast_tensors(
-                self.groups[name].cpu(), other.groups[name].cpu()
-            )
-            mine, theirs = mine.reshape(-1), theirs.reshape(-1)
+            mine, theirs = self.groups[name].cpu(), other.groups[name].cpu()
+            shape = torch.broadcast_shapes(mine.shape, theirs.shape)  # type: ignore[no-untyped-call]
+            mine, theirs = mine.expand(shape).reshape(-1), theirs.expand(shape).reshape(-1)
             low = low.scatter_reduce(0, mine, theirs, "amin")
             high = high.scatter_reduce(0, mine, theirs, "amax")
         return low if bool((low == high).all()) else None

@@ -1,0 +1,168 @@
+"""The named levels: from one group for all parameters to one group per tensor.
+
+Builds a ``Partition`` from a level's name or from a person's own groups, and lists the levels a
+model distinguishes. A raw parameter without a layer counts as a weight.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import torch
+from torch import nn
+
+from gnlab.errors import InputError, unknown_choice
+from gnlab.partitions.partition import Partition
+
+LEVELS = ("all", "role", "chunk:k", "layer", "tensor")
+
+
+def partition(model: nn.Module, level: str | Mapping[str, Sequence[str]] = "tensor") -> Partition:
+    """Split a model's trainable parameters into groups.
+
+    Frozen parameters (``requires_grad=False``) belong to no group; a tied parameter counts once,
+    under its first name.
+
+    Args:
+        model: The model.
+        level: "all" (one group), "role" (weights, biases, other), "chunk:k" (k runs of
+            consecutive layers, each split by role), "layer" (one group per module that owns
+            parameters), "tensor" (one group per tensor), or own groups as
+            ``{group name: [parameter names]}``.
+
+    Returns:
+        The partition.
+
+    Raises:
+        InputError: If the level is unknown, the model has no trainable parameter, or own groups
+            are empty, overlap, leave a parameter out or name an unknown one.
+
+    References:
+        Wolinski, arXiv:2312.03885, Sec. 4.1 (canonical partition), App. G (chunks by role).
+    """
+    shapes = {n: p.shape for n, p in model.named_parameters() if p.requires_grad}
+    if not shapes:
+        raise InputError(
+            f"{type(model).__name__} has no trainable parameters; "
+            "there is nothing to partition (are all of them frozen?)."
+        )
+    roles = _roles(model, shapes)
+    if isinstance(level, Mapping):
+        return _from_labels("custom", shapes, roles, _own_labels(level, shapes), list(level))
+    return _from_labels(level, shapes, roles, _level_labels(level, shapes, roles))
+
+
+def levels(model: nn.Module) -> list[str]:
+    """The named levels that a model distinguishes, coarse to fine, each refining the one before.
+
+    A level that would repeat the partition before it is left out; "layer" refines no "role"
+    level and is therefore not in the list.
+
+    Args:
+        model: The model.
+
+    Returns:
+        Level names, from "all" to "tensor".
+    """
+    finest = partition(model, "tensor")
+    layers = len({_layer(name) for name in finest.shapes})
+    chunks = [f"chunk:{k}" for k in _doublings(layers)]
+    kept = [partition(model, "all")]
+    for level in ["role", *chunks, "tensor"]:
+        finer = partition(model, level)
+        if finer.num_groups > kept[-1].num_groups and finer.refines(kept[-1]):
+            kept.append(finer)
+    return [level.level for level in kept]
+
+
+def _doublings(layers: int) -> list[int]:
+    """2, 4, 8, ... below the number of layers."""
+    counts = []
+    k = 2
+    while k < layers:
+        counts.append(k)
+        k *= 2
+    return counts
+
+
+def _layer(name: str) -> str:
+    """The module that owns a parameter; a raw parameter of the model is its own layer."""
+    owner, _, last = name.rpartition(".")
+    return owner or last
+
+
+def _roles(model: nn.Module, shapes: Iterable[str]) -> dict[str, str]:
+    """Each parameter's role. A raw parameter without a layer's naming counts as a weight."""
+    roles = {}
+    for name in shapes:
+        last = name.rpartition(".")[2]
+        if re.search(r"bias", last):
+            roles[name] = "biases"
+        elif last == "weight" and model.get_parameter(name).dim() < 2:
+            roles[name] = "other"  # the scale of a normalisation
+        else:
+            roles[name] = "weights"
+    return roles
+
+
+def _level_labels(
+    level: str, shapes: Mapping[str, torch.Size], roles: Mapping[str, str]
+) -> dict[str, str]:
+    """The group name of each parameter at a named level."""
+    simple: dict[str, Callable[[str], str]] = {
+        "all": lambda name: "all",
+        "role": lambda name: roles[name],
+        "layer": _layer,
+        "tensor": lambda name: name,
+    }
+    if level in simple:
+        return {name: simple[level](name) for name in shapes}
+    chunk = re.fullmatch(r"chunk:(\d+)", str(level))
+    if chunk is None:
+        raise unknown_choice("level", level, LEVELS)
+    layers = list(dict.fromkeys(_layer(name) for name in shapes))
+    count = int(chunk[1])
+    if not 1 <= count <= len(layers):
+        raise InputError(
+            f"level {level!r} needs k from 1 to the {len(layers)} layers; got {count}."
+        )
+    position = {layer: i * count // len(layers) for i, layer in enumerate(layers)}
+    return {name: f"chunk {position[_layer(name)] + 1} {roles[name]}" for name in shapes}
+
+
+def _own_labels(
+    own: Mapping[str, Sequence[str]], shapes: Mapping[str, torch.Size]
+) -> dict[str, str]:
+    """The group name of each parameter in a person's own groups."""
+    labels: dict[str, str] = {}
+    for group, names in own.items():
+        if isinstance(names, str) or not names:
+            raise InputError(f"group {group!r} needs a non-empty list of parameter names.")
+        for name in names:
+            if name not in shapes:
+                raise unknown_choice(f"parameter in group {group!r}", name, shapes)
+            if name in labels:
+                raise InputError(f"parameter {name!r} is in groups {labels[name]!r} and {group!r}.")
+            labels[name] = group
+    missing = [name for name in shapes if name not in labels]
+    if missing:
+        raise InputError(f"no group has parameter {missing[0]!r} ({len(missing)} left out).")
+    return labels
+
+
+def _from_labels(
+    level: str,
+    shapes: dict[str, torch.Size],
+    roles: Mapping[str, str],
+    labels: Mapping[str, str],
+    order: Sequence[str] | None = None,
+) -> Partition:
+    """A partition of whole tensors from each parameter's group name."""
+    # Chunks follow depth, weights before biases within one; other levels the model's own order.
+    names = list(order) if order else list(dict.fromkeys(labels.values()))
+    number = {group: s for s, group in enumerate(names)}
+    seen: list[set[str]] = [set() for _ in names]
+    for name in shapes:
+        seen[number[labels[name]]].add(roles[name])
+    group_roles = tuple(next(iter(found)) if len(found) == 1 else "mixed" for found in seen)
+    groups = {name: torch.tensor(number[labels[name]]) for name in shapes}
+    return Partition(level, tuple(names), shapes, groups, group_roles)
