@@ -6,7 +6,7 @@ References:
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,6 +15,7 @@ from torch import nn
 from gnlab.errors import InputError, unknown_choice
 from gnlab.problems import networks, surfaces
 from gnlab.problems.digits import digit_sets
+from gnlab.problems.images import ImageSet, image_sets
 from gnlab.problems.points import Shape, point_sets
 from gnlab.problems.problem import Data, Hyperparameters, Problem
 
@@ -164,6 +165,15 @@ def _points(
     return _perceptron(options, widths), (*point_sets(shape), None)
 
 
+def _images(
+    options: Options, *, images: ImageSet, network: Callable[..., nn.Module]
+) -> tuple[nn.Module, tuple[Data, Data | None, Data | None]]:
+    """Real images and one of the paper's networks."""
+    # The data first: if they are not to be had, no time went into a large network.
+    data = image_sets(images, options.root, options.progress)
+    return network(seed=options.seed, device=options.device, dtype=options.dtype), data
+
+
 def _perceptron(options: Options, widths: tuple[int, ...]) -> nn.Module:
     """A tanh perceptron of the given widths."""
     return networks.perceptron(
@@ -191,6 +201,12 @@ _SURFACE = Hyperparameters(
 )  # fmt: skip
 _POINTS = Hyperparameters(lr=0.1, damping=1.0, period=1, batch_size=100, summary_batch_size=400)
 
+
+def _published(lr: float) -> Hyperparameters:
+    """The paper's settings, which differ between its problems in λ₁ alone."""
+    return Hyperparameters(lr=lr, damping=1.0, period=10, batch_size=100, summary_batch_size=1000)
+
+
 _PRESETS: dict[str, Preset] = {
     "digits-mlp": Preset(
         "Handwritten digits, 8×8 pixels (embedded); perceptron 64–32–32–32–10, tanh",
@@ -215,6 +231,37 @@ _PRESETS: dict[str, Preset] = {
         _POINTS,
         functools.partial(_points, shape="circles", widths=(2, 16, 16, 2)),
         classes=2,
+    ),
+    "mlp-mnist": Preset(
+        "MNIST; perceptron 784–1024–200–100–10, tanh (the paper's MLP)",
+        _published(0.1),
+        functools.partial(_images, images="mnist", network=networks.mlp),
+        classes=10,
+    ),
+    "lenet-cifar10": Preset(
+        "CIFAR-10; LeNet-5, tanh (the paper's LeNet)",
+        _published(0.3),
+        functools.partial(_images, images="cifar10", network=networks.lenet),
+        classes=10,
+    ),
+    "vgg11-cifar10": Preset(
+        "CIFAR-10; VGG-11 with one fully connected layer, ELU (the paper's VGG-11′)",
+        _published(0.3),
+        functools.partial(_images, images="cifar10", network=networks.vgg11),
+        classes=10,
+    ),
+    "bigmlp-cifar10": Preset(
+        "CIFAR-10; perceptron 3072–20×1024–10, ELU (the paper's BigMLP)",
+        _published(0.1),
+        functools.partial(_images, images="cifar10", network=networks.big_mlp),
+        classes=10,
+    ),
+    "vbigmlp-cifar10": Preset(
+        "CIFAR-10; perceptron 3072–100×1024–10, ELU (the paper's VBigMLP)",
+        # The paper groups this one's 202 tensors; λ₁ is taken over from BigMLP.
+        replace(_published(0.1), partition="chunk:5"),
+        functools.partial(_images, images="cifar10", network=networks.very_big_mlp),
+        classes=10,
     ),
     "quadratic": Preset(
         "Surface: an oblique elliptic bowl, condition number 30, from Cauchy's worst start",
