@@ -1,0 +1,212 @@
+"""Settings: everything a person chooses about a run, validated in one place.
+
+A run is a pure function of its settings: the same settings give the same trajectory, bit for bit
+on the same machine. Settings are immutable; a change makes new ones.
+
+Legend: λ₁ = lr, λ_int = damping, τ = period.
+"""
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gnlab import directions, partitions, problems
+from gnlab.errors import InputError, check_number, unknown_choice
+
+OPTIMIZERS = ("grouped-newton", "adam", "sgd")
+DEVICES = ("auto", "cpu", "cuda")
+DTYPES = ("float32", "float64")
+OWN = "own:"
+"""What the preset's name begins with when the problem is a person's own, not a named one."""
+
+Level = str | Mapping[str, Sequence[str]]
+
+# Left out by a person: taken from the preset. Typed as Any so that the fields keep their types.
+_RECOMMENDED: Any = None
+_LR = {"adam": 1e-3, "sgd": 0.05}
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The valid values of one number.
+
+    Attributes:
+        low: The smallest valid value.
+        high: The largest valid value.
+        open_high: Whether ``high`` itself is invalid.
+        integer: Whether only whole numbers are valid.
+    """
+
+    low: float
+    high: float
+    open_high: bool = False
+    integer: bool = False
+
+
+BOUNDS: Mapping[str, Bound] = {
+    "lr": Bound(0.0, 1e6),
+    "damping": Bound(0.0, 1e12),
+    "period": Bound(1, 1_000_000, integer=True),
+    "batch_size": Bound(1, 1_000_000, integer=True),
+    "summary_batch_size": Bound(1, 1_000_000, integer=True),
+    "momentum": Bound(0.0, 1.0, open_high=True),
+    "step_momentum": Bound(0.0, 1.0, open_high=True),
+    "seed": Bound(0, 2**31 - 1, integer=True),
+}
+"""The bounds of each number, for widgets and the command line."""
+
+START = ("preset", "seed", "device", "dtype")
+"""The settings whose change is a new start; all others can change in the middle of a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The choices that make a run. What is left out is taken from the preset's recommendation.
+
+    Attributes:
+        preset: The problem's name, one of ``problems.NAMES``.
+        optimizer: "grouped-newton", "adam" or "sgd".
+        partition: A level's name, or own groups ``{group: [parameter names]}``.
+        direction: The direction's name; only grouped-newton reads it.
+        lr: λ₁, the global factor on the step sizes; for adam and sgd the learning rate.
+        damping: λ_int, the strength of the cubic term.
+        period: τ, steps from one summary to the next.
+        batch_size: Samples in a gradient's batch.
+        summary_batch_size: Samples in a summary's batch.
+        momentum: The share of the past in the direction (β₁ of adam, momentum of sgd).
+        step_momentum: The share of the past in the step sizes.
+        seed: Fixes the start and the order of the data.
+        device: "auto" (the GPU if there is one), "cpu" or "cuda".
+        dtype: "float32" or "float64".
+
+    Raises:
+        InputError: If a choice is unknown or a number out of its bounds.
+    """
+
+    preset: str = "digits-mlp"
+    optimizer: str = "grouped-newton"
+    partition: Level = _RECOMMENDED
+    direction: str = _RECOMMENDED
+    lr: float = _RECOMMENDED
+    damping: float = _RECOMMENDED
+    period: int = _RECOMMENDED
+    batch_size: int = _RECOMMENDED
+    summary_batch_size: int = _RECOMMENDED
+    momentum: float = _RECOMMENDED
+    step_momentum: float = _RECOMMENDED
+    seed: int = 0
+    device: str = "auto"
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        if self.optimizer not in OPTIMIZERS:
+            raise unknown_choice("optimizer", self.optimizer, OPTIMIZERS)
+        if not str(self.preset).startswith(OWN):
+            self._fill(problems.recommended(self.preset))
+        self.validate()
+
+    def validate(self) -> None:
+        """Check every choice; called when settings are made, so that no invalid ones exist.
+
+        Raises:
+            InputError: Naming the first choice that is unknown or out of bounds.
+        """
+        for name, bound in BOUNDS.items():
+            value = getattr(self, name)
+            check_number(name, value, **dataclasses.asdict(bound))
+            object.__setattr__(self, name, int(value) if bound.integer else float(value))
+        for kind, valid in (("device", DEVICES), ("dtype", DTYPES)):
+            if getattr(self, kind) not in valid:
+                raise unknown_choice(kind, getattr(self, kind), valid)
+        if self.direction not in directions.NAMES:
+            raise unknown_choice("direction", self.direction, directions.NAMES)
+        _check_level(self.partition)
+
+    def changed(self, **choices: Any) -> "Settings":
+        """These settings with some choices replaced.
+
+        A new preset brings its own recommended hyperparameters, and a new optimizer its own
+        learning rate, where ``choices`` does not name them: a rate that suits one is far off
+        for another.
+
+        Args:
+            **choices: New values by name.
+
+        Returns:
+            The new settings.
+
+        Raises:
+            InputError: If a name or value is not valid.
+        """
+        check_names(choices)
+        values: dict[str, Any] = self.to_json()
+        if choices.get("preset", self.preset) != self.preset:
+            kept = ("optimizer", "seed", "device", "dtype")
+            values = {name: values[name] for name in kept}
+        elif choices.get("optimizer", self.optimizer) != self.optimizer:
+            own = str(self.preset).startswith(OWN) and choices["optimizer"] not in _LR
+            values["lr"] = self.lr if own else _LR.get(choices["optimizer"])
+        return Settings(**{**values, **choices})
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as plain values, for a file or a link; ``Settings(**...)`` restores them."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    def _fill(self, recommended: problems.Hyperparameters) -> None:
+        """Put the preset's recommendation where nothing was chosen."""
+        for field in dataclasses.fields(recommended):
+            if getattr(self, field.name) is None:
+                value = getattr(recommended, field.name)
+                if field.name == "lr":
+                    value = _LR.get(self.optimizer, value)
+                object.__setattr__(self, field.name, value)
+
+
+def for_problem(problem: problems.Problem, **choices: Any) -> Settings:
+    """Settings for a person's own problem, from its recommended hyperparameters.
+
+    Args:
+        problem: The problem.
+        **choices: Values that replace the recommended ones.
+
+    Returns:
+        The settings; their preset's name begins with ``OWN``.
+
+    Raises:
+        InputError: If a name or value is not valid.
+    """
+    check_names(choices)
+    values = dataclasses.asdict(problem.hyperparameters)
+    values["lr"] = _LR.get(choices.get("optimizer", ""), values["lr"])
+    values["dtype"] = str(problem.dtype).removeprefix("torch.")
+    values["device"] = next(problem.model.parameters()).device.type
+    name = OWN + problem.name.removeprefix(OWN)
+    return Settings(**{**values, **choices, "preset": name})
+
+
+def check_names(choices: Mapping[str, Any]) -> None:
+    """Raise unless every name is a setting's.
+
+    Args:
+        choices: Values by name.
+
+    Raises:
+        InputError: Naming the first unknown name, the nearest valid one and all.
+    """
+    valid = [field.name for field in dataclasses.fields(Settings)]
+    for name in choices:
+        if name not in valid:
+            raise unknown_choice("setting", name, valid)
+
+
+def _check_level(level: Level) -> None:
+    """Raise unless the level is own groups or has a level's form; the model decides the rest."""
+    if isinstance(level, Mapping):
+        return
+    named = set(partitions.LEVELS) - {"chunk:k"}
+    if level not in named and not re.fullmatch(r"chunk:\d+", str(level)):
+        raise unknown_choice("level", level, partitions.LEVELS)
+    if not isinstance(level, str):
+        raise InputError(f"partition must be a level's name or own groups; got {level!r}.")

@@ -1,0 +1,65 @@
+"""Snapshots: what a person sees of a run at one moment; immutable, numbered, safe to share."""
+
+from dataclasses import dataclass
+
+from gnlab.runs.record import History, Record
+from gnlab.runs.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of the coarseness ladder.
+
+    Attributes:
+        name: The partition's level ("role", "chunk:2", ...).
+        S: The number of its groups.
+        label: For a person: "S = 8, one group per tensor".
+    """
+
+    name: str
+    S: int
+    label: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """A run at one moment.
+
+    Attributes:
+        version: Grows with every snapshot of the run.
+        settings: The run's present settings.
+        state: "paused", "playing" or "stopped" (it can go no further: see ``message``).
+        message: The last thing to tell a person, one or two lines; "" for nothing.
+        severity: The message's: "info", "warning" or "error".
+        step: Finished steps.
+        epoch: Passes through the training data.
+        steps_per_second: Over the last second or so; 0 while paused.
+        kept_steps: The steps that can be rewound to, ascending.
+        record: The latest step's record, or None before the first.
+        summary: The latest record that has a summary, or None.
+        history: The run so far.
+        levels: The levels the model distinguishes, coarse to fine.
+        applied: The number of the last command taken.
+        phase: Which phase of the coming step was made by sub-steps: "", "gradient", "summary",
+            "solve" or "update".
+        device: The device the run is on.
+        time: When it was published, in seconds of ``time.monotonic``.
+    """
+
+    version: int
+    settings: Settings
+    state: str
+    message: str
+    severity: str
+    step: int
+    epoch: float
+    steps_per_second: float
+    kept_steps: tuple[int, ...]
+    record: Record | None
+    summary: Record | None
+    history: History
+    levels: tuple[Level, ...]
+    applied: int
+    phase: str
+    device: str
+    time: float
