@@ -1,0 +1,160 @@
+"""A first solution in float64: eliminate the groups without a cubic term, then one eigenproblem.
+
+Groups in Z (D_s = 0) are eliminated by the Schur complement Ŝ = H̄_NN − H̄_NZ H̄_ZZ⁻¹ H̄_ZN; the
+model is bounded below exactly if nothing on Z lets it fall: no negative curvature, and no flat
+direction with a slope. On N, K = D⁻¹ŜD⁻¹ is decomposed once.
+
+Legend: S groups; Z those without a cubic term, N the others; K = QκQᵀ, b̂ = QᵀD⁻¹ĝ.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import lapack
+
+from gnlab.cubic.model import Array, Model
+from gnlab.cubic.secular import solve_secular
+
+EPS = float(np.finfo(np.float64).eps)
+# A flat direction's slope, relative to the sizes of its terms, below which it is rounding.
+SLOPE_TOLERANCE = 64 * EPS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Elimination:
+    """The groups of Z, eliminated.
+
+    Attributes:
+        H: H̄ with unit curvature added along harmless null vectors of H̄_ZZ: it leaves Ŝ as it is and
+            singles out the minimum-norm solution, [S, S].
+        schur: Ŝ, [N, N].
+        slope: ĝ = ḡ_N − H̄_NZ H̄_ZZ⁻¹ ḡ_Z, [N].
+        from_slope: H̄_ZZ⁻¹ ḡ_Z, the step on Z while N stands still, [Z].
+        coupling: H̄_ZZ⁻¹ H̄_ZN: Z follows a step y on N by −coupling y, [Z, N].
+    """
+
+    H: Array
+    schur: Array
+    slope: Array
+    from_slope: Array
+    coupling: Array
+
+    def extend(self, on_cubic: Array, cubic: Array, still: bool) -> Array:
+        """A vector on all groups from its part on N, where Z minimises.
+
+        Args:
+            on_cubic: The part on N, [N].
+            cubic: Which groups are in N, [S] bool.
+            still: Whether to leave ḡ out (for null vectors).
+
+        Returns:
+            The vector, [S].
+        """
+        whole = np.empty(cubic.size)
+        whole[cubic] = on_cubic
+        whole[~cubic] = (0.0 if still else self.from_slope) - self.coupling @ on_cubic
+        return whole
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate:
+    """A minimiser in float64, not yet certified.
+
+    Attributes:
+        step: η, [S].
+        rho: ρ = c‖Dη‖.
+        kappa_min: The smallest eigenvalue of K.
+        kappa_scale: max |κ|.
+        valley: v with K Dv = κ_min Dv, extended to Z, [S].
+    """
+
+    step: Array
+    rho: float
+    kappa_min: float
+    kappa_scale: float
+    valley: Array
+
+
+def eigh(matrix: Array) -> tuple[Array, Array]:
+    """Eigenvalues, ascending, and eigenvectors of a symmetric matrix with rows graded in size.
+
+    LAPACK's reduction of the lower triangle keeps the small eigenvalues' digits only when the
+    large rows come first; in any other order they drown in the rounding of the large ones.
+
+    Args:
+        matrix: Symmetric, [n, n].
+
+    Returns:
+        κ [n] and Q [n, n], one column per eigenvalue.
+    """
+    order = np.argsort(-np.abs(matrix).max(axis=1), kind="stable")
+    kappa, vectors, _ = lapack.dsyevd(matrix[np.ix_(order, order)], lower=1)
+    Q = np.empty_like(vectors)
+    Q[order] = vectors
+    return kappa, Q
+
+
+def eliminate(model: Model) -> Elimination | None:
+    """Eliminate the groups of Z, or find that the model is unbounded.
+
+    Decisions are made on H̄_ZZ scaled to a unit diagonal, so no group's unit matters. An eigenvalue
+    there below n rounding errors is a null vector's: harmless if it meets neither ḡ nor H̄.
+
+    Args:
+        model: The model in normal form.
+
+    Returns:
+        The elimination, or None if inf T = −∞.
+    """
+    N, Z = np.flatnonzero(model.cubic), np.flatnonzero(~model.cubic)
+    own = np.diag(model.H)[Z]
+    dead = own == 0
+    if np.any(own < 0) or np.any(model.H[Z[dead]]) or np.any(model.g[Z[dead]]):
+        return None
+    root = np.where(dead, 1.0, np.sqrt(own))
+    C = model.H[np.ix_(Z, Z)] / root[:, None] / root + np.diag(dead.astype(float))
+    mu, V = eigh(C) if Z.size else (np.ones(0), np.ones((0, 0)))
+    slope, cross = model.g[Z] / root, model.H[np.ix_(Z, N)] / root[:, None]
+    null = np.abs(mu) <= 4 * EPS * Z.size
+    sides = np.column_stack([slope, cross])
+    along, size = np.abs(V[:, null].T @ sides), np.linalg.norm(sides, axis=0)
+    if np.any(mu[~null] < 0) or np.any(along > SLOPE_TOLERANCE * Z.size * size):
+        return None
+    H = model.H.copy()
+    flat = (V[:, null] * root[:, None]) @ (V[:, null] * root[:, None]).T
+    H[np.ix_(Z, Z)] += flat + np.diag(np.where(dead, 1.0, 0.0))
+    half = V[:, ~null] / np.sqrt(mu[~null])
+    inner, outer = half.T @ slope, half.T @ cross
+    return Elimination(
+        H=H,
+        schur=model.H[np.ix_(N, N)] - outer.T @ outer,
+        slope=model.g[N] - outer.T @ inner,
+        from_slope=half @ inner / root,
+        coupling=half @ outer / root[:, None],
+    )
+
+
+def estimate(model: Model, elimination: Elimination) -> Estimate:
+    """Solve the model in float64.
+
+    Args:
+        model: The model in normal form.
+        elimination: Its groups of Z, eliminated.
+
+    Returns:
+        The minimiser, as good as float64 gives it.
+    """
+    cubic = model.cubic
+    if not np.any(cubic):
+        step = elimination.from_slope
+        return Estimate(step, 0.0, 0.0, 0.0, np.zeros_like(step))
+    d = model.d[cubic]
+    kappa, Q = eigh(elimination.schur / d[:, None] / d)
+    x, y = solve_secular(kappa, Q.T @ (elimination.slope / d), model.c)
+    return Estimate(
+        step=elimination.extend(Q @ y / d, cubic, still=False),
+        rho=max(0.0, -float(kappa[0])) + x,
+        kappa_min=float(kappa[0]),
+        kappa_scale=float(np.abs(kappa).max()),
+        valley=elimination.extend(Q[:, 0] / d, cubic, still=True),
+    )

@@ -1,0 +1,164 @@
+"""The cubic model in normal form: checked, and scaled by powers of two.
+
+T(η) = −ḡᵀη + ½ηᵀH̄η + (λ_int/6)‖Dη‖³ keeps its meaning when a group is reparametrised
+(H̄_st → a_s a_t H̄_st, ḡ → aḡ, D → aD, η → η/a) and when the loss is scaled. So the scales are taken
+out first, as exact powers of two: problems that differ by powers of two become the same
+problem, bit for bit, and no later decision can depend on a unit.
+
+Legend: S groups, s and t two of them; Z the groups without a cubic term, N the others.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from gnlab.errors import InputError
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Exponents = NDArray[np.int64]
+
+ASYMMETRY_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A cubic model in normal form; in the units given, η = step · 2^exponents.
+
+    Attributes:
+        H: H̄ with entries of at most 1, symmetric, [S, S].
+        g: ḡ with entries of at most 1, [S].
+        d: D, in [1/2, 1) on N and 0 on Z, [S].
+        c: λ_int/2 in the scaled units, 0 if every group is in Z.
+        exponents: The binary exponent of each step size's unit, [S].
+        curvature_exponent: K in the units given is 2^this times K here.
+        value_exponent: T in the units given is 2^this times T here.
+        exact: Whether scaling lost no bit of H, g or c to underflow or overflow.
+    """
+
+    H: Array
+    g: Array
+    d: Array
+    c: float
+    exponents: Exponents
+    curvature_exponent: int
+    value_exponent: int
+    exact: bool
+
+    @property
+    def cubic(self) -> Mask:
+        """N, the groups with a cubic term, [S] bool."""
+        return self.d > 0
+
+
+def as_array(values: Tensor | ArrayLike) -> Array:
+    """The values in float64 on the CPU; every narrower float converts exactly.
+
+    Args:
+        values: A tensor on any device, or anything numpy makes an array of.
+
+    Returns:
+        A new float64 array.
+    """
+    if isinstance(values, Tensor):
+        values = values.detach().to(device="cpu", dtype=torch.float64).numpy()
+    return np.array(values, dtype=np.float64)
+
+
+def check(H: Array, g: Array, d: Array, damping: float) -> None:
+    """Raise if what was given is no cubic model.
+
+    Args:
+        H: H̄.
+        g: ḡ.
+        d: D.
+        damping: λ_int.
+
+    Raises:
+        InputError: For wrong shapes, no groups, a negative or non-finite damping, a negative d,
+            or an H that is not symmetric beyond rounding.
+    """
+    if g.ndim != 1 or H.shape != (g.size, g.size) or d.shape != g.shape:
+        raise InputError(
+            "solve_cubic needs H of shape [S, S] and g, d of shape [S] for S groups; got "
+            f"H {list(H.shape)}, g {list(g.shape)}, d {list(d.shape)}."
+        )
+    if g.size == 0:
+        raise InputError("solve_cubic needs at least one group (S ≥ 1); got S = 0.")
+    if not (math.isfinite(damping) and damping >= 0):
+        raise InputError(f"damping must be a finite number ≥ 0; got {damping!r}.")
+    if np.any(d < 0):
+        s = int(np.argmin(d))
+        raise InputError(f"d must be ≥ 0 (it is |D^(3)_sss|^(1/3)); got d[{s}] = {d[s]:g}.")
+    if not np.isfinite(H).all():
+        return
+    rows = np.sqrt(np.abs(H).max(axis=1))
+    excess = np.abs(H / 2 - H.T / 2) - ASYMMETRY_TOLERANCE / 2 * rows[:, None] * rows
+    if excess.max() > 0:
+        s, t = (int(i) for i in np.unravel_index(int(excess.argmax()), H.shape))
+        raise InputError(
+            f"H must be symmetric up to rounding; got H[{s}, {t}] = {H[s, t]:g} and "
+            f"H[{t}, {s}] = {H[t, s]:g}. Give the Hessian summary itself, or (H + Hᵀ)/2."
+        )
+
+
+def exponent(values: Array) -> Exponents:
+    """The binary exponents e of values = m·2^e with ½ ≤ |m| < 1; 0 for 0."""
+    return np.frexp(values)[1].astype(np.int64)
+
+
+def scaled(values: Array, shift: Exponents) -> Array:
+    """values · 2^shift; exact but for underflow. Shifts beyond any float are cut off first."""
+    return np.ldexp(values, np.clip(shift, -4000, 4000).astype(np.int32))
+
+
+def top(values: Array, shift: Exponents) -> int:
+    """The largest binary exponent of values · 2^shift; 0 if all values are 0."""
+    seen = (exponent(values) + shift)[values != 0]
+    return int(seen.max()) if seen.size else 0
+
+
+def whole(before: Array, after: Array) -> bool:
+    """Whether scaling kept every bit: no entry fell near the smallest normal numbers."""
+    kept = np.abs(after) > 1e-290
+    return bool(np.array_equal(kept, before != 0))
+
+
+def normalise(H: Array, g: Array, d: Array, damping: float) -> Model:
+    """Bring a finite, checked model to normal form.
+
+    A group's unit is the power of two next to its d, or next to the square root of its own
+    curvature where it has no cubic term; both follow the group when it is rescaled.
+
+    Args:
+        H: H̄, [S, S].
+        g: ḡ, [S].
+        d: D, [S].
+        damping: λ_int.
+
+    Returns:
+        The model; its arrays are new.
+    """
+    H = H / 2 + H.T / 2
+    d = d if damping > 0 else np.zeros_like(d)
+    unit = np.where(d > 0, exponent(d), exponent(np.diag(H)) // 2)
+    pair = -unit[:, None] - unit
+    curvature, slope = top(H, pair), top(g, -unit)
+    H_scaled, g_scaled = scaled(H, pair - curvature), scaled(g, -unit - slope)
+    mantissa, power = math.frexp(damping / 2)
+    power += slope - 2 * curvature
+    exact = whole(H, H_scaled) and whole(g, g_scaled)
+    return Model(
+        H=H_scaled,
+        g=g_scaled,
+        d=scaled(d, -unit),
+        c=math.ldexp(mantissa, max(-900, min(900, power))) if np.any(d > 0) else 0.0,
+        exponents=slope - curvature - unit,
+        curvature_exponent=curvature,
+        value_exponent=2 * slope - curvature,
+        exact=exact and abs(power) < 900,
+    )

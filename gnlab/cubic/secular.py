@@ -1,0 +1,86 @@
+"""The secular equation: one scalar equation gives the radius of the minimiser.
+
+With K = QκQᵀ and b̂ = Qᵀb, the minimiser is Dη = Q b̂/(κ + ρ) where ρ = c r solves
+c ‖b̂/(κ + ρ)‖ = ρ on ρ ≥ ρ₀ = max(0, −κ_min). The left side falls and the right side grows, so
+there is one root at most. It is sought as x = ρ − ρ₀: next to the pole, where x is far below one
+rounding of ρ, κ + ρ = (κ + ρ₀) + x keeps all its digits.
+
+Legend: n eigenvalues.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+MAX_ITERATIONS = 200
+
+
+def bracket(shifted: Array, b: Array, c: float, rho0: float) -> tuple[float, float]:
+    """Two closed-form bounds of the root x.
+
+    One component alone, |b_i| in place of the norm, gives a quadratic whose root bounds x from
+    below; √n times the largest component bounds the norm from above.
+
+    Args:
+        shifted: κ + ρ₀ ≥ 0, [n].
+        b: b̂, [n].
+        c: Half the damping.
+        rho0: ρ₀.
+
+    Returns:
+        (low, high) with low ≤ x ≤ high.
+    """
+
+    def roots(push: Array) -> Array:
+        gap = np.hypot(shifted - rho0, 2 * np.sqrt(push))
+        return 2 * (push - shifted * rho0) / np.maximum(shifted + rho0 + gap, 1e-300)
+
+    push = c * np.abs(b)
+    low = float(roots(push).max())
+    high = float(roots(push * math.sqrt(b.size)).max())
+    return max(low, 0.0), max(high, 0.0) * (1 + 1e-12)
+
+
+def solve_secular(kappa: Array, b: Array, c: float) -> tuple[float, Array]:
+    """Solve c ‖b/(κ + ρ)‖ = ρ for ρ ≥ max(0, −κ_min).
+
+    Newton's method on log ρ − log c‖·‖ as a function of log x, which is nearly straight at the
+    pole and far from it alike, kept inside a bracket that shrinks at every iteration.
+
+    Args:
+        kappa: κ in ascending order, [n].
+        b: b̂, [n].
+        c: Half the damping, positive.
+
+    Returns:
+        x = ρ − ρ₀, and the coordinates b/(κ + ρ) [n]. In the hard case x is 0 and the first
+        coordinate carries what the radius ρ₀/c still needs, positive.
+    """
+    rho0 = max(0.0, -float(kappa[0]))
+    shifted = kappa + rho0
+    low, high = bracket(shifted, b, c, rho0)
+    if low == 0.0:  # no component on the pole: the root may be at or below ρ₀
+        rest = np.divide(b, shifted, out=np.zeros_like(b), where=(shifted > 0) & (b != 0))
+        free = not np.any(b[shifted == 0])
+        if free and c * float(np.linalg.norm(rest)) <= rho0:
+            rest[0] = math.sqrt(max((rho0 / c) ** 2 - float(rest @ rest), 0.0))
+            return 0.0, rest
+    x = low if low > 0 else high
+    for _ in range(MAX_ITERATIONS):
+        w = b / (shifted + x)
+        norm = float(np.linalg.norm(w))
+        gap = math.log((rho0 + x) / c) - math.log(norm)
+        low, high = (low, x) if gap > 0 else (x, high)
+        if gap == 0 or high <= low * (1 + 4e-16):
+            break
+        slope = x / (rho0 + x) + x * float((w * w / (shifted + x)).sum()) / norm**2
+        new = x * math.exp(max(-700.0, min(700.0, -gap / slope)))
+        if not low < new < high:
+            new = math.sqrt(low * high) if low > 0 else 1e-3 * high
+        if abs(new - x) <= 2e-16 * x:
+            break
+        x = new
+    return x, b / (shifted + x)
