@@ -6,13 +6,27 @@ exit code 2, never a traceback.
 """
 
 import argparse
+import os
+import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
 
 from gnlab.errors import InputError, unknown_choice
 
 COMMANDS = ("serve", "train", "info")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "xarray",
+    "zarr",
+    "panel",
+    "bokeh",
+    "holoviews",
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -71,7 +85,45 @@ def _add_info(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def _info(_: argparse.Namespace) -> int:
+    """Show what a report of a fault should say about the machine."""
     import gnlab
+    from gnlab.problems.images import data_root, found
 
-    write(f"gnlab {gnlab.__version__}")
+    _table({"gnlab": gnlab.__version__, "python": platform.python_version()} | _versions())
+    write("")
+    _table(_devices())
+    write("")
+    write(f"data root   {data_root()}")
+    for title, there in found().items():
+        write(f"  {title:10s}{'found' if there else 'absent: downloaded when first used'}")
     return 0
+
+
+def _table(rows: Mapping[str, str]) -> None:
+    for name, value in rows.items():
+        write(f"{name:12s}{value}")
+
+
+def _versions() -> dict[str, str]:
+    """The installed versions of the packages that the results or the page depend on."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _devices() -> dict[str, str]:
+    """The devices that a run can be put on."""
+    import torch
+
+    devices = {"cpu": f"{os.cpu_count()} cores, {torch.get_num_threads()} torch threads"}
+    for index in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(index)
+        memory = properties.total_memory / 2**30
+        devices[f"cuda:{index}"] = f"{properties.name}, {memory:.0f} GiB"
+    if not torch.cuda.is_available():
+        devices["cuda"] = "none"
+    return devices
