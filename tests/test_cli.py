@@ -1,0 +1,64 @@
+"""The command line: what it shows, and that a mistake is one line and exit code 2."""
+
+import subprocess
+import sys
+
+import pytest
+
+import gnlab
+from gnlab import cli
+
+
+def run(capsys, *arguments):
+    code = cli.main(arguments)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def fails(capsys, *arguments):
+    code, _, err = run(capsys, *arguments)
+    assert code == 2
+    assert err.startswith("gnlab: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    return err
+
+
+def test_info_names_versions_devices_and_data(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("GNLAB_DATA", str(tmp_path))
+    code, out, _ = run(capsys, "info")
+    assert code == 0
+    for expected in (gnlab.__version__, "torch", "panel", "cpu", str(tmp_path), "MNIST", "absent"):
+        assert expected in out
+
+
+def test_no_command_shows_the_help(capsys):
+    code, out, _ = run(capsys)
+    assert code == 0
+    assert all(command in out for command in cli.COMMANDS)
+
+
+def test_every_command_is_known_to_the_parser(capsys):
+    for command in cli.COMMANDS:
+        with pytest.raises(SystemExit) as stopped:
+            cli.main([command, "--help"])
+        assert stopped.value.code == 0
+        assert f"gnlab {command}" in capsys.readouterr().out
+
+
+def test_an_unknown_command_gets_the_nearest(capsys):
+    error = fails(capsys, "trian")
+    assert "'train'" in error
+    assert all(command in error for command in cli.COMMANDS)
+
+
+def test_an_unknown_option_is_one_line(capsys):
+    assert "--fast" in fails(capsys, "info", "--fast")
+
+
+def test_the_module_is_the_command():
+    command = [sys.executable, "-m", "gnlab", "nonsense"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("gnlab: unknown command 'nonsense'")
