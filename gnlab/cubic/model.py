@@ -36,7 +36,8 @@ class Model:
         c: λ_int/2 in the scaled units, 0 if every group is in Z.
         exponents: The binary exponent of each step size's unit, [S].
         curvature_exponent: K in the units given is 2^this times K here.
-        value_exponent: T in the units given is 2^this times T here.
+        radius_exponent: r in the units given is 2^this times r here; T is 2^this 2^this
+            2^curvature_exponent times T here.
         exact: Whether scaling lost no bit of H, g or c to underflow or overflow.
     """
 
@@ -46,7 +47,7 @@ class Model:
     c: float
     exponents: Exponents
     curvature_exponent: int
-    value_exponent: int
+    radius_exponent: int
     exact: bool
 
     @property
@@ -112,7 +113,7 @@ def exponent(values: Array) -> Exponents:
 
 
 def scaled(values: Array, shift: Exponents) -> Array:
-    """values · 2^shift; exact but for underflow. Shifts beyond any float are cut off first."""
+    """Shift binary exponents; exact but for underflow. Shifts beyond any float are cut off first."""
     return np.ldexp(values, np.clip(shift, -4000, 4000).astype(np.int32))
 
 
@@ -159,6 +160,6 @@ def normalise(H: Array, g: Array, d: Array, damping: float) -> Model:
         c=math.ldexp(mantissa, max(-900, min(900, power))) if np.any(d > 0) else 0.0,
         exponents=slope - curvature - unit,
         curvature_exponent=curvature,
-        value_exponent=2 * slope - curvature,
+        radius_exponent=slope - curvature,
         exact=exact and abs(power) < 900,
     )

@@ -63,7 +63,7 @@ class Certificate:
     over many decades, that rounding alone moves the residual by more than the gradient.
 
     Attributes:
-        residual: ‖(K + c r)Dη − b‖ / ‖b‖.
+        residual: ‖(K + c r)Dη − b‖ / ‖b‖ (at a saddle, where b = 0, relative to c r²).
         eigenvalue_min: The smallest eigenvalue of K + c r I.
         scale: max |κ|, the size of K, against which ``eigenvalue_min`` is judged.
         radius: r, the radius that regularises.

@@ -12,7 +12,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from gnlab.cubic.estimate import Elimination, Estimate, eliminate, estimate
+from gnlab.cubic.certify import Minimiser, certify
+from gnlab.cubic.estimate import eliminate, estimate
 from gnlab.cubic.model import Array, Model, as_array, check, normalise, scaled
 from gnlab.cubic.solution import Certificate, CubicSolution, Status
 
@@ -53,8 +54,10 @@ def solve_cubic(
     elimination = eliminate(model)
     if elimination is None:
         return failed(g.size, Status.unbounded)
-    found = estimate(model, elimination)
-    return conclude(model, elimination, found, d, damping)
+    found = certify(model, elimination, estimate(model, elimination))
+    if found is None:
+        return failed(g.size, Status.singular)
+    return conclude(model, found, d, damping)
 
 
 def failed(size: int, status: Status) -> CubicSolution:
@@ -63,34 +66,45 @@ def failed(size: int, status: Status) -> CubicSolution:
     return CubicSolution(zero, 0.0, 0.0, zero.clone(), status, 0.0, NO_CERTIFICATE, math.nan)
 
 
-def conclude(
-    model: Model, elimination: Elimination, found: Estimate, d: Array, damping: float
-) -> CubicSolution:
-    """The solution in the units given."""
-    step, rho = found.step, found.rho
-    residual = elimination.H @ step + rho * model.d**2 * step - model.g
-    radius = rho / model.c if model.c else 0.0
+def conclude(model: Model, found: Minimiser, d: Array, damping: float) -> CubicSolution:
+    """The solution in the units given; singular unless its certificate holds.
+
+    Args:
+        model: The model in normal form.
+        found: Its minimiser.
+        d: D in the units given, [S].
+        damping: λ_int.
+
+    Returns:
+        The solution.
+    """
+
+    def value(number: float, exponent: int) -> float:
+        return float(scaled(np.float64(number), np.int64(exponent)))
+
+    norm = float(np.linalg.norm(model.d * found.step))
+    radius = value(found.rho / model.c if model.c else 0.0, model.radius_exponent)
     radius_min = max(0.0, -found.kappa_min) / model.c if model.c else 0.0
-    norm = float(np.linalg.norm(model.d * step))
-    unit = model.value_exponent - model.curvature_exponent
-    curvature = math.ldexp(1.0, model.curvature_exponent)
-    length = math.sqrt(math.ldexp(1.0, unit))
+    radius_min = value(radius_min, model.radius_exponent)
     certificate = Certificate(
-        residual=float(np.linalg.norm(residual) / max(float(np.linalg.norm(model.g)), 1e-300)),
-        eigenvalue_min=(found.kappa_min + rho) * curvature,
-        scale=found.kappa_scale * curvature,
-        radius=radius * length,
-        radius_min=radius_min * length,
-        radius_error=abs(norm - radius) / radius if radius else norm,
+        residual=found.residual,
+        eigenvalue_min=value(found.gap, model.curvature_exponent),
+        scale=value(found.kappa_scale, model.curvature_exponent),
+        radius=radius,
+        radius_min=radius_min,
+        radius_error=found.radius_error,
     )
-    decrease = float(model.g @ step) / 2 + rho * norm**2 / 6 - float(residual @ step) / 2
+    if not certificate.holds:
+        return failed(d.size, Status.singular)
+    # At a stationary point −T = ½ḡᵀη + (ρ/6)‖Dη‖²: two terms that are never negative.
+    decrease = max(float(model.g @ found.step), 0.0) / 2 + found.rho * norm**2 / 6
     return CubicSolution(
-        step_sizes=torch.from_numpy(scaled(step, model.exponents)),
-        radius=radius * length,
-        radius_min=radius_min * length,
-        regulariser=torch.from_numpy(damping / 2 * radius * length * d**2),
-        status=Status.solved,
-        decrease=max(0.0, math.ldexp(decrease, model.value_exponent)),
+        step_sizes=torch.from_numpy(scaled(found.step, model.exponents)),
+        radius=radius,
+        radius_min=radius_min,
+        regulariser=torch.from_numpy(damping / 2 * radius * d**2),
+        status=Status.hard_case if found.hard else Status.solved,
+        decrease=value(decrease, 2 * model.radius_exponent + model.curvature_exponent),
         certificate=certificate,
-        eigenvalue_min=found.kappa_min * curvature,
+        eigenvalue_min=value(found.kappa_min, model.curvature_exponent),
     )
