@@ -13,7 +13,8 @@ from gnlab.runs.commands import (
     Step,
     Substep,
 )
-from gnlab.runs.record import History, Record
+from gnlab.runs.history import History
+from gnlab.runs.record import Record
 from gnlab.runs.settings import BOUNDS, Bound, Settings
 from gnlab.runs.snapshot import Level, Snapshot
 

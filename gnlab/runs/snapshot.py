@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from gnlab.runs.record import History, Record
+from gnlab.runs.history import History
+from gnlab.runs.record import Record
 from gnlab.runs.settings import Settings
 
 

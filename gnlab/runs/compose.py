@@ -1,0 +1,90 @@
+"""Composing a record: a step's numbers, taken from the optimizer as plain arrays.
+
+Legend: S groups.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from gnlab.optimizers import StepInfo
+from gnlab.runs.record import Array, Record
+from gnlab.runs.trainer import Trainer, Validation
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the run itself measured of a step.
+
+    Attributes:
+        loss: The minibatch's loss.
+        validation: The validation, NaN where it was not measured.
+        decrease: The measured decrease on the summary batch, NaN without a summary.
+        seconds: Time the step took.
+    """
+
+    loss: float
+    validation: Validation
+    decrease: float
+    seconds: float
+
+
+def compose(step: int, trainer: Trainer, outcome: Outcome, info: StepInfo | None) -> Record:
+    """The record of a step.
+
+    Args:
+        step: The number of finished steps, this one included.
+        trainer: What made it.
+        outcome: What was measured of it.
+        info: What the grouped Newton method did; None for another optimizer.
+
+    Returns:
+        The record.
+    """
+    summary = None if info is None else info.summary
+    solution = None if info is None else info.solution
+    settings, partition = trainer.settings, trainer.partition
+    return Record(
+        step=step,
+        epoch=trainer.epoch,
+        loss=outcome.loss,
+        val_loss=outcome.validation.loss,
+        accuracy=outcome.validation.accuracy,
+        partition=partition.level,
+        group=partition.names,
+        role=partition.roles,
+        g=None if summary is None else _array(summary.g),
+        H=None if summary is None else _array(summary.H),
+        third=None if summary is None else _array(summary.third),
+        d=None if summary is None else _array(summary.d),
+        step_size=None if info is None else _maybe(info.step_sizes),
+        step_size_solved=None if solution is None else _array(solution.step_sizes),
+        radius=math.nan if solution is None else solution.radius,
+        radius_min=math.nan if solution is None else solution.radius_min,
+        eigenvalue_min=math.nan if solution is None else solution.eigenvalue_min,
+        regulariser=None if solution is None else _array(solution.regulariser),
+        damping=settings.damping,
+        lr=settings.lr,
+        decrease_predicted=_number(None if info is None else info.decrease_predicted),
+        decrease_measured=outcome.decrease,
+        status="" if solution is None else solution.status.name,
+        seconds=outcome.seconds,
+        direction=settings.direction,
+    )
+
+
+def _array(values: Tensor) -> Array:
+    """A tensor as an array of its own, float64 on the CPU, not to be written to."""
+    array: Array = values.detach().cpu().numpy().astype(np.float64)
+    array.flags.writeable = False
+    return array
+
+
+def _maybe(values: Tensor | None) -> Array | None:
+    return None if values is None else _array(values)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -1,0 +1,269 @@
+"""The course of a run: its steps, what is kept of them, and the way back.
+
+Legend: θ parameters.
+"""
+
+import dataclasses
+import math
+import time
+
+import torch
+from torch import nn
+
+from gnlab import partitions
+from gnlab.errors import InputError
+from gnlab.problems import Problem
+from gnlab.runs.checkpoints import Checkpoint, Checkpoints, capture, cloned, restore
+from gnlab.runs.compose import Outcome, compose
+from gnlab.runs.failure import Failure, advice, out_of_memory
+from gnlab.runs.history import History, HistoryLog
+from gnlab.runs.ladder import ladder
+from gnlab.runs.record import Record
+from gnlab.runs.settings import Settings
+from gnlab.runs.snapshot import Level
+from gnlab.runs.trainer import Trainer, Validation
+
+
+class Course:
+    """Steps and the way back to them, of one problem.
+
+    Args:
+        problem: The problem; its model is trained in place.
+        settings: The choices.
+
+    Attributes:
+        settings: The present settings.
+        step_count: Finished steps.
+        record: The latest step's record, or None.
+        phase: The phase of the coming step made last by ``substep``, "" for none.
+        stopped: Why the last step could not be made, and what to do; "" if it could.
+        warning: What a person should know of the last step; "" for nothing.
+
+    Raises:
+        InputError: If the settings do not fit the problem.
+    """
+
+    def __init__(self, problem: Problem, settings: Settings) -> None:
+        self._start(problem, settings)
+
+    def _start(self, problem: Problem, settings: Settings) -> None:
+        """Begin at step 0 of a problem."""
+        trainer = Trainer(problem, settings)
+        self._trainer, self.settings = trainer, settings
+        self.step_count, self.phase = 0, ""
+        self.record: Record | None = None
+        self._summary: Record | None = None
+        self._log = HistoryLog()
+        self._levels: tuple[Level, ...] | None = None
+        self._loss, self._seconds = math.nan, 0.0
+        self.stopped = self.warning = ""
+        self._checkpoints = Checkpoints()
+        self._keep()
+
+    @property
+    def model(self) -> nn.Module:
+        """The model being trained."""
+        return self._trainer.model
+
+    @property
+    def problem(self) -> Problem:
+        """The problem being trained on."""
+        return self._trainer.problem
+
+    @property
+    def partition(self) -> partitions.Partition:
+        """The present partition."""
+        return self._trainer.partition
+
+    @property
+    def device(self) -> torch.device:
+        """The device the run is on."""
+        return self._trainer.device
+
+    @property
+    def epoch(self) -> float:
+        """Passes through the training data."""
+        return self._trainer.epoch
+
+    @property
+    def history(self) -> History:
+        """The run up to the present step."""
+        return self._log.history(until=self.step_count)
+
+    @property
+    def summary(self) -> Record | None:
+        """The latest record that has a summary; within a step what its phases found so far."""
+        if self.phase in {"summary", "solve"}:
+            outcome = Outcome(self._loss, Validation(), math.nan, self._seconds)
+            return compose(self.step_count + 1, self._trainer, outcome, self._trainer.pending)
+        return self._summary
+
+    @property
+    def kept_steps(self) -> tuple[int, ...]:
+        """The steps that can be rewound to, ascending."""
+        return self._checkpoints.steps
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The levels that the model distinguishes, coarse to fine."""
+        if self._levels is None:
+            self._levels = ladder(self.model)
+        return self._levels
+
+    def step(self) -> Record:
+        """Make one step, or complete the one that ``substep`` began.
+
+        A step whose loss or parameters are not finite is undone: its record has the status
+        "nonfinite", ``stopped`` says why, and the run is at its last good step.
+
+        Returns:
+            The step's record.
+
+        Raises:
+            InputError: If the model or its loss cannot be summarised; the step is undone.
+        """
+        self.stopped = self.warning = ""
+        while True:
+            record = self._phase()
+            if record is not None:
+                return record
+
+    def substep(self) -> str:
+        """Make the next phase of the step: gradient, summary, solve or update.
+
+        Returns:
+            The phase made; "update" has finished the step, and so has "" undone it.
+
+        Raises:
+            InputError: As for ``step``.
+        """
+        self.stopped = self.warning = ""
+        record = self._phase()
+        if record is None:
+            return self.phase
+        return "" if self.stopped and record.status == "nonfinite" else "update"
+
+    def rewind(self, step: int) -> None:
+        """Go back to a kept step and its settings; later kept steps stay until a step is made.
+
+        Args:
+            step: One of ``kept_steps``.
+
+        Raises:
+            InputError: If the step is not kept.
+        """
+        self._return_to(self._checkpoints.get(step))
+
+    def reset(self) -> None:
+        """Go back to step 0 and forget what followed; the settings stay."""
+        start = self._checkpoints.get(0)
+        restore(start, self.model)
+        levels = self._levels
+        self._start(self.problem, self.settings)
+        self._levels = levels
+
+    def _phase(self) -> Record | None:
+        """Make the next phase; the record if the step is finished or was undone."""
+        begun = time.perf_counter()
+        phase = self._trainer.after(self.phase)
+        failure = None
+        try:
+            failure = self._make(phase)
+        except InputError:
+            self._abandon()
+            raise
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                self._abandon()
+                raise
+            failure = Failure.memory
+        self._seconds += time.perf_counter() - begun
+        if failure is not None:
+            return self._undo(failure)
+        self.phase = phase
+        return self._finish() if phase == "update" else None
+
+    def _make(self, phase: str) -> Failure | None:
+        """Make a phase; what went wrong, or None."""
+        if phase == "gradient":
+            self._seconds = 0.0
+            self._loss, finite_inputs = self._trainer.gradient()
+            if math.isfinite(self._loss):
+                return None
+            return Failure.loss if finite_inputs else Failure.data
+        if phase == "summary":
+            self._trainer.summary()
+        elif phase == "solve":
+            self._trainer.solve()
+        elif not self._trainer.update():
+            return Failure.parameters
+        return None
+
+    def _finish(self) -> Record:
+        """Record the finished step and keep its state."""
+        begun = time.perf_counter()
+        trainer = self._trainer
+        validation = trainer.validate() if trainer.validation_due else Validation()
+        decrease = trainer.decrease()
+        # What was kept of another way from here on is no longer this run's.
+        self._checkpoints.drop_after(self.step_count)
+        self._log.truncate(self.step_count)
+        self.step_count += 1
+        seconds = self._seconds + time.perf_counter() - begun
+        outcome = Outcome(self._loss, validation, decrease, seconds)
+        record = compose(self.step_count, trainer, outcome, trainer.info)
+        self.record, self.phase = record, ""
+        if record.H is not None:
+            self._summary = record
+        self._log.append(record)
+        self._keep()
+        self.stopped, self.warning = advice(trainer.info)
+        return record
+
+    def _undo(self, failure: Failure) -> Record:
+        """Return to the last good state after a step that failed; its record."""
+        trainer, at = self._trainer, self.step_count
+        outcome = Outcome(self._loss, Validation(), math.nan, self._seconds)
+        failed = compose(at + 1, trainer, outcome, None)
+        good = self._checkpoints.get(at)
+        if failure is Failure.loss:
+            # The loss is not finite at this very state: the one before is the last good one.
+            good = self._checkpoints.before(at) or good
+        settings = self.settings
+        self._return_to(good)
+        # The settings are a person's: a failed step does not undo them.
+        self._take(settings)
+        self.stopped = failure.message(at + 1, self.step_count)
+        return dataclasses.replace(failed, status="nonfinite")
+
+    def _abandon(self) -> None:
+        """Undo the phases of a step that is not finished."""
+        if self.phase:
+            self._return_to(self._checkpoints.get(self.step_count))
+
+    def _return_to(self, state: Checkpoint) -> None:
+        """Take over a kept state."""
+        restore(state, self.model)
+        self._trainer.resume(state.settings, state.drawn, cloned(state.optimizer))
+        self.settings = state.settings
+        self.step_count, self.record, self._summary = state.step, state.record, state.summary
+        self.phase = self.stopped = self.warning = ""
+
+    def _keep(self) -> None:
+        """Keep the present state."""
+        trainer = self._trainer
+        shown = (self.record, self._summary)
+        self._checkpoints.keep(
+            capture(
+                self.model, trainer.optimizer, self.step_count, trainer.drawn, self.settings, shown
+            )
+        )
+
+    def _take(self, settings: Settings) -> None:
+        """Go on from here with other settings."""
+        self._trainer.change(settings)
+        self.settings = settings
+        # What was kept of the way on with the old settings is no longer this run's, and a
+        # rewind to this step shall find it as it was left.
+        self._checkpoints.drop_after(self.step_count)
+        self._keep()

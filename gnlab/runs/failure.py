@@ -1,0 +1,67 @@
+"""Failure: why a step could not be made, and what a person can do about it."""
+
+import enum
+
+import torch
+
+from gnlab.optimizers import StepInfo
+
+
+class Failure(enum.Enum):
+    """Why a step was undone; the value is what happened."""
+
+    loss = "the loss is not finite"
+    parameters = "the step made parameters that are not finite"
+    data = "the batch holds values that are not finite (NaN or infinity)"
+    memory = "the device is out of memory"
+
+    def message(self, step: int, at: int) -> str:
+        """Tell a person.
+
+        Args:
+            step: The step that failed.
+            at: The step the run is at now.
+
+        Returns:
+            What happened, where the run is, and what to do; two sentences.
+        """
+        return f"Step {step} was undone, the run is at step {at}: {self.value}. {_REMEDY[self]}"
+
+
+_REMEDY = {
+    Failure.loss: "Rewind and take a stronger damping, a coarser partition or a smaller λ₁.",
+    Failure.parameters: "Rewind and take a stronger damping, a coarser partition or a smaller λ₁.",
+    Failure.data: "Remove these samples from the data; the run cannot pass them.",
+    Failure.memory: "Take a smaller batch or summary batch, or a coarser partition.",
+}
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error says that a device is out of memory.
+
+    Args:
+        error: The error.
+
+    Returns:
+        Whether it does; torch has no class of its own for the CPU.
+    """
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+
+
+def advice(info: StepInfo | None) -> tuple[str, str]:
+    """What to tell of a finished step.
+
+    Args:
+        info: What the grouped Newton method did, None for another optimizer.
+
+    Returns:
+        Why the run should stop, and a warning; both "" when all is well.
+    """
+    if info is None or info.solution is None or info.solution.status.ok:
+        return "", ""
+    said = f"Step {info.step}: {info.solution.status}"
+    if info.updated:
+        return "", f"{said} The step sizes stay as they were."
+    return f"{said} There are no step sizes yet, so nothing moved.", ""

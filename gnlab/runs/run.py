@@ -1,0 +1,157 @@
+"""A run: a course that can be opened, changed, branched and saved.
+
+A run is a pure function of its settings, so a rewound, branched or loaded run repeats bit for bit
+on the same machine. It knows no user interface and no other run.
+"""
+
+import copy
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gnlab import problems
+from gnlab.errors import InputError
+from gnlab.problems import Problem
+from gnlab.runs.checkpoints import Checkpoint
+from gnlab.runs.course import Course
+from gnlab.runs.saved import Saved, read, write
+from gnlab.runs.settings import OWN, START, Settings, for_problem
+
+
+class Run(Course):
+    """A training run of one problem.
+
+    Args:
+        preset: The problem's name, or settings.
+        problem: A problem of one's own instead of a named one; its model is trained in place.
+        **settings: Choices by name, see ``Settings``; what is left out is the preset's
+            recommendation.
+
+    Raises:
+        InputError: If a choice is unknown or does not fit the problem.
+    """
+
+    def __init__(
+        self,
+        preset: str | Settings = "digits-mlp",
+        *,
+        problem: Problem | None = None,
+        **settings: Any,
+    ) -> None:
+        if problem is not None:
+            chosen = for_problem(problem, **settings)
+        elif isinstance(preset, Settings):
+            chosen = preset.changed(**settings)
+        else:
+            chosen = Settings(preset=preset).changed(**settings)
+        super().__init__(problem or build(chosen), chosen)
+
+    def branch(self) -> "Run":
+        """A copy that goes its own way from here; the data are shared.
+
+        Returns:
+            The copy.
+        """
+        self._abandon()
+        problem = dataclasses.replace(self.problem, model=copy.deepcopy(self.model))
+        other = Run.__new__(Run)
+        other._start(problem, self.settings)
+        other._checkpoints = self._checkpoints.copy()
+        other._log = copy.deepcopy(self._log)
+        other._return_to(self._checkpoints.get(self.step_count))
+        return other
+
+    def change(self, **choices: Any) -> None:
+        """Change settings in the middle of the run; nothing is changed if one is not valid.
+
+        The momentum is kept. A change of the preset, seed, device or dtype is a new start.
+
+        Args:
+            **choices: New values by name.
+
+        Raises:
+            InputError: If a name or value is not valid or does not fit the problem.
+        """
+        settings = self.settings.changed(**choices)
+        if settings == self.settings:
+            return
+        if any(getattr(settings, name) != getattr(self.settings, name) for name in START):
+            self._start(build(settings), settings)
+            return
+        self._abandon()
+        self._take(settings)
+
+    def save(self, path: str | Path) -> None:
+        """Write the run to a file, from which it resumes bit for bit.
+
+        Args:
+            path: The file.
+
+        Raises:
+            InputError: If it cannot be written.
+        """
+        self._abandon()
+        state, start = self._checkpoints.get(self.step_count), self._checkpoints.get(0)
+        write(Saved(state, start.model, self._log), Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path, *, problem: Problem | None = None) -> "Run":
+        """Read a run that ``save`` wrote.
+
+        Args:
+            path: The file.
+            problem: The problem, if the run's was a person's own.
+
+        Returns:
+            The run, at the step at which it was saved.
+
+        Raises:
+            InputError: If the file cannot be read or is not a run's.
+        """
+        saved = read(Path(path))
+        settings = saved.state.settings
+        if problem is not None:
+            choices = settings.to_json()
+            del choices["preset"]
+            run = cls(problem=problem, **choices)
+        elif settings.preset.startswith(OWN):
+            raise InputError(f"{str(path)!r} is a run of {settings.preset!r}; give its problem=...")
+        else:
+            run = cls(settings)
+        start = run._checkpoints.get(0)
+        saved.check_fit(start.model, Path(path))
+        run._resume(dataclasses.replace(start, model=saved.start))
+        run._resume(dataclasses.replace(saved.state, settings=run.settings))
+        run._log = saved.log
+        return run
+
+    def _resume(self, state: Checkpoint) -> None:
+        """Go to a state that was read from a file."""
+        self._return_to(state)
+        # Captured anew rather than kept as it is: then it is on the run's device.
+        self._keep()
+
+
+def build(settings: Settings) -> Problem:
+    """The problem that settings name, freshly initialised.
+
+    Args:
+        settings: The settings.
+
+    Returns:
+        The problem.
+
+    Raises:
+        InputError: If it is not a named one, or its data or device cannot be used.
+    """
+    if settings.preset.startswith(OWN):
+        raise InputError(
+            f"{settings.preset!r} is a problem of one's own and has no other start than its model; "
+            "make a new run with problem=..."
+        )
+    automatic = "cuda" if torch.cuda.is_available() else "cpu"
+    device = automatic if settings.device == "auto" else settings.device
+    dtype = {"float32": torch.float32, "float64": torch.float64}[settings.dtype]
+    return problems.problem(settings.preset, seed=settings.seed, device=device, dtype=dtype)

@@ -1,0 +1,151 @@
+"""Saved runs: one file that a run resumes from, bit for bit.
+
+The file holds plain values and tensors only, and is read as such: opening a file from a stranger
+runs none of its code.
+"""
+
+import dataclasses
+import os
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gnlab.errors import InputError
+from gnlab.runs.checkpoints import Checkpoint
+from gnlab.runs.history import HistoryLog
+from gnlab.runs.record import Record
+from gnlab.runs.settings import Settings
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a file holds.
+
+    Attributes:
+        state: The state from which the run resumes.
+        start: The parameters and buffers at step 0.
+        log: The history's log.
+    """
+
+    state: Checkpoint
+    start: dict[str, Tensor]
+    log: HistoryLog
+
+    def check_fit(self, model: dict[str, Tensor], path: Path) -> None:
+        """Raise unless the saved parameters are a model's.
+
+        Args:
+            model: The model's parameters and buffers.
+            path: The file, for the message.
+
+        Raises:
+            InputError: If a parameter is missing or of another shape.
+        """
+        for name, value in model.items():
+            saved = self.state.model.get(name)
+            if saved is None or saved.shape != value.shape:
+                got = "nothing" if saved is None else list(saved.shape)
+                raise InputError(
+                    f"{str(path)!r} does not fit the model: {name!r} is {list(value.shape)}, "
+                    f"saved is {got}."
+                )
+
+
+def write(saved: Saved, path: Path) -> None:
+    """Write a run to a file; the file is whole or not there.
+
+    Args:
+        saved: The run's state.
+        path: The file.
+
+    Raises:
+        InputError: If it cannot be written.
+    """
+    state = saved.state
+    content = {
+        "gnlab": FORMAT,
+        "settings": state.settings.to_json(),
+        "step": state.step,
+        "drawn": state.drawn,
+        "model": state.model,
+        "optimizer": state.optimizer,
+        "start": saved.start,
+        "record": _plain(state.record),
+        "summary": _plain(state.summary),
+        "log": saved.log.to_plain(),
+    }
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(content, partial)
+        os.replace(partial, path)
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"the run cannot be written to {str(path)!r}: {error}.") from error
+
+
+def read(path: Path) -> Saved:
+    """Read a run from a file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The run's state, on the CPU.
+
+    Raises:
+        InputError: If the file cannot be read or is not a run's.
+    """
+    content = _content(path)
+    state = Checkpoint(
+        step=content["step"],
+        drawn=content["drawn"],
+        settings=Settings(**content["settings"]),
+        model=content["model"],
+        optimizer=content["optimizer"],
+        record=_record(content["record"]),
+        summary=_record(content["summary"]),
+        size=0,
+    )
+    return Saved(state, content["start"], HistoryLog.of(content["log"]))
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """The file's content, if it is a run's."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise InputError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise InputError(f"{str(path)!r} is damaged or not a saved run.") from error
+    if not isinstance(content, dict) or content.get("gnlab") != FORMAT:
+        raise InputError(f"{str(path)!r} is not a run saved by this version of gnlab.")
+    return content
+
+
+def _plain(record: Record | None) -> dict[str, Any] | None:
+    """A record as plain values and tensors."""
+    if record is None:
+        return None
+    values = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+    return {
+        name: torch.tensor(value) if isinstance(value, np.ndarray) else value
+        for name, value in values.items()
+    }
+
+
+def _record(values: dict[str, Any] | None) -> Record | None:
+    """The record of plain values."""
+    if values is None:
+        return None
+    fields: dict[str, Any] = {
+        name: value.numpy() if isinstance(value, Tensor) else value
+        for name, value in values.items()
+    }
+    return Record(**fields)

@@ -1,0 +1,300 @@
+"""The trainer: a problem, a partition and an optimizer put together; makes one phase at a time.
+
+It knows how a step is made, not what is remembered of it: records, history and rewinding are the
+run's.
+
+Legend: S groups, u direction, η step sizes.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gnlab import partitions
+from gnlab.cubic import CubicSolution
+from gnlab.optimizers import GroupedNewton, StepInfo
+from gnlab.problems import Batches, Problem, Stream
+from gnlab.runs.randomness import seeded
+from gnlab.runs.settings import Settings
+from gnlab.summaries import Summary
+
+PHASES = ("gradient", "summary", "solve", "update")
+VALIDATION_SAMPLES = 1000
+_CHUNK = 250
+_GROUPED = ("partition", "lr", "damping", "period", "direction", "momentum", "step_momentum")
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """A measurement on the first validation samples, in their fixed order.
+
+    Attributes:
+        loss: The mean loss.
+        accuracy: The share classified rightly; NaN where there are no classes.
+    """
+
+    loss: float = math.nan
+    accuracy: float = math.nan
+
+
+class Trainer:
+    """Makes the phases of a step.
+
+    Args:
+        problem: The problem; its model is trained in place.
+        settings: The choices.
+
+    Raises:
+        InputError: If a batch is larger than the data or the partition does not fit the model.
+    """
+
+    def __init__(self, problem: Problem, settings: Settings) -> None:
+        self.problem, self.model = problem, problem.model
+        first = next(problem.model.parameters())
+        self.device, self.dtype = first.device, first.dtype
+        self.settings = settings
+        self.drawn = 0
+        self.batches, self.summary_batches = self._orders(settings)
+        self.partition = partitions.partition(self.model, settings.partition)
+        self.optimizer = self._build(settings)
+        self._validation: Sequence[tuple[Tensor, Tensor]] | None = None
+        self._found: tuple[Summary | None, CubicSolution | None] = (None, None)
+
+    @property
+    def grouped(self) -> GroupedNewton | None:
+        """The optimizer if it is the grouped Newton method."""
+        return self.optimizer if isinstance(self.optimizer, GroupedNewton) else None
+
+    @property
+    def info(self) -> StepInfo | None:
+        """What the grouped Newton method did in the last step."""
+        return self.optimizer.info if isinstance(self.optimizer, GroupedNewton) else None
+
+    @property
+    def pending(self) -> StepInfo | None:
+        """What the phases of the unfinished step have found so far."""
+        grouped = self.grouped
+        if grouped is None:
+            return None
+        return StepInfo(grouped.steps + 1, *self._found, grouped.step_sizes, None, updated=False)
+
+    @property
+    def epoch(self) -> float:
+        """Passes through the training data."""
+        return self.batches.epoch(self.drawn)
+
+    def after(self, phase: str) -> str:
+        """The phase that follows in this step.
+
+        Args:
+            phase: The phase made last, "" for none.
+
+        Returns:
+            The next phase.
+        """
+        grouped = self.grouped
+        if phase == "gradient" and (grouped is None or not grouped.due):
+            return "update"
+        return PHASES[PHASES.index(phase) + 1] if phase else "gradient"
+
+    def gradient(self) -> tuple[float, bool]:
+        """Phase 1: the loss and its gradient on the next minibatch, and the direction.
+
+        Returns:
+            The loss, and whether all inputs of the batch are finite (looked at only if the loss
+            is not).
+        """
+        x, y = self._batch(self.batches, self.drawn)
+        self.model.train()
+        with seeded(self.device, self.settings.seed, self.drawn, 0), torch.enable_grad():
+            self.optimizer.zero_grad()
+            loss = self.problem.loss_fn(self.model(x), y)
+            torch.autograd.backward(loss)
+        value = loss.item()
+        if not math.isfinite(value):
+            return value, bool(x.isfinite().all())
+        if self.grouped is not None:
+            self.grouped.propose()
+        return value, True
+
+    def summary(self) -> None:
+        """Phase 2: the summary along u on the next summary batch."""
+        assert self.grouped is not None
+        with seeded(self.device, self.settings.seed, self.drawn, 1):
+            self._found = (self.grouped.measure(), None)
+
+    def solve(self) -> None:
+        """Phase 3: the cubic solve."""
+        assert self.grouped is not None
+        self._found = (self._found[0], self.grouped.solve())
+
+    def update(self) -> bool:
+        """Phase 4: move the parameters.
+
+        Returns:
+            Whether all parameters are finite afterwards.
+        """
+        if self.grouped is not None:
+            self.grouped.update()
+        else:
+            self.optimizer.step()
+        self.drawn += 1
+        moved = [p for group in self.optimizer.param_groups for p in group["params"]]
+        return math.isfinite(nn.utils.get_total_norm(moved).item())
+
+    @torch.no_grad()
+    def decrease(self) -> float:
+        """L(θ) − L(θ′) on the summary batch, after an update that had a summary."""
+        grouped, info = self.grouped, self.info
+        if grouped is None or grouped.summary_batch is None or info is None or info.summary is None:
+            return math.nan
+        x, y = grouped.summary_batch
+        with seeded(self.device, self.settings.seed, self.drawn - 1, 1):
+            after = self.problem.loss_fn(self.model(x), y)
+        return float(info.summary.loss) - float(after)
+
+    @property
+    def validation_due(self) -> bool:
+        """Whether to validate after this step.
+
+        It is after the first, at the end of each epoch, and every so many steps that its forward
+        passes are at most a tenth of the training's work (a step counted as three forwards).
+        """
+        data = self.problem.validation
+        if data is None:
+            return False
+        samples = min(len(data), VALIDATION_SAMPLES)
+        every = math.ceil(samples / (0.3 * self.batches.batch_size))
+        return (
+            self.drawn == 1 or self.drawn % every == 0 or self.drawn % self.batches.per_epoch == 0
+        )
+
+    @torch.no_grad()
+    def validate(self) -> Validation:
+        """The loss and the accuracy on the first 1000 validation samples, in evaluation mode."""
+        total, right, count = 0.0, 0, 0
+        self.model.eval()
+        for x, y in self._validation_batches():
+            out = self.model(x)
+            total += self.problem.loss_fn(out, y).item() * len(y)
+            count += len(y)
+            if self.problem.classes is not None:
+                right += int((out.argmax(dim=1) == y).sum())
+        self.model.train()
+        if not count:
+            return Validation()
+        accurate = right / count if self.problem.classes is not None else math.nan
+        return Validation(total / count, accurate)
+
+    def change(self, settings: Settings) -> None:
+        """Take new settings in the middle of a run; nothing is changed if they do not fit.
+
+        Args:
+            settings: The new settings.
+
+        Raises:
+            InputError: If a batch is larger than the data or the partition does not fit.
+        """
+        old = self.settings
+        orders = self._orders(settings)
+        partition = self.partition
+        if settings.partition != old.partition:
+            partition = partitions.partition(self.model, settings.partition)
+        # The share of the epoch that is done stays done: no sample comes twice in it.
+        drawn = math.ceil(self.epoch * orders[0].per_epoch - 1e-9)
+        if settings.batch_size != old.batch_size:
+            self.drawn = drawn
+        self.settings, self.partition = settings, partition
+        self.batches, self.summary_batches = orders
+        if settings.optimizer != old.optimizer:
+            self.optimizer = self._build(settings)
+        elif self.grouped is not None:
+            self.grouped.change(**self._differences(old, settings))
+        else:
+            for group in self.optimizer.param_groups:
+                group.update(_torch_choices(settings))
+
+    def resume(self, settings: Settings, drawn: int, optimizer: dict[str, Any]) -> None:
+        """Go to where a checkpoint was made; the model's values are put there by ``restore``.
+
+        Args:
+            settings: The settings at the time.
+            drawn: Batches drawn.
+            optimizer: The optimizer's state, which becomes this trainer's own.
+
+        Raises:
+            InputError: If the state is of another model or optimizer.
+        """
+        self.batches, self.summary_batches = self._orders(settings)
+        if settings.partition != self.settings.partition:
+            self.partition = partitions.partition(self.model, settings.partition)
+        self.settings, self.drawn = settings, drawn
+        self.optimizer = self._build(settings)
+        self.optimizer.load_state_dict(optimizer)
+
+    def _differences(self, old: Settings, new: Settings) -> dict[str, Any]:
+        """What the grouped Newton method has to be told of a change."""
+        changed = {
+            name: getattr(new, name)
+            for name in _GROUPED
+            if getattr(new, name) != getattr(old, name)
+        }
+        if "partition" in changed:
+            changed["partition"] = self.partition.to(self.device)
+        return changed
+
+    def _orders(self, settings: Settings) -> tuple[Batches, Batches]:
+        """The orders of the data for gradients and for summaries."""
+        size, seed = len(self.problem.train), settings.seed
+        summary = settings.summary_batch_size
+        return (
+            Batches(size, settings.batch_size, seed, Stream.train_batches),
+            Batches(size, summary, seed, Stream.summary_batches),
+        )
+
+    def _batch(self, order: Batches, number: int) -> tuple[Tensor, Tensor]:
+        """A training batch, decoded, on the model's device and in its dtype."""
+        return self.problem.train.batch(order.indices(number), self.device, self.dtype)
+
+    def _build(self, settings: Settings) -> torch.optim.Optimizer:
+        """The optimizer, new."""
+        moved = [p for p in self.model.parameters() if p.requires_grad]
+        choices = _torch_choices(settings)
+        if settings.optimizer == "adam":
+            return torch.optim.Adam(moved, **choices)
+        if settings.optimizer == "sgd":
+            return torch.optim.SGD(moved, **choices)
+        return GroupedNewton(
+            self.model,
+            self.problem.loss_fn,
+            # Looked up at each draw, so that a change of the batch size takes effect.
+            lambda drawn: self._batch(self.summary_batches, drawn),
+            self.partition.to(self.device),
+            lr=settings.lr,
+            damping=settings.damping,
+            period=settings.period,
+            direction=settings.direction,
+            momentum=settings.momentum,
+            step_momentum=settings.step_momentum,
+        )
+
+    def _validation_batches(self) -> Sequence[tuple[Tensor, Tensor]]:
+        """The validation samples, decoded once and kept."""
+        data = self.problem.validation
+        if self._validation is None and data is not None:
+            chosen = torch.arange(min(len(data), VALIDATION_SAMPLES))
+            self._validation = [
+                data.batch(part, self.device, self.dtype) for part in torch.split(chosen, _CHUNK)
+            ]
+        return self._validation or ()
+
+
+def _torch_choices(settings: Settings) -> dict[str, Any]:
+    """What a torch optimizer is told."""
+    if settings.optimizer == "adam":
+        return {"lr": settings.lr, "betas": (settings.momentum, 0.999)}
+    return {"lr": settings.lr, "momentum": settings.momentum}
