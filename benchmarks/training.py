@@ -56,7 +56,7 @@ def draw(name: str, curve: Curve, seed: int) -> dict[str, object]:
         The mean training loss of each epoch, the seconds of each, and the settings.
     """
     run = gnlab.Run(curve.preset, seed=seed, **curve.settings)
-    steps = run.steps_per_epoch
+    steps = len(run.problem.train) // run.settings.batch_size
     means: list[float] = []
     seconds: list[float] = []
     for epoch in range(curve.epochs):
