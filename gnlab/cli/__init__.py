@@ -1,0 +1,5 @@
+"""The ``gnlab`` command."""
+
+from gnlab.cli.commands import main
+
+__all__ = ["main"]

@@ -1,0 +1,134 @@
+"""The ``gnlab`` command: serve the lab, train without it, say what is installed.
+
+Nothing of the method is here: a subcommand turns its arguments into the settings of a run, or of
+a server, and shows what comes back. What a person did wrong is one line on the error stream and
+exit code 2, never a traceback.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+from gnlab.cli.output import complain
+from gnlab.errors import InputError, unknown_choice
+
+COMMANDS = ("serve", "train", "info")
+SETTINGS: Mapping[str, tuple[type, str]] = {
+    "optimizer": (str, "grouped-newton, adam or sgd"),
+    "partition": (str, "all, role, chunk:k, layer or tensor"),
+    "direction": (str, "gradient, momentum, adam or orthogonal"),
+    "lr": (float, "global factor on the step sizes; of adam and sgd the learning rate"),
+    "damping": (float, "strength of the cubic term"),
+    "period": (int, "steps from one summary to the next"),
+    "batch_size": (int, "samples in a gradient's batch"),
+    "summary_batch_size": (int, "samples in a summary's batch"),
+    "momentum": (float, "share of the past in the direction"),
+    "step_momentum": (float, "share of the past in the step sizes"),
+    "seed": (int, "fixes the start and the order of the data"),
+    "device": (str, "auto, cpu or cuda"),
+    "dtype": (str, "float32 or float64"),
+}
+"""What of a run's settings the command line offers; what is left out is the preset's own."""
+
+_Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that raises an ``InputError`` where argparse would print a page and exit."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse found wrong, with the place to look it up."""
+        raise InputError(f"{message} (see {self.prog} --help)")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the parser of the whole command line.
+
+    Returns:
+        The parser; the parsed namespace's ``command`` is the function to call with it.
+    """
+    root = _Parser(prog="gnlab", description="A lab for the grouped Newton method.")
+    commands = root.add_subparsers(metavar="COMMAND", parser_class=_Parser)
+    _add_serve(commands)
+    _add_train(commands)
+    _add_info(commands)
+    return root
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: The arguments after the program's name; None takes those of the process.
+
+    Returns:
+        The exit code: 0; 1 if a run could not go on; 2 after a mistake in the arguments or in
+        what they name.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if given and not given[0].startswith("-") and given[0] not in COMMANDS:
+            raise unknown_choice("command", given[0], COMMANDS)
+        root = parser()
+        namespace = root.parse_args(given)
+        if not given:
+            root.print_help()
+            return 0
+        return int(namespace.command(namespace))
+    except InputError as error:
+        complain(str(error))
+        return 2
+
+
+def _add_serve(commands: _Commands) -> None:
+    serve = commands.add_parser("serve", help="open the lab in a browser")
+    serve.add_argument("--port", type=int, default=5006, help="default: %(default)s")
+    serve.add_argument("--address", default="localhost", help="default: %(default)s")
+    serve.add_argument("--no-show", action="store_true", help="do not open a browser")
+    serve.add_argument("--preset", default="digits-mlp", help="default: %(default)s")
+    serve.set_defaults(command=_serve)
+
+
+def _serve(given: argparse.Namespace) -> int:
+    from gnlab.lab.served import serve
+
+    serve(port=given.port, address=given.address, show=not given.no_show, preset=given.preset)
+    return 0
+
+
+def _add_train(commands: _Commands) -> None:
+    train = commands.add_parser(
+        "train",
+        help="train without a page and write the record",
+        description="Train a preset with a progress bar, writing the record to DIR/run.zarr. "
+        "Ctrl-C saves; the same command with the same --out goes on where it was.",
+    )
+    train.add_argument("preset", metavar="PRESET", help="digits-mlp, lenet-cifar10, ...")
+    length = train.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=int, help="train up to this step")
+    length.add_argument("--epochs", type=float, help="train up to this epoch; default: 1")
+    for name, (kind, text) in SETTINGS.items():
+        train.add_argument(f"--{name.replace('_', '-')}", type=kind, help=text)
+    train.add_argument("--out", metavar="DIR", help="default: a new folder in ./runs")
+    train.set_defaults(command=_train)
+
+
+def _train(given: argparse.Namespace) -> int:
+    from gnlab.cli.training import train
+
+    chosen = {name: getattr(given, name) for name in SETTINGS}
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    return train(given.preset, chosen, given.steps, given.epochs, given.out)
+
+
+def _add_info(commands: _Commands) -> None:
+    info = commands.add_parser("info", help="versions, devices and data found on this machine")
+    info.set_defaults(command=_info)
+
+
+def _info(_: argparse.Namespace) -> int:
+    from gnlab.cli.info import info
+
+    info()
+    return 0
