@@ -1,0 +1,212 @@
+"""The plain definition of the summaries: derivatives along u by repeated reverse passes.
+
+The second step of the method, and the oracle of everything faster. With u restricted to group s
+written u_s, every order comes from the one before by a reverse pass:
+
+    f = ∇L                                     D^(1)_t   = ⟨f, u_t⟩       = ḡ_t
+    f_s = ∇⟨f, u_s⟩                            D^(2)_st  = ⟨f_s, u_t⟩     = H̄_st
+    f_ss = ∇⟨f_s, u_s⟩                         D^(3)_sss = ⟨f_ss, u_s⟩
+
+The derivatives are symmetric, so a pass for group s asks only for the parameters of the groups
+from s on. Groups are taken in the order of the network's depth: what lies above a layer makes a
+small graph, what lies below it a large one.
+
+Legend: S groups (s, t), P parameters, d the order; "rank" is a group's place in the order of depth.
+
+References:
+    Wolinski, arXiv:2312.03885, Sec. 3 (D^(d)(u)) and Sec. 4 (ḡ, H̄, D).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gnlab.partitions import Partition
+
+Field = dict[str, Tensor]
+"""A derivative with respect to the parameters, by name; a missing name is zero."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Groups:
+    """A partition as the passes need it: by rank.
+
+    Attributes:
+        order: The group of each rank, [S].
+        owners: The rank of each element, by parameter name; broadcasts to the parameter's shape.
+        members: For each rank, the parameters with an element in that group.
+        reach: For each rank, the parameters with an element in that group or a later one.
+    """
+
+    order: Tensor
+    owners: Mapping[str, Tensor]
+    members: tuple[tuple[str, ...], ...]
+    reach: tuple[tuple[str, ...], ...]
+
+    @property
+    def size(self) -> int:
+        """S, the number of groups."""
+        return len(self.members)
+
+
+def groups_of(partition: Partition, device: torch.device) -> Groups:
+    """The groups of a partition in the order of their first parameter.
+
+    Args:
+        partition: The partition, on any device.
+        device: Where the model is.
+
+    Returns:
+        The groups by rank.
+    """
+    found = {name: torch.unique(owner.cpu()) for name, owner in partition.groups.items()}
+    first = torch.full((partition.num_groups,), len(found))
+    for position, numbers in enumerate(found.values()):
+        first[numbers] = first[numbers].clamp(max=position)
+    order = first.argsort(stable=True)
+    rank = order.argsort()
+    members: list[list[str]] = [[] for _ in order]
+    last = {}
+    for name, numbers in found.items():
+        ranks = rank[numbers].tolist()
+        last[name] = max(ranks)
+        for r in ranks:
+            members[r].append(name)
+    reach = tuple(tuple(n for n in found if last[n] >= r) for r in range(len(order)))
+    owners = {name: rank[owner.cpu()].to(device) for name, owner in partition.groups.items()}
+    return Groups(order, owners, tuple(map(tuple, members)), reach)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Along:
+    """A direction u, to differentiate along, group by group.
+
+    Attributes:
+        groups: The groups by rank.
+        leaves: The parameters, leaves of the loss's graph.
+        u: The direction, by parameter name.
+    """
+
+    groups: Groups
+    leaves: Mapping[str, Tensor]
+    u: Mapping[str, Tensor]
+
+    def gradient(self, loss: Tensor, *, graph: bool = True) -> Field:
+        """The gradient f = ∇L."""
+        return self._differentiate([loss], [torch.ones_like(loss)], tuple(self.leaves), graph)
+
+    def derivative(self, f: Field, r: int, targets: tuple[str, ...], *, graph: bool) -> Field:
+        """∇⟨f, u_r⟩ with respect to the parameters ``targets``."""
+        names = [n for n in self.groups.members[r] if n in f and f[n].requires_grad]
+        outputs = [f[n] for n in names]
+        return self._differentiate(outputs, [self._part(n, r) for n in names], targets, graph)
+
+    def entries(self, f: Field) -> Tensor:
+        """⟨f, u_t⟩ for every rank t, [S]."""
+        like = next(iter(self.u.values()))
+        total = torch.zeros(self.groups.size, dtype=like.dtype, device=like.device)
+        for name, value in f.items():
+            owner = self.groups.owners[name]
+            part = (value.detach() * self.u[name]).sum_to_size(owner.shape)
+            total = total.index_add(0, owner.reshape(-1), part.reshape(-1))
+        return total
+
+    def idle(self) -> Tensor:
+        """Whether u is exactly zero in a group, for every rank, [S] bool."""
+        return self.entries({name: (u != 0).to(u.dtype) for name, u in self.u.items()}) == 0
+
+    def _part(self, name: str, r: int) -> Tensor:
+        """The direction on the elements of group r, zero elsewhere."""
+        owner = self.groups.owners[name]
+        return self.u[name] if owner.dim() == 0 else torch.where(owner == r, self.u[name], 0)
+
+    def _differentiate(
+        self, outputs: list[Tensor], weights: list[Tensor], targets: tuple[str, ...], graph: bool
+    ) -> Field:
+        """The gradient of Σ ⟨output, weight⟩; the outputs' own graph is kept."""
+        if not outputs:
+            return {}
+        found = torch.autograd.grad(
+            outputs,
+            [self.leaves[n] for n in targets],
+            weights,
+            retain_graph=True,
+            create_graph=graph,
+            allow_unused=True,
+        )
+        return {n: f for n, f in zip(targets, found, strict=True) if f is not None}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Derivatives:
+    """ḡ, H̄ and D^(3)_sss of one loss, by rank.
+
+    Attributes:
+        g: ḡ, [S].
+        H: H̄, [S, S].
+        third: D^(3)_sss, [S].
+    """
+
+    g: Tensor
+    H: Tensor
+    third: Tensor
+
+
+def derivatives(f: Field, along: Along) -> Derivatives:
+    """ḡ, H̄ and D^(3)_sss from the gradient's graph.
+
+    Args:
+        f: ∇L with its graph; emptied on the way, to free the graph as soon as may be.
+        along: The direction.
+
+    Returns:
+        The three, by rank.
+    """
+    groups = along.groups
+    g = along.entries(f)
+    H, third = torch.zeros_like(torch.outer(g, g)), torch.zeros_like(g)
+    for r in (~along.idle()).nonzero()[:, 0].tolist():
+        row = along.derivative(f, r, groups.reach[r], graph=True)
+        H[r, r:] = along.entries(row)[r:]
+        third[r] = pure_third(row, r, along)
+        for name in set(f) - set(groups.reach[min(r + 1, groups.size - 1)]):
+            del f[name]
+    return Derivatives(g, H.triu() + H.triu(1).T, third)
+
+
+def pure_third(row: Field, r: int, along: Along) -> Tensor:
+    """D^(3)_rrr from the graph of the Hessian's row ∇⟨f, u_r⟩, a scalar."""
+    members = along.groups.members[r]
+    return along.entries(along.derivative(row, r, members, graph=False))[r]
+
+
+def tensor_of_order(f: Field, along: Along, order: int) -> Tensor:
+    """D^(d) of any order d ≥ 1 from the gradient's graph, by rank.
+
+    Args:
+        f: ∇L, with its graph.
+        along: The direction.
+        order: d.
+
+    Returns:
+        The symmetric tensor, [S]*d.
+    """
+    size = along.groups.size
+    like = along.entries({})
+    result = torch.zeros([size] * order, dtype=like.dtype, device=like.device)
+
+    def fill(prefix: tuple[int, ...], field: Field) -> None:
+        """Set every entry whose index is sorted and starts with ``prefix``."""
+        last = prefix[-1] if prefix else 0
+        if len(prefix) == order - 1:
+            result[prefix][last:] = along.entries(field)[last:]
+            return
+        for r in range(last, size):
+            more = len(prefix) + 2 < order
+            fill((*prefix, r), along.derivative(field, r, along.groups.reach[r], graph=more))
+
+    fill((), f)
+    every = torch.cartesian_prod(*[torch.arange(size)] * order).reshape(-1, order)
+    return result[tuple(every.sort(1).values.T)].reshape(result.shape)

@@ -1,0 +1,122 @@
+"""The data of a summary: one batch (x, y), or a loader of such batches.
+
+Legend: N samples of a batch.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gnlab.errors import InputError
+
+Batch = tuple[Any, Any]
+"""The inputs and targets of one batch: tensors, or nested tuples, lists and dicts of tensors."""
+
+
+def batches(data: object) -> Iterable[Batch]:
+    """The batches of what a person gave as data, to be gone through more than once.
+
+    A tuple is one batch. So is a list of two, as torch's DataLoader yields it, unless both are
+    themselves pairs; any other iterable is a loader. A one-shot iterator is kept in a list.
+
+    Args:
+        data: One batch (x, y), or an iterable of such.
+
+    Returns:
+        The batches; those of a loader are checked as they come.
+
+    Raises:
+        InputError: If it is neither, or a loader with a length of zero.
+    """
+    if isinstance(data, tuple) or (isinstance(data, list) and not _of_pairs(data)):
+        return (_checked(data),)
+    if isinstance(data, (Tensor, str, Mapping)) or not isinstance(data, Iterable):
+        raise InputError(
+            "data must be one batch (inputs, targets) or an iterable of such; "
+            f"got {type(data).__name__}."
+        )
+    return [_checked(b) for b in data] if isinstance(data, Iterator) else _Loader(data)
+
+
+class _Loader:
+    """A re-iterable whose batches are checked as they come."""
+
+    def __init__(self, source: Iterable[object]) -> None:
+        self._source = source
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (_checked(batch) for batch in self._source)
+
+
+def _of_pairs(data: list[object]) -> bool:
+    """Whether a list is a sequence of batches rather than one batch."""
+    return all(isinstance(item, (tuple, list)) and len(item) == 2 for item in data)
+
+
+def _checked(batch: object) -> Batch:
+    """The batch as a pair, or the error that says what it is instead."""
+    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+        got = type(batch).__name__
+        size = f" of length {len(batch)}" if isinstance(batch, (tuple, list)) else ""
+        raise InputError(f"a batch must be a pair (inputs, targets); got a {got}{size}.")
+    sizes = [t.shape[0] for part in batch for t in tensors(part) if t.dim()]
+    if sizes and 0 in sizes:
+        raise InputError("the batch is empty (0 samples); give at least one sample.")
+    return batch[0], batch[1]
+
+
+def tensors(tree: object) -> Iterator[Tensor]:
+    """The tensors in nested tuples, lists and dicts, in order."""
+    if isinstance(tree, Tensor):
+        yield tree
+    elif isinstance(tree, Mapping):
+        for item in tree.values():
+            yield from tensors(item)
+    elif isinstance(tree, (tuple, list)):
+        for item in tree:
+            yield from tensors(item)
+
+
+def map_tensors(function: Callable[[Tensor], Tensor], tree: Any) -> Any:
+    """The same nested structure with ``function`` applied to each tensor."""
+    if isinstance(tree, Tensor):
+        return function(tree)
+    if isinstance(tree, Mapping):
+        return {key: map_tensors(function, item) for key, item in tree.items()}
+    if isinstance(tree, (tuple, list)):
+        items = [map_tensors(function, item) for item in tree]
+        # A named tuple is rebuilt from its fields, as the model may read them by name.
+        return type(tree)(*items) if isinstance(tree, tuple) and _named(tree) else type(tree)(items)
+    return tree
+
+
+def _named(tree: tuple[Any, ...]) -> bool:
+    """Whether a tuple is a named one."""
+    return getattr(type(tree), "_fields", None) is not None
+
+
+def num_samples(batch: Batch) -> int:
+    """N, the leading size of the first target, or of the first input if no target has one."""
+    for part in (batch[1], batch[0]):
+        for tensor in tensors(part):
+            if tensor.dim():
+                return tensor.shape[0]
+    return 1
+
+
+def select(tree: Any, size: int, chosen: Tensor) -> Any:
+    """The chosen samples: of every tensor whose leading size is ``size``, those rows."""
+    return map_tensors(lambda t: t[chosen] if t.dim() and t.shape[0] == size else t, tree)
+
+
+def cast(tree: Any, dtype: torch.dtype | None) -> Any:
+    """Detached copies; floating-point tensors in ``dtype``, unless it is None."""
+
+    def convert(t: Tensor) -> Tensor:
+        t = t.detach()
+        t = t.clone() if t.is_inference() else t
+        return t.to(dtype) if dtype is not None and t.is_floating_point() else t
+
+    return map_tensors(convert, tree)

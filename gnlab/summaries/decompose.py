@@ -1,0 +1,278 @@
+"""Fused kernels replaced by their formulas while the loss is evaluated.
+
+Automatic differentiation is only as right as each operation's derivative of a derivative. Some
+kernels of torch have a wrong third derivative (layer_norm) or second one (weight_norm), none in
+train mode (batch_norm, instance_norm) or none on a CPU (scaled_dot_product_attention,
+embedding_bag, hardsigmoid). Written out in elementary operations they are right at every order,
+so the summaries evaluate the loss under ``decomposed()``.
+
+Legend: N samples, C channels, G groups of channels, T positions, E features, K bags.
+"""
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
+
+from gnlab.errors import InputError
+
+
+class Decomposed(TorchFunctionMode):
+    """While active, fused operations are computed by their formulas."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Call the formula of ``func`` if it has one, else ``func`` itself."""
+        return _FORMULAS.get(func, func)(*args, **(kwargs or {}))
+
+
+@contextlib.contextmanager
+def decomposed() -> Iterator[None]:
+    """A context in which every operation is differentiable to any order.
+
+    Attention reached from within torch's own functions (``nn.MultiheadAttention``) is not seen by
+    a function mode; there torch is asked for its unfused kernel.
+    """
+    with sdpa_kernel(SDPBackend.MATH), Decomposed():
+        yield
+
+
+def _affine(normal: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """Scale and shift; weight and bias broadcast."""
+    scaled = normal if weight is None else normal * weight
+    return scaled if bias is None else scaled + bias
+
+
+def _standardised(x: Tensor, dims: tuple[int, ...], eps: float) -> Tensor:
+    """Centre x and divide it by its standard deviation, both over ``dims``."""
+    centred = x - x.mean(dims, keepdim=True)
+    variance = centred.square().mean(dims, keepdim=True)
+    return centred * torch.rsqrt(variance + eps)
+
+
+def _affine_channels(normal: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """Scale and shift each channel of x [N, C, ...]; weight and bias are [C]."""
+    weight, bias = (None if t is None else _channels(t, normal) for t in (weight, bias))
+    return _affine(normal, weight, bias)
+
+
+def _channels(values: Tensor, x: Tensor) -> Tensor:
+    """[C] as a tensor that broadcasts over x [N, C, ...]."""
+    return values.reshape(-1, *[1] * (x.dim() - 2))
+
+
+def layer_norm(
+    x: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+    cudnn_enable: bool = True,
+) -> Tensor:
+    """Layer normalisation over the last dimensions; arguments as torch's."""
+    dims = tuple(range(x.dim() - len(normalized_shape), x.dim()))
+    return _affine(_standardised(x, dims, eps), weight, bias)
+
+
+def rms_norm(
+    x: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    eps: float | None = None,
+) -> Tensor:
+    """Root-mean-square normalisation over the last dimensions; arguments as torch's."""
+    dims = tuple(range(x.dim() - len(normalized_shape), x.dim()))
+    floor = torch.finfo(x.dtype).eps if eps is None else eps
+    return _affine(x * (x.square().mean(dims, keepdim=True) + floor).rsqrt(), weight, None)
+
+
+def group_norm(
+    x: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+    cudnn_enabled: bool = True,
+) -> Tensor:
+    """Normalisation of G groups of channels of x [N, C, ...]; arguments as torch's."""
+    grouped = x.reshape(x.shape[0], num_groups, -1)
+    normal = _standardised(grouped, (2,), eps).reshape(x.shape)
+    return _affine_channels(normal, weight, bias)
+
+
+def batch_norm(
+    x: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float | None = 0.1,
+    eps: float = 1e-5,
+    cudnn_enabled: bool = True,
+) -> Tensor:
+    """Batch normalisation of x [N, C, ...]; arguments as torch's.
+
+    In train mode it uses the batch's own mean and variance and leaves the running ones alone: they
+    do not enter the loss.
+    """
+    if training or running_mean is None or running_var is None:
+        normal = _standardised(x, (0, *range(2, x.dim())), eps)
+    else:
+        scale = _channels(torch.rsqrt(running_var + eps), x)
+        normal = (x - _channels(running_mean, x)) * scale
+    return _affine_channels(normal, weight, bias)
+
+
+def instance_norm(
+    x: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+    cudnn_enabled: bool = True,
+) -> Tensor:
+    """Normalisation of each sample's channels, x [N, C, ...]; arguments as torch's."""
+    if not use_input_stats:
+        return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
+    normal = _standardised(x, tuple(range(2, x.dim())), eps)
+    return _affine_channels(normal, weight, bias)
+
+
+def attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """Softmax attention of query [..., T, E] over key and value [..., T', E]; as torch's."""
+    if enable_gqa:
+        copies = query.shape[-3] // key.shape[-3]
+        key, value = (t.repeat_interleave(copies, -3) for t in (key, value))
+    scores = query @ key.mT * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)
+    if is_causal:
+        attn_mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=query.device).tril()
+    if attn_mask is not None and attn_mask.dtype == torch.bool:
+        scores = scores.masked_fill(~attn_mask, -math.inf)
+    elif attn_mask is not None:
+        scores = scores + attn_mask
+    mixed: Tensor = functional.dropout(scores.softmax(-1), dropout_p) @ value
+    return mixed
+
+
+def weight_norm(direction: Tensor, length: Tensor, dim: int = 0) -> Tensor:
+    """A weight from its direction and its length along ``dim`` (-1: one length for all)."""
+    dims = [i for i in range(direction.dim()) if i != dim]
+    return direction * (length / torch.linalg.vector_norm(direction, dim=dims, keepdim=True))
+
+
+def hardsigmoid(x: Tensor, inplace: bool = False) -> Tensor:
+    """The piecewise linear sigmoid; arguments as torch's."""
+    return functional.relu6(x + 3) / 6
+
+
+def embedding(
+    tokens: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
+    """Rows of a table; arguments as torch's.
+
+    The padding row counts as a constant, as in torch. Rows beyond ``max_norm`` are shortened in a
+    copy: torch shortens them in the parameter itself.
+
+    Raises:
+        InputError: If gradients are to be scaled by frequency: they are then no derivatives.
+    """
+    if scale_grad_by_freq:
+        raise InputError(
+            "embedding with scale_grad_by_freq=True has no summary: its gradient is not the "
+            "derivative of any loss. Set it to False."
+        )
+    table = weight if max_norm is None else weight.clone()
+    return functional.embedding(tokens, table, padding_idx, max_norm, norm_type)
+
+
+def embedding_bag(
+    tokens: Tensor,
+    weight: Tensor,
+    offsets: Tensor | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Tensor:
+    """Sums or means of K bags of rows, [K, E]; arguments as torch's.
+
+    Raises:
+        InputError: For the maximum over a bag.
+    """
+    if mode == "max":
+        raise InputError(
+            "embedding_bag with mode='max' has no second derivative in torch; "
+            "use nn.Embedding and a maximum over each bag."
+        )
+    rows = embedding(
+        tokens.reshape(-1), weight, padding_idx, max_norm, norm_type, scale_grad_by_freq
+    )
+    if offsets is None:
+        bags, bag = tokens.shape[0], torch.arange(tokens.numel(), device=tokens.device)
+        bag = bag // max(tokens.shape[1], 1)
+    else:
+        starts = offsets[:-1] if include_last_offset else offsets
+        bags, positions = len(starts), torch.arange(tokens.numel(), device=tokens.device)
+        bag = torch.bucketize(positions, starts.to(positions.dtype), right=True) - 1
+    kept = torch.ones_like(rows[:, :1])
+    if padding_idx is not None:
+        kept = (tokens.reshape(-1, 1) != padding_idx).to(rows.dtype)
+    if per_sample_weights is not None:
+        rows = rows * per_sample_weights.reshape(-1, 1)
+    total = rows.new_zeros(bags, rows.shape[1]).index_add(0, bag, rows * kept)
+    if mode == "sum":
+        return total
+    return total / kept.new_zeros(bags, 1).index_add(0, bag, kept).clamp(min=1)
+
+
+_FORMULAS: dict[Callable[..., Any], Callable[..., Any]] = {
+    functional.layer_norm: layer_norm,
+    torch.layer_norm: layer_norm,
+    functional.rms_norm: rms_norm,
+    torch.rms_norm: rms_norm,
+    functional.group_norm: group_norm,
+    torch.group_norm: group_norm,
+    functional.batch_norm: batch_norm,
+    torch.batch_norm: batch_norm,
+    functional.instance_norm: instance_norm,
+    torch.instance_norm: instance_norm,
+    functional.scaled_dot_product_attention: attention,
+    torch._weight_norm: weight_norm,
+    functional.hardsigmoid: hardsigmoid,
+    functional.embedding: embedding,
+    functional.embedding_bag: embedding_bag,
+}

@@ -1,0 +1,207 @@
+"""The loss of one batch as a function of the parameters, evaluated without leaving a trace.
+
+The first step of every summary: L(θ) with a graph behind it, the model's parameters, `.grad`,
+buffers, random state and mode as they were before.
+"""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from gnlab.errors import InputError
+from gnlab.summaries.batches import Batch, cast
+from gnlab.summaries.decompose import decomposed
+
+LossFunction = Callable[[Any, Any], Tensor]
+"""loss_fn(model(x), y) -> scalar."""
+
+Parameters = dict[str, Tensor]
+
+Result = TypeVar("Result")
+
+
+class _Within(nn.Module):
+    """Runs a function while the model below has its parameters and buffers replaced.
+
+    The replacement outlives the forward pass: what recomputes parts of it in the backward pass
+    (checkpointing) must see the same parameters.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, work: Callable[[], Result]) -> Result:
+        """The function's result."""
+        return work()
+
+
+class Evaluation:
+    """L(θ) of one batch, to be evaluated any number of times with the same random numbers.
+
+    Args:
+        model: The model.
+        loss_fn: loss_fn(model(x), y) -> scalar.
+        batch: The batch (x, y).
+        dtype: What to compute in; None leaves parameters and data as they are.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss_fn: LossFunction,
+        batch: Batch,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        self.model, self.dtype = model, dtype
+        self.inputs, self.targets = cast(batch[0], dtype), cast(batch[1], dtype)
+        self.loss_fn = cast_loss(loss_fn, dtype)
+        self._random = _random_state(device_of(model))
+
+    def at(
+        self,
+        work: Callable[[Tensor, Parameters], Result],
+        nudge: Callable[[Tensor], Tensor] | None = None,
+    ) -> Result:
+        """Evaluate the loss and hand it to ``work``, with the parameters it is a function of.
+
+        Args:
+            work: Called with the loss and its leaves by name, the trainable parameters.
+            nudge: What to evaluate at instead of each parameter, given its value.
+
+        Returns:
+            What ``work`` returned.
+
+        Raises:
+            InputError: If the loss is not a scalar, or has no graph.
+        """
+        return self.with_output(lambda output, leaves: work(self.loss(output), leaves), nudge)
+
+    def with_output(
+        self,
+        work: Callable[[Any, Parameters], Result],
+        nudge: Callable[[Tensor], Tensor] | None = None,
+    ) -> Result:
+        """As ``at``, but hand over the model's output, before the loss."""
+        leaves = self._leaves(nudge)
+        replaced = {f"model.{name}": tensor for name, tensor in leaves.items()}
+        for name, tensor in self._constants():
+            replaced[f"model.{name}"] = tensor
+        _set_random_state(device_of(self.model), self._random)
+        with torch.inference_mode(False), torch.enable_grad(), decomposed():
+            result: Result = functional_call(
+                _Within(self.model),
+                replaced,
+                (lambda: work(self.model(self.inputs), leaves),),
+            )
+        return result
+
+    def drew(self) -> bool:
+        """Whether random numbers have been drawn since the evaluation's start (dropout)."""
+        now = _random_state(device_of(self.model))
+        pairs = zip(self._random, now, strict=True)
+        return not all(a is b or (a is not None and a.equal(b)) for a, b in pairs)
+
+    def loss(self, output: Any) -> Tensor:
+        """The loss of an output, checked."""
+        return _checked_loss(self.loss_fn(output, self.targets))
+
+    def _leaves(self, nudge: Callable[[Tensor], Tensor] | None) -> Parameters:
+        """Fresh leaves with the trainable parameters' values."""
+        leaves = {}
+        for name, parameter in self.model.named_parameters():
+            if parameter.requires_grad:
+                # A copy: a forward pass that writes into its parameters writes into the copy.
+                value = cast(parameter, self.dtype).clone()
+                value = value if nudge is None else nudge(value)
+                leaves[name] = value.requires_grad_()
+        return leaves
+
+    def _constants(self) -> Iterator[tuple[str, Tensor]]:
+        """Copies of the frozen parameters and the buffers."""
+        for name, parameter in self.model.named_parameters():
+            if not parameter.requires_grad:
+                yield name, cast(parameter, self.dtype)
+        for name, buffer in self.model.named_buffers():
+            yield name, cast(buffer, self.dtype).clone()
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """The device of a model's first parameter."""
+    return next(model.parameters()).device
+
+
+def cast_loss(loss_fn: LossFunction, dtype: torch.dtype | None) -> LossFunction:
+    """A loss whose own tensors (class weights) are constants in ``dtype``.
+
+    Args:
+        loss_fn: The loss; a module's or a ``functools.partial``'s own tensors are seen.
+        dtype: What to compute in; None leaves them as they are.
+
+    Returns:
+        The loss to call.
+    """
+    if isinstance(loss_fn, functools.partial):
+        keywords = {key: cast(value, dtype) for key, value in loss_fn.keywords.items()}
+        return functools.partial(loss_fn.func, *cast(loss_fn.args, dtype), **keywords)
+    if not isinstance(loss_fn, nn.Module):
+        return loss_fn
+    module = loss_fn
+
+    def call(output: Any, targets: Any) -> Tensor:
+        own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+        constants = {name: cast(tensor, dtype).clone() for name, tensor in own.items()}
+        result: Tensor = functional_call(module, constants, (output, targets))
+        return result
+
+    return call
+
+
+def _checked_loss(loss: object) -> Tensor:
+    """The loss if it is a scalar with a graph, else the error that says what it is."""
+    if not isinstance(loss, Tensor):
+        raise InputError(
+            f"loss_fn must return a scalar tensor; got {type(loss).__name__} "
+            "(was it taken out of torch by .item()?)."
+        )
+    if loss.dim():
+        raise InputError(
+            f"loss_fn must return a scalar, shape []; got shape {list(loss.shape)} "
+            "(take its mean or sum)."
+        )
+    if not loss.requires_grad:
+        raise InputError(
+            "the loss does not depend on any trainable parameter: it has no graph "
+            "(is there a .detach(), .item() or torch.no_grad() in the model or the loss?)."
+        )
+    return loss
+
+
+@contextlib.contextmanager
+def same_random_state(device: torch.device) -> Iterator[None]:
+    """A context after which torch's random state, on CPU and ``device``, is as before."""
+    state = _random_state(device)
+    try:
+        yield
+    finally:
+        _set_random_state(device, state)
+
+
+def _random_state(device: torch.device) -> tuple[Tensor, Tensor | None]:
+    """The random state of the CPU and of ``device``."""
+    other = None
+    if device.type != "cpu":
+        other = torch.get_device_module(device).get_rng_state(device)
+    return torch.get_rng_state(), other
+
+
+def _set_random_state(device: torch.device, state: tuple[Tensor, Tensor | None]) -> None:
+    """Set the random state of the CPU and of ``device``."""
+    torch.set_rng_state(state[0])
+    if state[1] is not None:
+        torch.get_device_module(device).set_rng_state(state[1], device)

@@ -1,0 +1,215 @@
+"""Passes over the data: derivatives of each batch, combined with the batches' weights.
+
+Legend: S groups, P parameters, b batches, w_b a batch's weight.
+"""
+
+import contextlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from gnlab.errors import InputError
+from gnlab.partitions import Partition
+from gnlab.summaries.autodiff import Along, groups_of
+from gnlab.summaries.batches import Batch
+from gnlab.summaries.evaluation import (
+    Evaluation,
+    LossFunction,
+    Parameters,
+    device_of,
+    same_random_state,
+)
+from gnlab.summaries.normalisers import Normaliser, Weighing
+from gnlab.summaries.splitting import check_modules
+
+Values = tuple[Tensor, ...]
+_NO_DERIVATIVE = re.compile(r"derivative for|double.backward|3rd\+ order|once_differentiable")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """A loss of a model over data, to be gone over as often as needed.
+
+    Attributes:
+        model: The model.
+        loss_fn: The loss.
+        data: The batches.
+        partition: The model's partition.
+        dtype: What to compute in; None: the model's own.
+        normaliser: What a person says about combining batches.
+    """
+
+    model: nn.Module
+    loss_fn: LossFunction
+    data: Iterable[Batch]
+    partition: Partition
+    dtype: torch.dtype | None
+    normaliser: Normaliser | None
+
+    def check(self) -> None:
+        """Raise unless the partition is of this model's trainable parameters.
+
+        Raises:
+            InputError: If it is not, or the model is compiled to a script.
+        """
+        shapes = {n: p.shape for n, p in self.model.named_parameters() if p.requires_grad}
+        theirs = dict(self.partition.shapes)
+        if shapes != theirs:
+            wrong = next(n for n in [*shapes, *theirs] if shapes.get(n) != theirs.get(n))
+            raise InputError(
+                f"the partition is not of this model's trainable parameters: {wrong!r} is "
+                f"{_shape(theirs.get(wrong))} in the partition, {_shape(shapes.get(wrong))} in "
+                "the model; build it again with gnlab.partition(model, ...)."
+            )
+        for name, module in self.model.named_modules():
+            if isinstance(module, torch.jit.ScriptModule):
+                raise InputError(
+                    f"module {name!r} is a TorchScript module, whose fused kernels cannot be "
+                    "replaced by differentiable ones; give the module it was made from."
+                )
+
+    def direction(self, given: Mapping[str, Tensor]) -> Parameters:
+        """The direction a person gives, matched by name.
+
+        Args:
+            given: u by parameter name.
+
+        Returns:
+            u in the model's order, in the dtype computed in.
+
+        Raises:
+            InputError: If a name, shape, device or dtype does not fit.
+        """
+        self.partition.check(given, "direction")
+        u = {}
+        for name in self.partition.shapes:
+            parameter, value = self.model.get_parameter(name), given[name].detach()
+            wanted = (parameter.device, parameter.dtype if self.dtype is None else value.dtype)
+            if (value.device, value.dtype) != wanted:
+                raise InputError(
+                    f"direction[{name!r}] is {value.dtype} on {value.device}; the parameter is "
+                    f"{parameter.dtype} on {parameter.device}."
+                )
+            u[name] = value.to(self.dtype) if self.dtype is not None else value
+        return u
+
+    def gradient(self) -> Parameters:
+        """∇L over all the data, by parameter name."""
+        groups = groups_of(self.partition, device_of(self.model))
+        names = list(self.partition.shapes)
+
+        def work(loss: Tensor, leaves: Parameters) -> Values:
+            found = Along(groups, leaves, {}).gradient(loss, graph=False)
+            return tuple(found.get(n, torch.zeros_like(leaves[n])) for n in names)
+
+        values, _ = self.combined(work)
+        return dict(zip(names, values, strict=True))
+
+    def combined(
+        self,
+        work: Callable[[Tensor, Parameters], Values],
+        after: Callable[[Evaluation, Values], Values] | None = None,
+    ) -> tuple[Values, float]:
+        """One pass over the data: Σ_b w_b v_b / Σ_b w_b, or Σ_b v_b for a loss that is a sum.
+
+        Every pass sees the same random numbers, and leaves the random state as it was.
+
+        Args:
+            work: A batch's values v_b, from its loss and leaves.
+            after: Changes a batch's values once its graph is gone.
+
+        Returns:
+            The combined values, and Σ_b w_b (1 for a sum).
+
+        Raises:
+            InputError: If the batches cannot be combined, there is none, or the loss cannot be
+                differentiated.
+        """
+        weighing = Weighing(self.loss_fn, self.normaliser)
+        total: Values = ()
+        weights = 0.0
+        with same_random_state(device_of(self.model)), _same_generator(self.data):
+            for batch, alone in _marked(self.data, self.model):
+                weight, values = self._measured(batch, alone, weighing, work, after)
+                if alone:
+                    return values, weight
+                if weight:  # a batch of ignored targets has a loss of 0/0 and no part in the sum
+                    weights += weight
+                    scaled = [value * weight for value in values]
+                    total = tuple(map(torch.add, total, scaled)) if total else tuple(scaled)
+        if not total:
+            raise InputError(
+                "no batch has any weight: the loader is empty, or every target is ignored."
+            )
+        if weighing.is_sum:
+            return total, 1.0
+        return tuple(value / weights for value in total), weights
+
+    def _measured(
+        self,
+        batch: Batch,
+        alone: bool,
+        weighing: Weighing,
+        work: Callable[[Tensor, Parameters], Values],
+        after: Callable[[Evaluation, Values], Values] | None,
+    ) -> tuple[float, Values]:
+        """One batch's weight and values."""
+        evaluation = Evaluation(self.model, self.loss_fn, batch, self.dtype)
+
+        def run(output: Any, leaves: Parameters) -> tuple[float, Values]:
+            loss = evaluation.loss(output)
+            weight = weighing.weight(batch, evaluation, output, alone=alone)
+            return weight, work(loss, leaves)
+
+        try:
+            weight, values = evaluation.with_output(run)
+            return weight, values if after is None else after(evaluation, values)
+        except RuntimeError as error:
+            if _NO_DERIVATIVE.search(str(error)):
+                raise InputError(
+                    "torch cannot differentiate an operation of the model or loss often enough "
+                    f"({str(error).splitlines()[0]}); replace it by its formula."
+                ) from error
+            raise
+
+
+def _marked(data: Iterable[Batch], model: nn.Module) -> Iterator[tuple[Batch, bool]]:
+    """Each batch, and whether it is the only one.
+
+    Raises:
+        InputError: If there is no batch, or more than one and the model mixes their samples.
+    """
+    remaining = iter(data)
+    last = next(remaining, None)
+    if last is None:
+        raise InputError("the data hold no batch: the loader is empty.")
+    alone = True
+    for batch in remaining:
+        if alone:
+            check_modules(model)
+        alone = False
+        yield last, False
+        last = batch
+    yield last, alone
+
+
+@contextlib.contextmanager
+def _same_generator(data: object) -> Iterator[None]:
+    """A context after which a DataLoader's own random generator is as before."""
+    generator = data.generator if isinstance(data, DataLoader) else None
+    state = None if generator is None else generator.get_state()
+    try:
+        yield
+    finally:
+        if generator is not None and state is not None:
+            generator.set_state(state)
+
+
+def _shape(shape: torch.Size | None) -> str:
+    """A shape for a message."""
+    return "absent" if shape is None else str(list(shape))
