@@ -13,10 +13,13 @@ from gnlab.runs.commands import (
     Step,
     Substep,
 )
+from gnlab.runs.engine import Engine
 from gnlab.runs.history import History
 from gnlab.runs.record import Record
+from gnlab.runs.run import Run
 from gnlab.runs.settings import BOUNDS, Bound, Settings
 from gnlab.runs.snapshot import Level, Snapshot
+from gnlab.runs.thread import ThreadEngine
 
 __all__ = [
     "BOUNDS",
@@ -25,6 +28,7 @@ __all__ = [
     "Change",
     "Choices",
     "Command",
+    "Engine",
     "History",
     "Level",
     "Pace",
@@ -33,9 +37,11 @@ __all__ = [
     "Record",
     "Reset",
     "Rewind",
+    "Run",
     "Settings",
     "Snapshot",
     "Step",
     "Substep",
+    "ThreadEngine",
     "choices",
 ]

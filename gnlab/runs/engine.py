@@ -1,0 +1,240 @@
+"""The engine: makes many runs step in turn and publishes snapshots of them.
+
+One thread makes all steps, one step of each playing run per round. It reads commands between two
+steps, never during one, and knows nobody who looks: it publishes immutable snapshots, and whoever
+wants to see pulls the newest.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from gnlab.errors import InputError
+from gnlab.runs.commands import Branch, Command
+from gnlab.runs.run import Run
+from gnlab.runs.seat import Seat
+from gnlab.runs.settings import Settings
+from gnlab.runs.snapshot import Snapshot
+
+RATE = 60.0
+"""Snapshots per second and run at most; fewer when publishing would take a tenth of the time."""
+
+_SHARE = 0.1
+_SLOW_STEP = 0.03
+_LOADERS = 4
+_IDLE = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class Engine(Protocol):
+    """What a page or a notebook talks to; the same for a thread and a process."""
+
+    def open(self, settings: Settings) -> str:
+        """Open a run, paused; returns its id at once, the run is loaded meanwhile."""
+        ...
+
+    def branch(self, run_id: str) -> str:
+        """Open a copy of a run, paused at the same step; returns its id."""
+        ...
+
+    def send(self, run_id: str, command: Command) -> int:
+        """Send a command; returns its number, which ``Snapshot.applied`` reaches when taken."""
+        ...
+
+    def snapshot(self, run_id: str, newer_than: int = -1) -> Snapshot | None:
+        """The newest snapshot of a run, or None if its version is not above ``newer_than``."""
+        ...
+
+    def close_run(self, run_id: str) -> None:
+        """Close a run."""
+        ...
+
+    def close(self) -> None:
+        """Close the engine and all its runs."""
+        ...
+
+
+class Loop:
+    """The loop that makes the steps; ``run`` is its thread's body, the rest is for any thread.
+
+    Args:
+        publish: Takes a run's id and its snapshot.
+    """
+
+    def __init__(self, publish: Callable[[str, Snapshot], None]) -> None:
+        self._publish = publish
+        self._seats: dict[str, Seat] = {}
+        self._wake = threading.Event()
+        self._closing = False
+        self._cost = 0.0  # seconds that making and publishing a snapshot takes
+        self._mail: deque[Callable[[], None]] = deque()
+        self._loaders = threading.Semaphore(_LOADERS)
+
+    def open(self, run_id: str, settings: Settings) -> None:
+        """Open a run.
+
+        Args:
+            run_id: Its id.
+            settings: Its settings.
+        """
+        seat = self._seat(run_id, settings)
+        self._post(lambda: seat.want(settings))
+
+    def adopt(self, run_id: str, run: Run) -> None:
+        """Take over a run that exists.
+
+        Args:
+            run_id: Its id.
+            run: The run; no one else may make it step from now on.
+        """
+        seat = self._seat(run_id, run.settings)
+        self._post(lambda: seat.take_seat(run))
+
+    def send(self, run_id: str, number: int, command: Command) -> None:
+        """Put a command into a run's inbox; a run that is not there takes none.
+
+        Args:
+            run_id: The run's id.
+            number: The command's number.
+            command: The command.
+        """
+        seat = self._seats.get(run_id)
+        if seat is None:
+            return
+        if isinstance(command, Branch):
+            self._post(lambda: self._branch(seat, command.run_id))
+        seat.inbox.put(number, command)
+        self._wake.set()
+
+    def close_run(self, run_id: str) -> None:
+        """Close a run.
+
+        Args:
+            run_id: The run's id.
+        """
+        self._post(lambda: self._forget(run_id))
+
+    def close(self) -> None:
+        """End the loop after the step being made."""
+        self._closing = True
+        self._wake.set()
+
+    def run_of(self, run_id: str) -> Run | None:
+        """The run itself, None while it is loading.
+
+        Args:
+            run_id: The run's id.
+
+        Returns:
+            The run.
+        """
+        seat = self._seats.get(run_id)
+        return None if seat is None else seat.run
+
+    def run(self) -> None:
+        """Make steps until closed."""
+        while not self._closing:
+            self._wake.clear()
+            worked = self._round()
+            if not worked and not self._wake.is_set():
+                now = time.monotonic()
+                waits = [seat.wait(now) for seat in list(self._seats.values())]
+                self._wake.wait(min([_IDLE, *waits]))
+        for run_id in list(self._seats):
+            self._forget(run_id)
+
+    def _round(self) -> bool:
+        """One step of each run whose turn it is; whether there was any."""
+        worked = False
+        for run_id, seat in list(self._seats.items()):
+            self._deliver()
+            seat.read()
+            stepping = seat.due(time.monotonic())
+            if seat.changed and not (stepping and seat.step_seconds < _SLOW_STEP):
+                self._show(run_id, seat)
+            if stepping:
+                seat.advance()
+                worked = True
+                if seat.changed or self._rate_allows(seat):
+                    self._show(run_id, seat)
+            if self._closing:
+                break
+        return worked
+
+    def _rate_allows(self, seat: Seat) -> bool:
+        """Whether it is time for another snapshot of a playing run."""
+        playing = sum(other.playing for other in self._seats.values())
+        least = max(1 / RATE, self._cost * playing / _SHARE)
+        return time.monotonic() - seat.published >= least
+
+    def _show(self, run_id: str, seat: Seat) -> None:
+        """Publish a snapshot of a run."""
+        begun = time.perf_counter()
+        self._publish(run_id, seat.snapshot())
+        self._cost += 0.1 * (time.perf_counter() - begun - self._cost)
+
+    def _post(self, action: Callable[[], None]) -> None:
+        """Have something done on the loop's thread."""
+        self._mail.append(action)
+        self._wake.set()
+
+    def _deliver(self) -> None:
+        """Do what was posted."""
+        while self._mail:
+            self._mail.popleft()()
+
+    def _seat(self, run_id: str, settings: Settings) -> Seat:
+        """A new seat."""
+        seat = Seat(settings, lambda wanted: self._load(run_id, wanted))
+        self._seats[run_id] = seat
+        return seat
+
+    def _forget(self, run_id: str) -> None:
+        self._seats.pop(run_id, None)
+
+    def _branch(self, source: Seat, run_id: str) -> None:
+        """Open a copy of a run; of one that is not loaded, another with its settings."""
+        source.read()  # what was sent before the branch comes before it
+        if source.run is None:
+            self.open(run_id, source.settings)
+        else:
+            self.adopt(run_id, source.run.branch())
+
+    def _load(self, run_id: str, settings: Settings) -> None:
+        """Load a run on a thread of its own, so that other runs go on meanwhile."""
+        # A daemon, so that a download under way does not hold up the end of the program.
+        threading.Thread(
+            target=self._load_now, args=(run_id, settings), name="gnlab-load", daemon=True
+        ).start()
+
+    def _load_now(self, run_id: str, settings: Settings) -> None:
+        with self._loaders:
+            try:
+                run = Run(settings)
+                _ = run.levels  # found here, not between two steps of other runs
+            except InputError as error:
+                answer = _refusal(str(error))
+            except (OSError, RuntimeError, ValueError, MemoryError) as error:
+                _log.exception("%s could not be loaded", settings.preset)
+                answer = _refusal(f"{settings.preset} could not be loaded: {error}")
+            else:
+                answer = _acceptance(run)
+        self._post(lambda: self._answer(run_id, settings, answer))
+
+    def _answer(self, run_id: str, settings: Settings, answer: Callable[[Seat], None]) -> None:
+        """Hand over what was loaded, unless something else was asked for meanwhile."""
+        seat = self._seats.get(run_id)
+        if seat is not None and seat.target is settings:
+            answer(seat)
+
+
+def _acceptance(run: Run) -> Callable[[Seat], None]:
+    return lambda seat: seat.take_seat(run)
+
+
+def _refusal(reason: str) -> Callable[[Seat], None]:
+    return lambda seat: seat.refuse(reason)

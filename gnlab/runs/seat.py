@@ -1,0 +1,327 @@
+"""A seat: one run in an engine, with what it was told and what it tells.
+
+Everything here happens on the engine's own thread, between the steps of other runs.
+"""
+
+import logging
+import math
+import time
+from collections.abc import Callable
+
+from gnlab.errors import InputError
+from gnlab.runs.commands import (
+    Change,
+    Command,
+    Pace,
+    Pause,
+    Play,
+    Reset,
+    Rewind,
+    Step,
+    Substep,
+)
+from gnlab.runs.history import HistoryLog
+from gnlab.runs.inbox import Inbox
+from gnlab.runs.record import Record
+from gnlab.runs.run import Run
+from gnlab.runs.settings import START, Settings
+from gnlab.runs.snapshot import Snapshot
+
+_log = logging.getLogger(__name__)
+_WINDOW = 0.5  # seconds over which the rate of steps is averaged, at least
+
+
+class Seat:
+    """One run in an engine.
+
+    Args:
+        settings: The run's settings; the run itself is set by ``seat`` once it is loaded.
+        load: Called with settings when another start is wanted; answers later with ``seat`` or
+            ``refuse``.
+
+    Attributes:
+        inbox: Commands not read yet.
+        run: The run, None until it is loaded.
+        changed: Whether something happened that a person should see at once.
+        published: When the last snapshot was made.
+        step_seconds: How long the last step took.
+        finished: Records of finished steps that nobody has taken to be written.
+    """
+
+    def __init__(self, settings: Settings, load: Callable[[Settings], None]) -> None:
+        self.inbox = Inbox()
+        self.run: Run | None = None
+        self.changed = True
+        self.published = -math.inf
+        self.step_seconds = 0.0
+        self.finished: list[Record] = []
+        self._settings, self._target, self._load = settings, settings, load
+        self._loading = False
+        self._held: list[Command] = []
+        self._wanted = 0.0  # steps still to be made; infinity while playing
+        self._pace: float | None = None
+        self._next = -math.inf
+        self._applied = self._version = 0
+        self._message, self._severity, self._of_step = "", "info", False
+        self._failed = False
+        self._rate = _Rate()
+
+    def want(self, settings: Settings) -> None:
+        """Ask for a new start with other settings; the present run waits until it is there.
+
+        Args:
+            settings: The settings.
+        """
+        self._loading, self._target = True, settings
+        self._tell(f"Loading {settings.preset} …", "info")
+        self._load(settings)
+
+    def take_seat(self, run: Run) -> None:
+        """Take over a run that was loaded.
+
+        Args:
+            run: The run.
+        """
+        self.run, self._loading, self._failed = run, False, False
+        self._settings = self._target = run.settings
+        self._rate.restart(run.step_count)
+        self._tell("", "info")
+        held, self._held = self._held, []
+        for command in held:
+            self._apply(command)
+
+    def refuse(self, reason: str) -> None:
+        """Say that a run could not be loaded; the one that was there goes on.
+
+        Args:
+            reason: Why.
+        """
+        self._loading, self._held, self._target = False, [], self._settings
+        self._failed = self.run is None
+        self._tell(reason, "error")
+
+    def read(self) -> None:
+        """Read and carry out the commands that wait."""
+        commands, number = self.inbox.take()
+        if number == self._applied:
+            return
+        self._applied, self.changed = number, True
+        for command in commands:
+            if not self._loading:
+                self._tell("", "info")
+            self._apply(command)
+
+    def due(self, now: float) -> bool:
+        """Whether it is this run's turn to step.
+
+        Args:
+            now: The time, in seconds of ``time.monotonic``.
+
+        Returns:
+            Whether it is.
+        """
+        return self._ready and self._wanted > 0 and now >= self._next
+
+    def wait(self, now: float) -> float:
+        """How long nothing needs to be done, unless a command comes.
+
+        Args:
+            now: The time.
+
+        Returns:
+            Seconds, infinity while paused.
+        """
+        return max(0.0, self._next - now) if self._ready and self._wanted > 0 else math.inf
+
+    def advance(self) -> None:
+        """Make one step."""
+        assert self.run is not None
+        begun = time.monotonic()
+        self._make(self.run.step)
+        self._wanted = max(0.0, self._wanted - 1)
+        self.changed |= self._wanted == 0
+        now = time.monotonic()
+        self.step_seconds = now - begun
+        self._rate.count(self.run.step_count, now)
+        if self._pace is not None:
+            self._next = max(now, begun + 1 / self._pace)
+
+    def halt(self, reason: str) -> None:
+        """Pause and say why.
+
+        Args:
+            reason: What happened and what to do.
+        """
+        self._wanted = 0
+        self._tell(reason, "error")
+
+    def snapshot(self, version: int | None = None) -> Snapshot:
+        """The run at this moment.
+
+        Args:
+            version: The snapshot's version; one more than the last if left out.
+
+        Returns:
+            The snapshot.
+        """
+        self._version = self._version + 1 if version is None else version
+        self.changed, self.published = False, time.monotonic()
+        run, playing = self.run, self._wanted > 0
+        state = "playing" if playing else "stopped" if self._failed else "paused"
+        return Snapshot(
+            version=self._version,
+            settings=self._settings if run is None else run.settings,
+            state=state,
+            message=self._message,
+            severity=self._severity,
+            step=0 if run is None else run.step_count,
+            epoch=0.0 if run is None else run.epoch,
+            steps_per_second=self._rate.value(self.published) if playing else 0.0,
+            kept_steps=() if run is None else run.kept_steps,
+            record=None if run is None else run.record,
+            summary=None if run is None else run.summary,
+            history=HistoryLog().history() if run is None else run.history,
+            levels=() if run is None else run.levels,
+            applied=self._applied,
+            phase="" if run is None else run.phase,
+            device=self._settings.device if run is None else str(run.device),
+            time=self.published,
+        )
+
+    @property
+    def settings(self) -> Settings:
+        """The present settings."""
+        return self._settings
+
+    @property
+    def target(self) -> Settings:
+        """The settings being loaded, or the present ones."""
+        return self._target
+
+    @property
+    def playing(self) -> bool:
+        """Whether steps are still to be made."""
+        return self._wanted > 0
+
+    @property
+    def _ready(self) -> bool:
+        return self.run is not None and not self._loading
+
+    def _apply(self, command: Command) -> None:
+        """Carry out one command; what does not depend on the run at once, the rest when loaded."""
+        if isinstance(command, Play):
+            self._wanted, self._next = math.inf, -math.inf
+            self._rate.restart(0 if self.run is None else self.run.step_count)
+        elif isinstance(command, Pause):
+            self._wanted = 0
+        elif isinstance(command, Step):
+            begun = 0.0 if self._wanted == math.inf else self._wanted
+            self._wanted, self._next = begun + command.count, -math.inf
+        elif isinstance(command, Pace):
+            self._pace, self._next = command.steps_per_second, -math.inf
+        elif isinstance(command, Change) and self._is_new_start(command):
+            self._try(lambda: self.want(self._target.changed(**command.values)))
+        elif self._loading:
+            self._held.append(command)
+        elif self.run is not None:
+            self._apply_to(self.run, command)
+
+    def _apply_to(self, run: Run, command: Command) -> None:
+        """Carry out a command that the run itself understands."""
+        if isinstance(command, Change):
+            self._try(lambda: run.change(**command.values))
+        else:
+            self._wanted = 0
+        if isinstance(command, Rewind):
+            self._try(lambda: run.rewind(command.step))
+        elif isinstance(command, Reset):
+            run.reset()
+        elif isinstance(command, Substep):
+            self._make(run.substep)
+        self._settings = self._target = run.settings
+
+    def _try(self, action: Callable[[], None]) -> None:
+        """Do what a person asked; if it cannot be done, say so and go on."""
+        try:
+            action()
+        except InputError as error:
+            self._tell(str(error), "error")
+
+    def _make(self, action: Callable[[], object]) -> None:
+        """Make a step or a phase of one; a failure pauses this run and no other."""
+        assert self.run is not None
+        run, before = self.run, self.run.step_count
+        try:
+            action()
+        except InputError as error:
+            self.halt(str(error))
+            return
+        except (RuntimeError, ValueError, ArithmeticError) as error:
+            # A fault of a model or of gnlab: the run is at its last good step, others go on.
+            _log.exception("a step of %s failed", run.settings.preset)
+            self.halt(f"Step {before + 1} failed: {type(error).__name__}: {_first_line(error)}")
+            return
+        if run.stopped:
+            self.halt(run.stopped)
+        if run.step_count == before + 1 and run.record is not None:
+            self.finished.append(run.record)
+            if run.record.status and not run.stopped:
+                self._warn(run.warning)
+
+    def _is_new_start(self, command: Change) -> bool:
+        return any(
+            name in command.values and command.values[name] != getattr(self._target, name)
+            for name in START
+        )
+
+    def _tell(self, message: str, severity: str) -> None:
+        self._message, self._severity, self._of_step = message, severity, False
+        self.changed = True
+
+    def _warn(self, warning: str) -> None:
+        """Show a step's warning, and take it back once a step has none."""
+        if warning and warning != self._message:
+            self._tell(warning, "warning")
+            self._of_step = True
+        elif not warning and self._of_step:
+            self._tell("", "info")
+
+
+def opening(settings: Settings) -> Snapshot:
+    """What there is to see of a run that the engine has not come to yet: version 0.
+
+    Args:
+        settings: Its settings.
+
+    Returns:
+        The snapshot.
+    """
+    return Seat(settings, lambda _: None).snapshot(version=0)
+
+
+class _Rate:
+    """Steps per second over the last half to whole second."""
+
+    def __init__(self) -> None:
+        self.restart(0)
+
+    def restart(self, step: int) -> None:
+        """Begin to count at a step."""
+        self._from = self._middle = (time.monotonic(), step)
+        self._latest = step
+
+    def count(self, step: int, now: float) -> None:
+        """Take a step's number and time."""
+        self._latest = step
+        if now - self._middle[0] > _WINDOW:
+            self._from, self._middle = self._middle, (now, step)
+
+    def value(self, now: float) -> float:
+        """The rate; 0 as long as nothing can be said."""
+        seconds = now - self._from[0]
+        return max(0.0, (self._latest - self._from[1]) / seconds) if seconds > 0 else 0.0
+
+
+def _first_line(error: Exception) -> str:
+    """The first line of an error's text."""
+    return (str(error).splitlines() or [""])[0]
