@@ -115,7 +115,7 @@ class Along:
 
     def idle(self) -> Tensor:
         """Whether u is exactly zero in a group, for every rank, [S] bool."""
-        return self.entries({name: (u != 0).to(u.dtype) for name, u in self.u.items()}) == 0
+        return self.entries({name: u.sign() for name, u in self.u.items()}) == 0
 
     def _part(self, name: str, r: int) -> Tensor:
         """The direction on the elements of group r, zero elsewhere."""
