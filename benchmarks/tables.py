@@ -2,8 +2,8 @@
 
     python -m benchmarks.tables
 
-A table stands in a page between the comments ``<!-- table NAME -->`` and ``<!-- end NAME -->``; it is
-replaced whole, so no number in it was typed by hand.
+A table stands in a page between the comments ``<!-- table NAME -->`` and ``<!-- end NAME -->``;
+it is replaced whole, so no number in it was typed by hand.
 """
 
 import re

@@ -11,9 +11,49 @@ References:
     higher-order derivatives", arXiv:2312.03885.
 """
 
+from typing import TYPE_CHECKING, Any
+
+from gnlab.cubic import Certificate, CubicSolution, Status, solve_cubic
 from gnlab.errors import InputError
-from gnlab.partitions import Partition, partition
+from gnlab.optimizers import GroupedNewton, StepInfo
+from gnlab.partitions import Partition, levels, partition
+from gnlab.problems import Problem, problem
+from gnlab.runs.run import Run
+from gnlab.runs.settings import Settings
+from gnlab.summaries import Summary, derivative_tensor, summarise
+
+if TYPE_CHECKING:
+    from gnlab.lab.notebook import Lab
 
 __version__ = "0.1.0"
 
-__all__ = ["InputError", "Partition", "__version__", "partition"]
+__all__ = [
+    "Certificate",
+    "CubicSolution",
+    "GroupedNewton",
+    "InputError",
+    "Lab",
+    "Partition",
+    "Problem",
+    "Run",
+    "Settings",
+    "Status",
+    "StepInfo",
+    "Summary",
+    "__version__",
+    "derivative_tensor",
+    "levels",
+    "partition",
+    "problem",
+    "solve_cubic",
+    "summarise",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Look up ``Lab`` on first use, so that the engine loads no UI library."""
+    if name == "Lab":
+        from gnlab.lab.notebook import Lab  # noqa: PLC0415
+
+        return Lab
+    raise AttributeError(f"module 'gnlab' has no attribute {name!r}")

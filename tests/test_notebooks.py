@@ -1,0 +1,47 @@
+"""Every notebook runs from its first cell to its last, in a kernel, and is kept without outputs."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
+
+
+def opened(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+@pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
+def executed(request):
+    notebook = opened(request.param)
+    place = {"metadata": {"path": str(request.param.parent)}}
+    NotebookClient(notebook, timeout=120, kernel_name="python3", resources=place).execute()
+    return notebook
+
+
+def outputs(notebook, text):
+    [cell] = [cell for cell in code_cells(notebook) if text in cell.source]
+    return cell.outputs
+
+
+def test_no_cell_complains(executed):
+    said = [out.text for cell in code_cells(executed) for out in cell.outputs if "text" in out]
+    assert said == []
+
+
+def test_the_first_run_shows_the_lab_and_solves():
+    assert [path.stem for path in NOTEBOOKS] == ["01_first_run"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_is_valid_and_kept_without_outputs(path):
+    notebook = opened(path)
+    nbformat.validate(notebook)
+    assert all(cell.outputs == [] for cell in code_cells(notebook))
+    assert all(cell.execution_count is None for cell in code_cells(notebook))
