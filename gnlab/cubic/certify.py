@@ -15,14 +15,15 @@ import numpy as np
 from scipy.linalg import lapack
 
 from gnlab.cubic.estimate import EPS, Elimination, Estimate
-from gnlab.cubic.extended import Pair
+from gnlab.cubic.fixed import to_float
 from gnlab.cubic.model import Array, Model
-from gnlab.cubic.refine import Root, System, equilibrated, refine_step, refine_valley
+from gnlab.cubic.refine import Root, System, equilibrated, refine
+from gnlab.cubic.solution import RESIDUAL_TOLERANCE
 
 # Below this smallest eigenvalue of the equilibrated matrix, more than one null vector is feared.
 APART = 1e-7
-# ρ and ρ₀ are known to about 1e-30 of their size; a difference below this is none.
-SAME = 1e-27
+# ρ and ρ₀ are known to p bits but for a few; a difference in those is none.
+SAME = 56
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,24 +51,14 @@ class Minimiser:
     hard: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Valley:
-    """The direction of least curvature.
-
-    Attributes:
-        v: The vector, in the system's units, ‖Dv‖ about 1, [S].
-        rho0: −κ_min.
-    """
-
-    v: Pair
-    rho0: Pair
-
-
 def positive(system: System, rho: float) -> bool:
     """Whether H̄ + ρD² is positive definite beyond all rounding."""
-    matrix = system.damped(rho)
     margin = 16 * EPS * system.d.size
-    return bool(lapack.dpotrf(matrix - margin * np.eye(system.d.size), lower=1)[1] == 0)
+    matrix = system.damped(rho)
+    # The rounding of each entry is relative to its row's and column's diagonal.
+    size = np.sqrt(np.maximum(np.abs(np.diag(matrix)), 1e-300))
+    matrix = matrix / size[:, None] / size - margin * np.eye(size.size)
+    return bool(lapack.dpotrf(matrix, lower=1)[1] == 0)
 
 
 def certify(model: Model, elimination: Elimination, found: Estimate) -> Minimiser | None:
@@ -83,98 +74,89 @@ def certify(model: Model, elimination: Elimination, found: Estimate) -> Minimise
     """
     if not np.isfinite(found.step).all() or not model.exact:
         return None
+    system = equilibrated(model, elimination.H, found.step, found.rho)
+    if not np.any(found.step):
+        return certify_zero(model, system, found)
+    start = np.ldexp(found.step * system.unit, -system.x_exponent)
+    root = refine(system, start, np.ldexp(found.rho, -system.rho_exponent), valley=False)
+    if root is None:
+        return None
+    rho = to_float(root.rho, root.bits)
     if not np.any(model.cubic):
-        return certify_newton(model, elimination, found)
-    if found.rho == 0:
-        return certify_zero(model, found)
-    system = equilibrated(elimination.H, model.g, model.d, model.c, found.rho)
-    root = refine_step(system, found.step, found.rho)
-    if root is None or root.rho.hi <= 0:
+        return newton(system, root) if positive(system, 0.0) else None
+    if rho <= 0:
         return None
-    rho = float(root.rho.hi)
     if positive(system, rho):
-        kappa_min = least_curvature(system, found, rho)
-        if kappa_min is None:
+        rho0 = least_radius(model, elimination, found)
+        if rho0 is None or rho0 > np.ldexp(rho, system.rho_exponent):
             return None
-        return measured(model, elimination, system, root, found, kappa_min, kappa_min + rho, False)
-    valley = null_direction(system, rho)
-    if valley is None:
-        return None
-    return certify_near_pole(model, elimination, system, root, found, valley)
+        gap = float(np.ldexp(rho, system.rho_exponent)) - rho0
+        return measured(model, elimination, system, root, found, -rho0, gap)
+    return certify_near_pole(model, elimination, system, root, found)
 
 
-def certify_newton(model: Model, elimination: Elimination, found: Estimate) -> Minimiser | None:
+def newton(system: System, root: Root) -> Minimiser:
     """Newton's step in the subspace of the groups: no group has a cubic term."""
-    system = equilibrated(elimination.H, model.g, model.d, 0.0, 0.0)
-    root = refine_step(system, found.step, 0.0)
-    if root is None or not positive(system, 0.0):
-        return None
     size = float(np.linalg.norm(system.g))
-    residual = float(np.linalg.norm(root.residual)) / size if size else 0.0
-    return Minimiser(root.x.hi / system.unit, 0.0, 0.0, 0.0, 0.0, residual, 0.0, False)
+    residual = float(np.linalg.norm(root.residual)) / size
+    return Minimiser(in_model(system, root), 0.0, 0.0, 0.0, 0.0, residual, 0.0, False)
 
 
-def certify_zero(model: Model, found: Estimate) -> Minimiser | None:
+def certify_zero(model: Model, system: System, found: Estimate) -> Minimiser | None:
     """No gradient and no negative curvature: the step is zero."""
-    if np.any(model.g) or found.kappa_min < 0:
-        return None
-    flat = not np.any(model.H)
-    if not flat and not positive(equilibrated(model.H, model.g, model.d, model.c, 0.0), 0.0):
+    if np.any(model.g) or (np.any(model.H) and not positive(system, 0.0)):
         return None
     kappa_min = found.kappa_min
     return Minimiser(found.step, 0.0, kappa_min, found.kappa_scale, kappa_min, 0.0, 0.0, False)
 
 
-def least_curvature(system: System, found: Estimate, rho: float) -> float | None:
-    """κ_min to all digits if it is negative; None if it stays in doubt.
+def in_model(system: System, root: Root) -> Array:
+    """The root's step in the model's units, [S]."""
+    return np.ldexp(root.floats(), system.x_exponent) / system.unit
+
+
+def least_radius(model: Model, elimination: Elimination, found: Estimate) -> float | None:
+    """−κ_min: to all digits if it is positive, else as estimated; None if in doubt.
 
     Args:
-        system: The conditions.
+        model: The model in normal form.
+        elimination: Its groups of Z, eliminated.
         found: The estimate.
-        rho: A ρ at which the model is known to be positive definite.
 
     Returns:
-        κ_min; the estimate's where it is positive, which only needs its sign.
+        −κ_min in the model's units.
     """
-    if found.kappa_min >= 0 and positive(system, 0.0):
-        return found.kappa_min
-    valley = refine_valley(system, found.valley * system.unit, -found.kappa_min)
+    rho0 = -found.kappa_min
+    system = equilibrated(model, elimination.H, found.valley, abs(rho0))
+    if rho0 <= 0 and positive(system, 0.0):
+        return rho0
+    start = np.ldexp(found.valley * system.unit, -system.x_exponent)
+    valley = refine(system, start, np.ldexp(rho0, -system.rho_exponent), valley=True)
     if valley is None:
         return None
-    rho0 = float(valley.rho.hi)
+    refined = to_float(valley.rho, valley.bits)
     # The lowest eigenvalue, and not another one: just above ρ₀ the model must be definite.
-    above = equilibrated(system.H, system.g, system.d, system.c, abs(rho0))
-    if rho0 > rho or not positive(above, rho0 + 1e-6 * abs(rho0)):
+    if not positive(system, refined + 1e-6 * abs(refined)):
         return None
-    return -rho0
+    return float(np.ldexp(refined, system.rho_exponent))
 
 
-def null_direction(system: System, rho: float) -> Valley | None:
-    """The one direction along which H̄ + ρD² is nearly singular, and its ρ₀."""
+def null_direction(system: System, root: Root) -> Root | None:
+    """The one direction along which H̄ + ρD² is nearly singular, and its ρ₀, to the root's bits."""
+    rho = to_float(root.rho, root.bits)
     mu, vectors = np.linalg.eigh(system.damped(rho))
-    if mu.size > 1 and mu[1] < APART:
-        return None
     weight = float(np.sum((system.d * vectors[:, 0]) ** 2))
-    if weight == 0:
+    if (mu.size > 1 and mu[1] < APART) or weight == 0:
         return None
-    root = refine_valley(system, vectors[:, 0], rho - float(mu[0]) / weight)
-    if root is None or abs(float(root.rho.hi) - rho) > 1e-3 * rho:
+    rho0 = rho - float(mu[0]) / weight
+    valley = refine(system, vectors[:, 0], rho0, valley=True, bits=root.bits)
+    if valley is None or abs(to_float(valley.rho, valley.bits) - rho) > 1e-3 * rho:
         return None
-    return Valley(root.x, root.rho)
-
-
-def difference(a: Pair, b: Pair) -> float:
-    """a − b of two nearby numbers."""
-    return float((a.hi - b.hi) + (a.lo - b.lo))
+    return valley
 
 
 def certify_near_pole(
-    model: Model,
-    elimination: Elimination,
-    system: System,
-    root: Root,
-    found: Estimate,
-    valley: Valley,
+    model: Model, elimination: Elimination, system: System, root: Root, found: Estimate
 ) -> Minimiser | None:
     """Certify a root whose ρ lies within rounding of ρ₀.
 
@@ -182,22 +164,26 @@ def certify_near_pole(
     component of b both are minimisers, and the sign is chosen so that the largest entry of Dη
     along the valley is positive.
     """
-    v, rho = valley.v.hi, float(root.rho.hi)
-    slope = float(system.g @ v)
+    valley = null_direction(system, root)
+    if valley is None:
+        return None
+    v = valley.floats()
     along = system.d * v
-    size = float(np.linalg.norm(elimination.slope / model.d[model.cubic]))
-    hard = abs(slope) <= 8 * EPS * v.size * max(size, float(np.linalg.norm(system.g * v)))
+    leading = float(along[np.argmax(np.abs(along))])
     for _ in range(2):
-        gap = difference(root.rho, valley.rho0)
-        part = float(along @ (system.d * root.x.hi))
-        leading = float(along[np.argmax(np.abs(along))])
-        tie = abs(gap) <= SAME * rho
-        if gap >= 0 and not tie or tie and part * leading >= 0:
-            kappa_min = -float(valley.rho0.hi)
-            return measured(model, elimination, system, root, found, kappa_min, gap, hard)
-        mirrored = root.x.hi - 2 * part / float(along @ along) * v
-        again = refine_step(system, mirrored / system.unit, rho)
-        if again is None:
+        bits = valley.bits
+        gap = to_float((root.rho << (bits - root.bits)) - valley.rho, bits)
+        tie = abs(gap) <= np.ldexp(1.0, SAME - bits)
+        x = root.floats()
+        part = float(along @ (system.d * x))
+        if part * leading >= 0 if tie else gap > 0:
+            gap = 0.0 if tie else float(np.ldexp(gap, system.rho_exponent))
+            kappa_min = -float(np.ldexp(to_float(valley.rho, bits), system.rho_exponent))
+            return measured(model, elimination, system, root, found, kappa_min, gap)
+        mirrored = x - 2 * part / float(along @ along) * v
+        rho = to_float(root.rho, root.bits)
+        again = refine(system, mirrored, rho, valley=False, bits=root.bits)
+        if again is None or again.bits > bits:
             return None
         root = again
     return None
@@ -211,25 +197,29 @@ def measured(
     found: Estimate,
     kappa_min: float,
     gap: float,
-    hard: bool,
 ) -> Minimiser | None:
     """The minimiser with its residual in the invariant variables; None if b itself is in doubt."""
     cubic, d = model.cubic, model.d[model.cubic]
-    fault = root.residual * system.unit
+    fault = np.ldexp(root.residual, system.x_exponent) * system.unit
     fault = (fault[cubic] - elimination.coupling.T @ fault[~cubic]) / d
-    size = float(np.linalg.norm(elimination.slope / d))
+    b = elimination.slope / d
+    size = float(np.linalg.norm(b))
     terms = np.abs(elimination.coupling).T @ np.abs(model.g[~cubic]) / d
     if float(np.linalg.norm(terms)) * EPS > 1e-3 * size:
         return None
-    radius = float(root.rho.hi) / model.c
-    size = size or float(root.rho.hi) * radius  # at a saddle b is 0; Kη is what it balances
+    rho = float(np.ldexp(to_float(root.rho, root.bits), system.rho_exponent))
+    step = in_model(system, root)
+    radius = float(np.linalg.norm(model.d * step))
+    residual = float(np.linalg.norm(fault)) / (size or rho * radius)
+    if not residual <= RESIDUAL_TOLERANCE:
+        return None
     return Minimiser(
-        step=root.x.hi / system.unit,
-        rho=float(root.rho.hi),
+        step=step,
+        rho=rho,
         kappa_min=kappa_min,
         kappa_scale=found.kappa_scale,
         gap=gap,
-        residual=float(np.linalg.norm(fault)) / size,
-        radius_error=abs(system.excess(root.x, root.rho)) / (2 * radius**2),
-        hard=hard,
+        residual=residual,
+        radius_error=abs(root.misfit) / 2,
+        hard=kappa_min < 0 and gap * radius <= 8 * EPS * step.size * size,
     )

@@ -75,20 +75,26 @@ class Estimate:
     valley: Array
 
 
-def eigh(matrix: Array) -> tuple[Array, Array]:
+def eigh(matrix: Array, careful: bool = True) -> tuple[Array, Array]:
     """Eigenvalues, ascending, and eigenvectors of a symmetric matrix with rows graded in size.
 
     LAPACK's reduction of the lower triangle keeps the small eigenvalues' digits only when the
-    large rows come first; in any other order they drown in the rounding of the large ones.
+    large rows come first; in any other order they drown in the rounding of the large ones. Of its
+    two ways on, QL iterations keep those digits and divide-and-conquer, much faster, does not.
 
     Args:
         matrix: Symmetric, [n, n].
+        careful: Whether to use QL iterations.
 
     Returns:
         κ [n] and Q [n, n], one column per eigenvalue.
     """
     order = np.argsort(-np.abs(matrix).max(axis=1), kind="stable")
-    kappa, vectors, _ = lapack.dsyevd(matrix[np.ix_(order, order)], lower=1)
+    ordered = matrix[np.ix_(order, order)]
+    if careful:
+        kappa, vectors, _ = lapack.dsyev(ordered, lower=1, lwork=34 * order.size)
+    else:
+        kappa, vectors, _ = lapack.dsyevd(ordered, lower=1)
     Q = np.empty_like(vectors)
     Q[order] = vectors
     return kappa, Q
@@ -134,12 +140,13 @@ def eliminate(model: Model) -> Elimination | None:
     )
 
 
-def estimate(model: Model, elimination: Elimination) -> Estimate:
+def estimate(model: Model, elimination: Elimination, careful: bool) -> Estimate:
     """Solve the model in float64.
 
     Args:
         model: The model in normal form.
         elimination: Its groups of Z, eliminated.
+        careful: Whether to keep the digits of small eigenvalues, at a price.
 
     Returns:
         The minimiser, as good as float64 gives it.
@@ -149,7 +156,7 @@ def estimate(model: Model, elimination: Elimination) -> Estimate:
         step = elimination.from_slope
         return Estimate(step, 0.0, 0.0, 0.0, np.zeros_like(step))
     d = model.d[cubic]
-    kappa, Q = eigh(elimination.schur / d[:, None] / d)
+    kappa, Q = eigh(elimination.schur / d[:, None] / d, careful)
     x, y = solve_secular(kappa, Q.T @ (elimination.slope / d), model.c)
     return Estimate(
         step=elimination.extend(Q @ y / d, cubic, still=False),

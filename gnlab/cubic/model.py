@@ -27,17 +27,17 @@ ASYMMETRY_TOLERANCE = 1e-3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """A cubic model in normal form; in the units given, η = step · 2^exponents.
+    """A cubic model in normal form: in the units given, η = step · 2^step_exponents.
 
     Attributes:
         H: H̄ with entries of at most 1, symmetric, [S, S].
         g: ḡ with entries of at most 1, [S].
         d: D, in [1/2, 1) on N and 0 on Z, [S].
         c: λ_int/2 in the scaled units, 0 if every group is in Z.
-        exponents: The binary exponent of each step size's unit, [S].
+        given: H̄ and ḡ as they were given, before scaling, and λ_int/2.
+        units: The binary exponent of each group's unit, [S].
         curvature_exponent: K in the units given is 2^this times K here.
-        radius_exponent: r in the units given is 2^this times r here; T is 2^this 2^this
-            2^curvature_exponent times T here.
+        slope_exponent: b in the units given is 2^this times b here.
         exact: Whether scaling lost no bit of H, g or c to underflow or overflow.
     """
 
@@ -45,15 +45,26 @@ class Model:
     g: Array
     d: Array
     c: float
-    exponents: Exponents
+    given: tuple[Array, Array, float]
+    units: Exponents
     curvature_exponent: int
-    radius_exponent: int
+    slope_exponent: int
     exact: bool
 
     @property
     def cubic(self) -> Mask:
         """N, the groups with a cubic term, [S] bool."""
         return self.d > 0
+
+    @property
+    def radius_exponent(self) -> int:
+        """The radius r in the units given is 2^this times r here."""
+        return self.slope_exponent - self.curvature_exponent
+
+    @property
+    def step_exponents(self) -> Exponents:
+        """The binary exponent of each step size's unit, [S]."""
+        return self.radius_exponent - self.units
 
 
 def as_array(values: Tensor | ArrayLike) -> Array:
@@ -158,8 +169,9 @@ def normalise(H: Array, g: Array, d: Array, damping: float) -> Model:
         g=g_scaled,
         d=scaled(d, -unit),
         c=math.ldexp(mantissa, max(-900, min(900, power))) if np.any(d > 0) else 0.0,
-        exponents=slope - curvature - unit,
+        given=(H, g, damping / 2),
+        units=unit,
         curvature_exponent=curvature,
-        radius_exponent=slope - curvature,
+        slope_exponent=slope,
         exact=exact and abs(power) < 900,
     )

@@ -1,193 +1,225 @@
-"""Newton's method on the optimality conditions, with residuals in extended precision.
+"""Newton's method on the optimality conditions, with exact residuals.
 
 A minimiser is a root (η, ρ) of (H̄ + ρD²)η = ḡ, c²‖Dη‖² = ρ². The linear system of a Newton step
 is bordered by D²η, which keeps it regular where H̄ + ρD² alone is singular (the hard case), and
 scaled by powers of two to a diagonal near 1, which takes D's decades out of it. Float64 solves
-the step, the residual is exact: the root comes out with about thirty digits.
+for the step, integers hold the root and its residual: each step adds some fifty bits.
 
-Legend: S groups; x the step in the scaled units; v a null vector of H̄ + ρ₀D².
+Legend: S groups; x the step in the scaled units; v a null vector of H̄ + ρ₀D²; p bits.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import lapack
 
-from gnlab.cubic.extended import ExactProduct, Pair, pair, row_sums, two_product
-from gnlab.cubic.model import Array
+from gnlab.cubic.fixed import ExactProduct, Factor, Fixed, factor, length, to_fixed, to_float, to_floats
+from gnlab.cubic.model import Array, Model
 
-MAX_STEPS = 12
+MAX_STEPS = 200
+MOST_BITS = 4096
 CONVERGED = 1e-13
-# A gradient far below H̄η asks for more digits of η: go on to where pairs end.
 SMALL_RESIDUAL = 1e-11
-EXHAUSTED = 1e-25
+FLOOR = 1e-20  # steps that no longer shrink below this have met the rounding at 2^-p
+REUSE = 1e-8  # a step this small no longer changes the matrix: keep its factors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class System:
-    """The optimality conditions in units that give H̄ + ρD² a diagonal near 1.
+    """The optimality conditions in units where ρ, x and the diagonal of H̄ + ρD² are near 1.
+
+    In the model's units η = x 2^(x_exponent)/unit, ρ is 2^(rho_exponent) times ρ here.
 
     Attributes:
         H: H̄, [S, S].
         g: ḡ, [S].
         d: D, [S].
-        d2: D², exactly, [S].
-        c: λ_int/2; 0 without a cubic term.
-        unit: x = η · unit, powers of two, [S].
-        product: Products with H̄ without rounding.
+        c: λ_int/2; None without a cubic term.
+        unit: Powers of two, [S].
+        x_exponent: See above.
+        rho_exponent: See above; even.
+        bits: The p to start with.
     """
 
     H: Array
     g: Array
     d: Array
-    d2: Pair
-    c: float
+    c: Factor | None
     unit: Array
-    product: ExactProduct
-
-    def residual(self, x: Pair, rho: Pair, g: Array) -> Array:
-        """g − (H̄ + ρD²)x, rounded once, [S]."""
-        pull = self.d2.times(x).times(rho)
-        terms = -self.product.terms(x)
-        return row_sums(terms, np.column_stack([g, -pull.hi, -pull.lo]))
-
-    def excess(self, x: Pair, rho: Pair) -> float:
-        """‖Dx‖² − (ρ/c)², to the accuracy of pairs."""
-        squares = self.d2.times(x.times(x))
-        first = rho.hi / self.c
-        product, error = two_product(first, np.float64(self.c))
-        rest = ((rho.hi - product) - error + rho.lo) / self.c
-        radius = Pair(first, rest).times(Pair(first, rest))
-        terms = np.concatenate([squares.hi, squares.lo, [-radius.hi], [-radius.lo]])
-        return float(row_sums(terms[None])[0])
+    x_exponent: int
+    rho_exponent: int
+    bits: int
 
     def damped(self, rho: float) -> Array:
         """H̄ + ρD² in float64, [S, S]."""
-        return self.H + np.diag(rho * self.d2.hi)
+        return self.H + np.diag(rho * self.d * self.d)
 
 
-def equilibrated(H: Array, g: Array, d: Array, c: float, rho: float) -> System:
-    """The system in the units of |H̄_ss| + ρ d_s².
+def equilibrated(model: Model, H: Array, step: Array, rho: float) -> System:
+    """The system in units that suit a root near (step, ρ).
 
     Args:
-        H: H̄, [S, S].
-        g: ḡ, [S].
-        d: D, [S].
-        c: λ_int/2.
+        model: The model in normal form.
+        H: Its H̄, with curvature added along harmless null vectors, [S, S].
+        step: About η, [S].
         rho: About ρ.
 
     Returns:
         The scaled system.
     """
-    size = np.abs(np.diag(H)) + rho * d * d
+    size = np.abs(np.diag(H)) + rho * model.d * model.d
     unit = np.ldexp(1.0, np.frexp(np.where(size > 0, size, 1.0))[1] // 2)
-    H, g, d = H / unit[:, None] / unit, g / unit, d / unit
-    return System(H, g, d, Pair(*two_product(d, d)), c, unit, ExactProduct(H))
+    half = (math.frexp(rho)[1] + 1) // 2 if rho else 0
+    largest = float(np.abs(step * unit).max())
+    x_exponent = math.frexp(largest)[1] if math.isfinite(largest) else 0
+    d = np.ldexp(model.d / unit, half)
+    power = model.slope_exponent - 2 * model.curvature_exponent + x_exponent - 3 * half
+    return System(
+        H=H / unit[:, None] / unit,
+        g=np.ldexp(model.g / unit, -x_exponent),
+        d=d,
+        c=factor(model.given[2], power) if model.c else None,
+        unit=unit,
+        x_exponent=x_exponent,
+        rho_exponent=2 * half,
+        bits=144 - 2 * math.frexp(float(d[d > 0].min(initial=1.0)))[1],
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Root:
-    """What a refinement found.
+    """What a refinement found; the numbers are fixed.
 
     Attributes:
         x: The step, or the null vector, [S].
         rho: ρ, or ρ₀.
-        residual: g − (H̄ + ρD²)x at x, [S].
-        error: About the relative error of x and ρ.
+        bits: p.
+        residual: ḡ − (H̄ + ρD²)x in float64, [S].
+        misfit: (‖Dx‖² − (ρ/c)²)/‖Dx‖².
     """
 
-    x: Pair
-    rho: Pair
+    x: Fixed
+    rho: int
+    bits: int
     residual: Array
-    error: float
+    misfit: float
+
+    def floats(self) -> Array:
+        """The vector x in float64."""
+        return to_floats(self.x, self.bits)
 
 
-def solve_bordered(matrix: Array, border: Array, corner: float, right: Array) -> Array | None:
-    """Solve [[matrix, border], [borderᵀ, corner]] z = right; None if that is singular."""
-    n = border.size
-    full = np.empty((n + 1, n + 1))
-    full[:n, :n], full[:n, n], full[n, :n], full[n, n] = matrix, border, border, corner
-    *_, z, info = lapack.dgesv(full, right, overwrite_a=True)
-    return z if info == 0 and np.isfinite(z).all() else None
-
-
-def refine_step(system: System, step: Array, rho: float) -> Root | None:
-    """Refine (η, ρ) to a root of the optimality conditions.
+class Residual:
+    """ḡ − (H̄ + ρD²)x and the misfit of ‖Dx‖, exact to p bits.
 
     Args:
         system: The conditions.
-        step: η in float64, [S].
-        rho: ρ in float64.
-
-    Returns:
-        The root next to them, or None if Newton's method did not settle.
+        g: ḡ, or zeros for a null vector.
+        bits: p.
     """
-    x, rho_pair, error = pair(step * system.unit), pair(np.float64(rho)), np.inf
-    weight = np.divide(1.0, system.d, out=np.zeros_like(system.d), where=system.d > 0)
-    goal = SMALL_RESIDUAL * float(np.linalg.norm(weight * system.g))
-    for _ in range(MAX_STEPS):
-        residual = system.residual(x, rho_pair, system.g)
-        small = float(np.linalg.norm(weight * residual)) <= goal
-        if error <= (CONVERGED if small else EXHAUSTED):
-            return Root(x, rho_pair, residual, error)
-        y = system.d * x.hi
-        radius, rho_now = float(np.linalg.norm(y)), float(rho_pair.hi)
-        if system.c and radius == 0:
-            return None
-        border, defect = np.zeros_like(y), 0.0
-        if system.c:
-            # The unknown next to x is √ρ r δρ/ρ: all entries are then of size 1.
-            border = system.d * y * (np.sqrt(rho_now) / radius)
-            defect = system.excess(x, rho_pair) * np.sqrt(rho_now) / (2 * radius)
-        right = np.append(residual, -defect)
-        z = solve_bordered(system.damped(rho_now), border, -1.0, right)
-        if z is None:
-            return None
-        x = x.plus(z[:-1])
-        sizes = [np.linalg.norm(z[:-1]) / max(float(np.linalg.norm(x.hi)), 1e-300)]
-        if system.c:
-            change = float(z[-1]) * np.sqrt(rho_now) / radius
-            rho_pair = rho_pair.plus(np.float64(change))
-            sizes += [np.linalg.norm(system.d * z[:-1]) / radius, abs(change) / rho_now]
-        error = float(max(sizes))
-        if not error < 1e3 or float(rho_pair.hi) < 0:
-            return None
-    return None
+
+    def __init__(self, system: System, g: Array, bits: int) -> None:
+        self.bits, self.c = bits, system.c
+        self.product = ExactProduct(system.H, bits)
+        self.g, self.d = to_fixed(g, 0, bits), to_fixed(system.d, 0, bits)
+
+    def __call__(self, x: Fixed, rho: int) -> Array:
+        """The residual in float64, [S]."""
+        pull = self.d * ((self.d * x) >> self.bits)
+        return to_floats(self.g - self.product(x) - ((pull * rho) >> 2 * self.bits), self.bits)
+
+    def misfit(self, x: Fixed, rho: int) -> float:
+        """(‖Dx‖² − (ρ/c)²)/‖Dx‖²; infinite at x = 0."""
+        if self.c is None:
+            return 0.0
+        norm, radius = length((self.d * x) >> self.bits), self.c.divide(rho)
+        excess = (norm - radius) * (norm + radius)
+        return float((excess << 200) // (norm * norm)) * 2.0**-200 if norm else math.inf
 
 
-def refine_valley(system: System, vector: Array, rho: float) -> Root | None:
-    """Refine (v, ρ₀) to a root of (H̄ + ρ₀D²)v = 0.
+class Newton:
+    """The Newton step at one point, a bordered linear system, factored once.
 
     Args:
-        system: The conditions; ḡ and c play no part.
-        vector: v in float64, in the system's units, [S].
-        rho: ρ₀ in float64.
+        system: The conditions.
+        x: The point, [S].
+        rho: Its ρ.
+        valley: Whether ρ is unknown because v is a null vector, or because c‖Dx‖ = ρ.
+    """
+
+    def __init__(self, system: System, x: Array, rho: float, valley: bool) -> None:
+        n, y = x.size, system.d * x
+        self.d, self.sizes = system.d, (float(np.linalg.norm(x)), float(np.linalg.norm(y)), rho)
+        self.ratio = 0.0
+        full = np.zeros((n + 1, n + 1), order="F")
+        full[:n, :n], full[n, n] = system.damped(rho), 0.0 if valley else -1.0
+        if system.c is not None and self.sizes[1] > 0:
+            # With the unknown (r/√ρ) δρ every entry of the border is of size 1.
+            self.ratio = (math.sqrt(abs(rho)) or 1.0) / self.sizes[1]
+            full[:n, n] = full[n, :n] = system.d * y * self.ratio
+        self.factors, self.pivots, self.singular = lapack.dgetrf(full, overwrite_a=1)
+
+    def step(self, residual: Array, misfit: float) -> Array | None:
+        """The change of x and, last, of ρ, [S + 1]; None if the system is singular."""
+        if self.singular:
+            return None
+        right = np.append(residual, -misfit * self.ratio * self.sizes[1] ** 2 / 2)
+        z, _ = lapack.dgetrs(self.factors, self.pivots, right)
+        z[-1] *= self.ratio
+        return z if np.isfinite(z).all() else None
+
+    def relative(self, change: Array) -> float:
+        """The largest relative change: of x, of Dx, of ρ."""
+        found = [float(np.linalg.norm(change[:-1])) / max(self.sizes[0], 1e-300)]
+        if self.ratio:
+            found.append(float(np.linalg.norm(self.d * change[:-1])) / self.sizes[1])
+            found.append(abs(float(change[-1]) / self.sizes[2]) if self.sizes[2] else 0.0)
+        return max(found)
+
+
+def refine(system: System, start: Array, rho: float, valley: bool, bits: int = 0) -> Root | None:
+    """Refine (x, ρ) to a root of the optimality conditions, or (v, ρ₀) to one of (H̄ + ρ₀D²)v = 0.
+
+    Args:
+        system: The conditions.
+        start: x or v in float64, in the system's units, [S].
+        rho: ρ or ρ₀, in the system's units.
+        valley: Whether it is the null vector that is sought.
+        bits: The precision to reach at least; 0 to stop when the residual is small.
 
     Returns:
-        The root next to them with ‖Dv‖ near 1, or None if Newton's method did not settle or ρ₀
-        is not simple.
+        The root next to the start, or None if Newton's method did not settle.
     """
-    v = pair(vector / max(float(np.linalg.norm(system.d * vector)), 1e-300))
-    rho_pair, error, nothing = pair(np.float64(rho)), np.inf, np.zeros_like(vector)
+    p = max(system.bits, bits)
+    g = np.zeros_like(system.g) if valley else system.g
+    weight = np.divide(1.0, system.d, out=np.zeros_like(system.d), where=system.d > 0)
+    if system.c is None:
+        weight = np.ones_like(weight)
+    goal = SMALL_RESIDUAL * float(np.linalg.norm(weight * g)) if not valley else math.inf
+    x, rho_fixed = to_fixed(start, 0, p), int(to_fixed(np.array([rho]), 0, p)[0])
+    measure, error, before, newton = Residual(system, g, p), math.inf, math.inf, None
     for _ in range(MAX_STEPS):
-        residual = system.residual(v, rho_pair, nothing)
-        if error <= CONVERGED:
-            return Root(v, rho_pair, residual, error)
-        rho_now = abs(float(rho_pair.hi))
-        root = np.sqrt(rho_now) if rho_now else 1.0
-        border = system.d2.hi * v.hi * root
-        z = solve_bordered(system.damped(float(rho_pair.hi)), border, 0.0, np.append(residual, 0.0))
-        if z is None:
+        residual = measure(x, rho_fixed)
+        misfit = 0.0 if valley else measure.misfit(x, rho_fixed)
+        if not math.isfinite(misfit):
             return None
-        change = float(z[-1]) * root
-        v, rho_pair = v.plus(z[:-1]), rho_pair.plus(np.float64(change))
-        error = float(
-            max(
-                np.linalg.norm(z[:-1]) / max(float(np.linalg.norm(v.hi)), 1e-300),
-                np.linalg.norm(system.d * z[:-1]) / max(float(np.linalg.norm(system.d * v.hi)), 1e-300),
-                abs(change) / max(rho_now, 1e-300),
-            )
-        )
+        exhausted = error <= math.ldexp(1.0, 50 - p) or before / 2 <= error <= FLOOR
+        enough = exhausted if bits else float(np.linalg.norm(weight * residual)) <= goal
+        if error <= CONVERGED and (enough or (exhausted and p >= MOST_BITS)):
+            return Root(x, rho_fixed, p, residual, misfit)
+        if exhausted:  # a gradient far below H̄η needs more digits of η
+            x, rho_fixed, p = x << p, rho_fixed << p, 2 * p
+            measure, error = Residual(system, g, p), CONVERGED
+            continue
+        if newton is None or error > REUSE:
+            newton = Newton(system, to_floats(x, p), to_float(rho_fixed, p), valley)
+        change = newton.step(residual, misfit)
+        if change is None:
+            return None
+        x = x + to_fixed(change[:-1], 0, p)
+        rho_fixed += int(to_fixed(change[-1:], 0, p)[0])
+        before, error = error, newton.relative(change)
         if not error < 1e3:
             return None
     return None

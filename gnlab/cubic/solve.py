@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gnlab.cubic.certify import Minimiser, certify
 from gnlab.cubic.estimate import eliminate, estimate
+from gnlab.cubic.exact import solve_exactly
 from gnlab.cubic.model import Array, Model, as_array, check, normalise, scaled
 from gnlab.cubic.solution import Certificate, CubicSolution, Status
 
@@ -54,7 +55,11 @@ def solve_cubic(
     elimination = eliminate(model)
     if elimination is None:
         return failed(g.size, Status.unbounded)
-    found = certify(model, elimination, estimate(model, elimination))
+    start = estimate(model, elimination, careful=False)
+    found = certify(model, elimination, start)
+    if found is None:
+        start = estimate(model, elimination, careful=True)
+        found = certify(model, elimination, start) or solve_exactly(model, elimination, start)
     if found is None:
         return failed(g.size, Status.singular)
     return conclude(model, found, d, damping)
@@ -99,7 +104,7 @@ def conclude(model: Model, found: Minimiser, d: Array, damping: float) -> CubicS
     # At a stationary point −T = ½ḡᵀη + (ρ/6)‖Dη‖²: two terms that are never negative.
     decrease = max(float(model.g @ found.step), 0.0) / 2 + found.rho * norm**2 / 6
     return CubicSolution(
-        step_sizes=torch.from_numpy(scaled(found.step, model.exponents)),
+        step_sizes=torch.from_numpy(scaled(found.step, model.step_exponents)),
         radius=radius,
         radius_min=radius_min,
         regulariser=torch.from_numpy(damping / 2 * radius * d**2),
