@@ -15,6 +15,7 @@ from gnlab.runs.commands import (
 )
 from gnlab.runs.engine import Engine
 from gnlab.runs.history import History
+from gnlab.runs.process import ProcessEngine
 from gnlab.runs.record import Record
 from gnlab.runs.run import Run
 from gnlab.runs.settings import BOUNDS, Bound, Settings
@@ -34,6 +35,7 @@ __all__ = [
     "Pace",
     "Pause",
     "Play",
+    "ProcessEngine",
     "Record",
     "Reset",
     "Rewind",

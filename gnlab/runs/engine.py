@@ -58,15 +58,27 @@ class Engine(Protocol):
         ...
 
 
+class Boards(Protocol):
+    """Where snapshots are published."""
+
+    def publish(self, run_id: str, snapshot: Snapshot) -> None:
+        """Take a run's newest snapshot."""
+        ...
+
+    def forget(self, run_id: str) -> None:
+        """Take notice that a run is closed."""
+        ...
+
+
 class Loop:
     """The loop that makes the steps; ``run`` is its thread's body, the rest is for any thread.
 
     Args:
-        publish: Takes a run's id and its snapshot.
+        boards: Where to publish snapshots.
     """
 
-    def __init__(self, publish: Callable[[str, Snapshot], None]) -> None:
-        self._publish = publish
+    def __init__(self, boards: Boards) -> None:
+        self._boards = boards
         self._seats: dict[str, Seat] = {}
         self._wake = threading.Event()
         self._closing = False
@@ -174,7 +186,7 @@ class Loop:
     def _show(self, run_id: str, seat: Seat) -> None:
         """Publish a snapshot of a run."""
         begun = time.perf_counter()
-        self._publish(run_id, seat.snapshot())
+        self._boards.publish(run_id, seat.snapshot())
         self._cost += 0.1 * (time.perf_counter() - begun - self._cost)
 
     def _post(self, action: Callable[[], None]) -> None:
@@ -194,7 +206,8 @@ class Loop:
         return seat
 
     def _forget(self, run_id: str) -> None:
-        self._seats.pop(run_id, None)
+        if self._seats.pop(run_id, None) is not None:
+            self._boards.forget(run_id)
 
     def _branch(self, source: Seat, run_id: str) -> None:
         """Open a copy of a run; of one that is not loaded, another with its settings."""

@@ -20,7 +20,7 @@ class ThreadEngine:
         self._latest: dict[str, Snapshot] = {}
         self._ids = itertools.count(1)
         self._numbers = itertools.count(1)
-        self._loop = Loop(self._publish)
+        self._loop = Loop(self)
         self._thread = threading.Thread(target=self._loop.run, name="gnlab-engine", daemon=True)
         self._thread.start()
         # A thread that is inside torch when the interpreter ends would abort the program.
@@ -115,20 +115,34 @@ class ThreadEngine:
         """
         self._check(run_id)
         self._loop.close_run(run_id)
-        del self._latest[run_id]
+        self.forget(run_id)
 
     def close(self) -> None:
         """Close the engine after the step being made, and all its runs."""
         self._end()
 
+    def publish(self, run_id: str, snapshot: Snapshot) -> None:
+        """Take a run's newest snapshot from the loop.
+
+        Args:
+            run_id: The run's id.
+            snapshot: The snapshot.
+        """
+        if run_id in self._latest:
+            self._latest[run_id] = snapshot
+
+    def forget(self, run_id: str) -> None:
+        """Take notice that a run is closed.
+
+        Args:
+            run_id: The run's id.
+        """
+        self._latest.pop(run_id, None)
+
     def _new(self, settings: Settings) -> str:
         run_id = f"run-{next(self._ids)}"
         self._latest[run_id] = opening(settings)
         return run_id
-
-    def _publish(self, run_id: str, snapshot: Snapshot) -> None:
-        if run_id in self._latest:
-            self._latest[run_id] = snapshot
 
     def _check(self, run_id: str) -> None:
         if run_id not in self._latest:
