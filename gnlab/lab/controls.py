@@ -1,0 +1,383 @@
+"""The control column: the transport, the coarseness slider, and every other choice of a run.
+
+Bokeh's own widgets, because they tell the server at once; each has a visible text label. A
+widget's change becomes a command to the engine or a change of the view; what the engine says in
+its snapshots flows back into the widgets, unless a command of the person's is still on its way.
+
+Legend: λ₁ = lr, λ_int = damping, τ = period, S groups.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from html import escape
+from typing import Any, Protocol
+
+import panel as pn
+from bokeh.models import (
+    Button,
+    ColumnDataSource,
+    CustomJSTickFormatter,
+    Div,
+    Select,
+    Slider,
+    Spinner,
+    Widget,
+)
+
+from gnlab import runs
+from gnlab.lab import state
+from gnlab.lab.assets import css
+from gnlab.lab.state import Choices
+from gnlab.lab.views import roles
+from gnlab.lab.views import text as words
+
+PACES = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 0.0)
+"""Slow motion's places, in steps per second; the last is full speed."""
+_OFF = math.log10(state.DAMPING[0]) - 0.1
+_TEN_TO = "return tick <= off ? '0 (off)' : Number((10 ** tick).toPrecision(2)).toString()"
+_ORDERS = [("tensor", "by tensor"), ("blocks", "W–W · b–b · W–b")]
+_SCALES = [("raw", "raw"), ("scale-free", "scale-free")]
+_LOCKS = [("false", "follows"), ("true", "locked")]
+
+
+class Actions(Protocol):
+    """What the controls can ask of their page."""
+
+    def send(self, command: runs.Command) -> None:
+        """Send a command to the run."""
+
+    def branch(self) -> None:
+        """Open a copy of the run."""
+
+    def remedy(self) -> None:
+        """Rewind and strengthen the damping."""
+
+    def viewed(self) -> None:
+        """The view's choices have changed."""
+
+
+class Controls(pn.viewable.Viewer):
+    """The column of controls of one page.
+
+    Args:
+        choices: What is chosen; kept in step with the widgets.
+        actions: What the controls can ask of the page.
+    """
+
+    def __init__(self, choices: Choices, actions: Actions) -> None:
+        super().__init__()
+        self._choices, self._actions = choices, actions
+        self._following = False
+        self._playing = False
+        self._rewind_at = 0.0
+        self._here = 0
+        self._kept: tuple[int, ...] = ()
+        self._levels: tuple[runs.Level, ...] = ()
+        self.keys = ColumnDataSource(data={"key": [], "count": []}, name="keys")
+        self.keys.on_change("data", self._key)
+        self._make_transport()
+        self._make_ladder()
+        self._make_run_choices()
+        self._make_view_choices()
+
+    def layout(self, phases: Any) -> list[Any]:
+        """The column's rows, from top to bottom.
+
+        Args:
+            phases: The figure of a step's phases, shown under the transport.
+
+        Returns:
+            The rows.
+        """
+        run = self._run
+        return [
+            _row(self.play, self.step, self.substep),
+            _row(self.reset, self.branch),
+            phases,
+            self.levels, self.ends,
+            self.rewind, self.pace,
+            _rule("Problem and method"),
+            run["preset"], self.about,
+            _row(run["optimizer"], run["direction"]),
+            run["lr"], run["damping"],
+            _row(run["period"], run["batch_size"], run["summary_batch_size"]),
+            _rule("View"),
+            _row(self._view["order"], self._view["scale"]),
+            _row(self._view["lock"], self._view["theme"], run["seed"]),
+            roles(),
+        ]  # fmt: skip
+
+    def follow(self, snapshot: runs.Snapshot, *, settled: bool) -> None:
+        """Bring the widgets in step with the run.
+
+        Args:
+            snapshot: The run now.
+            settled: Whether the run has every command that was sent; if not, only what a person
+                cannot set is followed, so that no slider jumps back under the hand.
+        """
+        with self._quiet():
+            self._follow_transport(snapshot)
+            if snapshot.levels != self._levels:
+                self._levels = snapshot.levels
+                self.levels.update(
+                    end=max(len(self._levels) - 1, 1), disabled=len(self._levels) < 2,
+                    format=_named([level.label for level in self._levels]),
+                )  # fmt: skip
+            if settled:
+                self._choices.adopt(snapshot.settings)
+                self._follow_choices(snapshot.settings)
+
+    @contextmanager
+    def _quiet(self) -> Iterator[None]:
+        """Changes made here are the run's, not a person's."""
+        before, self._following = self._following, True
+        try:
+            yield
+        finally:
+            self._following = before
+
+    def _make_transport(self) -> None:
+        """Build play, step, sub-step, reset, branch, rewind and slow motion."""
+        self.play = _button("play", "▶ Play", self._toggle, kind="primary")
+        self.step = _button("step", "Step", lambda: self._actions.send(runs.Step()))
+        self.substep = _button("substep", "Sub-step", lambda: self._actions.send(runs.Substep()))
+        self.reset = _button("reset", "↺ Reset", lambda: self._actions.send(runs.Reset()))
+        self.branch = _button("branch", "Branch", self._actions.branch)
+        self.rewind = _slider("rewind", "Rewind to step", 0, 1, 0, disabled=True)
+        self._listen(self.rewind, self._rewound)
+        place = PACES.index(self._choices.pace) if self._choices.pace in PACES else len(PACES) - 1
+        paces = [f"{pace:g} steps/s" if pace else "off, full speed" for pace in PACES]
+        self.pace = _slider("pace", "Slow motion", 0, len(PACES) - 1, place, format=_named(paces))
+        self._listen(self.pace, self._paced)
+
+    def _make_ladder(self) -> None:
+        """Build the coarseness slider and the names of its ends."""
+        self.levels = _slider("coarseness", "Level", 0, 1, 0, kind="gn-hero")
+        self.ends = Div(
+            text='<div class="ends"><span>◀ Cauchy</span><span>Newton ▶</span></div>',
+            stylesheets=[css("widgets"), css("hero")], sizing_mode="stretch_width",
+        )  # fmt: skip
+        self._listen(self.levels, self._coarsened)
+
+    def _make_run_choices(self) -> None:
+        """Build the widgets of the choices that make the run."""
+        offered, chosen = runs.choices(), self._choices
+        self._run: dict[str, Any] = {
+            "preset": _select("preset", "Preset", [(n, n) for n, _ in offered.presets], chosen.preset),
+            "optimizer": _select("optimizer", "Optimizer", [(n, n) for n in offered.optimizers], chosen.optimizer),
+            "direction": _select("direction", "Direction u", [(n, n) for n in offered.directions], chosen.direction),
+            "lr": _log_slider("lr", "λ₁, factor on all step sizes", state.LR, chosen.lr),
+            "damping": _log_slider("damping", "λ_int, damping", state.DAMPING, chosen.damping, off=True),
+            "period": _spinner("period", "Period τ", 1, 10_000, 1, chosen.period),
+            "batch_size": _spinner("batch_size", "Batch", 1, 10_000, 10, chosen.batch_size),
+            "summary_batch_size": _spinner("summary_batch_size", "Batch of H̄", 1, 10_000, 100, chosen.summary_batch_size),
+            "seed": _spinner("seed", "Seed", 0, 2**31 - 1, 1, chosen.seed),
+        }  # fmt: skip
+        self.about = words("", name="about")
+        self._describe(chosen.preset)
+        for name, widget in self._run.items():
+            self._listen(widget, lambda value, name=name: self._changed(name, value))
+
+    def _describe(self, preset: str) -> None:
+        """Say what the problem is, in one line."""
+        line = escape(dict(runs.choices().presets).get(preset, preset))
+        html = f'<div class="problem">{line}</div>'
+        if self.about.text != html:
+            self.about.text = html
+
+    def _make_view_choices(self) -> None:
+        """Build the widgets of the choices that only make the view."""
+        chosen = self._choices
+        themes = [(name, name) for name in ("light", "dark")]
+        self._view = {
+            "order": _select("order", "Order of groups", _ORDERS, chosen.order),
+            "scale": _select("scale", "Cell values", _SCALES, chosen.scale),
+            "lock": _select("lock", "Colour scale", _LOCKS, str(chosen.lock).lower()),
+            "theme": _select("theme", "Theme", themes, chosen.theme),
+        }
+        for name, widget in self._view.items():
+            self._listen(widget, lambda value, name=name: self._viewed(name, value))
+
+    def _listen(self, widget: Widget, act: Callable[[Any], None]) -> None:
+        """Call ``act`` with each value that a person gives the widget."""
+
+        def changed(_attribute: str, _old: Any, new: Any) -> None:
+            if not self._following:
+                act(new)
+
+        widget.on_change("value", changed)
+
+    def _toggle(self) -> None:
+        """Play or pause, whichever the run does not do."""
+        self._actions.send(runs.Pause() if self._playing else runs.Play())
+
+    def _rewound(self, step: float) -> None:
+        """Go to the last kept step that is not after this one."""
+        kept = _last_kept(self._kept, step)
+        if kept is not None:
+            self._actions.send(runs.Rewind(kept))
+
+    def _paced(self, place: float) -> None:
+        """Take another speed."""
+        pace = PACES[int(place)]
+        self._choices.pace = pace
+        self._actions.send(runs.Pace(pace or None))
+        self._actions.viewed()
+
+    def _coarsened(self, place: float) -> None:
+        """Take another level of the ladder, in the middle of training."""
+        if not self._levels:
+            return
+        level = self._levels[min(int(place), len(self._levels) - 1)]
+        self._choices.partition = level.name
+        self._actions.send(runs.Change({"partition": level.name}))
+
+    def _changed(self, name: str, value: Any) -> None:
+        """Take another value of a choice that makes the run."""
+        if value is None:
+            return
+        if name in ("lr", "damping"):
+            value = 0.0 if value < _OFF + 0.01 else float(f"{10**value:.3g}")
+        elif isinstance(value, float):
+            value = int(value)
+        if not self._choices.choose(name, value):
+            self._actions.send(runs.Change({name: value}))
+
+    def _viewed(self, name: str, value: str) -> None:
+        """Take another value of a choice that only makes the view."""
+        self._choices.choose(name, value == "true" if name == "lock" else value)
+        self._actions.viewed()
+
+    def _key(self, _attribute: str, _old: Any, new: Mapping[str, Any]) -> None:
+        """Do what a key stands for."""
+        for key in new["key"]:
+            if key == "play":
+                self._toggle()
+            elif key == "step":
+                self._actions.send(runs.Step())
+            elif key == "reset":
+                self._actions.send(runs.Reset())
+            elif key == "rewind":
+                before = [step for step in self._kept if step < self._here]
+                self._actions.send(runs.Rewind(before[-1] if before else 0))
+
+    def _follow_transport(self, snapshot: runs.Snapshot) -> None:
+        """Follow play or pause and the kept steps."""
+        self._playing = snapshot.state == "playing"
+        label = "❚❚ Pause" if self._playing else "▶ Play"
+        if self.play.label != label:
+            self.play.label = label
+        # While it plays, every step may be a kept one: the slider need not move at each.
+        now = time.monotonic()
+        if self._playing and now - self._rewind_at < 0.5:
+            return
+        self._rewind_at, self._here = now, snapshot.step
+        self._kept = kept = snapshot.kept_steps
+        end = max(*kept, snapshot.step, 1) if kept else 1
+        if self.rewind.end != end or self.rewind.disabled != (end < 2):
+            self.rewind.update(end=end, disabled=len(kept) < 2)
+        # A handle between two kept steps stays where the hand left it.
+        if self._playing or _last_kept(kept, self.rewind.value) != snapshot.step:
+            self.rewind.value = snapshot.step
+
+    def _follow_choices(self, settings: runs.Settings) -> None:
+        """Follow the run's settings."""
+        for place, level in enumerate(self._levels):
+            if level.name == settings.partition:
+                self.levels.value = place
+        for name, widget in self._run.items():
+            value = getattr(settings, name)
+            if name in ("lr", "damping"):
+                value = _exponent(value, widget)
+            if name == "preset" and value not in [option[0] for option in widget.options]:
+                widget.options = [*widget.options, (value, value)]
+            # A log slider's own places are coarser than the numbers it stands for.
+            near = name in ("lr", "damping") and abs(widget.value - value) < 0.03
+            if widget.value != value and not near:
+                widget.value = value
+        self._describe(settings.preset)
+        grouped = settings.optimizer == "grouped-newton"
+        for name in ("direction", "damping", "period", "summary_batch_size"):
+            self._run[name].disabled = not grouped
+        self.levels.disabled = not grouped or len(self._levels) < 2
+
+
+def _row(*widgets: Any) -> pn.Row:
+    """Widgets side by side, equally wide."""
+    return pn.Row(*widgets, sizing_mode="stretch_width", margin=0, styles={"gap": "8px"})
+
+
+def _rule(title: str) -> Div:
+    """A line with the title of the section below it."""
+    text = f'<div class="rule">{title}</div>'
+    return Div(text=text, stylesheets=[css("widgets"), css("hero")], sizing_mode="stretch_width")
+
+
+def _common(name: str) -> dict[str, Any]:
+    """What all widgets share. No minimal width, so that a row's widgets share it equally."""
+    return {
+        "name": name, "stylesheets": [css("widgets")], "sizing_mode": "stretch_width",
+        "min_width": 10, "margin": 0,
+    }  # fmt: skip
+
+
+def _button(name: str, label: str, act: Callable[[], None], kind: str = "default") -> Button:
+    """A button."""
+    made = Button(label=label, button_type=kind, **_common(name))
+    made.on_click(act)
+    return made
+
+
+def _slider(name: str, title: str, low: int, high: int, value: int, **more: Any) -> Slider:
+    """A slider over whole numbers."""
+    kind = more.pop("kind", "")
+    options = {**_common(name), "format": "0", **more}
+    if kind:
+        options |= {"css_classes": [kind], "stylesheets": [css("widgets"), css("hero")]}
+    return Slider(title=title, start=low, end=high, step=1, value=value, **options)
+
+
+def _named(names: Sequence[str]) -> CustomJSTickFormatter:
+    """Shows the name of a slider's place."""
+    return CustomJSTickFormatter(code=f"return ({json.dumps(list(names))})[tick] ?? ''")
+
+
+def _last_kept(kept: Sequence[int], step: float) -> int | None:
+    """The last kept step that is not after ``step``, None if there is none."""
+    before = [known for known in kept if known <= step]
+    return before[-1] if before else None
+
+
+def _log_slider(
+    name: str, title: str, bounds: tuple[float, float], value: float, *, off: bool = False
+) -> Slider:
+    """A slider over powers of ten; its left end may be zero."""
+    low, high = (math.log10(bound) for bound in bounds)
+    formatter = CustomJSTickFormatter(args={"off": _OFF if off else low - 1}, code=_TEN_TO)
+    made = Slider(
+        title=title, start=_OFF if off else low, end=high, step=0.05, value=low, format=formatter,
+        **_common(name),
+    )  # fmt: skip
+    made.value = _exponent(value, made)
+    return made
+
+
+def _exponent(value: float, slider: Slider) -> float:
+    """A log slider's place of a value."""
+    exponent = math.log10(value) if value > 0 else slider.start
+    return min(max(exponent, slider.start), slider.end)
+
+
+def _spinner(name: str, title: str, low: int, high: int, step: int, value: int) -> Spinner:
+    """A field for a whole number."""
+    return Spinner(
+        title=title, low=low, high=high, step=step, value=value, mode="int", **_common(name)
+    )
+
+
+def _select(name: str, title: str, options: list[tuple[str, str]], value: str) -> Select:
+    """A list of choices."""
+    return Select(title=title, options=options, value=value, **_common(name))

@@ -1,0 +1,25 @@
+"""Figures: each builds its Bokeh figure once and turns records into new source data."""
+
+from gnlab.lab.figures import (
+    agreement,
+    base,
+    damping,
+    heatmap,
+    losses,
+    rates,
+    rates_history,
+    strip,
+    trust,
+)
+
+__all__ = [
+    "agreement",
+    "base",
+    "damping",
+    "heatmap",
+    "losses",
+    "rates",
+    "rates_history",
+    "strip",
+    "trust",
+]

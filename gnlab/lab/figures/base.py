@@ -1,0 +1,242 @@
+"""What all figures share: a figure built once, sources whose data are replaced, one look.
+
+A figure module has two functions. ``build`` makes a Bokeh figure with empty sources, once.
+``update`` is pure: from a record (or a history) to the sources' new data and the axes' ranges.
+Nothing else about a figure ever changes, so nothing is laid out again while a run trains.
+
+Legend: S groups; y of a row is (place + ½) / S, from 0 at the top to 1 at the bottom.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from bokeh.core.properties import value
+from bokeh.model import Model
+from bokeh.models import (
+    ColumnDataSource,
+    CustomJSTickFormatter,
+    FixedTicker,
+    HoverTool,
+    LinearAxis,
+    LinearColorMapper,
+    LogAxis,
+    Range1d,
+)
+from bokeh.plotting import figure
+
+from gnlab.lab import palettes, scales
+
+Columns = Mapping[str, Any]
+Span = tuple[float, float]
+
+FONT = "Inter, 'Segoe UI', system-ui, -apple-system, 'Helvetica Neue', Arial, sans-serif"
+TEXT = {"text_font": value(FONT), "text_font_size": "10.5px"}
+"""The font of text glyphs; without ``value`` Bokeh would take it for a column's name."""
+LABELS = 18
+"""The most tick labels along an axis of groups."""
+
+_FORMATTER = """
+const at = labels.data.at
+let nearest = 0
+for (let i = 1; i < at.length; i++) {
+  if (Math.abs(at[i] - tick) < Math.abs(at[nearest] - tick)) nearest = i
+}
+return at.length ? labels.data.label[nearest] : ""
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plot:
+    """A figure that was built, and what of it changes.
+
+    Attributes:
+        name: The figure's name, also that of its Bokeh model.
+        figure: The Bokeh figure.
+        sources: Its data sources, by name.
+        tickers: The axes whose ticks come from a source with columns "at" and "label", by the
+            source's name.
+        mapper: The colour mapper whose limits change, if any.
+    """
+
+    name: str
+    figure: figure
+    sources: Mapping[str, ColumnDataSource]
+    tickers: Mapping[str, FixedTicker] = field(default_factory=dict)
+    mapper: LinearColorMapper | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Update:
+    """What a figure shows next.
+
+    Attributes:
+        data: The sources' new columns, by source name; a source left out keeps its data.
+        x: The x axis' new limits, None to leave them.
+        y: The y axis' new limits, None to leave them.
+        z: The colours' new limits, None to leave them.
+    """
+
+    data: Mapping[str, Columns]
+    x: Span | None = None
+    y: Span | None = None
+    z: Span | None = None
+
+
+def source(name: str, *columns: str) -> ColumnDataSource:
+    """An empty source of that name with these columns."""
+    return ColumnDataSource(data={column: [] for column in columns}, name=name)
+
+
+def tagged(model: Any, **colours: str) -> Any:
+    """Note which of a model's properties take which of the theme's colours.
+
+    Args:
+        model: A Bokeh model.
+        **colours: The theme's attribute by the model's property.
+
+    Returns:
+        The same model.
+    """
+    model.tags = [*model.tags, *(f"{name}={colour}" for name, colour in colours.items())]
+    return model
+
+
+def paint(root: Model, theme: palettes.Theme) -> None:
+    """Give a model and all it holds the colours of a theme.
+
+    Args:
+        root: A figure built by a module of this package.
+        theme: The theme.
+    """
+    for model in root.references():
+        for tag in model.tags:
+            name, _, colour = str(tag).partition("=")
+            if colour:
+                setattr(model, name, getattr(theme, colour))
+
+
+def canvas(name: str, *, x_log: bool = False, y_log: bool = False, **options: Any) -> figure:
+    """A bare figure: no toolbar, fixed ranges, room for labels that never changes.
+
+    Args:
+        name: The Bokeh model's name.
+        x_log: Whether x is logarithmic.
+        y_log: Whether y is logarithmic.
+        **options: Further properties of the figure.
+
+    Returns:
+        The figure, with a grid and axes in the theme's colours.
+    """
+    made = figure(
+        name=name,
+        x_range=Range1d(0.01, 1) if x_log else Range1d(0, 1),
+        y_range=Range1d(0.01, 1) if y_log else Range1d(0, 1),
+        x_axis_type="log" if x_log else "linear",
+        y_axis_type="log" if y_log else "linear",
+        toolbar_location=None,
+        tools="",
+        output_backend="canvas",
+        sizing_mode=options.pop("sizing_mode", "stretch_width"),
+        **{"min_border_left": 62, "min_border_right": 14, "min_border_top": 8, **options},
+    )
+    made.outline_line_color = None
+    tagged(made, background_fill_color="card", border_fill_color="card")
+    for axis in made.select({"type": LinearAxis}) + made.select({"type": LogAxis}):
+        axis.update(
+            axis_label_text_font=FONT,
+            axis_label_text_font_size="11px",
+            axis_label_text_font_style="normal",
+            axis_label_standoff=6,
+            major_label_text_font=FONT,
+            major_label_text_font_size="10.5px",
+            major_tick_in=0,
+            major_tick_out=4,
+            minor_tick_line_color=None,
+        )
+        tagged(
+            axis,
+            axis_line_color="line",
+            major_tick_line_color="line",
+            axis_label_text_color="soft",
+            major_label_text_color="soft",
+        )
+    for grid in made.grid:
+        tagged(grid, grid_line_color="line")
+    return made
+
+
+def source_ticks(axis: Any, labels: ColumnDataSource) -> FixedTicker:
+    """Let an axis take its ticks and their labels from a source.
+
+    Args:
+        axis: A Bokeh axis.
+        labels: A source with columns "at" and "label".
+
+    Returns:
+        The axis' ticker; its ticks are to be set to the source's "at".
+    """
+    axis.ticker = FixedTicker(ticks=[])
+    axis.formatter = CustomJSTickFormatter(args={"labels": labels}, code=_FORMATTER)
+    return axis.ticker
+
+
+def hover(made: figure, renderers: list[Any], tooltips: list[tuple[str, str]], **more: Any) -> None:
+    """Add a hover tool that reads values from these renderers."""
+    made.add_tools(HoverTool(renderers=renderers, tooltips=tooltips, **more))
+
+
+def legend(made: figure) -> None:
+    """Put the legend of a time figure above its frame, in one row."""
+    box = made.legend[0]
+    box.update(
+        orientation="horizontal",
+        label_text_font=FONT,
+        label_text_font_size="11px",
+        border_line_color=None,
+        background_fill_alpha=0.0,
+        margin=0,
+        padding=2,
+        spacing=14,
+        glyph_width=18,
+        glyph_height=12,
+        label_standoff=5,
+        click_policy="hide",
+    )
+    tagged(box, label_text_color="ink")
+    made.add_layout(box, "above")
+
+
+def rows(names: Sequence[str], order: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+    """Where the groups stand on a vertical axis, and the labels of as many as fit.
+
+    Args:
+        names: The groups' names, S of them.
+        order: [S] the group shown at each place.
+
+    Returns:
+        [S] the y of each place, and the columns "at" and "label" of the axis' ticks.
+    """
+    count = len(order)
+    middle = (np.arange(count) + 0.5) / max(count, 1)
+    shown = scales.thin(count, LABELS)
+    labels = [scales.short_name(names[order[place]]) for place in shown]
+    return middle, {"at": middle[shown], "label": labels}
+
+
+def span(steps: np.ndarray) -> Span:
+    """The limits of a time axis: from the first step to a round number past the last."""
+    if steps.size == 0:
+        return 0.0, 10.0
+    last = max(float(steps[-1]), 10.0)
+    # A fifth of the leading decade: the axis moves rarely, and the newest point is near its end.
+    unit = 10.0 ** np.floor(np.log10(last)) / 5
+    return 0.0, float(np.ceil(last / unit) * unit)
+
+
+def as_float(values: Any) -> np.ndarray:
+    """Values as the float32 array that is sent to a browser; too large a value becomes NaN."""
+    with np.errstate(over="ignore"):
+        sent = np.asarray(values, dtype=np.float32)
+    return np.where(np.isinf(sent), np.float32(np.nan), sent)

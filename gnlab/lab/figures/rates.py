@@ -1,0 +1,108 @@
+"""Figure 3, now: the step size of every group, with its sign, on a logarithmic axis.
+
+Legend: S groups; η the step sizes [S], as applied and as the last solve gave them.
+"""
+
+import numpy as np
+
+from gnlab.lab import palettes, scales
+from gnlab.lab.figures.base import (
+    TEXT,
+    Plot,
+    Update,
+    as_float,
+    canvas,
+    hover,
+    rows,
+    source,
+    source_ticks,
+    tagged,
+)
+from gnlab.runs import Record
+
+_COLUMNS = ("y", "low", "size", "color", "fill", "name", "applied", "solved", "marker", "solved_at")
+NOTHING = "No step size per group yet: press Play."
+WITHOUT = "This optimizer has no step size per group."
+
+
+def build(name: str = "rates") -> Plot:
+    """Build the empty figure.
+
+    Args:
+        name: The figure's name.
+
+    Returns:
+        The plot; its sources are "groups", "ticks" and "note".
+    """
+    made = canvas(name, x_log=True, height=300, min_border_left=86)
+    made.y_range.update(start=1, end=0)
+    made.ygrid.visible = False
+    made.xaxis.axis_label = "step size |η|"
+    sources = {
+        "groups": source(f"{name}-groups", *_COLUMNS),
+        "ticks": source(f"{name}-ticks", "at", "label"),
+        "note": source(f"{name}-note", "x", "y", "text"),
+    }
+    groups = sources["groups"]
+    made.segment("low", "y", "size", "y", source=groups, line_color="color", line_width=3)
+    heads = made.scatter(
+        "size", "y", source=groups, size=9, marker="marker", line_color="color", fill_color="color",
+        fill_alpha="fill", line_width=1.6,
+    )  # fmt: skip
+    solved = made.scatter("solved_at", "y", source=groups, size=13, marker="dash", angle=np.pi / 2)
+    solved.glyph.line_width = 2
+    tagged(solved.glyph, line_color="ink")
+    note = made.text("x", "y", "text", source=sources["note"], text_align="center", **TEXT)
+    tagged(note.glyph, text_color="soft")
+    shown = [("group", "@name"), ("η applied", "@applied"), ("η solved", "@solved")]
+    hover(made, [heads], shown)
+    ticker = source_ticks(made.yaxis[0], sources["ticks"])
+    return Plot(name, made, sources, {"ticks": ticker})
+
+
+def update(record: Record | None, order: str, theme: palettes.Theme, note: str = NOTHING) -> Update:
+    """The figure's data for a record.
+
+    Args:
+        record: The latest record, None before the first.
+        order: One of ``scales.ORDERS``.
+        theme: Colours for the roles.
+        note: What to say when there is no step size.
+
+    Returns:
+        The new data and the limits of the step sizes' axis. A step size of zero or NaN has a
+        mark at the axis' lower end, and its bar no length.
+    """
+    if record is None or record.step_size is None:
+        middle = {"x": [10**-1.0], "y": [0.5], "text": [note]}
+        empty = {"groups": {c: [] for c in _COLUMNS}, "ticks": {"at": [], "label": []}}
+        return Update({**empty, "note": middle}, x=(0.01, 1.0))
+    place = scales.block_order(record.role, order)
+    applied = record.step_size[place]
+    solved = applied if record.step_size_solved is None else record.step_size_solved[place]
+    low, high = scales.decades(np.abs(np.concatenate([applied, solved])), margin=0.1)
+    y, ticks = rows(record.group, place)
+    size = np.abs(applied)
+    live = np.isfinite(size) & (size > 0)
+    colours = [theme.role(record.role[group]) for group in place]
+    return Update(
+        {
+            "groups": {
+                "y": as_float(y),
+                "low": as_float(np.full(place.size, low)),
+                "size": as_float(np.where(live, np.clip(size, low, None), low)),
+                "color": [c if np.isfinite(a) else theme.nan for c, a in zip(colours, applied)],
+                "fill": as_float(np.where(solved > 0, 1.0, 0.0)),
+                "name": [record.group[group] for group in place],
+                "applied": [f"{value:.4g}" for value in applied],
+                "solved": [f"{value:.4g}" for value in solved],
+                "marker": ["circle" if a > 0 else "triangle" for a in solved],
+                "solved_at": as_float(
+                    np.where(solved != 0, np.clip(np.abs(solved), low, None), np.nan)
+                ),
+            },
+            "ticks": ticks,
+            "note": {"x": [], "y": [], "text": []},
+        },
+        x=(low, high),
+    )

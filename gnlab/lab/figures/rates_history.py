@@ -1,0 +1,115 @@
+"""Figure 3, over time: the step size of every group since the partition was chosen.
+
+Legend: S groups, T rows of the history; η [T, S].
+"""
+
+import numpy as np
+from bokeh.models import ColorBar, CustomJSHover, LinearColorMapper
+
+from gnlab.lab import scales
+from gnlab.lab.figures.base import (
+    FONT,
+    Plot,
+    Update,
+    as_float,
+    canvas,
+    hover,
+    rows,
+    source,
+    source_ticks,
+    tagged,
+)
+from gnlab.runs import History
+
+_CELLS = ("image", "x", "y", "dw", "dh")
+_COLUMNS_SHOWN = 300
+
+_HOVER = """
+const S = names.data.name.length
+const row = Math.min(S - 1, Math.max(0, Math.floor(special_vars.y * S)))
+if (format == "row") return names.data.name[row]
+if (format == "step") return Math.round(special_vars.x).toString()
+const image = cells.data.image[0]
+const T = image.length / S
+const share = (special_vars.x - cells.data.x[0]) / cells.data.dw[0]
+const column = Math.min(T - 1, Math.max(0, Math.floor(share * T)))
+const value = 10 ** image[row * T + column]
+return Number.isFinite(value) ? value.toExponential(2) : "zero or not defined"
+"""
+
+
+def build(name: str = "rates-history") -> Plot:
+    """Build the empty figure.
+
+    Args:
+        name: The figure's name.
+
+    Returns:
+        The plot; its sources are "cells", "names", "ticks", "bar" and "legend".
+    """
+    made = canvas(name, height=300, min_border_left=86, min_border_right=10)
+    made.y_range.update(start=1, end=0)
+    made.grid.visible = False
+    made.xaxis.axis_label = "step"
+    sources = {
+        "cells": source(f"{name}-cells", *_CELLS),
+        "names": source(f"{name}-names", "name"),
+        "ticks": source(f"{name}-ticks", "at", "label"),
+    }
+    mapper = tagged(LinearColorMapper(low=-2, high=0), palette="sequential", nan_color="nan")
+    cells = made.image(
+        "image", x="x", y="y", dw="dw", dh="dh", source=sources["cells"], color_mapper=mapper
+    )
+    bar = ColorBar(
+        color_mapper=mapper, width=10, title="log₁₀ η", padding=6, bar_line_color=None,
+        major_tick_line_color=None, title_text_font=FONT, title_text_font_size="10.5px",
+        title_text_font_style="normal", major_label_text_font=FONT, background_fill_alpha=0.0,
+        major_label_text_font_size="10.5px",
+    )  # fmt: skip
+    tagged(bar, title_text_color="soft", major_label_text_color="soft")
+    made.add_layout(bar, "right")
+    reader = CustomJSHover(args={"names": sources["names"], "cells": sources["cells"]}, code=_HOVER)
+    shown = [("group", "$y{row}"), ("step", "$y{step}"), ("η", "$y{raw}")]
+    hover(made, [cells], shown, formatters={"$y": reader})
+    ticker = source_ticks(made.yaxis[0], sources["ticks"])
+    return Plot(name, made, sources, {"ticks": ticker}, mapper)
+
+
+def update(history: History | None, roles: tuple[str, ...], order: str) -> Update:
+    """The figure's data for a history.
+
+    Args:
+        history: The run so far.
+        roles: The groups' roles; of another length than the history's groups for a moment after
+            a change of the partition, and then nothing is shown.
+        order: One of ``scales.ORDERS``.
+
+    Returns:
+        The new data: log₁₀ η as an image [S, T], NaN where η is not positive.
+    """
+    empty = history is None or len(history.step_size) == 0 or len(roles) != len(history.groups)
+    if empty:
+        nothing = {"cells": {c: [] for c in _CELLS}, "ticks": {"at": [], "label": []}}
+        return Update({**nothing, "names": {"name": []}}, x=(0.0, 10.0))
+    place = scales.block_order(roles, order)
+    picked = np.unique(np.linspace(0, len(history.step_size) - 1, _COLUMNS_SHOWN).astype(int))
+    sizes = history.step_size[picked][:, place]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        exponent = np.where(sizes > 0, np.log10(sizes), np.nan)
+    # Whole decades: the colours' meaning changes rarely, and by steps one can see.
+    low, high = scales.decades(sizes)
+    first = float(history.since_step - 1)
+    last = max(float(history.step_size_step[-1]), first + 1)
+    _, ticks = rows(history.groups, place)
+    return Update(
+        {
+            "cells": {
+                "image": [as_float(exponent.T)],
+                **{"x": [first], "y": [0.0], "dw": [last - first], "dh": [1.0]},
+            },
+            "names": {"name": [history.groups[group] for group in place]},
+            "ticks": ticks,
+        },
+        x=(first, last),
+        z=(float(np.log10(low)), float(np.log10(high))),
+    )

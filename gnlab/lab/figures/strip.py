@@ -1,0 +1,151 @@
+"""The header's changing numbers and the phases of a step, as glyphs in a frame that never moves.
+
+Text that changes in a page makes the browser lay the page out again; text in a canvas does not.
+"""
+
+from dataclasses import dataclass
+
+from bokeh.core.properties import value
+from bokeh.models import Range1d
+
+from gnlab.lab import palettes
+from gnlab.lab.figures.base import FONT, TEXT, Plot, Update, as_float, canvas, source, tagged
+from gnlab.runs import Snapshot
+
+_SLOTS = (
+    "preset",
+    "step",
+    "epoch",
+    "loss",
+    "steps/s",
+    "frames/s",
+    "step to screen",
+    "device",
+    "state",
+)
+_WIDE = 1.5
+"""The width of the first slot, which holds a name, in those of the others."""
+_PLACES = [0.0] + [_WIDE + i for i in range(len(_SLOTS) - 1)]
+PHASES = ("gradient", "summary", "solve", "update")
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """What a session measures about itself.
+
+    Attributes:
+        frames_per_second: Frames acknowledged as drawn per second; 0 for none yet.
+        latency: Milliseconds from the end of a step to its acknowledgement, the median of the
+            last frames; NaN for none yet.
+    """
+
+    frames_per_second: float = 0.0
+    latency: float = float("nan")
+
+
+def build(name: str = "strip") -> Plot:
+    """Build the header's figure.
+
+    Args:
+        name: The figure's name.
+
+    Returns:
+        The plot; its source is "values".
+    """
+    made = canvas(
+        name, height=46, min_border=0, min_border_left=0, min_border_right=0, min_border_top=0
+    )
+    made.x_range, made.y_range = Range1d(0, len(_SLOTS) + _WIDE - 1), Range1d(0, 1)
+    made.axis.visible = False
+    made.grid.visible = False
+    tagged(made, background_fill_color="page", border_fill_color="page")
+    values = source(f"{name}-values", "x", "text", "color")
+    names = made.text(
+        _PLACES, 0.68, list(_SLOTS), **TEXT, text_baseline="bottom",
+    )  # fmt: skip
+    tagged(names.glyph, text_color="soft")
+    made.text(
+        "x", 0.6, "text", source=values, text_color="color", text_font=value(FONT),
+        text_font_size="15px", text_font_style="bold", text_baseline="top",
+    )  # fmt: skip
+    return Plot(name, made, {"values": values})
+
+
+def update(snapshot: Snapshot, meter: Meter, theme: palettes.Theme) -> Update:
+    """The header's numbers.
+
+    Args:
+        snapshot: The run now.
+        meter: The session's own measurements.
+        theme: Colours.
+
+    Returns:
+        The new texts.
+    """
+    loss = "–" if snapshot.record is None else f"{snapshot.record.loss:.4g}"
+    state = snapshot.state if not snapshot.phase else f"after {snapshot.phase}"
+    latency = "–" if meter.latency != meter.latency else f"{meter.latency:.0f} ms"
+    texts = [
+        snapshot.settings.preset,
+        f"{snapshot.step:,}".replace(",", " "),
+        f"{snapshot.epoch:.2f}",
+        loss,
+        f"{snapshot.steps_per_second:.0f}" if snapshot.steps_per_second else "–",
+        f"{meter.frames_per_second:.0f}" if meter.frames_per_second else "–",
+        latency,
+        snapshot.device,
+        state,
+    ]
+    colours = [theme.ink] * (len(_SLOTS) - 1)
+    running = {"playing": theme.weights, "stopped": theme.alarm}
+    return Update(
+        {
+            "values": {
+                "x": as_float(_PLACES),
+                "text": texts,
+                "color": [*colours, running.get(snapshot.state, theme.contrast)],
+            }
+        }
+    )
+
+
+def build_phases(name: str = "phases") -> Plot:
+    """Build the row of a step's four phases.
+
+    Args:
+        name: The figure's name.
+
+    Returns:
+        The plot; its source is "phases".
+    """
+    made = canvas(
+        name, height=36, min_border=0, min_border_left=0, min_border_right=0, min_border_top=0
+    )
+    made.x_range, made.y_range = Range1d(-0.5, 3.5), Range1d(0, 1)
+    made.axis.visible = False
+    made.grid.visible = False
+    phases = source(f"{name}-phases", "x", "text", "color", "size")
+    rail = made.segment([0], [0.8], [3], [0.8], line_width=2)
+    tagged(rail.glyph, line_color="line")
+    made.scatter("x", 0.8, size="size", color="color", source=phases)
+    made.text(
+        "x", 0.52, "text", text_color="color", source=phases, **TEXT, text_align="center", text_baseline="top",
+    )  # fmt: skip
+    return Plot(name, made, {"phases": phases})
+
+
+def update_phases(snapshot: Snapshot, theme: palettes.Theme) -> Update:
+    """Which phases of the coming step are done.
+
+    Args:
+        snapshot: The run now.
+        theme: Colours.
+
+    Returns:
+        The new colours.
+    """
+    done = PHASES.index(snapshot.phase) + 1 if snapshot.phase in PHASES else 0
+    colours = [theme.accent if i < done else theme.soft for i in range(len(PHASES))]
+    sizes = as_float([10 if i == done - 1 else 6 for i in range(len(PHASES))])
+    phases = {"x": as_float(range(len(PHASES))), "text": list(PHASES), "color": colours}
+    return Update({"phases": {**phases, "size": sizes}})

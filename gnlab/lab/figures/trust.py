@@ -1,0 +1,133 @@
+"""Figure 4: the scalars of the cubic solve over time: λ, r = ‖Dη‖, r₀ and the least eigenvalue.
+
+Legend: T rows of the history; K = D⁻¹H̄D⁻¹, κ_min its smallest eigenvalue, r₀ = max(0, −2κ_min/λ)
+the least radius at which the cubic model is convex.
+"""
+
+import numpy as np
+
+from gnlab.lab import scales
+from gnlab.lab.figures.base import (
+    Plot,
+    Update,
+    as_float,
+    canvas,
+    hover,
+    legend,
+    source,
+    source_ticks,
+    span,
+    tagged,
+)
+from gnlab.runs import History
+
+_LINES = (
+    ("radius", "r = ‖Dη‖", "ink", "solid"),
+    ("radius_min", "r₀", "accent", "dashed"),
+    ("damping", "λ_int", "contrast", "solid"),
+    ("lr", "λ₁", "other", "dotted"),
+)
+_COLUMNS = ("step", *(name for name, *_ in _LINES))
+
+
+def build(name: str = "trust") -> Plot:
+    """Build the empty figure of the positive scalars.
+
+    Args:
+        name: The figure's name.
+
+    Returns:
+        The plot; its source is "lines".
+    """
+    made = canvas(name, y_log=True, height=205)
+    lines = source(f"{name}-lines", *_COLUMNS)
+    drawn = []
+    for column, label, colour, dash in _LINES:
+        line = made.line(
+            "step", column, source=lines, line_width=1.8, line_dash=dash, legend_label=label
+        )
+        tagged(line.glyph, line_color=colour)
+        drawn.append(line)
+    legend(made)
+    shown = [("step", "@step{0}"), *((label, f"@{c}{{0.000e+0}}") for c, label, *_ in _LINES)]
+    hover(made, drawn[:1], shown, mode="vline")
+    return Plot(name, made, {"lines": lines})
+
+
+def update(history: History | None) -> Update:
+    """The positive scalars' data for a history.
+
+    Args:
+        history: The run so far.
+
+    Returns:
+        The new data and limits; a value that is not positive leaves a gap.
+    """
+    if history is None:
+        return Update({"lines": {column: [] for column in _COLUMNS}}, (0.0, 10.0), (0.01, 1.0))
+    columns = {column: filled(getattr(history, column)) for column in _COLUMNS[1:]}
+    together = np.concatenate(list(columns.values()))
+    positive = {name: np.where(value > 0, value, np.nan) for name, value in columns.items()}
+    data = {"step": history.step, **positive}
+    return Update(
+        {"lines": {name: as_float(value) for name, value in data.items()}},
+        span(history.step),
+        scales.decades(together, margin=0.05),
+    )
+
+
+def build_eigenvalue(name: str = "eigenvalue") -> Plot:
+    """Build the empty figure of κ_min on its signed scale.
+
+    Args:
+        name: The figure's name.
+
+    Returns:
+        The plot; its sources are "lines" and "ticks".
+    """
+    made = canvas(name, height=135, min_border_top=4)
+    made.y_range.update(start=-1.08, end=1.08)
+    made.xaxis.axis_label = "step"
+    made.yaxis.axis_label = "κ_min"
+    sources = {
+        "lines": source(f"{name}-lines", "step", "shown", "value"),
+        "ticks": source(f"{name}-ticks", "at", "label"),
+    }
+    zero = made.hspan(0, line_width=1)
+    tagged(zero.glyph, line_color="soft")
+    line = made.line("step", "shown", source=sources["lines"], line_width=1.8)
+    tagged(line.glyph, line_color="ink")
+    hover(made, [line], [("step", "@step{0}"), ("κ_min", "@value{0.000e+0}")], mode="vline")
+    ticker = source_ticks(made.yaxis[0], sources["ticks"])
+    made.ygrid.ticker = ticker
+    return Plot(name, made, sources, {"ticks": ticker})
+
+
+def update_eigenvalue(history: History | None, limits: scales.Limits) -> Update:
+    """κ_min's data for a history.
+
+    Args:
+        history: The run so far.
+        limits: The signed scale.
+
+    Returns:
+        The new data and the time axis' limits.
+    """
+    at, labels = scales.signed_ticks(limits, gap=0.45)
+    ticks = {"at": as_float(at), "label": labels}
+    if history is None:
+        nothing = {"step": [], "shown": [], "value": []}
+        return Update({"lines": nothing, "ticks": ticks}, (0.0, 10.0))
+    value = filled(history.eigenvalue_min)
+    lines = {"step": history.step, "shown": scales.signed(value, limits), "value": value}
+    return Update(
+        {"lines": {name: as_float(column) for name, column in lines.items()}, "ticks": ticks},
+        span(history.step),
+    )
+
+
+def filled(values: np.ndarray) -> np.ndarray:
+    """Hold the last value that was measured through the rows where none was, [T]."""
+    known = np.where(np.isnan(values), -1, np.arange(values.size))
+    last = np.maximum.accumulate(known) if values.size else known
+    return np.where(last >= 0, values[last], np.nan) if values.size else values

@@ -1,0 +1,244 @@
+"""Frames: everything a page shows of one snapshot, as the new data of one Bokeh source.
+
+A frame is one source replaced whole, so it is one message; the browser hands its columns on to
+the figures' own sources. What has not changed since the last frame is left out.
+
+Legend: S groups; "plot|source|column" names a column of a figure's source.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gnlab.lab import palettes, scales
+from gnlab.lab.figures import (
+    agreement,
+    damping,
+    heatmap,
+    losses,
+    rates,
+    rates_history,
+    strip,
+    trust,
+)
+from gnlab.lab.figures.base import Plot, Update
+from gnlab.lab.figures.strip import Meter
+from gnlab.runs import Record, Snapshot
+
+_UNIT = scales.Limits(1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a snapshot is to be shown.
+
+    Attributes:
+        order: One of ``scales.ORDERS``.
+        scale: One of ``state.MATRIX_SCALES``.
+        lock: Whether the colour scales stay as they are.
+        theme: The theme's name.
+    """
+
+    order: str = "tensor"
+    scale: str = "raw"
+    lock: bool = False
+    theme: str = "light"
+
+
+def build() -> dict[str, Plot]:
+    """Build every figure of the main page, empty.
+
+    Returns:
+        The plots by name.
+    """
+    plots = (
+        strip.build(),
+        strip.build_phases(),
+        heatmap.build("hessian", "H̄"),
+        heatmap.build("inverse", "H̄⁻¹"),
+        rates.build(),
+        rates_history.build(),
+        damping.build("scale", "D", "D⁻¹", "D and D⁻¹"),
+        damping.build("regulariser", "R", "|H̄| diagonal", "curvature"),
+        losses.build(),
+        losses.build_accuracy(),
+        trust.build(),
+        trust.build_eigenvalue(),
+        agreement.build(),
+    )
+    return {plot.name: plot for plot in plots}
+
+
+class Painter:
+    """Turns snapshots into frames; remembers scales and what was sent, so that neither flickers.
+
+    It is one session's; the figures' own functions stay pure.
+    """
+
+    def __init__(self) -> None:
+        self._limits: dict[str, scales.Limits] = {}
+        self._kept: dict[str, tuple[Record, Any]] = {}
+        self._sent: dict[str, Any] = {}
+
+    def forget(self) -> None:
+        """Send everything with the next frame."""
+        self._sent.clear()
+
+    def updates(
+        self, snapshot: Snapshot, view: View, meter: Meter, *, courses: bool = True
+    ) -> dict[str, Update]:
+        """What every figure shows of a snapshot.
+
+        Args:
+            snapshot: The run now.
+            view: How it is to be shown.
+            meter: The session's own measurements.
+            courses: Whether to update the figures over time too.
+
+        Returns:
+            The updates by the plot's name.
+        """
+        theme = palettes.theme(view.theme)
+        return {
+            "strip": strip.update(snapshot, meter, theme),
+            "phases": strip.update_phases(snapshot, theme),
+            **self._matrices(snapshot.summary, view, theme),
+            **self._groups(snapshot, view, theme),
+            **(self._courses(snapshot, view) if courses else {}),
+        }
+
+    def frame(
+        self, snapshot: Snapshot, view: View, meter: Meter, *, courses: bool = True
+    ) -> dict[str, list[Any]]:
+        """The frame's columns, each of one row.
+
+        Args:
+            snapshot: The run now.
+            view: How it is to be shown.
+            meter: The session's own measurements.
+            courses: Whether to update the figures over time too.
+
+        Returns:
+            The columns of the sources that changed since the last frame, and "spans": for each
+            plot whose axes moved, its name and the limits of x, y and colours.
+        """
+        columns: dict[str, list[Any]] = {}
+        spans = []
+        for name, update in self.updates(snapshot, view, meter, courses=courses).items():
+            limits = [
+                *(update.x or (None, None)),
+                *(update.y or (None, None)),
+                *(update.z or (None, None)),
+            ]
+            if self._new(name, limits):
+                spans.append([name, *limits])
+            for source, data in update.data.items():
+                if self._new(f"{name}|{source}", data):
+                    columns |= {f"{name}|{source}|{key}": [value] for key, value in data.items()}
+        return {**columns, "spans": [spans]}
+
+    def _new(self, key: str, value: Any) -> bool:
+        """Whether this is not what was sent last under that key; it is from now on."""
+        if key in self._sent and _same(self._sent[key], value):
+            return False
+        self._sent[key] = value
+        return True
+
+    def _matrices(
+        self, record: Record | None, view: View, theme: palettes.Theme
+    ) -> dict[str, Update]:
+        """H̄ and its inverse."""
+        if record is None or record.H is None:
+            return {
+                name: heatmap.update(None, (), (), _UNIT, view.order, theme)
+                for name in ("hessian", "inverse")
+            }
+        inverted = self._once("inverse", record, lambda: scales.inverse(record.H))
+        curvature, inverse = record.H, inverted.matrix
+        if view.scale == "scale-free":
+            curvature, inverse = scales.scale_free(curvature), scales.scale_free(inverse)
+        notes = {"hessian": _signs(record.H), "inverse": inverted.remark}
+        shown = {"hessian": curvature, "inverse": inverse}
+        return {
+            name: heatmap.update(
+                matrix, record.group, record.role,
+                self._scale(f"{name} {view.scale}", matrix, view, record), view.order, theme,
+                notes[name],
+            )
+            for name, matrix in shown.items()
+        }  # fmt: skip
+
+    def _groups(self, snapshot: Snapshot, view: View, theme: palettes.Theme) -> dict[str, Update]:
+        """The figures with a row per group."""
+        record, summary = snapshot.record, snapshot.summary
+        grouped = snapshot.settings.optimizer == "grouped-newton"
+        note = rates.NOTHING if grouped else rates.WITHOUT
+        return {
+            "rates": rates.update(_latest_rates(record, summary), view.order, theme, note),
+            "scale": damping.scale(summary, view.order, theme),
+            "regulariser": damping.regulariser(summary, view.order, theme),
+        }
+
+    def _courses(self, snapshot: Snapshot, view: View) -> dict[str, Update]:
+        """The figures over time."""
+        history = snapshot.history
+        roles = () if snapshot.record is None else snapshot.record.role
+        kappa = self._scale("eigenvalue", history.eigenvalue_min, view)
+        decrease = self._scale("decrease", agreement.values(history), view)
+        return {
+            "loss": losses.update(history),
+            "accuracy": losses.update_accuracy(history),
+            "rates-history": rates_history.update(history, roles, view.order),
+            "trust": trust.update(history),
+            "eigenvalue": trust.update_eigenvalue(history, kappa),
+            "agreement": agreement.update(history, decrease),
+        }
+
+    def _scale(
+        self, name: str, values: np.ndarray, view: View, record: Record | None = None
+    ) -> scales.Limits:
+        """The signed scale of that name for these values, moved once per record."""
+
+        def move() -> scales.Limits:
+            moved = scales.symmetric_limits(values, self._limits.get(name), lock=view.lock)
+            self._limits[name] = moved
+            return moved
+
+        return move() if record is None else self._once(f"limits {name} {view.lock}", record, move)
+
+    def _once(self, name: str, record: Record, make: Callable[[], Any]) -> Any:
+        """Make something of a record once, however often the record is shown."""
+        if name not in self._kept or self._kept[name][0] is not record:
+            self._kept[name] = (record, make())
+        return self._kept[name][1]
+
+
+def _latest_rates(record: Record | None, summary: Record | None) -> Record | None:
+    """The record whose step sizes to show: with the last solve, unless the groups changed."""
+    if record is None or summary is None or record.group != summary.group:
+        return record
+    return summary if record.step_size is None else record
+
+
+def _signs(H: np.ndarray) -> str:
+    """One clause about H̄: how many of its eigenvalues are negative."""
+    if not np.isfinite(H).all():
+        return "not finite"
+    size = np.sqrt(np.abs(np.diag(H)))
+    scaled = H / np.where(size > 0, size, 1.0)[:, None] / np.where(size > 0, size, 1.0)[None, :]
+    negative = int((np.linalg.eigvalsh(scaled) < -1e-12 * len(H)).sum())
+    many = "one negative eigenvalue" if negative == 1 else f"{negative} negative eigenvalues"
+    return f"S = {len(H)} · " + (many if negative else "positive semidefinite")
+
+
+def _same(old: Any, new: Any) -> bool:
+    """Whether two columns, or mappings of columns, hold the same values."""
+    if isinstance(new, Mapping):
+        return old.keys() == new.keys() and all(_same(old[key], new[key]) for key in new)
+    if isinstance(new, np.ndarray):
+        return isinstance(old, np.ndarray) and np.array_equal(old, new, equal_nan=True)
+    if isinstance(new, list) and new and isinstance(new[0], np.ndarray):
+        return len(old) == len(new) and all(map(_same, old, new))
+    return bool(old == new)

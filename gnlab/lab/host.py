@@ -1,0 +1,87 @@
+"""What the pages of one server or notebook share: the engine, and how many of them there are."""
+
+import itertools
+import secrets
+from typing import Any
+
+from gnlab import runs
+from gnlab.errors import InputError
+
+ALONE, TOGETHER = 18.0, 10.0
+"""The most frames per second of a page that is alone, and of one among several."""
+MOST_SESSIONS = 40
+
+
+class Host:
+    """The engine and the pages that use it.
+
+    Args:
+        engine: Where the runs live.
+        most_sessions: The most pages admitted at a time.
+    """
+
+    def __init__(self, engine: runs.Engine, most_sessions: int = MOST_SESSIONS) -> None:
+        self.engine = engine
+        self.most_sessions = most_sessions
+        self._sessions: set[int] = set()
+        self._numbers = itertools.count(1)
+        self._branches: dict[str, Any] = {}
+
+    @property
+    def sessions(self) -> int:
+        """How many pages are open."""
+        return len(self._sessions)
+
+    def admit(self) -> int:
+        """Take in a page.
+
+        Returns:
+            The page's number, to be given to ``leave``.
+
+        Raises:
+            InputError: If there are as many as are admitted.
+        """
+        if len(self._sessions) >= self.most_sessions:
+            raise InputError(
+                f"This server has {self.sessions} pages open and admits {self.most_sessions}. "
+                "Try again when one has been closed, or start gnlab serve on your own machine."
+            )
+        number = next(self._numbers)
+        self._sessions.add(number)
+        return number
+
+    def leave(self, number: int) -> None:
+        """A page was closed; saying it twice does no harm.
+
+        Args:
+            number: The page's number.
+        """
+        self._sessions.discard(number)
+
+    def rate(self) -> float:
+        """The most frames per second of each page now."""
+        return ALONE if len(self._sessions) <= 1 else TOGETHER
+
+    def offer(self, run_id: Any) -> str:
+        """Keep a run for a page that is about to ask for it.
+
+        Args:
+            run_id: The engine's id of the run.
+
+        Returns:
+            The token that the page's link carries.
+        """
+        token = secrets.token_urlsafe(9)
+        self._branches[token] = run_id
+        return token
+
+    def take(self, token: str) -> Any:
+        """The run kept under a token, once.
+
+        Args:
+            token: The token.
+
+        Returns:
+            The engine's id of the run, None if there is none any more.
+        """
+        return self._branches.pop(token, None)

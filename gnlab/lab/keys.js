@@ -1,0 +1,19 @@
+// Runs once when the page is ready: the keyboard's shortcuts. Keys typed into a field stay there.
+// Arguments: keys (a source the server listens to), levels (the coarseness slider).
+const known = {" ": "play", "ArrowRight": "step", "ArrowLeft": "rewind", "r": "reset", "R": "reset"}
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return
+  const target = event.composedPath()[0]
+  const kind = target.tagName
+  if (kind == "TEXTAREA" || kind == "SELECT" || kind == "INPUT" || target.isContentEditable) return
+  const slider = target.closest?.(".noUi-handle") != null
+  if (slider && event.key.startsWith("Arrow")) return
+  if (event.key == "[" || event.key == "]") {
+    const moved = levels.value + (event.key == "]" ? 1 : -1)
+    levels.value = Math.min(levels.end, Math.max(levels.start, moved))
+  } else if (event.key in known) {
+    // A focused button would be pressed by the space bar a second time.
+    event.preventDefault()
+    keys.data = {key: [known[event.key]], count: [(keys.data.count[0] ?? 0) + 1]}
+  }
+})

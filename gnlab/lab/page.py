@@ -1,0 +1,197 @@
+"""The main page: a control column, a header, the cards; and the session behind them.
+
+Nothing of the page is built twice. A frame changes figures' sources in the browser; the widgets
+follow the run; a person's change goes to the engine as a command.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import panel as pn
+from bokeh.models import Button, ColumnDataSource, CustomJS
+
+from gnlab import runs
+from gnlab.lab import captions, frames, remedies, state
+from gnlab.lab.assets import css, text
+from gnlab.lab.controls import Controls
+from gnlab.lab.frames import View
+from gnlab.lab.host import Host
+from gnlab.lab.session import Post, Session
+from gnlab.lab.views import Board, Message
+from gnlab.lab.views import text as words
+
+_FRAME = ("version", "step", "applied", "published_at", "state", "spans")
+
+
+class Page(pn.viewable.Viewer):
+    """One open page: its session, its controls and its figures.
+
+    Args:
+        host: The engine, and how many pages use it.
+        query: The link's query.
+        post: Runs a function where the page's document may be changed.
+        linked: Called with the query of every new choice, to put it into the address.
+        run_id: A run that the engine already has; None to open one from the choices.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        query: str,
+        *,
+        post: Post,
+        linked: Callable[[str], None] | None = None,
+        run_id: Any = None,
+    ) -> None:
+        super().__init__()
+        number = host.admit()
+        with ExitStack() as undo:
+            # First of all: whatever raises from here on, the run and the place are given back.
+            undo.callback(host.leave, number)
+            self.choices, remarks = state.from_query(query)
+            self.plots = frames.build()
+            frame = ColumnDataSource(data={name: [] for name in _FRAME}, name="frame")
+            ack = ColumnDataSource(data={"version": [], "drawn_at": []}, name="ack")
+            self.session = Session(
+                host.engine, frame, ack, post=post, view=self._view, heard=self._heard,
+                rate=host.rate,
+            )  # fmt: skip
+            undo.callback(self.session.close)
+            self._undo = undo
+            self._host, self._linked, self._link = host, linked, self.choices.query()
+            self._build()
+            self._wire()
+            for remark in remarks:
+                self.message.say(remark, "warning")
+            self._open(run_id)
+            self._undo = undo.pop_all()
+
+    def __panel__(self) -> pn.Row:
+        return self.layout
+
+    def start(self) -> None:
+        """Begin to show the run; needs a running event loop."""
+        self.session.start()
+
+    def close(self) -> None:
+        """Close the page's run and give its place back; safe to call more than once."""
+        self._undo.close()
+
+    def send(self, command: runs.Command) -> None:
+        """Send a command to the run.
+
+        Args:
+            command: The command.
+        """
+        self.session.send(command)
+
+    def branch(self) -> None:
+        """Open a copy of the run and say where it is."""
+        if self.session.run_id is None:
+            return
+        token = self._host.offer(self._host.engine.branch(self.session.run_id))
+        step = 0 if self.session.snapshot is None else self.session.snapshot.step
+        self.message.say(
+            f"A copy of this run waits at step {step}.", link=("Open it", f"?branch={token}")
+        )
+
+    def viewed(self) -> None:
+        """Show the run under the view's new choices."""
+        classes = [f"gn-{self.choices.theme}", "gn-page"]
+        repainted = self.layout.css_classes != classes
+        if repainted:
+            self.layout.css_classes = classes
+            self.board.paint(self.choices.theme)
+        self.session.redraw(everything=repainted)
+        self._relink()
+
+    def _open(self, run_id: Any) -> None:
+        """Open the run, or show the one there is."""
+        if run_id is None:
+            self.session.open(self.choices.settings())
+            if self.choices.pace:
+                self.session.send(runs.Pace(self.choices.pace))
+        else:
+            self.session.show(run_id)
+
+    def _build(self) -> None:
+        """Build the layout, once."""
+        self.controls = Controls(self.choices, self)
+        self._remedies = [_remedy(label, self._cure) for label in remedies.LABELS]
+        self.message = Message(self._remedies)
+        self.board = Board(self.plots)
+        self.board.paint(self.choices.theme)
+        brand = words('<div class="brand">gnlab</div>')
+        brand.update(sizing_mode=None, width=74)
+        stretch = {"sizing_mode": "stretch_width", "margin": 0}
+        side = pn.Column(
+            *self.controls.layout(self.plots["phases"].figure),
+            words(f'<div class="keys">{captions.KEYS}</div>'),
+            css_classes=["gn-side"], margin=0, styles={"gap": "7px"},
+        )  # fmt: skip
+        header = pn.Row(brand, pn.pane.Bokeh(self.plots["strip"].figure, **stretch), **stretch)
+        main = pn.Column(header, self.message, self.board, css_classes=["gn-main"], **stretch)
+        self.layout = pn.Row(
+            side, main, stylesheets=[css("page").css], margin=0, sizing_mode="stretch_width",
+            css_classes=[f"gn-{self.choices.theme}", "gn-page"],
+        )  # fmt: skip
+
+    def _wire(self) -> None:
+        """Let the browser hand a frame's columns on to the figures and acknowledge it."""
+        session, plots = self.session, list(self.plots.values())
+        pairs = [(f"{p.name}|{s}", source) for p in plots for s, source in p.sources.items()]
+        ticked = [(f"{p.name}|{s}", ticker) for p in plots for s, ticker in p.tickers.items()]
+        mapped = [(p.name, p.mapper) for p in plots if p.mapper is not None]
+        arguments = {
+            "frame": session.frame,
+            "ack": session.ack,
+            "keys": [key for key, _ in pairs],
+            "sources": [source for _, source in pairs],
+            "names": [plot.name for plot in plots],
+            "plots": [plot.figure for plot in plots],
+            "ticker_keys": [key for key, _ in ticked],
+            "tickers": [ticker for _, ticker in ticked],
+            "mapper_names": [name for name, _ in mapped],
+            "mappers": [mapper for _, mapper in mapped],
+        }
+        session.frame.js_on_change("data", CustomJS(args=arguments, code=text("client.js")))
+        # A model belongs to a document only if something in the layout refers to it.
+        holder = CustomJS(args={"frame": session.frame, "keys": self.controls.keys}, code="")
+        self.plots["strip"].figure.js_on_change("tags", holder)
+
+    def keyboard(self) -> CustomJS:
+        """What makes the keyboard's shortcuts work, to be run once when the page is ready."""
+        controls = {"keys": self.controls.keys, "levels": self.controls.levels}
+        return CustomJS(args=controls, code=text("keys.js"))
+
+    def _view(self) -> View:
+        """The view's choices now."""
+        chosen = self.choices
+        return View(chosen.order, chosen.scale, chosen.lock, chosen.theme)
+
+    def _heard(self, snapshot: runs.Snapshot) -> None:
+        """Bring widgets, message and address in step with a snapshot."""
+        self.controls.follow(snapshot, settled=self.session.settled(snapshot))
+        self.message.follow(snapshot)
+        self._relink()
+
+    def _relink(self) -> None:
+        """Put every choice into the address, if one has changed."""
+        link = self.choices.query()
+        if link != self._link and self._linked is not None:
+            self._link = link
+            self._linked(link)
+
+    def _cure(self, label: str) -> None:
+        """Apply a remedy."""
+        if self.session.snapshot is not None:
+            for command in remedies.commands(label, self.session.snapshot):
+                self.send(command)
+
+
+def _remedy(label: str, act: Callable[[str], None]) -> Button:
+    """A remedy's button."""
+    made = Button(label=label, stylesheets=[css("widgets")], margin=0)
+    made.on_click(lambda: act(label))
+    return made

@@ -1,0 +1,28 @@
+"""What a click can do about a run that has stopped: go back, and go on more carefully."""
+
+from gnlab import runs
+
+LABELS = ("Rewind, damping × 10", "Rewind, coarser partition", "Rewind, λ₁ ÷ 2")
+
+
+def commands(label: str, snapshot: runs.Snapshot) -> tuple[runs.Command, ...]:
+    """The commands of a remedy.
+
+    Args:
+        label: One of ``LABELS``.
+        snapshot: The run now.
+
+    Returns:
+        Back to the last kept step before the present one, then the change.
+    """
+    before = [step for step in snapshot.kept_steps if step < snapshot.step]
+    back = runs.Rewind(before[-1] if before else 0)
+    settings = snapshot.settings
+    if label == LABELS[0]:
+        return back, runs.Change({"damping": max(10 * settings.damping, 0.1)})
+    if label == LABELS[2]:
+        return back, runs.Change({"lr": settings.lr / 2})
+    names = [level.name for level in snapshot.levels]
+    if settings.partition not in names[1:]:
+        return (back,)
+    return back, runs.Change({"partition": names[names.index(settings.partition) - 1]})

@@ -1,0 +1,202 @@
+"""The lab as a web page: one server process for the pages, one engine process for the runs."""
+
+import errno
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+import panel as pn
+from bokeh.server.server import Server
+from bokeh.server.urls import per_app_patterns
+from bokeh.server.views.ws import WSHandler
+from panel.io.server import get_server
+
+from gnlab import runs
+from gnlab.errors import InputError, check_number
+from gnlab.lab.host import MOST_SESSIONS, Host
+from gnlab.lab.page import Page
+
+_log = logging.getLogger(__name__)
+
+BODY = "html, body { margin: 0; padding: 0; background: #f3f4f7; } "
+"""What surrounds the page; the page itself brings its own background."""
+
+
+class Socket(WSHandler):
+    """A page's websocket that sends at once.
+
+    Bokeh writes one message as many small frames. With Nagle's algorithm each waits for the
+    browser's answer to the one before, which costs a third of the frames per second.
+    """
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        """Set TCP_NODELAY, then open as Bokeh does."""
+        self.set_nodelay(True)
+        return super().open(*args, **kwargs)
+
+
+def page(host: Host, defaults: Mapping[str, str] | None = None) -> pn.viewable.Viewable:
+    """Build the page of the present browser session.
+
+    Args:
+        host: The engine, and how many pages use it.
+        defaults: Choices for a link that does not name them.
+
+    Returns:
+        The page, or the line that says why there is none.
+    """
+    pn.config.raw_css = [*pn.config.raw_css, BODY]
+    doc, location = pn.state.curdoc, pn.state.location
+    doc.title = "gnlab"
+    given = {**(defaults or {}), **_arguments()}
+
+    def linked(query: str) -> None:
+        if location is not None:
+            location.search = query
+
+    run_id = host.take(given.pop("branch", ""))
+    try:
+        made = Page(
+            host, urlencode(given), post=doc.add_next_tick_callback, linked=linked, run_id=run_id
+        )
+    except InputError as error:
+        return pn.pane.Markdown(f"### gnlab\n\n{error}", margin=40)
+    doc.on_session_destroyed(lambda _context: made.close())
+    doc.js_on_event("document_ready", made.keyboard())
+    # Not before: a frame set while the page is on its way would be part of it, and never drawn.
+    pn.state.onload(made.start)
+    return made.layout
+
+
+def server(
+    host: Host,
+    *,
+    port: int = 5006,
+    address: str = "localhost",
+    show: bool = False,
+    defaults: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Server:
+    """Make the server; it serves once its loop runs.
+
+    Args:
+        host: The engine, and how many pages use it.
+        port: The port; 0 takes a free one.
+        address: The interface to listen on; "localhost" keeps others out.
+        show: Whether to open a browser.
+        defaults: Choices for a link that does not name them.
+        **options: What ``panel.io.server.get_server`` takes, such as ``basic_auth``.
+
+    Returns:
+        The server.
+
+    Raises:
+        InputError: If the port is not valid or is in use.
+    """
+    check_number("port", port, low=0, high=65535, integer=True)
+    _send_at_once()
+    try:
+        return get_server(
+            {"/": lambda: page(host, defaults)}, port=port, address=address, show=show,
+            title="gnlab", websocket_origin=_origins(address, port),
+            unused_session_lifetime_milliseconds=4000, check_unused_sessions_milliseconds=1000,
+            keep_alive_milliseconds=10_000, **options,
+        )  # fmt: skip
+    except OSError as error:
+        raise InputError(_why(error, address, port)) from error
+
+
+def serve(
+    *,
+    port: int = 5006,
+    address: str = "localhost",
+    show: bool = True,
+    preset: str = "digits-mlp",
+    most_sessions: int = MOST_SESSIONS,
+    started: Callable[[Server], None] | None = None,
+) -> None:
+    """Serve the lab until interrupted.
+
+    Args:
+        port: The port; 0 takes a free one.
+        address: The interface to listen on; "localhost" keeps others out.
+        show: Whether to open a browser.
+        preset: The problem of a page whose link names none.
+        most_sessions: The most pages admitted at a time.
+        started: Called with the server once it listens.
+
+    Raises:
+        InputError: If the preset is unknown, or the port not valid or in use.
+    """
+    runs.Settings(preset=preset)
+    with _apart():
+        engine = runs.ProcessEngine()
+    try:
+        host = Host(engine, most_sessions)
+        made = server(host, port=port, address=address, show=show, defaults={"preset": preset})
+        made.start()
+        _log.warning("gnlab is open at http://%s:%s/ (Ctrl-C ends it)", address, made.port)
+        if started is not None:
+            started(made)
+        signal.signal(
+            signal.SIGTERM, lambda *_: made.io_loop.add_callback_from_signal(made.io_loop.stop)
+        )
+        made.io_loop.start()
+        made.stop()
+    finally:
+        engine.close()
+
+
+def _arguments() -> dict[str, str]:
+    """The names and values of the present request's query."""
+    arguments = pn.state.session_args or {}
+    return {name: values[-1].decode("utf-8", "replace") for name, values in arguments.items()}
+
+
+def _send_at_once() -> None:
+    """Let every websocket of servers made from now on be a ``Socket``."""
+    for place, pattern in enumerate(per_app_patterns):
+        if pattern[1] is WSHandler:
+            per_app_patterns[place] = (pattern[0], Socket, *pattern[2:])
+
+
+def _origins(address: str, port: int) -> list[str] | None:
+    """Which pages may open a websocket: this server's own, under each of its names."""
+    if port == 0 or address in ("0.0.0.0", "::", ""):
+        return None
+    return [f"{name}:{port}" for name in {address, "localhost", "127.0.0.1"}]
+
+
+def _why(error: OSError, address: str, port: int) -> str:
+    """One line about a port that cannot be listened on."""
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port {port} on {address} is in use. Close the program that uses it, or choose "
+            f"another: gnlab serve --port {port + 1}."
+        )
+    return f"cannot listen on {address}:{port}: {error.strerror}. Choose another with --port."
+
+
+@contextmanager
+def _apart() -> Iterator[None]:
+    """Where there are several cores, give what is started inside the engine's, keep one here.
+
+    A process inherits the cores of the thread that starts it, for all its threads to come; to set
+    them from outside afterwards would move its first thread only.
+    """
+    try:
+        cores = sorted(os.sched_getaffinity(0))
+    except AttributeError:  # the system has no such notion
+        cores = []
+    if len(cores) < 2:
+        yield
+        return
+    os.sched_setaffinity(0, cores[:-1])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores[-1:])

@@ -1,0 +1,209 @@
+"""One page's session: it pulls snapshots from the engine and sends frames the page has room for.
+
+The loop asks the engine for a newer snapshot, the latest wins, and sends it only when the browser
+has acknowledged the frame before as drawn: at most one frame is ever under way, so no queue can
+grow, on however slow a line. The run is closed with the session, whatever happened before.
+"""
+
+import asyncio
+import logging
+import math
+import statistics
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from bokeh.models import ColumnDataSource
+
+from gnlab import runs
+from gnlab.errors import InputError
+from gnlab.lab.figures.strip import Meter
+from gnlab.lab.frames import Painter, View
+
+_log = logging.getLogger(__name__)
+
+POLL = 0.008
+"""Seconds between two looks at the engine."""
+COURSE = 0.2
+"""Seconds between two updates of the figures over time while a run plays."""
+
+Post = Callable[[Callable[[], None]], Any]
+
+
+class Session:
+    """The run of one page and the frames that show it.
+
+    Args:
+        engine: Where the run lives.
+        frame: The source that carries a frame to the browser.
+        ack: The source that carries the acknowledgement back.
+        post: Runs a function where the page's document may be changed.
+        view: Says how the run is to be shown now.
+        heard: Called with each snapshot before its frame is sent, where the document may change.
+        rate: The most frames per second now.
+    """
+
+    def __init__(
+        self,
+        engine: runs.Engine,
+        frame: ColumnDataSource,
+        ack: ColumnDataSource,
+        *,
+        post: Post,
+        view: Callable[[], View],
+        heard: Callable[[runs.Snapshot], None],
+        rate: Callable[[], float],
+    ) -> None:
+        self.engine, self.frame, self.ack = engine, frame, ack
+        self.run_id: Any = None
+        self.snapshot: runs.Snapshot | None = None
+        self.painter = Painter()
+        self.closed = False
+        self._post, self._view, self._heard, self._rate = post, view, heard, rate
+        self._task: asyncio.Task[None] | None = None
+        self._under_way: int | None = None
+        self._number = 0
+        self._seen = -1
+        self._wanted = 0
+        self._stale = False
+        self._sent_at = self._course_at = -math.inf
+        self._published = 0.0
+        self._drawn: deque[float] = deque(maxlen=20)
+        self._latencies: deque[float] = deque(maxlen=20)
+        ack.on_change("data", self._acknowledged)
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many frames were sent and not yet acknowledged: 0 or 1."""
+        return int(self._under_way is not None)
+
+    @property
+    def meter(self) -> Meter:
+        """What the session measures about itself."""
+        if len(self._drawn) < 2:
+            return Meter()
+        span = self._drawn[-1] - self._drawn[0]
+        return Meter((len(self._drawn) - 1) / span, 1000 * statistics.median(self._latencies))
+
+    def open(self, settings: runs.Settings) -> None:
+        """Open the run.
+
+        Args:
+            settings: Its settings.
+        """
+        run_id = self.engine.open(settings)
+        if self.closed:
+            # The page was left while its problem was still being built.
+            self.engine.close_run(run_id)
+            return
+        self.run_id = run_id
+
+    def show(self, run_id: Any) -> None:
+        """Show a run that the engine already has, in place of the present one, which is closed.
+
+        Args:
+            run_id: The engine's id of the run.
+        """
+        if self.run_id is not None:
+            self.engine.close_run(self.run_id)
+        self.run_id, self._seen = run_id, -1
+
+    def start(self) -> None:
+        """Begin to pull, on the running event loop."""
+        self._task = asyncio.get_running_loop().create_task(self._pull())
+
+    def send(self, command: runs.Command) -> None:
+        """Send a command to the run; it takes effect between two steps.
+
+        Args:
+            command: The command.
+        """
+        if self.run_id is not None and not self.closed:
+            self._wanted = self.engine.send(self.run_id, command)
+
+    def redraw(self, *, everything: bool = False) -> None:
+        """Send the present snapshot again, because the view changed.
+
+        Args:
+            everything: Also what has not changed.
+        """
+        if everything:
+            self.painter.forget()
+        self._stale = True
+
+    def settled(self, snapshot: runs.Snapshot) -> bool:
+        """Whether a snapshot already has every command that was sent."""
+        return snapshot.applied >= self._wanted
+
+    def close(self) -> None:
+        """End the session and its run; safe to call at any moment and more than once."""
+        if self.closed:
+            return
+        self.closed = True
+        if self._task is not None:
+            self._task.cancel()
+        if self.run_id is not None:
+            self.engine.close_run(self.run_id)
+
+    async def _pull(self) -> None:
+        """Look at the engine until the session ends."""
+        while not self.closed:
+            await asyncio.sleep(POLL)
+            if self._under_way is None and self.run_id is not None:
+                self._look()
+
+    def _look(self) -> None:
+        """Take the newest snapshot, if it is time for a frame, and have it sent."""
+        now = time.monotonic()
+        # What a person just did is shown at once; the cap is for what happens by itself.
+        answered = self.snapshot is None or not self.settled(self.snapshot)
+        if now - self._sent_at < 1 / self._rate() and not answered and not self._stale:
+            return
+        try:
+            newer = self.engine.snapshot(self.run_id, newer_than=self._seen)
+        except InputError as error:
+            _log.warning("the run is gone: %s", error)
+            self.closed = True
+            return
+        if newer is not None:
+            self.snapshot, self._seen = newer, newer.version
+        elif self.snapshot is None or not self._stale:
+            return
+        self._stale = False
+        self._send(self.snapshot, now)
+
+    def _send(self, snapshot: runs.Snapshot, now: float) -> None:
+        """Make the frame and have it set; from here on it is under way."""
+        playing = snapshot.state == "playing"
+        courses = not playing or now - self._course_at >= COURSE
+        if courses:
+            self._course_at = now
+        columns = self.painter.frame(snapshot, self._view(), self.meter, courses=courses)
+        self._number += 1
+        self._under_way, self._sent_at = self._number, now
+        published = 1000 * (time.time() - time.monotonic() + snapshot.time)
+        self._published = snapshot.time
+        head = {
+            "version": self._number,
+            "step": snapshot.step,
+            "applied": snapshot.applied,
+            "published_at": published,
+            "state": snapshot.state,
+        }
+        columns |= {name: [value] for name, value in head.items()}
+
+        def put() -> None:
+            self._heard(snapshot)
+            self.frame.data = columns
+
+        self._post(put)
+
+    def _acknowledged(self, _attribute: str, _old: Any, new: Any) -> None:
+        """The browser has drawn a frame: there is room for the next."""
+        if list(new.get("version", ())) != [self._under_way]:
+            return
+        now = time.monotonic()
+        self._under_way = None
+        self._drawn.append(now)
+        self._latencies.append(now - self._published)

@@ -1,0 +1,203 @@
+"""The choices of one page: what a person sets, its bounds, and its place in the link.
+
+Two kinds of choice live here: those that make the run (they become ``runs.Settings``) and those
+that only make the view. A link carries every one of them; what a link says is checked here, on
+the server, and a value out of bounds gives a message and the default, never an error page.
+
+Legend: λ₁ = lr, λ_int = damping, τ = period.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import param
+
+from gnlab import runs
+from gnlab.errors import InputError
+from gnlab.lab import palettes, scales
+
+_OFFERED = runs.choices()
+
+RUN = (
+    "preset", "optimizer", "partition", "direction", "lr", "damping", "period", "batch_size",
+    "summary_batch_size", "seed",
+)  # fmt: skip
+VIEW = ("order", "scale", "lock", "theme", "pace")
+MATRIX_SCALES = ("raw", "scale-free")
+LR = (1e-5, 100.0)
+DAMPING = (1e-6, 1e6)
+
+
+class Choices(param.Parameterized):
+    """What a person has chosen on one page."""
+
+    preset = param.Selector(
+        default="digits-mlp", objects=[name for name, _ in _OFFERED.presets],
+        doc="The problem: data, network and recommended settings.",
+    )  # fmt: skip
+    optimizer = param.Selector(
+        default="grouped-newton", objects=list(_OFFERED.optimizers), doc="The optimizer."
+    )
+    partition = param.String(
+        default="tensor", regex=r"[a-z]+(:\d{1,4})?",
+        doc="The level of the ladder from one group (Cauchy) to many (towards Newton).",
+    )  # fmt: skip
+    direction = param.Selector(
+        default="momentum", objects=list(_OFFERED.directions),
+        doc="The proposal u along which the loss is summarised.",
+    )  # fmt: skip
+    lr = param.Number(default=0.1, bounds=LR, doc="λ₁, the factor on all step sizes (no unit).")
+    damping = param.Number(
+        default=1.0, bounds=(0.0, DAMPING[1]),
+        doc="λ_int, the strength of the cubic term (no unit); 0 turns it off.",
+    )  # fmt: skip
+    period = param.Integer(
+        default=10, bounds=(1, 10_000), doc="τ, steps from one summary to the next."
+    )
+    batch_size = param.Integer(
+        default=100, bounds=(1, 10_000), doc="Samples in a gradient's batch."
+    )
+    summary_batch_size = param.Integer(
+        default=1000, bounds=(1, 10_000), doc="Samples in a summary's batch."
+    )
+    seed = param.Integer(
+        default=0, bounds=(0, 2**31 - 1), doc="Fixes the start and the order of the data."
+    )
+    order = param.Selector(
+        default="tensor", objects=list(scales.ORDERS),
+        doc="Groups in the model's order, or in weight–weight, bias–bias, weight–bias blocks.",
+    )  # fmt: skip
+    scale = param.Selector(
+        default="raw", objects=list(MATRIX_SCALES),
+        doc="H̄ as it is, or H̄_ij / √|H̄_ii H̄_jj|, which does not depend on the groups' units.",
+    )  # fmt: skip
+    lock = param.Boolean(default=False, doc="Keep the colour scales as they are now.")
+    theme = param.Selector(default="light", objects=list(palettes.THEMES), doc="The colours.")
+    pace = param.Number(
+        default=0.0, bounds=(0.0, 30.0), doc="Slow motion, in steps per second; 0 is full speed."
+    )
+
+    def settings(self) -> runs.Settings:
+        """The choices that make the run.
+
+        Returns:
+            The settings.
+
+        Raises:
+            InputError: If they do not fit together.
+        """
+        return runs.Settings(**{name: getattr(self, name) for name in RUN})
+
+    def adopt(self, settings: runs.Settings) -> None:
+        """Take over a run's settings; own groups and values beyond the bounds stay the run's.
+
+        Args:
+            settings: The run's settings.
+        """
+        with param.parameterized.batch_call_watchers(self):
+            for name in RUN:
+                value = getattr(settings, name)
+                if getattr(self, name) == value:
+                    continue
+                try:
+                    setattr(self, name, value)
+                except ValueError:
+                    continue
+
+    def choose(self, name: str, value: Any) -> str:
+        """Set one choice from outside.
+
+        Args:
+            name: The choice's name.
+            value: The value.
+
+        Returns:
+            "" when taken, else what was given and what is valid, in one line.
+        """
+        try:
+            setattr(self, name, value)
+        except ValueError:
+            return f"{name} must be {self.valid(name)}; got {value!r}. It stays {getattr(self, name)!r}."
+        return ""
+
+    def valid(self, name: str) -> str:
+        """What values a choice takes, in words.
+
+        Args:
+            name: The choice's name.
+
+        Returns:
+            The words.
+        """
+        kind = self.param[name]
+        if isinstance(kind, param.Selector):
+            return "one of " + ", ".join(kind.objects)
+        if isinstance(kind, param.Boolean):
+            return "true or false"
+        if isinstance(kind, param.Number):
+            low, high = kind.bounds
+            whole = "whole " if isinstance(kind, param.Integer) else ""
+            return f"a {whole}number from {low:g} to {high:g}"
+        return "a level's name such as all, role, chunk:5, layer or tensor"
+
+    def query(self) -> str:
+        """The link's query with every choice, "?" included."""
+        values = {name: getattr(self, name) for name in (*RUN, *VIEW)}
+        texts = {
+            name: str(value).lower() if isinstance(value, bool) else f"{value:g}"
+            if isinstance(value, float) else str(value)
+            for name, value in values.items()
+        }  # fmt: skip
+        return "?" + urlencode(texts, safe=":")
+
+
+def from_query(query: str | Mapping[str, str]) -> tuple[Choices, list[str]]:
+    """The choices a link makes, on top of the preset's recommended settings.
+
+    Args:
+        query: The link's query, or its names and values.
+
+    Returns:
+        The choices, and one line for each value that was not valid and was left out.
+    """
+    pairs = query.items() if isinstance(query, Mapping) else parse_qsl(query.lstrip("?"))
+    given = {name: text for name, text in pairs if name in (*RUN, *VIEW)}
+    choices = Choices()
+    remarks = _take(choices, given, ("preset", "optimizer"))
+    try:
+        choices.adopt(runs.Settings(preset=choices.preset, optimizer=choices.optimizer))
+    except InputError as error:
+        remarks.append(str(error))
+    rest = [name for name in (*RUN, *VIEW) if name not in ("preset", "optimizer")]
+    return choices, remarks + _take(choices, given, rest)
+
+
+def _take(choices: Choices, given: Mapping[str, str], names: Iterable[str]) -> list[str]:
+    """Set those of the given texts that are valid; return remarks about the others."""
+    remarks = []
+    for name in names:
+        if name not in given:
+            continue
+        value = _parse(choices.param[name], given[name])
+        remark = f"{name} must be {choices.valid(name)}; got {given[name]!r}. It was left out."
+        if value is None or choices.choose(name, value):
+            remarks.append(remark)
+    return remarks
+
+
+def _parse(kind: param.Parameter, text: str) -> Any:
+    """A link's text as the parameter's type; None if it is not of that type."""
+    if len(text) > 64:
+        return None
+    if isinstance(kind, param.Boolean):
+        return {"true": True, "false": False}.get(text.lower())
+    try:
+        if isinstance(kind, param.Integer):
+            return int(text)
+        if isinstance(kind, param.Number):
+            value = float(text)
+            return value if value == value else None
+    except ValueError:
+        return None
+    return text

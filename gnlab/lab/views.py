@@ -1,0 +1,152 @@
+"""The page's parts as views: each builds its layout once and never again."""
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+import panel as pn
+from bokeh.models import Button, Div
+
+from gnlab import runs
+from gnlab.lab import palettes
+from gnlab.lab.assets import css
+from gnlab.lab.captions import CAPTIONS
+from gnlab.lab.figures.base import Plot, paint
+
+_CARDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "hessian": (("hessian",),),
+    "inverse": (("inverse",),),
+    "rates": (("rates",),),
+    "rates-history": (("rates-history",),),
+    "loss": (("loss",), ("accuracy",)),
+    "agreement": (("agreement",),),
+    "damping": (("scale", "regulariser"),),
+    "trust": (("trust",), ("eigenvalue",)),
+}
+"""The figures of each card, in rows."""
+
+_STRETCH = {"sizing_mode": "stretch_width", "margin": 0}
+
+
+class Card(pn.viewable.Viewer):
+    """A titled card with its figures and the sentence that says how to read them.
+
+    Args:
+        name: The card's name.
+        plots: The page's plots, by name.
+    """
+
+    def __init__(self, name: str, plots: Mapping[str, Plot]) -> None:
+        super().__init__()
+        title, caption = CAPTIONS[name]
+        rows = [
+            pn.Row(*(plots[plot].figure for plot in row), **_STRETCH)
+            if len(row) > 1
+            else pn.pane.Bokeh(plots[row[0]].figure, **_STRETCH)
+            for row in _CARDS[name]
+        ]
+        self._layout = pn.Column(
+            text(f'<h2 class="title">{title}</h2>'),
+            *rows,
+            text(f'<p class="caption">{caption}</p>'),
+            stylesheets=[css("card").css],
+            css_classes=["gn-card", f"gn-{name}"],
+            **_STRETCH,
+        )
+
+    def __panel__(self) -> pn.Column:
+        return self._layout
+
+
+class Board(pn.viewable.Viewer):
+    """All cards in a grid.
+
+    Args:
+        plots: The page's plots, by name.
+    """
+
+    def __init__(self, plots: Mapping[str, Plot]) -> None:
+        super().__init__()
+        self._plots = plots
+        cards = [Card(name, plots) for name in _CARDS]
+        self._layout = pn.Column(*cards, stylesheets=[css("grid").css], **_STRETCH)
+
+    def __panel__(self) -> pn.Column:
+        return self._layout
+
+    def paint(self, theme: str) -> None:
+        """Give every figure the colours of a theme.
+
+        Args:
+            theme: The theme's name.
+        """
+        for plot in self._plots.values():
+            paint(plot.figure, palettes.theme(theme))
+
+
+class Message(pn.viewable.Viewer):
+    """One or two lines about what happened, and the remedies that a click applies.
+
+    Args:
+        remedies: Buttons shown while the run has stopped.
+    """
+
+    def __init__(self, remedies: list[Button]) -> None:
+        super().__init__()
+        self._text = text("", name="message")
+        self._remedies = pn.Row(*remedies, visible=False, margin=0, styles={"gap": "8px"})
+        self._layout = pn.Row(
+            self._text, self._remedies, visible=False, styles={"gap": "12px"}, **_STRETCH
+        )
+        self._heard = ("", "")
+
+    def __panel__(self) -> pn.Row:
+        return self._layout
+
+    def say(
+        self,
+        words: str,
+        severity: str = "info",
+        *,
+        remedies: bool = False,
+        link: tuple[str, str] | None = None,
+    ) -> None:
+        """Show a message in place of the present one.
+
+        Args:
+            words: The message; "" hides it.
+            severity: "info", "warning" or "error".
+            remedies: Whether to offer the remedies.
+            link: A link's text and address, opened in a new tab.
+        """
+        html = escape(words)
+        if link is not None:
+            html += f' <a href="{escape(link[1])}" target="_blank">{escape(link[0])}</a>'
+        self._text.text = f'<div class="message {severity}" role="status">{html}</div>'
+        self._layout.visible = bool(words)
+        self._remedies.visible = remedies
+
+    def follow(self, snapshot: runs.Snapshot) -> None:
+        """Say what the run says, when it says something else than before.
+
+        Args:
+            snapshot: The run now.
+        """
+        heard = (snapshot.message, snapshot.severity)
+        if heard != self._heard:
+            self._heard = heard
+            self.say(*heard, remedies=snapshot.severity == "error")
+
+
+def text(html: str, **options: Any) -> Div:
+    """A piece of text that rarely changes."""
+    return Div(
+        text=html, stylesheets=[css("text")], sizing_mode="stretch_width", margin=0, **options
+    )
+
+
+def roles() -> Div:
+    """The one colour grammar: what the hues of the groups mean on every figure."""
+    kinds = (("weights", "weights"), ("biases", "biases"), ("other", "other"), ("mixed", "mixed"))
+    items = "".join(f'<span class="role {kind}">{name}</span>' for kind, name in kinds)
+    return text(f'<div class="roles">{items}</div>')
