@@ -22,6 +22,8 @@ from gnlab.cubic.solution import RESIDUAL_TOLERANCE
 
 # Below this smallest eigenvalue of the equilibrated matrix, more than one null vector is feared.
 APART = 1e-7
+# The relative error at which κ_min needs no refinement.
+KNOWN = 1e-13
 # ρ and ρ₀ are known to p bits but for a few; a difference in those is none.
 SAME = 56
 
@@ -127,6 +129,9 @@ def least_radius(model: Model, elimination: Elimination, found: Estimate) -> flo
         −κ_min in the model's units.
     """
     rho0 = -found.kappa_min
+    # Without elimination, LAPACK's error is a few roundings of max |κ|.
+    if np.all(model.cubic) and 8 * EPS * found.kappa_scale <= KNOWN * rho0:
+        return rho0
     system = equilibrated(model, elimination.H, found.valley, abs(rho0))
     if rho0 <= 0 and positive(system, 0.0):
         return rho0

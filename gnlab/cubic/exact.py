@@ -123,7 +123,7 @@ def solve_radius(T: Tridiagonal, c: Factor, rho: int) -> tuple[int, list[int]]:
         ratio = (c.times(norm) << bits) // rho
         slope = turn // max(norm * norm, 1) + (ratio << bits) // rho
         step = ((ratio - (1 << bits)) << bits) // max(slope, 1)
-        if step <= max(1 << (bits // 4), rho >> (bits // 4)):
+        if step <= max(1 << (bits // 4), rho >> (3 * bits // 4)):
             break
         rho += step
     return rho, y
@@ -177,6 +177,7 @@ def solve_on_cubic(
     size, norm = length(exact.b), length(along)
     base = size if size > close else max((rho * norm) >> bits, 1)
     misfit = abs(c.times(norm) - rho)
+    slack = to_float(gap, bits) * to_float(norm, bits)
     return Minimiser(
         step=in_order(model, exact.step(along), bits),
         rho=to_float(rho, bits),
@@ -185,7 +186,7 @@ def solve_on_cubic(
         gap=to_float(gap, bits),
         residual=to_float((length(fault) << bits) // base, bits),
         radius_error=to_float((misfit << bits) // max(rho, 1), bits),
-        hard=rho0 > 0 and (gap * norm) >> bits <= int(size * 8 * EPS * model.g.size),
+        hard=rho0 > 0 and slack <= 8 * EPS * model.g.size * to_float(size, bits),
     )
 
 

@@ -41,13 +41,16 @@ def to_fixed(values: Array, shift: Exponents | int, bits: int) -> Fixed:
 
 def to_float(number: int, bits: int) -> float:
     """A fixed number in float64; 0 or infinity out of its range."""
-    extra = max(0, abs(number).bit_length() - 64)
-    return float(np.ldexp(float(number >> extra), max(-4000, min(4000, extra - bits))))
+    extra = max(0, number.bit_length() - 1000)
+    return float(np.ldexp(float(number >> extra), max(-4000, extra - bits)))
 
 
 def to_floats(numbers: Fixed, bits: int) -> Array:
     """Fixed numbers in float64."""
-    return np.array([to_float(number, bits) for number in numbers.tolist()], dtype=np.float64)
+    extra = max(0, max(map(int.bit_length, numbers.tolist()), default=0) - 1000)
+    if extra:
+        numbers = numbers >> extra
+    return np.ldexp(numbers.astype(np.float64), max(-4000, extra - bits))
 
 
 def length(vector: Fixed) -> int:
@@ -106,10 +109,10 @@ class ExactProduct:
 
     def __call__(self, x: Fixed) -> Fixed:
         """The product with a fixed vector, as fixed numbers, [n]."""
-        largest = max((abs(entry) for entry in x.tolist()), default=0).bit_length()
+        largest = max(map(int.bit_length, x.tolist()), default=0)
         count = -(-largest // self.width)
         if not self.slices or count == 0:
-            return np.zeros(x.size, dtype=object) + 0
+            return np.zeros(x.size, dtype=object)
         digits = np.empty((x.size, count))
         before = np.zeros(x.size, dtype=object)
         for j in range(count):

@@ -164,7 +164,7 @@ class Newton:
         """The change of x and, last, of ρ, [S + 1]; None if the system is singular."""
         if self.singular:
             return None
-        right = np.append(residual, -misfit * self.ratio * self.sizes[1] ** 2 / 2)
+        right = np.append(residual, -misfit * self.ratio * self.sizes[1] * self.sizes[1] / 2)
         z, _ = lapack.dgetrs(self.factors, self.pivots, right)
         z[-1] *= self.ratio
         return z if np.isfinite(z).all() else None

@@ -51,17 +51,32 @@ def solve_cubic(
     check(H, g, d, damping)
     if not (np.isfinite(H).all() and np.isfinite(g).all() and np.isfinite(d).all()):
         return failed(g.size, Status.nonfinite)
-    model = normalise(H, g, d, damping)
+    # Beyond float64's range numbers become 0 or infinity, and the certificate refuses them.
+    with np.errstate(all="ignore"):
+        return solve(normalise(H, g, d, damping), d, damping)
+
+
+def solve(model: Model, d: Array, damping: float) -> CubicSolution:
+    """Solve a checked model, by the cheapest way whose answer can be certified.
+
+    Args:
+        model: The model in normal form.
+        d: D in the units given, [S].
+        damping: λ_int.
+
+    Returns:
+        The solution in the units given.
+    """
     elimination = eliminate(model)
     if elimination is None:
-        return failed(g.size, Status.unbounded)
+        return failed(d.size, Status.unbounded)
     start = estimate(model, elimination, careful=False)
     found = certify(model, elimination, start)
     if found is None:
         start = estimate(model, elimination, careful=True)
         found = certify(model, elimination, start) or solve_exactly(model, elimination, start)
     if found is None:
-        return failed(g.size, Status.singular)
+        return failed(d.size, Status.singular)
     return conclude(model, found, d, damping)
 
 
@@ -99,12 +114,13 @@ def conclude(model: Model, found: Minimiser, d: Array, damping: float) -> CubicS
         radius_min=radius_min,
         radius_error=found.radius_error,
     )
-    if not certificate.holds:
+    step_sizes = torch.from_numpy(scaled(found.step, model.step_exponents))
+    if not (certificate.holds and bool(torch.isfinite(step_sizes).all())):
         return failed(d.size, Status.singular)
     # At a stationary point −T = ½ḡᵀη + (ρ/6)‖Dη‖²: two terms that are never negative.
-    decrease = max(float(model.g @ found.step), 0.0) / 2 + found.rho * norm**2 / 6
+    decrease = max(float(model.g @ found.step), 0.0) / 2 + found.rho * norm * norm / 6
     return CubicSolution(
-        step_sizes=torch.from_numpy(scaled(found.step, model.step_exponents)),
+        step_sizes=step_sizes,
         radius=radius,
         radius_min=radius_min,
         regulariser=torch.from_numpy(damping / 2 * radius * d**2),
