@@ -107,11 +107,17 @@ class Along:
         """⟨f, u_t⟩ for every rank t, [S]."""
         like = next(iter(self.u.values()))
         total = torch.zeros(self.groups.size, dtype=like.dtype, device=like.device)
-        for name, value in f.items():
-            owner = self.groups.owners[name]
-            part = (value.detach() * self.u[name]).sum_to_size(owner.shape)
-            total = total.index_add(0, owner.reshape(-1), part.reshape(-1))
-        return total
+        if not f:
+            return total
+        owners = [self.groups.owners[name] for name in f]
+        with torch.no_grad():
+            # Summing first over what the owner does not distinguish leaves one short index.
+            parts = [
+                (value * self.u[name]).sum_to_size(owner.shape).reshape(-1)
+                for (name, value), owner in zip(f.items(), owners, strict=True)
+            ]
+            ranks = torch.cat([owner.reshape(-1) for owner in owners])
+            return total.index_add(0, ranks, torch.cat(parts))
 
     def idle(self) -> Tensor:
         """Whether u is exactly zero in a group, for every rank, [S] bool."""
@@ -204,8 +210,8 @@ def tensor_of_order(f: Field, along: Along, order: int) -> Tensor:
             result[prefix][last:] = along.entries(field)[last:]
             return
         for r in range(last, size):
-            more = len(prefix) + 2 < order
-            fill((*prefix, r), along.derivative(field, r, along.groups.reach[r], graph=more))
+            targets, more = along.groups.reach[r], len(prefix) + 2 < order
+            fill((*prefix, r), along.derivative(field, r, targets, graph=more))
 
     fill((), f)
     every = torch.cartesian_prod(*[torch.arange(size)] * order).reshape(-1, order)

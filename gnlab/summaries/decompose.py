@@ -174,14 +174,14 @@ def attention(
         scores = scores.masked_fill(~attn_mask, -math.inf)
     elif attn_mask is not None:
         scores = scores + attn_mask
-    mixed: Tensor = functional.dropout(scores.softmax(-1), dropout_p) @ value
-    return mixed
+    return torch.matmul(functional.dropout(scores.softmax(-1), dropout_p), value)
 
 
 def weight_norm(direction: Tensor, length: Tensor, dim: int = 0) -> Tensor:
     """A weight from its direction and its length along ``dim`` (-1: one length for all)."""
     dims = [i for i in range(direction.dim()) if i != dim]
-    return direction * (length / torch.linalg.vector_norm(direction, dim=dims, keepdim=True))
+    norm: Tensor = torch.linalg.vector_norm(direction, dim=dims, keepdim=True)
+    return direction * (length / norm)
 
 
 def hardsigmoid(x: Tensor, inplace: bool = False) -> Tensor:
@@ -198,19 +198,13 @@ def embedding(
     scale_grad_by_freq: bool = False,
     sparse: bool = False,
 ) -> Tensor:
-    """Rows of a table; arguments as torch's.
-
-    The padding row counts as a constant, as in torch. Rows beyond ``max_norm`` are shortened in a
-    copy: torch shortens them in the parameter itself.
-
-    Raises:
-        InputError: If gradients are to be scaled by frequency: they are then no derivatives.
-    """
+    """Rows of a table; arguments as torch's. The padding row is a constant, as in torch."""
     if scale_grad_by_freq:
         raise InputError(
             "embedding with scale_grad_by_freq=True has no summary: its gradient is not the "
             "derivative of any loss. Set it to False."
         )
+    # Rows beyond max_norm are shortened in place, which a summary must not do to a parameter.
     table = weight if max_norm is None else weight.clone()
     return functional.embedding(tokens, table, padding_idx, max_norm, norm_type)
 
@@ -228,11 +222,7 @@ def embedding_bag(
     include_last_offset: bool = False,
     padding_idx: int | None = None,
 ) -> Tensor:
-    """Sums or means of K bags of rows, [K, E]; arguments as torch's.
-
-    Raises:
-        InputError: For the maximum over a bag.
-    """
+    """Sums or means of K bags of rows, [K, E]; arguments as torch's."""
     if mode == "max":
         raise InputError(
             "embedding_bag with mode='max' has no second derivative in torch; "

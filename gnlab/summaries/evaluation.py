@@ -104,8 +104,7 @@ class Evaluation:
     def drew(self) -> bool:
         """Whether random numbers have been drawn since the evaluation's start (dropout)."""
         now = _random_state(device_of(self.model))
-        pairs = zip(self._random, now, strict=True)
-        return not all(a is b or (a is not None and a.equal(b)) for a, b in pairs)
+        return any(not a.equal(b) for a, b in zip(self._random, now, strict=True))
 
     def loss(self, output: Any) -> Tensor:
         """The loss of an output, checked."""
@@ -192,16 +191,15 @@ def same_random_state(device: torch.device) -> Iterator[None]:
         _set_random_state(device, state)
 
 
-def _random_state(device: torch.device) -> tuple[Tensor, Tensor | None]:
-    """The random state of the CPU and of ``device``."""
-    other = None
-    if device.type != "cpu":
-        other = torch.get_device_module(device).get_rng_state(device)
-    return torch.get_rng_state(), other
+def _random_state(device: torch.device) -> tuple[Tensor, ...]:
+    """The random state of the CPU, and of ``device`` if that is another."""
+    if device.type == "cpu":
+        return (torch.get_rng_state(),)
+    return torch.get_rng_state(), torch.get_device_module(device).get_rng_state(device)
 
 
-def _set_random_state(device: torch.device, state: tuple[Tensor, Tensor | None]) -> None:
-    """Set the random state of the CPU and of ``device``."""
+def _set_random_state(device: torch.device, state: tuple[Tensor, ...]) -> None:
+    """Set what ``_random_state`` returned."""
     torch.set_rng_state(state[0])
-    if state[1] is not None:
-        torch.get_device_module(device).set_rng_state(state[1], device)
+    for other in state[1:]:
+        torch.get_device_module(device).set_rng_state(other, device)

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -59,8 +58,7 @@ class Known:
         if self.options.get("reduction", "mean") == "batchmean":
             return float(output.shape[0])
         if self.kind == "entries":
-            output, targets = torch.broadcast_tensors(output, targets)
-            return float(output.numel())
+            return float((output.detach() - targets).numel())
         return self._class_weight(output, targets)
 
     def _class_weight(self, output: Tensor, targets: Tensor) -> float:

@@ -181,6 +181,13 @@ class Task:
 def _marked(data: Iterable[Batch], model: nn.Module) -> Iterator[tuple[Batch, bool]]:
     """Each batch, and whether it is the only one.
 
+    Args:
+        data: The batches.
+        model: The model.
+
+    Yields:
+        tuple[Batch, bool]: The batch and the mark.
+
     Raises:
         InputError: If there is no batch, or more than one and the model mixes their samples.
     """
