@@ -7,6 +7,7 @@ import pytest
 
 import gnlab
 from gnlab import cli
+from gnlab.cli.commands import COMMANDS
 
 
 def run(capsys, *arguments):
@@ -35,11 +36,11 @@ def test_info_names_versions_devices_and_data(capsys, tmp_path, monkeypatch):
 def test_no_command_shows_the_help(capsys):
     code, out, _ = run(capsys)
     assert code == 0
-    assert all(command in out for command in cli.COMMANDS)
+    assert all(command in out for command in COMMANDS)
 
 
 def test_every_command_is_known_to_the_parser(capsys):
-    for command in cli.COMMANDS:
+    for command in COMMANDS:
         with pytest.raises(SystemExit) as stopped:
             cli.main([command, "--help"])
         assert stopped.value.code == 0
@@ -49,7 +50,7 @@ def test_every_command_is_known_to_the_parser(capsys):
 def test_an_unknown_command_gets_the_nearest(capsys):
     error = fails(capsys, "trian")
     assert "'train'" in error
-    assert all(command in error for command in cli.COMMANDS)
+    assert all(command in error for command in COMMANDS)
 
 
 def test_an_unknown_option_is_one_line(capsys):

@@ -1,0 +1,121 @@
+"""``gnlab train``: it reaches its goal, saves, goes on, and says what is wrong in one line."""
+
+import signal
+
+import pytest
+
+import gnlab
+from gnlab import cli
+
+
+def run(capsys, *arguments):
+    code = cli.main(arguments)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def fails(capsys, *arguments):
+    code, _, err = run(capsys, *arguments)
+    assert code == 2
+    assert err.startswith("gnlab: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    return err
+
+
+QUICK = ("moons", "--optimizer", "sgd", "--seed", "1")
+
+
+def train(capsys, folder, *arguments):
+    return run(capsys, "train", *QUICK, "--out", str(folder), *arguments)
+
+
+def test_train_goes_to_the_step_asked_for_and_saves(capsys, tmp_path):
+    code, out, _ = train(capsys, tmp_path, "--steps", "5")
+    assert code == 0
+    assert "step 5" in out
+    assert gnlab.Run.load(tmp_path / "run.pt").step_count == 5
+
+
+def test_train_an_epoch_is_all_the_data_once(capsys, tmp_path):
+    train(capsys, tmp_path, "--epochs", "2")
+    assert gnlab.Run.load(tmp_path / "run.pt").epoch == 2.0
+
+
+def test_the_same_command_goes_on_where_it_was(capsys, tmp_path):
+    train(capsys, tmp_path / "in two", "--steps", "4")
+    code, out, _ = train(capsys, tmp_path / "in two", "--steps", "9")
+    assert code == 0
+    assert "going on at step 4" in out
+    train(capsys, tmp_path / "at once", "--steps", "9")
+    losses = [gnlab.Run.load(tmp_path / name / "run.pt").record.loss for name in
+              ("in two", "at once")]  # fmt: skip
+    assert losses[0] == losses[1]
+
+
+def test_a_run_that_is_there_already_is_left_alone(capsys, tmp_path):
+    train(capsys, tmp_path, "--steps", "4")
+    code, out, _ = train(capsys, tmp_path, "--steps", "3")
+    assert code == 0
+    assert "already" in out
+    assert gnlab.Run.load(tmp_path / "run.pt").step_count == 4
+
+
+def test_another_run_is_never_written_over(capsys, tmp_path):
+    train(capsys, tmp_path, "--steps", "2")
+    error = fails(capsys, "train", *QUICK, "--out", str(tmp_path), "--lr", "0.25", "--steps", "9")
+    assert "lr" in error
+    assert "0.25" in error
+    assert "--out" in error
+    assert gnlab.Run.load(tmp_path / "run.pt").step_count == 2
+
+
+def test_an_interruption_saves_the_last_whole_step(capsys, tmp_path, monkeypatch):
+    step = gnlab.Run.step
+
+    def interrupted(self):
+        record = step(self)
+        if record.step == 3:
+            signal.raise_signal(signal.SIGINT)
+        return record
+
+    monkeypatch.setattr(gnlab.Run, "step", interrupted)
+    code, out, _ = train(capsys, tmp_path, "--steps", "1000")
+    assert code == 0
+    assert "step 3" in out
+    assert gnlab.Run.load(tmp_path / "run.pt").step_count == 3
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_run_that_cannot_go_on_says_why_and_keeps_its_last_good_step(capsys, tmp_path):
+    choices = ("rosenbrock", "--optimizer", "sgd", "--lr", "1000", "--steps", "50")
+    code, _, err = run(capsys, "train", *choices, "--out", str(tmp_path))
+    assert code == 1
+    assert "not finite" in err
+    assert "Traceback" not in err
+    assert gnlab.Run.load(tmp_path / "run.pt").step_count < 50
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["moon"], "'moons'"),
+        (["moons", "--optimizer", "grouped-newtn"], "'grouped-newton'"),
+        (["moons", "--partition", "tensr"], "'tensor'"),
+        (["moons", "--lr", "-1"], "lr must be"),
+        (["moons", "--damping", "nan"], "damping must be"),
+        (["moons", "--steps", "0"], "--steps must be"),
+        (["moons", "--epochs", "-2"], "--epochs must be"),
+        (["moons", "--steps", "many"], "invalid int value: 'many'"),
+        (["moons", "--batch-size", "100000"], "batch_size must be at most"),
+        ([], "PRESET"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_line(capsys, tmp_path, arguments, expected):
+    assert expected in fails(capsys, "train", *arguments, "--out", str(tmp_path / "run"))
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(capsys, tmp_path):
+    (tmp_path / "file").write_text("not a folder", encoding="utf-8")
+    fails(capsys, "train", *QUICK, "--steps", "2", "--out", str(tmp_path / "file" / "run"))
