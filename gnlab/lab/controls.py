@@ -10,7 +10,7 @@ Legend: λ₁ = lr, λ_int = damping, τ = period, S groups.
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from typing import Any, Protocol
@@ -28,7 +28,7 @@ from bokeh.models import (
 )
 
 from gnlab import runs
-from gnlab.lab import state
+from gnlab.lab import palettes, state
 from gnlab.lab.assets import css
 from gnlab.lab.state import Choices
 from gnlab.lab.views import roles
@@ -38,7 +38,7 @@ PACES = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 0.0)
 """Slow motion's places, in steps per second; the last is full speed."""
 _OFF = math.log10(state.DAMPING[0]) - 0.1
 _TEN_TO = "return tick <= off ? '0 (off)' : Number((10 ** tick).toPrecision(2)).toString()"
-_ORDERS = [("tensor", "by tensor"), ("blocks", "W–W · b–b · W–b")]
+_ORDERS = [("tensor", "by tensor"), ("blocks", "weights, biases")]
 _SCALES = [("raw", "raw"), ("scale-free", "scale-free")]
 _LOCKS = [("false", "follows"), ("true", "locked")]
 
@@ -164,21 +164,24 @@ class Controls(pn.viewable.Viewer):
 
     def _make_run_choices(self) -> None:
         """Build the widgets of the choices that make the run."""
-        offered, chosen = runs.choices(), self._choices
-        self._run: dict[str, Any] = {
-            "preset": _select("preset", "Preset", [(n, n) for n, _ in offered.presets], chosen.preset),
-            "optimizer": _select("optimizer", "Optimizer", [(n, n) for n in offered.optimizers], chosen.optimizer),
-            "direction": _select("direction", "Direction u", [(n, n) for n in offered.directions], chosen.direction),
-            "lr": _log_slider("lr", "λ₁, factor on all step sizes", state.LR, chosen.lr),
-            "damping": _log_slider("damping", "λ_int, damping", state.DAMPING, chosen.damping, off=True),
-            "period": _spinner("period", "Period τ", 1, 10_000, 1, chosen.period),
-            "batch_size": _spinner("batch_size", "Batch", 1, 10_000, 10, chosen.batch_size),
-            "summary_batch_size": _spinner("summary_batch_size", "Batch of H̄", 1, 10_000, 100, chosen.summary_batch_size),
-            "seed": _spinner("seed", "Seed", 0, 2**31 - 1, 1, chosen.seed),
-        }  # fmt: skip
+        offered = runs.choices()
+        presets = [name for name, _ in offered.presets]
+        made = (
+            _select("preset", "Preset", _same(presets)),
+            _select("optimizer", "Optimizer", _same(offered.optimizers)),
+            _select("direction", "Direction u", _same(offered.directions)),
+            _log_slider("lr", "λ₁, factor on all step sizes", state.LR),
+            _log_slider("damping", "λ_int, damping", state.DAMPING, off=True),
+            _spinner("period", "Period τ", 1, 10_000, 1),
+            _spinner("batch_size", "Batch", 1, 10_000, 10),
+            _spinner("summary_batch_size", "Batch of H̄", 1, 10_000, 100),
+            _spinner("seed", "Seed", 0, 2**31 - 1, 1),
+        )
+        self._run: dict[str, Any] = {widget.name: widget for widget in made}
         self.about = words("", name="about")
-        self._describe(chosen.preset)
+        self._describe(self._choices.preset)
         for name, widget in self._run.items():
+            widget.value = _place(name, widget, getattr(self._choices, name))
             self._listen(widget, lambda value, name=name: self._changed(name, value))
 
     def _describe(self, preset: str) -> None:
@@ -190,15 +193,16 @@ class Controls(pn.viewable.Viewer):
 
     def _make_view_choices(self) -> None:
         """Build the widgets of the choices that only make the view."""
-        chosen = self._choices
-        themes = [(name, name) for name in ("light", "dark")]
-        self._view = {
-            "order": _select("order", "Order of groups", _ORDERS, chosen.order),
-            "scale": _select("scale", "Cell values", _SCALES, chosen.scale),
-            "lock": _select("lock", "Colour scale", _LOCKS, str(chosen.lock).lower()),
-            "theme": _select("theme", "Theme", themes, chosen.theme),
-        }
+        made = (
+            _select("order", "Order of groups", _ORDERS),
+            _select("scale", "Cell values", _SCALES),
+            _select("lock", "Colour scale", _LOCKS),
+            _select("theme", "Theme", _same(palettes.THEMES)),
+        )
+        self._view = {widget.name: widget for widget in made}
         for name, widget in self._view.items():
+            chosen = getattr(self._choices, name)
+            widget.value = str(chosen).lower() if name == "lock" else chosen
             self._listen(widget, lambda value, name=name: self._viewed(name, value))
 
     def _listen(self, widget: Widget, act: Callable[[Any], None]) -> None:
@@ -267,7 +271,7 @@ class Controls(pn.viewable.Viewer):
     def _follow_transport(self, snapshot: runs.Snapshot) -> None:
         """Follow play or pause and the kept steps."""
         self._playing = snapshot.state == "playing"
-        label = "❚❚ Pause" if self._playing else "▶ Play"
+        label = "Pause" if self._playing else "▶ Play"
         if self.play.label != label:
             self.play.label = label
         # While it plays, every step may be a kept one: the slider need not move at each.
@@ -289,9 +293,7 @@ class Controls(pn.viewable.Viewer):
             if level.name == settings.partition:
                 self.levels.value = place
         for name, widget in self._run.items():
-            value = getattr(settings, name)
-            if name in ("lr", "damping"):
-                value = _exponent(value, widget)
+            value = _place(name, widget, getattr(settings, name))
             if name == "preset" and value not in [option[0] for option in widget.options]:
                 widget.options = [*widget.options, (value, value)]
             # A log slider's own places are coarser than the numbers it stands for.
@@ -351,33 +353,35 @@ def _last_kept(kept: Sequence[int], step: float) -> int | None:
     return before[-1] if before else None
 
 
-def _log_slider(
-    name: str, title: str, bounds: tuple[float, float], value: float, *, off: bool = False
-) -> Slider:
+def _log_slider(name: str, title: str, bounds: tuple[float, float], *, off: bool = False) -> Slider:
     """A slider over powers of ten; its left end may be zero."""
     low, high = (math.log10(bound) for bound in bounds)
+    start = _OFF if off else low
     formatter = CustomJSTickFormatter(args={"off": _OFF if off else low - 1}, code=_TEN_TO)
-    made = Slider(
-        title=title, start=_OFF if off else low, end=high, step=0.05, value=low, format=formatter,
+    return Slider(
+        title=title, start=start, end=high, step=0.05, value=start, format=formatter,
         **_common(name),
     )  # fmt: skip
-    made.value = _exponent(value, made)
-    return made
 
 
-def _exponent(value: float, slider: Slider) -> float:
-    """A log slider's place of a value."""
-    exponent = math.log10(value) if value > 0 else slider.start
-    return min(max(exponent, slider.start), slider.end)
+def _place(name: str, widget: Any, value: Any) -> Any:
+    """A choice's value as its widget's: a log slider stands at the exponent."""
+    if name not in ("lr", "damping"):
+        return value
+    exponent = math.log10(value) if value > 0 else widget.start
+    return min(max(exponent, widget.start), widget.end)
 
 
-def _spinner(name: str, title: str, low: int, high: int, step: int, value: int) -> Spinner:
+def _spinner(name: str, title: str, low: int, high: int, step: int) -> Spinner:
     """A field for a whole number."""
-    return Spinner(
-        title=title, low=low, high=high, step=step, value=value, mode="int", **_common(name)
-    )
+    return Spinner(title=title, low=low, high=high, step=step, mode="int", **_common(name))
 
 
-def _select(name: str, title: str, options: list[tuple[str, str]], value: str) -> Select:
+def _select(name: str, title: str, options: list[tuple[str, str]]) -> Select:
     """A list of choices."""
-    return Select(title=title, options=options, value=value, **_common(name))
+    return Select(title=title, options=options, **_common(name))
+
+
+def _same(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Options that are shown as they are named."""
+    return [(name, name) for name in names]

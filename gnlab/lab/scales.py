@@ -261,6 +261,22 @@ def decades(values: Array, *, least: float = 1.0, margin: float = 0.0) -> tuple[
     return 10.0**low, 10.0 ** max(high, low + least)
 
 
+def decade_ticks(low: float, high: float, most: int = 6) -> tuple[list[float], list[str]]:
+    """Ticks at whole decades of a logarithmic axis, at most so many, and their labels.
+
+    Args:
+        low: The axis' lower limit, a power of ten.
+        high: The axis' upper limit, a power of ten.
+        most: The most ticks.
+
+    Returns:
+        The ticks and their labels.
+    """
+    first, last = round(math.log10(low)), round(math.log10(high))
+    chosen = range(first, last + 1, max(1, math.ceil((last - first + 1) / most)))
+    return [10.0**decade for decade in chosen], [power_of_ten(decade) for decade in chosen]
+
+
 def steady(values: Array, *, zero: bool = False) -> tuple[float, float]:
     """Limits on round numbers for a linear axis: they move only when the data leave them.
 

@@ -2,10 +2,8 @@
 
 import errno
 import logging
-import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,6 +17,7 @@ from gnlab import runs
 from gnlab.errors import InputError, check_number
 from gnlab.lab.host import MOST_SESSIONS, Host
 from gnlab.lab.page import Page
+from gnlab.runs.cores import pin_server
 
 _log = logging.getLogger(__name__)
 
@@ -133,9 +132,9 @@ def serve(
         InputError: If the preset is unknown, or the port not valid or in use.
     """
     runs.Settings(preset=preset)
-    with _apart():
-        engine = runs.ProcessEngine()
+    engine = runs.ProcessEngine()
     try:
+        pin_server()
         host = Host(engine, most_sessions)
         made = server(host, port=port, address=address, show=show, defaults={"preset": preset})
         made.start()
@@ -179,24 +178,3 @@ def _why(error: OSError, address: str, port: int) -> str:
             f"another: gnlab serve --port {port + 1}."
         )
     return f"cannot listen on {address}:{port}: {error.strerror}. Choose another with --port."
-
-
-@contextmanager
-def _apart() -> Iterator[None]:
-    """Where there are several cores, give what is started inside the engine's, keep one here.
-
-    A process inherits the cores of the thread that starts it, for all its threads to come; to set
-    them from outside afterwards would move its first thread only.
-    """
-    try:
-        cores = sorted(os.sched_getaffinity(0))
-    except AttributeError:  # the system has no such notion
-        cores = []
-    if len(cores) < 2:
-        yield
-        return
-    os.sched_setaffinity(0, cores[:-1])
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, cores[-1:])

@@ -28,6 +28,10 @@ POLL = 0.008
 COURSE = 0.2
 """Seconds between two updates of the figures over time while a run plays."""
 
+LOST, LOST_AT_FIRST = 10.0, 1.0
+"""Seconds after which a frame counts as lost with its connection; less before the first answer,
+when a notebook may not have drawn the page yet."""
+
 Post = Callable[[Callable[[], None]], Any]
 
 
@@ -150,8 +154,19 @@ class Session:
         """Look at the engine until the session ends."""
         while not self.closed:
             await asyncio.sleep(POLL)
-            if self._under_way is None and self.run_id is not None:
+            if self.run_id is None:
+                continue
+            if self._under_way is not None:
+                self._give_up()
+            else:
                 self._look()
+
+    def _give_up(self) -> None:
+        """Count a frame that was not acknowledged for long as lost, and send everything again."""
+        patience = LOST if self._drawn else LOST_AT_FIRST
+        if time.monotonic() - self._sent_at > patience:
+            self._under_way = None
+            self.redraw(everything=True)
 
     def _look(self) -> None:
         """Take the newest snapshot, if it is time for a frame, and have it sent."""

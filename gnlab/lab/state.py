@@ -7,6 +7,7 @@ the server, and a value out of bounds gives a message and the default, never an 
 Legend: λ₁ = lr, λ_int = damping, τ = period.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -118,7 +119,8 @@ class Choices(param.Parameterized):
         try:
             setattr(self, name, value)
         except ValueError:
-            return f"{name} must be {self.valid(name)}; got {value!r}. It stays {getattr(self, name)!r}."
+            kept = getattr(self, name)
+            return f"{name} must be {self.valid(name)}; got {value!r}. It stays {kept!r}."
         return ""
 
     def valid(self, name: str) -> str:
@@ -197,7 +199,7 @@ def _parse(kind: param.Parameter, text: str) -> Any:
             return int(text)
         if isinstance(kind, param.Number):
             value = float(text)
-            return value if value == value else None
+            return value if math.isfinite(value) else None
     except ValueError:
         return None
     return text

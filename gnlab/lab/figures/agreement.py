@@ -96,4 +96,11 @@ def update(history: History | None, limits: scales.Limits) -> Update:
             "ticks": ticks,
         },
         span(history.step),
+        below_zero_only_if_needed(measured, predicted),
     )
+
+
+def below_zero_only_if_needed(*series: np.ndarray) -> tuple[float, float]:
+    """The limits of a signed scale's axis: its negative half only when something lies there."""
+    negative = any(bool((values < 0).any()) for values in series)
+    return (-1.05 if negative else -0.12), 1.05

@@ -175,7 +175,7 @@ def source_ticks(axis: Any, labels: ColumnDataSource) -> FixedTicker:
         labels: A source with columns "at" and "label".
 
     Returns:
-        The axis' ticker; its ticks are to be set to the source's "at".
+        The axis' new ticker; its ticks are to be set to the source's "at".
     """
     axis.ticker = FixedTicker(ticks=[])
     axis.formatter = CustomJSTickFormatter(args={"labels": labels}, code=_FORMATTER)
@@ -223,6 +223,12 @@ def rows(names: Sequence[str], order: np.ndarray) -> tuple[np.ndarray, dict[str,
     shown = scales.thin(count, LABELS)
     labels = [scales.short_name(names[order[place]]) for place in shown]
     return middle, {"at": middle[shown], "label": labels}
+
+
+def decade_ticks(low: float, high: float, most: int) -> dict[str, Any]:
+    """The columns "at" and "label" of a logarithmic axis' ticks."""
+    at, label = scales.decade_ticks(low, high, most)
+    return {"at": at, "label": label}
 
 
 def span(steps: np.ndarray) -> Span:

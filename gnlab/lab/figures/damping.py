@@ -14,6 +14,7 @@ from gnlab.lab.figures.base import (
     Update,
     as_float,
     canvas,
+    decade_ticks,
     hover,
     legend,
     rows,
@@ -23,7 +24,7 @@ from gnlab.lab.figures.base import (
 )
 from gnlab.runs import Record
 
-_COLUMNS = ("y", "one", "two", "color", "name", "one_text", "two_text")
+_COLUMNS = ("y", "one", "two", "color", "name", "one_text", "two_text", "mark")
 
 
 def build(name: str, one: str, two: str, label: str) -> Plot:
@@ -36,26 +37,31 @@ def build(name: str, one: str, two: str, label: str) -> Plot:
         label: The axis' label.
 
     Returns:
-        The plot; its sources are "groups" and "ticks".
+        The plot; its sources are "groups", "ticks" and "decades".
     """
-    made = canvas(name, x_log=True, height=300, min_border_left=86)
+    made = canvas(name, x_log=True, height=340, min_border_left=86)
     made.y_range.update(start=1, end=0)
     made.ygrid.visible = False
     made.xaxis.axis_label = label
     sources = {
         "groups": source(f"{name}-groups", *_COLUMNS),
         "ticks": source(f"{name}-ticks", "at", "label"),
+        "decades": source(f"{name}-decades", "at", "label"),
     }
     groups = sources["groups"]
     made.segment("one", "y", "two", "y", source=groups, line_color="color", line_alpha=0.35)
     options = {"source": groups, "line_color": "color", "line_width": 1.6}
-    filled = made.scatter("one", "y", size=9, fill_color="color", legend_label=one, **options)
-    hollow = made.scatter("two", "y", size=9, marker="diamond", legend_label=two, **options)
+    filled = made.scatter("one", "y", size="mark", fill_color="color", legend_label=one, **options)
+    hollow = made.scatter("two", "y", size="mark", marker="diamond", legend_label=two, **options)
     tagged(hollow.glyph, fill_color="card")
     legend(made)
     hover(made, [filled, hollow], [("group", "@name"), (one, "@one_text"), (two, "@two_text")])
-    ticker = source_ticks(made.yaxis[0], sources["ticks"])
-    return Plot(name, made, sources, {"ticks": ticker})
+    tickers = {
+        "ticks": source_ticks(made.yaxis[0], sources["ticks"]),
+        "decades": source_ticks(made.xaxis[0], sources["decades"]),
+    }
+    made.xgrid.ticker = tickers["decades"]
+    return Plot(name, made, sources, tickers)
 
 
 def scale(record: Record | None, order: str, theme: palettes.Theme) -> Update:
@@ -104,10 +110,12 @@ def _pairs(
     place = scales.block_order(roles, order)
     y, ticks = rows(names, place)
     first, second = one[place], two[place]
+    low, high = scales.decades(np.concatenate([one, two]), margin=0.05)
     return Update(
         {
             "groups": {
                 "y": as_float(y),
+                "mark": as_float(np.full(place.size, np.clip(230 / max(place.size, 1), 4.5, 9.0))),
                 "one": _positive(first),
                 "two": _positive(second),
                 "color": [theme.role(roles[group]) for group in place],
@@ -116,8 +124,9 @@ def _pairs(
                 "two_text": [f"{value:.4g}" for value in second],
             },
             "ticks": ticks,
+            "decades": decade_ticks(low, high, 5),
         },
-        x=scales.decades(np.concatenate([one, two]), margin=0.05),
+        x=(low, high),
     )
 
 

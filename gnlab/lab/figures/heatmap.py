@@ -25,7 +25,7 @@ from gnlab.lab.figures.base import (
     tagged,
 )
 
-_WIDTH, _HEIGHT = (-0.27, 1.015), (-0.26, 1.2)
+_WIDTH, _HEIGHT = (-0.27, 1.045), (-0.26, 1.2)
 _CELLS = ("image", "raw", "x", "y", "dw", "dh")
 
 _HOVER = """

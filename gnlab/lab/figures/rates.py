@@ -12,6 +12,7 @@ from gnlab.lab.figures.base import (
     Update,
     as_float,
     canvas,
+    decade_ticks,
     hover,
     rows,
     source,
@@ -20,7 +21,19 @@ from gnlab.lab.figures.base import (
 )
 from gnlab.runs import Record
 
-_COLUMNS = ("y", "low", "size", "color", "fill", "name", "applied", "solved", "marker", "solved_at")
+_COLUMNS = (
+    "y",
+    "low",
+    "size",
+    "color",
+    "fill",
+    "name",
+    "applied",
+    "solved",
+    "marker",
+    "solved_at",
+    "mark",
+)
 NOTHING = "No step size per group yet: press Play."
 WITHOUT = "This optimizer has no step size per group."
 
@@ -32,7 +45,7 @@ def build(name: str = "rates") -> Plot:
         name: The figure's name.
 
     Returns:
-        The plot; its sources are "groups", "ticks" and "note".
+        The plot; its sources are "groups", "ticks", "decades" and "note".
     """
     made = canvas(name, x_log=True, height=300, min_border_left=86)
     made.y_range.update(start=1, end=0)
@@ -41,12 +54,13 @@ def build(name: str = "rates") -> Plot:
     sources = {
         "groups": source(f"{name}-groups", *_COLUMNS),
         "ticks": source(f"{name}-ticks", "at", "label"),
+        "decades": source(f"{name}-decades", "at", "label"),
         "note": source(f"{name}-note", "x", "y", "text"),
     }
     groups = sources["groups"]
     made.segment("low", "y", "size", "y", source=groups, line_color="color", line_width=3)
     heads = made.scatter(
-        "size", "y", source=groups, size=9, marker="marker", line_color="color", fill_color="color",
+        "size", "y", source=groups, size="mark", marker="marker", line_color="color", fill_color="color",
         fill_alpha="fill", line_width=1.6,
     )  # fmt: skip
     solved = made.scatter("solved_at", "y", source=groups, size=13, marker="dash", angle=np.pi / 2)
@@ -56,8 +70,12 @@ def build(name: str = "rates") -> Plot:
     tagged(note.glyph, text_color="soft")
     shown = [("group", "@name"), ("η applied", "@applied"), ("η solved", "@solved")]
     hover(made, [heads], shown)
-    ticker = source_ticks(made.yaxis[0], sources["ticks"])
-    return Plot(name, made, sources, {"ticks": ticker})
+    tickers = {
+        "ticks": source_ticks(made.yaxis[0], sources["ticks"]),
+        "decades": source_ticks(made.xaxis[0], sources["decades"]),
+    }
+    made.xgrid.ticker = tickers["decades"]
+    return Plot(name, made, sources, tickers)
 
 
 def update(record: Record | None, order: str, theme: palettes.Theme, note: str = NOTHING) -> Update:
@@ -91,17 +109,22 @@ def update(record: Record | None, order: str, theme: palettes.Theme, note: str =
                 "y": as_float(y),
                 "low": as_float(np.full(place.size, low)),
                 "size": as_float(np.where(live, np.clip(size, low, None), low)),
-                "color": [c if np.isfinite(a) else theme.nan for c, a in zip(colours, applied)],
+                "color": [
+                    c if np.isfinite(a) else theme.nan
+                    for c, a in zip(colours, applied, strict=True)
+                ],
                 "fill": as_float(np.where(solved > 0, 1.0, 0.0)),
                 "name": [record.group[group] for group in place],
                 "applied": [f"{value:.4g}" for value in applied],
                 "solved": [f"{value:.4g}" for value in solved],
                 "marker": ["circle" if a > 0 else "triangle" for a in solved],
+                "mark": as_float(np.full(place.size, np.clip(230 / place.size, 4.5, 9.0))),
                 "solved_at": as_float(
                     np.where(solved != 0, np.clip(np.abs(solved), low, None), np.nan)
                 ),
             },
             "ticks": ticks,
+            "decades": decade_ticks(low, high, 9),
             "note": {"x": [], "y": [], "text": []},
         },
         x=(low, high),

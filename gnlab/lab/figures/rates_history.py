@@ -4,7 +4,7 @@ Legend: S groups, T rows of the history; η [T, S].
 """
 
 import numpy as np
-from bokeh.models import ColorBar, CustomJSHover, LinearColorMapper
+from bokeh.models import ColorBar, CustomJSHover, CustomJSTickFormatter, LinearColorMapper
 
 from gnlab.lab import scales
 from gnlab.lab.figures.base import (
@@ -37,6 +37,11 @@ const value = 10 ** image[row * T + column]
 return Number.isFinite(value) ? value.toExponential(2) : "zero or not defined"
 """
 
+_POWER = """
+const up = (text) => [...text].map((c) => c == "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c]).join("")
+return Number.isInteger(tick) ? "10" + up(tick.toString()) : ""
+"""
+
 
 def build(name: str = "rates-history") -> Plot:
     """Build the empty figure.
@@ -61,12 +66,17 @@ def build(name: str = "rates-history") -> Plot:
         "image", x="x", y="y", dw="dw", dh="dh", source=sources["cells"], color_mapper=mapper
     )
     bar = ColorBar(
-        color_mapper=mapper, width=10, title="log₁₀ η", padding=6, bar_line_color=None,
-        major_tick_line_color=None, title_text_font=FONT, title_text_font_size="10.5px",
-        title_text_font_style="normal", major_label_text_font=FONT, background_fill_alpha=0.0,
+        color_mapper=mapper,
+        width=10,
+        padding=6,
+        bar_line_color=None,
+        major_tick_line_color=None,
+        major_label_text_font=FONT,
+        background_fill_alpha=0.0,
         major_label_text_font_size="10.5px",
-    )  # fmt: skip
-    tagged(bar, title_text_color="soft", major_label_text_color="soft")
+        formatter=CustomJSTickFormatter(code=_POWER),
+    )
+    tagged(bar, major_label_text_color="soft")
     made.add_layout(bar, "right")
     reader = CustomJSHover(args={"names": sources["names"], "cells": sources["cells"]}, code=_HOVER)
     shown = [("group", "$y{row}"), ("step", "$y{step}"), ("η", "$y{raw}")]

@@ -3,6 +3,7 @@
 Text that changes in a page makes the browser lay the page out again; text in a canvas does not.
 """
 
+import math
 from dataclasses import dataclass
 
 from bokeh.core.properties import value
@@ -65,8 +66,8 @@ def build(name: str = "strip") -> Plot:
     )  # fmt: skip
     tagged(names.glyph, text_color="soft")
     made.text(
-        "x", 0.6, "text", source=values, text_color="color", text_font=value(FONT),
-        text_font_size="15px", text_font_style="bold", text_baseline="top",
+        "x", 0.18, "text", source=values, text_color="color", text_font=value(FONT),
+        text_font_size="15px", text_font_style="bold", text_baseline="alphabetic",
     )  # fmt: skip
     return Plot(name, made, {"values": values})
 
@@ -84,14 +85,14 @@ def update(snapshot: Snapshot, meter: Meter, theme: palettes.Theme) -> Update:
     """
     loss = "–" if snapshot.record is None else f"{snapshot.record.loss:.4g}"
     state = snapshot.state if not snapshot.phase else f"after {snapshot.phase}"
-    latency = "–" if meter.latency != meter.latency else f"{meter.latency:.0f} ms"
+    latency = "–" if math.isnan(meter.latency) else f"{meter.latency:.0f} ms"
     texts = [
         snapshot.settings.preset,
         f"{snapshot.step:,}".replace(",", " "),
         f"{snapshot.epoch:.2f}",
         loss,
-        f"{snapshot.steps_per_second:.0f}" if snapshot.steps_per_second else "–",
-        f"{meter.frames_per_second:.0f}" if meter.frames_per_second else "–",
+        _rate(snapshot.steps_per_second),
+        _rate(meter.frames_per_second),
         latency,
         snapshot.device,
         state,
@@ -107,6 +108,13 @@ def update(snapshot: Snapshot, meter: Meter, theme: palettes.Theme) -> Update:
             }
         }
     )
+
+
+def _rate(value: float) -> str:
+    """A rate per second: two digits below ten, whole numbers above, a dash for none."""
+    if not value:
+        return "–"
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def build_phases(name: str = "phases") -> Plot:
@@ -129,7 +137,8 @@ def build_phases(name: str = "phases") -> Plot:
     tagged(rail.glyph, line_color="line")
     made.scatter("x", 0.8, size="size", color="color", source=phases)
     made.text(
-        "x", 0.52, "text", text_color="color", source=phases, **TEXT, text_align="center", text_baseline="top",
+        "x", 0.52, "text", text_color="color", source=phases, text_align="center",
+        text_baseline="top", **TEXT,
     )  # fmt: skip
     return Plot(name, made, {"phases": phases})
 

@@ -1,0 +1,16 @@
+"""The lab's main page, for ``panel serve apps/lab.py`` and ``python apps/lab.py``.
+
+``gnlab serve`` does the same and also takes care of the port, the browser and the cores.
+"""
+
+import panel as pn
+
+from gnlab import runs
+from gnlab.lab import Host, served
+
+if pn.state.served:
+    # One engine process and one host for all sessions of this server.
+    host = pn.state.as_cached("gnlab-host", lambda: Host(runs.ProcessEngine()))
+    served.page(host).servable(title="gnlab")
+elif __name__ == "__main__":
+    served.serve()

@@ -1,0 +1,117 @@
+"""The lab in a notebook: the page's views in a cell, the run on a thread of the kernel.
+
+Cells stay usable while it trains: ``lab.run`` is the run itself, ``lab.play()``, ``lab.pause()``
+and ``lab.step(n)`` do what the buttons do.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import panel as pn
+
+from gnlab import runs
+from gnlab.errors import InputError
+from gnlab.lab.host import Host
+from gnlab.lab.page import Page
+
+_PATIENCE = 60.0
+
+
+class Lab:
+    """A run's page, shown by a cell whose last line it is.
+
+    Args:
+        run_or_preset: A run to go on with, or the name of a preset.
+        theme: "light" or "dark".
+        **settings: Choices by name for a new run, see ``gnlab.runs.Settings``.
+
+    Raises:
+        InputError: If a choice is unknown, or settings are given for a run that has its own.
+    """
+
+    def __init__(
+        self, run_or_preset: runs.Run | str = "digits-mlp", *, theme: str = "light", **settings: Any
+    ) -> None:
+        self._engine = runs.ThreadEngine()
+        if isinstance(run_or_preset, runs.Run):
+            if settings:
+                raise InputError(
+                    f"a run has its own settings; got {', '.join(settings)} as well. "
+                    "Change them with run.change(...)."
+                )
+            self._id = self._engine.adopt(run_or_preset)
+        else:
+            chosen = runs.Settings(preset=run_or_preset).changed(**settings)
+            self._id = self._engine.open(chosen)
+        self._theme = theme
+        self._page: Page | None = None
+
+    @property
+    def run(self) -> runs.Run:
+        """The run itself, once it is loaded; to look at, not to step while it plays."""
+        end = time.monotonic() + _PATIENCE
+        while (run := self._engine.run(self._id)) is None:
+            message = self._engine.snapshot(self._id).message
+            if message or time.monotonic() > end:
+                raise InputError(message or f"the run was not loaded within {_PATIENCE:g} s.")
+            time.sleep(0.01)
+        return run
+
+    @property
+    def snapshot(self) -> runs.Snapshot:
+        """The run as it was last published."""
+        return self._engine.snapshot(self._id)
+
+    def play(self) -> None:
+        """Step until told otherwise; returns at once."""
+        self._engine.send(self._id, runs.Play())
+
+    def pause(self) -> None:
+        """Stop after the step being made; returns when the run has stopped."""
+        self._wait(self._engine.send(self._id, runs.Pause()))
+
+    def step(self, count: int = 1) -> runs.Record:
+        """Make steps, and return when they are made.
+
+        Args:
+            count: How many.
+
+        Returns:
+            The last step's record.
+        """
+        goal = self._engine.send(self._id, runs.Step(count))
+        snapshot = self._wait(goal, lambda now: now.state != "playing")
+        if snapshot.record is None:
+            raise InputError(snapshot.message or "no step was made.")
+        return snapshot.record
+
+    def close(self) -> None:
+        """End the run and its page."""
+        if self._page is not None:
+            self._page.close()
+        self._engine.close()
+
+    def _wait(
+        self, number: int, ready: Callable[[runs.Snapshot], bool] = lambda _: True
+    ) -> runs.Snapshot:
+        """Wait until a command has been taken and its effect is there."""
+        while True:
+            now = self._engine.snapshot(self._id)
+            if now.applied >= number and ready(now):
+                return now
+            time.sleep(0.002)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        """Show the page in the cell, as an ipywidget: it can be nested in others."""
+        pn.extension(comms="ipywidgets")
+        return pn.ipywidget(self.page().layout)._repr_mimebundle_(include=include, exclude=exclude)
+
+    def page(self) -> Page:
+        """The page, built when it is first asked for; it begins to follow the run at once."""
+        if self._page is None:
+            query = urlencode({"theme": self._theme})
+            self._page = Page(Host(self._engine), query, post=lambda act: act(), run_id=self._id)
+            self._page.start()
+        return self._page
