@@ -9,7 +9,6 @@ Legend: S groups, u direction, η step sizes, λ₁ = lr, λ_int = damping, τ =
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,33 +18,12 @@ from gnlab.cubic import CubicSolution, solve_cubic
 from gnlab.directions import direction as choose_direction
 from gnlab.errors import InputError, check_number
 from gnlab.optimizers.batches import Batch, Source, Stream
+from gnlab.optimizers.info import StepInfo, predicted_decrease
 from gnlab.partitions import Partition
 from gnlab.partitions import partition as build_partition
 from gnlab.summaries import Summary, summarise
 
 Level = str | Mapping[str, Sequence[str]] | Partition
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StepInfo:
-    """What one step did, for a person to look at; the next step needs none of it.
-
-    Attributes:
-        step: The number of finished steps, this one included.
-        summary: ḡ, H̄, D on the summary batch; None when none was due.
-        solution: The cubic solve's answer; None when none was due.
-        step_sizes: η, the applied moving average, float64 [S]; None before the first solve.
-        decrease_predicted: λ₁ḡᵀη − ½λ₁²ηᵀH̄η, the decrease of the order-2 model for the step as
-            applied, in units of the loss; None when no summary was due.
-        updated: Whether the parameters moved.
-    """
-
-    step: int
-    summary: Summary | None
-    solution: CubicSolution | None
-    step_sizes: Tensor | None
-    decrease_predicted: float | None
-    updated: bool
 
 
 class GroupedNewton(torch.optim.Optimizer):
@@ -240,7 +218,7 @@ class GroupedNewton(torch.optim.Optimizer):
             summary=self._summary,
             solution=self._solution,
             step_sizes=eta,
-            decrease_predicted=_predicted(self._summary, eta, lr),
+            decrease_predicted=predicted_decrease(self._summary, eta, lr),
             updated=eta is not None,
         )
 
@@ -300,12 +278,3 @@ def _check(choices: Mapping[str, Any]) -> None:
             check_number(name, value, **bounds[name])
         else:
             raise InputError(f"unknown hyperparameter {name!r}. Valid: {', '.join(bounds)}.")
-
-
-def _predicted(summary: Summary | None, eta: Tensor | None, lr: float) -> float | None:
-    """The decrease of the order-2 model for the step λ₁ η, or None without a summary."""
-    if summary is None or eta is None:
-        return None
-    g, H = summary.g.double().cpu(), summary.H.double().cpu()
-    step = lr * eta
-    return float(g @ step - 0.5 * step @ H @ step)
