@@ -13,14 +13,18 @@ from gnlab.runs.commands import (
     Step,
     Substep,
 )
+from gnlab.runs.cores import pin_server
 from gnlab.runs.engine import Engine
 from gnlab.runs.history import History
 from gnlab.runs.process import ProcessEngine
 from gnlab.runs.record import Record
+from gnlab.runs.recorded import Recorded, open_record
+from gnlab.runs.recording import default_folder
 from gnlab.runs.run import Run
 from gnlab.runs.settings import BOUNDS, Bound, Settings
 from gnlab.runs.snapshot import Level, Snapshot
 from gnlab.runs.thread import ThreadEngine
+from gnlab.runs.train import resume, train
 
 __all__ = [
     "BOUNDS",
@@ -37,6 +41,7 @@ __all__ = [
     "Play",
     "ProcessEngine",
     "Record",
+    "Recorded",
     "Reset",
     "Rewind",
     "Run",
@@ -46,4 +51,9 @@ __all__ = [
     "Substep",
     "ThreadEngine",
     "choices",
+    "default_folder",
+    "open_record",
+    "pin_server",
+    "resume",
+    "train",
 ]

@@ -7,6 +7,7 @@ import signal
 import threading
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import torch
 
@@ -107,12 +108,15 @@ class Boards:
             self._writers.pop(run_id).close(unlink=True)
 
 
-def serve(connection: Connection, prefix: str, threads: int, cores: set[int]) -> None:
+def serve(
+    connection: Connection, prefix: str, record_dir: Path | None, threads: int, cores: set[int]
+) -> None:
     """The process's body: make steps until told to end or until the parent is gone.
 
     Args:
         connection: Where messages come from.
         prefix: What the boards' names begin with.
+        record_dir: The folder in which each run records itself, or None.
         threads: Threads of torch per operation.
         cores: The cores to keep to; none for all.
     """
@@ -120,7 +124,7 @@ def serve(connection: Connection, prefix: str, threads: int, cores: set[int]) ->
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pin(cores)
     torch.set_num_threads(threads)
-    loop = Loop(Boards(prefix))
+    loop = Loop(Boards(prefix), record_dir)
     signal.signal(signal.SIGTERM, lambda *_: loop.close())
     done = threading.Event()
     threading.Thread(

@@ -36,7 +36,8 @@ class Course:
         step_count: Finished steps.
         record: The latest step's record, or None.
         phase: The phase of the coming step made last by ``substep``, "" for none.
-        stopped: Why the last step could not be made, and what to do; "" if it could.
+        stopped: Why the run should not simply go on, and what to do; "" if it can.
+        undone: Whether the last step was undone.
         warning: What a person should know of the last step; "" for nothing.
 
     Raises:
@@ -56,7 +57,7 @@ class Course:
         self._log = HistoryLog()
         self._levels: tuple[Level, ...] | None = None
         self._loss, self._seconds = math.nan, 0.0
-        self.stopped = self.warning = ""
+        self.stopped, self.warning, self.undone = "", "", False
         self._checkpoints = Checkpoints()
         self._keep()
 
@@ -122,7 +123,7 @@ class Course:
         Raises:
             InputError: If the model or its loss cannot be summarised; the step is undone.
         """
-        self.stopped = self.warning = ""
+        self.stopped, self.warning, self.undone = "", "", False
         while True:
             record = self._phase()
             if record is not None:
@@ -137,11 +138,11 @@ class Course:
         Raises:
             InputError: As for ``step``.
         """
-        self.stopped = self.warning = ""
+        self.stopped, self.warning, self.undone = "", "", False
         record = self._phase()
         if record is None:
             return self.phase
-        return "" if self.stopped and record.status == "nonfinite" else "update"
+        return "" if self.undone else "update"
 
     def rewind(self, step: int) -> None:
         """Go back to a kept step and its settings; later kept steps stay until a step is made.
@@ -217,8 +218,12 @@ class Course:
             self._summary = record
         self._log.append(record)
         self._keep()
+        self._write(record)
         self.stopped, self.warning = advice(trainer.info)
         return record
+
+    def _write(self, record: Record) -> None:
+        """Take a finished step down; a run does, a bare course does not."""
 
     def _undo(self, failure: Failure) -> Record:
         """Return to the last good state after a step that failed; its record."""
@@ -233,7 +238,7 @@ class Course:
         self._return_to(good)
         # The settings are a person's: a failed step does not undo them.
         self._take(settings)
-        self.stopped = failure.message(at + 1, self.step_count)
+        self.stopped, self.undone = failure.message(at + 1, self.step_count), True
         return dataclasses.replace(failed, status="nonfinite")
 
     def _abandon(self) -> None:
@@ -247,7 +252,7 @@ class Course:
         self._trainer.resume(state.settings, state.drawn, cloned(state.optimizer))
         self.settings = state.settings
         self.step_count, self.record, self._summary = state.step, state.record, state.summary
-        self.phase = self.stopped = self.warning = ""
+        self.phase, self.stopped, self.warning = "", "", ""
 
     def _keep(self) -> None:
         """Keep the present state."""

@@ -10,9 +10,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from gnlab.errors import InputError
+from gnlab.runs.archive import Archive
 from gnlab.runs.commands import Branch, Command
 from gnlab.runs.run import Run
 from gnlab.runs.seat import Seat
@@ -75,10 +77,12 @@ class Loop:
 
     Args:
         boards: Where to publish snapshots.
+        record_dir: The folder in which each run records itself; None not to record.
     """
 
-    def __init__(self, boards: Boards) -> None:
+    def __init__(self, boards: Boards, record_dir: Path | None = None) -> None:
         self._boards = boards
+        self._archive = Archive(record_dir)
         self._seats: dict[str, Seat] = {}
         self._wake = threading.Event()
         self._closing = False
@@ -152,6 +156,7 @@ class Loop:
         while not self._closing:
             self._wake.clear()
             worked = self._round()
+            self._record(idle=not worked)
             if not worked and not self._wake.is_set():
                 now = time.monotonic()
                 waits = [seat.wait(now) for seat in list(self._seats.values())]
@@ -171,11 +176,19 @@ class Loop:
             if stepping:
                 seat.advance()
                 worked = True
-                if seat.changed or self._rate_allows(seat):
-                    self._show(run_id, seat)
+            for record, settings in seat.take_finished():
+                self._archive.add(run_id, record, settings)
+            if stepping and (seat.changed or self._rate_allows(seat)):
+                self._show(run_id, seat)
             if self._closing:
                 break
         return worked
+
+    def _record(self, *, idle: bool) -> None:
+        """Write down what some run did, if it is time to."""
+        failed = self._archive.write(idle=idle)
+        if failed is not None and failed[0] in self._seats:
+            self._seats[failed[0]].tell(failed[1], "warning")
 
     def _rate_allows(self, seat: Seat) -> bool:
         """Whether it is time for another snapshot of a playing run."""
@@ -186,7 +199,7 @@ class Loop:
     def _show(self, run_id: str, seat: Seat) -> None:
         """Publish a snapshot of a run."""
         begun = time.perf_counter()
-        self._boards.publish(run_id, seat.snapshot())
+        self._boards.publish(run_id, seat.snapshot(folder=self._archive.folder(run_id)))
         self._cost += 0.1 * (time.perf_counter() - begun - self._cost)
 
     def _post(self, action: Callable[[], None]) -> None:
@@ -207,6 +220,7 @@ class Loop:
 
     def _forget(self, run_id: str) -> None:
         if self._seats.pop(run_id, None) is not None:
+            self._archive.forget(run_id)
             self._boards.forget(run_id)
 
     def _branch(self, source: Seat, run_id: str) -> None:

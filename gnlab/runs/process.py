@@ -16,6 +16,7 @@ import time
 import weakref
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 from gnlab.errors import unknown_choice
 from gnlab.runs.board import Reader
@@ -37,11 +38,18 @@ class ProcessEngine:
     snapshot says so.
 
     Args:
+        record_dir: The folder in which each run records itself; None not to record.
         threads: Threads of torch per operation; one is best where many runs take turns.
         pinned: Whether to keep the process on the half of the cores that ``pin_server`` leaves.
     """
 
-    def __init__(self, *, threads: int = 1, pinned: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        record_dir: str | Path | None = None,
+        threads: int = 1,
+        pinned: bool = True,
+    ) -> None:
         self._prefix = f"gnlab-{os.getpid()}-{secrets.token_hex(3)}-"
         self._ids = itertools.count(1)
         self._numbers = itertools.count(1)
@@ -50,10 +58,11 @@ class ProcessEngine:
         self._sending = threading.Lock()
         context = multiprocessing.get_context("spawn")
         theirs, self._connection = context.Pipe(duplex=False)
+        folder = None if record_dir is None else Path(record_dir)
         cores = split()[1] if pinned else set()
         self._process = context.Process(
             target=serve,
-            args=(theirs, self._prefix, threads, cores),
+            args=(theirs, self._prefix, folder, threads, cores),
             name="gnlab-engine",
             daemon=True,
         )

@@ -6,6 +6,8 @@ on the same machine. It knows no user interface and no other run.
 
 import copy
 import dataclasses
+import time
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,12 @@ from gnlab.errors import InputError
 from gnlab.problems import Problem
 from gnlab.runs.checkpoints import Checkpoint
 from gnlab.runs.course import Course
+from gnlab.runs.record import Record
+from gnlab.runs.recording import Recording
 from gnlab.runs.saved import Saved, read, write
 from gnlab.runs.settings import OWN, START, Settings, for_problem
+
+_FLUSH_SECONDS = 1.0
 
 
 class Run(Course):
@@ -26,6 +32,7 @@ class Run(Course):
     Args:
         preset: The problem's name, or settings.
         problem: A problem of one's own instead of a named one; its model is trained in place.
+        record: A folder to record to, see ``record_to``; None not to record.
         **settings: Choices by name, see ``Settings``; what is left out is the preset's
             recommendation.
 
@@ -38,6 +45,7 @@ class Run(Course):
         preset: str | Settings = "digits-mlp",
         *,
         problem: Problem | None = None,
+        record: str | Path | None = None,
         **settings: Any,
     ) -> None:
         if problem is not None:
@@ -46,7 +54,31 @@ class Run(Course):
             chosen = preset.changed(**settings)
         else:
             chosen = Settings(preset=preset).changed(**settings)
+        self._recording: Recording | None = None
         super().__init__(problem or build(chosen), chosen)
+        if record is not None:
+            self.record_to(record)
+
+    def record_to(self, folder: str | Path) -> None:
+        """Write each finished step down from now on, about once a second.
+
+        Args:
+            folder: Where ``run.zarr`` is made, or continued in a new part; ``open_record`` reads
+                it at any time.
+        """
+        self.flush()
+        self._recording = Recording(Path(folder))
+        # What the last second brought shall not be lost when the program ends.
+        weakref.finalize(self, self._recording.flush)
+
+    def flush(self) -> None:
+        """Write down what was not written yet.
+
+        Raises:
+            InputError: If it cannot be written.
+        """
+        if self._recording is not None:
+            self._recording.flush()
 
     def branch(self) -> "Run":
         """A copy that goes its own way from here; the data are shared.
@@ -57,6 +89,7 @@ class Run(Course):
         self._abandon()
         problem = dataclasses.replace(self.problem, model=copy.deepcopy(self.model))
         other = Run.__new__(Run)
+        other._recording = None
         other._start(problem, self.settings)
         other._checkpoints = self._checkpoints.copy()
         other._log = copy.deepcopy(self._log)
@@ -92,9 +125,10 @@ class Run(Course):
         Raises:
             InputError: If it cannot be written.
         """
-        self._abandon()
-        state, start = self._checkpoints.get(self.step_count), self._checkpoints.get(0)
-        write(Saved(state, start.model, self._log), Path(path))
+        # From what is kept, not from the model: Ctrl-C may have come in the middle of a step.
+        state = self._checkpoints.before(self.step_count + 1)
+        start = self._checkpoints.get(0)
+        write(Saved(state or start, start.model, self._log), Path(path))
 
     @classmethod
     def load(cls, path: str | Path, *, problem: Problem | None = None) -> "Run":
@@ -126,6 +160,14 @@ class Run(Course):
         run._resume(dataclasses.replace(saved.state, settings=run.settings))
         run._log = saved.log
         return run
+
+    def _write(self, record: Record) -> None:
+        recording = self._recording
+        if recording is None:
+            return
+        recording.add(record, self.settings)
+        if recording.full or time.monotonic() - recording.since > _FLUSH_SECONDS:
+            recording.flush()
 
     def _resume(self, state: Checkpoint) -> None:
         """Go to a state that was read from a file."""

@@ -22,13 +22,13 @@ from gnlab.runs.commands import (
 )
 from gnlab.runs.history import HistoryLog
 from gnlab.runs.inbox import Inbox
+from gnlab.runs.rate import Rate
 from gnlab.runs.record import Record
 from gnlab.runs.run import Run
 from gnlab.runs.settings import START, Settings
 from gnlab.runs.snapshot import Snapshot
 
 _log = logging.getLogger(__name__)
-_WINDOW = 0.5  # seconds over which the rate of steps is averaged, at least
 
 
 class Seat:
@@ -45,7 +45,6 @@ class Seat:
         changed: Whether something happened that a person should see at once.
         published: When the last snapshot was made.
         step_seconds: How long the last step took.
-        finished: Records of finished steps that nobody has taken to be written.
     """
 
     def __init__(self, settings: Settings, load: Callable[[Settings], None]) -> None:
@@ -54,7 +53,7 @@ class Seat:
         self.changed = True
         self.published = -math.inf
         self.step_seconds = 0.0
-        self.finished: list[Record] = []
+        self._finished: list[tuple[Record, Settings]] = []
         self._settings, self._target, self._load = settings, settings, load
         self._loading = False
         self._held: list[Command] = []
@@ -64,7 +63,7 @@ class Seat:
         self._applied = self._version = 0
         self._message, self._severity, self._of_step = "", "info", False
         self._failed = False
-        self._rate = _Rate()
+        self._rate = Rate()
 
     def want(self, settings: Settings) -> None:
         """Ask for a new start with other settings; the present run waits until it is there.
@@ -73,7 +72,7 @@ class Seat:
             settings: The settings.
         """
         self._loading, self._target = True, settings
-        self._tell(f"Loading {settings.preset} …", "info")
+        self.tell(f"Loading {settings.preset} …", "info")
         self._load(settings)
 
     def take_seat(self, run: Run) -> None:
@@ -85,7 +84,7 @@ class Seat:
         self.run, self._loading, self._failed = run, False, False
         self._settings = self._target = run.settings
         self._rate.restart(run.step_count)
-        self._tell("", "info")
+        self.tell("", "info")
         held, self._held = self._held, []
         for command in held:
             self._apply(command)
@@ -98,7 +97,7 @@ class Seat:
         """
         self._loading, self._held, self._target = False, [], self._settings
         self._failed = self.run is None
-        self._tell(reason, "error")
+        self.tell(reason, "error")
 
     def read(self) -> None:
         """Read and carry out the commands that wait."""
@@ -108,7 +107,7 @@ class Seat:
         self._applied, self.changed = number, True
         for command in commands:
             if not self._loading:
-                self._tell("", "info")
+                self.tell("", "info")
             self._apply(command)
 
     def due(self, now: float) -> bool:
@@ -146,6 +145,13 @@ class Seat:
         if self._pace is not None:
             self._next = max(now, begun + 1 / self._pace)
 
+    def take_finished(self) -> list[tuple[Record, Settings]]:
+        """The steps finished since this was last asked, with the settings they were made with."""
+        taken = self._finished
+        if taken:
+            self._finished = []
+        return taken
+
     def halt(self, reason: str) -> None:
         """Pause and say why.
 
@@ -153,13 +159,14 @@ class Seat:
             reason: What happened and what to do.
         """
         self._wanted = 0
-        self._tell(reason, "error")
+        self.tell(reason, "error")
 
-    def snapshot(self, version: int | None = None) -> Snapshot:
+    def snapshot(self, version: int | None = None, folder: str = "") -> Snapshot:
         """The run at this moment.
 
         Args:
             version: The snapshot's version; one more than the last if left out.
+            folder: Where the run records itself.
 
         Returns:
             The snapshot.
@@ -186,6 +193,7 @@ class Seat:
             phase="" if run is None else run.phase,
             device=self._settings.device if run is None else str(run.device),
             time=self.published,
+            folder=folder,
         )
 
     @property
@@ -245,7 +253,7 @@ class Seat:
         try:
             action()
         except InputError as error:
-            self._tell(str(error), "error")
+            self.tell(str(error), "error")
 
     def _make(self, action: Callable[[], object]) -> None:
         """Make a step or a phase of one; a failure pauses this run and no other."""
@@ -264,7 +272,7 @@ class Seat:
         if run.stopped:
             self.halt(run.stopped)
         if run.step_count == before + 1 and run.record is not None:
-            self.finished.append(run.record)
+            self._finished.append((run.record, run.settings))
             if run.record.status and not run.stopped:
                 self._warn(run.warning)
 
@@ -274,17 +282,23 @@ class Seat:
             for name in START
         )
 
-    def _tell(self, message: str, severity: str) -> None:
+    def tell(self, message: str, severity: str) -> None:
+        """Have something told to the person.
+
+        Args:
+            message: One or two lines; "" to take back what was told.
+            severity: "info", "warning" or "error".
+        """
         self._message, self._severity, self._of_step = message, severity, False
         self.changed = True
 
     def _warn(self, warning: str) -> None:
         """Show a step's warning, and take it back once a step has none."""
         if warning and warning != self._message:
-            self._tell(warning, "warning")
+            self.tell(warning, "warning")
             self._of_step = True
         elif not warning and self._of_step:
-            self._tell("", "info")
+            self.tell("", "info")
 
 
 def opening(settings: Settings) -> Snapshot:
@@ -297,29 +311,6 @@ def opening(settings: Settings) -> Snapshot:
         The snapshot.
     """
     return Seat(settings, lambda _: None).snapshot(version=0)
-
-
-class _Rate:
-    """Steps per second over the last half to whole second."""
-
-    def __init__(self) -> None:
-        self.restart(0)
-
-    def restart(self, step: int) -> None:
-        """Begin to count at a step."""
-        self._from = self._middle = (time.monotonic(), step)
-        self._latest = step
-
-    def count(self, step: int, now: float) -> None:
-        """Take a step's number and time."""
-        self._latest = step
-        if now - self._middle[0] > _WINDOW:
-            self._from, self._middle = self._middle, (now, step)
-
-    def value(self, now: float) -> float:
-        """The rate; 0 as long as nothing can be said."""
-        seconds = now - self._from[0]
-        return max(0.0, (self._latest - self._from[1]) / seconds) if seconds > 0 else 0.0
 
 
 def _first_line(error: Exception) -> str:

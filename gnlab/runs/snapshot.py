@@ -45,6 +45,7 @@ class Snapshot:
             "solve" or "update".
         device: The device the run is on.
         time: When it was published, in seconds of ``time.monotonic``.
+        folder: Where the run records itself, for ``open_record``; "" if nowhere, or not yet.
     """
 
     version: int
@@ -64,3 +65,4 @@ class Snapshot:
     phase: str
     device: str
     time: float
+    folder: str = ""

@@ -3,6 +3,7 @@
 import itertools
 import threading
 import weakref
+from pathlib import Path
 
 from gnlab.errors import unknown_choice
 from gnlab.runs.commands import Branch, Command
@@ -14,13 +15,17 @@ from gnlab.runs.snapshot import Snapshot
 
 
 class ThreadEngine:
-    """Makes runs step on a thread; see ``Engine`` for what each method promises."""
+    """Makes runs step on a thread; see ``Engine`` for what each method promises.
 
-    def __init__(self) -> None:
+    Args:
+        record_dir: The folder in which each run records itself; None not to record.
+    """
+
+    def __init__(self, *, record_dir: str | Path | None = None) -> None:
         self._latest: dict[str, Snapshot] = {}
         self._ids = itertools.count(1)
         self._numbers = itertools.count(1)
-        self._loop = Loop(self)
+        self._loop = Loop(self, None if record_dir is None else Path(record_dir))
         self._thread = threading.Thread(target=self._loop.run, name="gnlab-engine", daemon=True)
         self._thread.start()
         # A thread that is inside torch when the interpreter ends would abort the program.

@@ -1,0 +1,153 @@
+"""A part of a record on disk: one zarr group that grows along ``step``.
+
+The arrays are written as the zarr version 3 format says, plain and without compression: appending
+costs two small files per variable, a tenth of what a general library takes, and each file is
+replaced whole, so a killed program leaves no half of one. ``step`` is written last: what it holds
+is there in every variable.
+
+Legend: S groups, T steps.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from gnlab.runs.columns import GROUPED, SCALARS, STATUSES, STEP, Column
+from gnlab.runs.record import Record
+
+MATRIX_BYTES = 2**30
+"""After this many bytes of H̄ in a part only every second is written, after as many again every
+fourth, and so on; the other variables are written at every step."""
+
+_CHUNK_BYTES = 2**20
+_CHUNK_ROWS = 1024
+
+
+class Part:
+    """One group of the store, being written.
+
+    Args:
+        folder: The group's folder, which must not exist.
+        groups: The groups' names.
+        roles: The groups' roles.
+        grouped: Whether the variables of the method are written (not for adam and sgd).
+        attributes: What the group says about itself.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        groups: tuple[str, ...],
+        roles: tuple[str, ...],
+        grouped: bool,
+        attributes: dict[str, Any],
+    ) -> None:
+        self._folder, self._size = folder, len(groups)
+        self._columns = (*SCALARS, *(GROUPED if grouped else ()))
+        self._tails: dict[str, NDArray[np.generic]] = {}
+        self._rows = 0
+        self._matrices, self._stride = 0, 1
+        node = zarr.create_group(str(folder), attributes=attributes, zarr_format=3)
+        for name, values in (("group", groups), ("role", roles)):
+            array = node.create_array(
+                name, shape=(len(values),), dtype=str, dimension_names=("group",)
+            )
+            array[:] = np.array(values, dtype=object)
+        for column in (*self._columns, STEP):
+            (folder / column.name).mkdir()
+            self._describe(column)
+
+    def append(self, records: list[Record]) -> None:
+        """Write some more steps.
+
+        Args:
+            records: Their records.
+
+        Raises:
+            OSError: If they cannot be written.
+        """
+        begin, self._rows = self._rows, self._rows + len(records)
+        for column in (*self._columns, STEP):
+            values = column.values(records, self._size)
+            if column.name == "H":
+                self._thin(values)
+            self._write(column, begin, values)
+            self._describe(column)
+
+    def _thin(self, matrices: NDArray[np.generic]) -> None:
+        """Leave out matrices once there are many."""
+        for row in matrices:
+            if np.isnan(row).all():
+                continue
+            if self._matrices % self._stride:
+                row[...] = np.nan
+            self._matrices += 1
+            written = matrices[0].nbytes * self._matrices / self._stride
+            if written > MATRIX_BYTES:
+                self._stride *= 2
+
+    def _write(self, column: Column, begin: int, values: NDArray[np.generic]) -> None:
+        """Write a variable's new values into its chunks, the last of which may be begun."""
+        rows = self._chunk_rows(column)
+        offset = begin % rows
+        if offset:
+            values = np.concatenate([self._tails[column.name][:offset], values])
+        for first in range(0, len(values), rows):
+            chunk = values[first : first + rows]
+            whole = np.full((rows, *chunk.shape[1:]), _fill(column), dtype=chunk.dtype)
+            whole[: len(chunk)] = chunk
+            number = (begin - offset + first) // rows
+            path = self._folder.joinpath(column.name, "c", str(number), *["0"] * column.axes)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(path, whole.tobytes())
+            self._tails[column.name] = whole
+
+    def _describe(self, column: Column) -> None:
+        """Write a variable's metadata, with its present length."""
+        kind = {"status": "int8", "step": "int64"}.get(column.name, "float64")
+        shape = [self._size] * column.axes
+        attributes: dict[str, Any] = {"long_name": column.long_name, "units": column.units}
+        if column.name == "status":
+            attributes["flag_values"] = list(range(len(STATUSES)))
+            attributes["flag_meanings"] = " ".join(name or "none" for name in STATUSES)
+        description = {
+            "zarr_format": 3,
+            "node_type": "array",
+            "shape": [self._rows, *shape],
+            "data_type": kind,
+            "chunk_grid": {
+                "name": "regular",
+                "configuration": {"chunk_shape": [self._chunk_rows(column), *shape]},
+            },
+            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+            "fill_value": "NaN" if kind == "float64" else 0,
+            "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}],
+            "attributes": attributes,
+            "dimension_names": list(column.dimensions),
+            "storage_transformers": [],
+        }
+        _replace(self._folder / column.name / "zarr.json", json.dumps(description).encode())
+
+    def _chunk_rows(self, column: Column) -> int:
+        """Steps per chunk."""
+        row: int = 8 * self._size**column.axes
+        return max(1, min(_CHUNK_ROWS, _CHUNK_BYTES // row))
+
+
+def _fill(column: Column) -> float:
+    return 0 if column.name in {"status", "step"} else np.nan
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file so that it is the old one or the new one at any moment."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content)
+    os.replace(partial, path)

@@ -1,0 +1,91 @@
+"""Recorded runs: opening what a run wrote, also while it goes on or after it was killed."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from gnlab.errors import InputError
+from gnlab.runs.columns import GROUPED, SCALARS, STATUSES, STEP
+from gnlab.runs.recording import STORE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recorded:
+    """A run as it was written down.
+
+    Attributes:
+        folder: Its folder.
+        parts: One dataset per part, in the order in which they were written; a new part begins
+            where the groups or a setting changed or the run was rewound (attribute
+            ``rewound_from``). Values are read from disk when they are looked at.
+        attributes: Preset, seed, hyperparameters and versions at the start.
+    """
+
+    folder: Path
+    parts: tuple[xr.Dataset, ...]
+    attributes: dict[str, Any]
+
+
+def open_record(folder: str | Path) -> Recorded:
+    """Open the record of a run.
+
+    Args:
+        folder: The folder that holds ``run.zarr``.
+
+    Returns:
+        The record.
+
+    Raises:
+        InputError: If there is none, or it cannot be read.
+    """
+    store = Path(folder) / STORE
+    description = store / "zarr.json"
+    if not description.is_file():
+        raise InputError(f"there is no record in {str(folder)!r}: it has no {STORE}.")
+    try:
+        attributes = json.loads(description.read_bytes())["attributes"]
+        numbers = sorted(
+            int(path.name.removeprefix("part-"))
+            for path in store.glob("part-*")
+            if (path / STEP.name / "zarr.json").exists()
+        )
+        parts = tuple(_part(store, f"part-{number}") for number in numbers)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"the record in {str(folder)!r} is damaged: {error}.") from error
+    return Recorded(Path(folder), parts, attributes)
+
+
+def _part(store: Path, name: str) -> xr.Dataset:
+    """One part, cut to what is there in every variable."""
+    steps = json.loads((store / name / STEP.name / "zarr.json").read_bytes())["shape"][0]
+    columns = [c for c in (*SCALARS, *GROUPED) if (store / name / c.name).is_dir()]
+    try:
+        dataset = _open(store, name, [])
+    except ValueError:
+        # Caught in the middle of writing: variables of different lengths, opened one by one.
+        names = {column.name for column in columns} | {STEP.name}
+        singles = [_open(store, name, sorted(names - {one})) for one in sorted(names)]
+        dataset = xr.merge(
+            [single.isel(step=slice(0, steps)) for single in singles], combine_attrs="override"
+        )
+    dataset = dataset.isel(step=slice(0, steps)).set_coords(["group", "role"])
+    status = dataset["status"]
+    said = status.copy(data=np.array(STATUSES)[status.values.astype(int)])
+    said.attrs = {"long_name": status.attrs["long_name"]}
+    return dataset.assign(status=said).assign_coords(group_=("group_", dataset["group"].values))
+
+
+def _open(store: Path, name: str, without: list[str]) -> xr.Dataset:
+    dataset: xr.Dataset = xr.open_zarr(
+        str(store),
+        group=name,
+        consolidated=False,
+        chunks=None,
+        decode_times=False,
+        drop_variables=without,
+    )
+    return dataset

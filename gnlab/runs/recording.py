@@ -1,0 +1,189 @@
+"""Recording: every run writes down what it did, while it does it.
+
+Steps are collected and written now and then; what was written is readable at any moment, also
+while the run goes on and after the program was killed. What a record holds is what happened: a
+run that was rewound goes on in a new part, and the part before keeps the way that was given up.
+"""
+
+import dataclasses
+import json
+import os
+import secrets
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+import zarr
+
+import gnlab
+from gnlab.errors import InputError
+from gnlab.runs.part import Part
+from gnlab.runs.record import Record
+from gnlab.runs.settings import Settings
+
+STORE = "run.zarr"
+_BUFFER_BYTES = 8 * 2**20
+
+
+def default_folder() -> Path:
+    """Where runs record themselves unless told otherwise.
+
+    Nothing in it is ever deleted by gnlab: a step takes about 200 bytes and 8 per entry of H̄, the
+    matrices of a part about 1 GiB at most (then fewer are written, see ``part.MATRIX_BYTES``).
+
+    Returns:
+        The environment variable GNLAB_RUNS, else the platform's folder for a user's data.
+    """
+    if chosen := os.environ.get("GNLAB_RUNS"):
+        return Path(chosen)
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "gnlab" / "runs"
+
+
+def new_folder(parent: Path, settings: Settings) -> Path:
+    """A name for a new recording, which begins with the time.
+
+    Args:
+        parent: Where it shall be.
+        settings: The run's settings.
+
+    Returns:
+        The folder, not made yet.
+    """
+    moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    preset = settings.preset.replace(":", "-").replace("/", "-")
+    return parent / f"{moment}-{preset}-{secrets.token_hex(2)}"
+
+
+class Recording:
+    """The record of one run, being written.
+
+    Args:
+        folder: Its folder; ``run.zarr`` is made in it with the first step written. A record that
+            is there already is continued in a new part.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._waiting: list[tuple[Record, Settings]] = []
+        self._bytes = 0
+        self._since = 0.0
+        self._part: Part | None = None
+        self._settings: Settings | None = None
+        self._groups: tuple[str, ...] = ()
+        self._last_step = 0
+
+    @property
+    def waiting(self) -> int:
+        """Steps that are not written yet."""
+        return len(self._waiting)
+
+    @property
+    def since(self) -> float:
+        """When the oldest of them was made, in seconds of ``time.monotonic``."""
+        return self._since
+
+    @property
+    def full(self) -> bool:
+        """Whether they take so much memory that they should be written now."""
+        return self._bytes > _BUFFER_BYTES
+
+    def add(self, record: Record, settings: Settings) -> None:
+        """Take a finished step.
+
+        Args:
+            record: Its record.
+            settings: The settings it was made with.
+        """
+        if not self._waiting:
+            self._since = time.monotonic()
+        self._waiting.append((record, settings))
+        self._bytes += 1024 + (0 if record.H is None else record.H.nbytes)
+
+    def flush(self) -> None:
+        """Write what waits.
+
+        Raises:
+            InputError: If it cannot be written.
+        """
+        waiting, self._waiting, self._bytes = self._waiting, [], 0
+        try:
+            begin = 0
+            for end in range(1, len(waiting) + 1):
+                if end == len(waiting) or self._breaks(waiting[end - 1], waiting[end]):
+                    self._write(waiting[begin:end])
+                    begin = end
+        except OSError as error:
+            raise InputError(
+                f"the record cannot be written to {str(self.folder)!r}: {error.strerror}; "
+                "the run goes on without."
+            ) from error
+
+    def _breaks(self, last: tuple[Record, Settings], new: tuple[Record, Settings]) -> bool:
+        """Whether a new part begins between two steps."""
+        return (
+            new[0].step != last[0].step + 1
+            or new[0].group != last[0].group
+            or _lasting(new[1]) != _lasting(last[1])
+        )
+
+    def _write(self, rows: list[tuple[Record, Settings]]) -> None:
+        """Write steps that belong to one part."""
+        first, settings = rows[0]
+        known = self._settings is not None and _lasting(settings) == _lasting(self._settings)
+        goes_on = known and first.group == self._groups and first.step == self._last_step + 1
+        if self._part is None or not goes_on:
+            self._part = self._begin(first, settings)
+        self._part.append([record for record, _ in rows])
+        self._settings, self._groups = settings, first.group
+        self._last_step = rows[-1][0].step
+
+    def _begin(self, first: Record, settings: Settings) -> Part:
+        """Begin a new part."""
+        store = self.folder / STORE
+        if not (store / "zarr.json").exists():
+            zarr.create_group(str(store), zarr_format=3, attributes=_about(settings))
+        number = 0
+        while (store / f"part-{number}").exists():
+            number += 1
+        attributes = _about(settings) | {"partition": first.partition, "first_step": first.step}
+        if self._part is not None and first.step <= self._last_step:
+            attributes["rewound_from"] = self._last_step
+        return Part(
+            store / f"part-{number}",
+            first.group,
+            first.role,
+            settings.optimizer == "grouped-newton",
+            attributes,
+        )
+
+
+def _lasting(settings: Settings) -> Settings:
+    """The settings but for lr and damping, which are variables: another change is a new part."""
+    return dataclasses.replace(settings, lr=0.0, damping=0.0)
+
+
+def _about(settings: Settings) -> dict[str, Any]:
+    """What a record says about itself."""
+    hyperparameters = settings.to_json()
+    for name in ("preset", "seed", "partition"):
+        del hyperparameters[name]
+    return {
+        "preset": settings.preset,
+        "seed": settings.seed,
+        "partition": json.dumps(settings.partition),
+        "hyperparameters": hyperparameters,
+        "versions": {
+            "gnlab": gnlab.__version__,
+            "torch": torch.__version__,
+            "python": sys.version.split()[0],
+        },
+    }

@@ -1,0 +1,82 @@
+"""Training without a page: steps until a goal, interruptible and resumable."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from gnlab.errors import InputError, check_number
+from gnlab.runs.record import Record
+from gnlab.runs.run import Run
+
+CHECKPOINT = "checkpoint.pt"
+
+
+def train(
+    run: Run,
+    *,
+    steps: int | None = None,
+    epochs: float | None = None,
+    progress: Callable[[Record], None] | None = None,
+    out: str | Path | None = None,
+) -> str:
+    """Make steps until a run has that many in all, or until it cannot go on.
+
+    Counting is in all, not from now on: a run that was interrupted at step 70 and loaded again
+    makes 30 more for ``steps=100``.
+
+    Args:
+        run: The run.
+        steps: Finished steps to reach; give this or ``epochs``.
+        epochs: Passes through the training data to reach.
+        progress: Called with each finished step's record.
+        out: A folder to which the record and, at the end, on a failure and on Ctrl-C, a
+            checkpoint is written; ``resume`` goes on from it.
+
+    Returns:
+        Why the run stopped before its goal, "" if it reached it.
+
+    Raises:
+        InputError: If not exactly one goal is given, or ``out`` cannot be written.
+        KeyboardInterrupt: On Ctrl-C, after the checkpoint was written.
+    """
+    if (steps is None) == (epochs is None):
+        raise InputError("train needs either steps=... or epochs=...")
+    if steps is not None:
+        check_number("steps", steps, low=0, integer=True)
+    if epochs is not None:
+        check_number("epochs", epochs, low=0)
+    if out is not None:
+        run.record_to(out)
+    try:
+        while not _reached(run, steps, epochs):
+            record = run.step()
+            if progress is not None and not run.undone:
+                progress(record)
+            if run.stopped:
+                break
+    finally:
+        run.flush()
+        if out is not None:
+            run.save(Path(out) / CHECKPOINT)
+    return run.stopped
+
+
+def resume(out: str | Path) -> Run:
+    """Load the run that ``train`` left in a folder; its record is continued in a new part.
+
+    Args:
+        out: The folder.
+
+    Returns:
+        The run.
+
+    Raises:
+        InputError: If there is none.
+    """
+    return Run.load(Path(out) / CHECKPOINT)
+
+
+def _reached(run: Run, steps: int | None, epochs: float | None) -> bool:
+    """Whether the goal is reached."""
+    if steps is not None:
+        return run.step_count >= steps
+    return epochs is not None and run.epoch >= epochs - 1e-9
