@@ -9,13 +9,14 @@ that does not settle, is left to exact arithmetic.
 Legend: S groups; Z those without a cubic term, N the others; y = Dη.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import lapack
 
 from gnlab.cubic.estimate import EPS, Elimination, Estimate
-from gnlab.cubic.fixed import to_float
+from gnlab.cubic.fixed import to_fixed, to_float
 from gnlab.cubic.model import Array, Model
 from gnlab.cubic.refine import Root, System, equilibrated, refine
 from gnlab.cubic.solution import RESIDUAL_TOLERANCE
@@ -172,18 +173,23 @@ def certify_near_pole(
     valley = null_direction(system, root)
     if valley is None:
         return None
-    v = valley.floats()
+    v, bits = valley.floats(), valley.bits
     along = system.d * v
-    leading = float(along[np.argmax(np.abs(along))])
+    size = -math.frexp(float(np.abs(system.g).max()))[1]
+    slope = to_float(int(valley.x.dot(to_fixed(system.g, size, bits))), 2 * bits)
+    known = abs(slope) > np.ldexp(float(np.linalg.norm(v)), SAME - bits)
+    slope = float(np.ldexp(slope, -size))
+    favoured = slope if known else float(along[np.argmax(np.abs(along))])
     for _ in range(2):
-        bits = valley.bits
         gap = to_float((root.rho << (bits - root.bits)) - valley.rho, bits)
         tie = abs(gap) <= np.ldexp(1.0, SAME - bits)
         x = root.floats()
         part = float(along @ (system.d * x))
-        if part * leading >= 0 if tie else gap > 0:
-            gap = 0.0 if tie else float(np.ldexp(gap, system.rho_exponent))
+        if part * favoured >= 0 if tie else gap > 0:
+            if tie:  # along v, (ρ − ρ₀)Dη = b
+                gap = slope / part if known and part else 0.0
             kappa_min = -float(np.ldexp(to_float(valley.rho, bits), system.rho_exponent))
+            gap = float(np.ldexp(gap, system.rho_exponent))
             return measured(model, elimination, system, root, found, kappa_min, gap)
         mirrored = x - 2 * part / float(along @ along) * v
         rho = to_float(root.rho, root.bits)

@@ -18,6 +18,8 @@ from gnlab.cubic.secular import solve_secular
 EPS = float(np.finfo(np.float64).eps)
 # A flat direction's slope, relative to the sizes of its terms, below which it is rounding.
 SLOPE_TOLERANCE = 64 * EPS
+# Rows that differ by more than this lose too many digits in divide-and-conquer.
+GRADED = 2.0**-26
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,23 +77,23 @@ class Estimate:
     valley: Array
 
 
-def eigh(matrix: Array, careful: bool = True) -> tuple[Array, Array]:
+def eigh(matrix: Array) -> tuple[Array, Array]:
     """Eigenvalues, ascending, and eigenvectors of a symmetric matrix with rows graded in size.
 
     LAPACK's reduction of the lower triangle keeps the small eigenvalues' digits only when the
     large rows come first; in any other order they drown in the rounding of the large ones. Of its
-    two ways on, QL iterations keep those digits and divide-and-conquer, much faster, does not.
+    two ways on, QL iterations keep those digits and divide-and-conquer, faster, does not.
 
     Args:
         matrix: Symmetric, [n, n].
-        careful: Whether to use QL iterations.
 
     Returns:
         κ [n] and Q [n, n], one column per eigenvalue.
     """
-    order = np.argsort(-np.abs(matrix).max(axis=1), kind="stable")
+    rows = np.abs(matrix).max(axis=1)
+    order = np.argsort(-rows, kind="stable")
     ordered = matrix[np.ix_(order, order)]
-    if careful:
+    if rows.min() < GRADED * rows.max():
         kappa, vectors, _ = lapack.dsyev(ordered, lower=1, lwork=34 * order.size)
     else:
         kappa, vectors, _ = lapack.dsyevd(ordered, lower=1)
@@ -140,13 +142,12 @@ def eliminate(model: Model) -> Elimination | None:
     )
 
 
-def estimate(model: Model, elimination: Elimination, careful: bool) -> Estimate:
+def estimate(model: Model, elimination: Elimination) -> Estimate:
     """Solve the model in float64.
 
     Args:
         model: The model in normal form.
         elimination: Its groups of Z, eliminated.
-        careful: Whether to keep the digits of small eigenvalues, at a price.
 
     Returns:
         The minimiser, as good as float64 gives it.
@@ -156,7 +157,7 @@ def estimate(model: Model, elimination: Elimination, careful: bool) -> Estimate:
         step = elimination.from_slope
         return Estimate(step, 0.0, 0.0, 0.0, np.zeros_like(step))
     d = model.d[cubic]
-    kappa, Q = eigh(elimination.schur / d[:, None] / d, careful)
+    kappa, Q = eigh(elimination.schur / d[:, None] / d)
     x, y = solve_secular(kappa, Q.T @ (elimination.slope / d), model.c)
     return Estimate(
         step=elimination.extend(Q @ y / d, cubic, still=False),

@@ -153,9 +153,7 @@ def solve_exactly(model: Model, elimination: Elimination, found: Estimate) -> Mi
     return solve_on_cubic(model, exact, c, found.kappa_scale)
 
 
-def solve_on_cubic(
-    model: Model, exact: Eliminated, c: Factor, kappa_scale: float
-) -> Minimiser:
+def solve_on_cubic(model: Model, exact: Eliminated, c: Factor, kappa_scale: float) -> Minimiser:
     """The minimiser over N, then over all groups, with its measurements."""
     bits = exact.bits
     T = tridiagonalise(exact.K.copy(), exact.b, bits)

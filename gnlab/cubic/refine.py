@@ -14,13 +14,23 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import lapack
 
-from gnlab.cubic.fixed import ExactProduct, Factor, Fixed, factor, length, to_fixed, to_float, to_floats
+from gnlab.cubic.fixed import (
+    ExactProduct,
+    Factor,
+    Fixed,
+    factor,
+    length,
+    to_fixed,
+    to_float,
+    to_floats,
+)
 from gnlab.cubic.model import Array, Model
 
 MAX_STEPS = 200
 MOST_BITS = 4096
 CONVERGED = 1e-13
 SMALL_RESIDUAL = 1e-11
+MAX_STALLS = 3
 FLOOR = 1e-20  # steps that no longer shrink below this have met the rounding at 2^-p
 REUSE = 1e-8  # a step this small no longer changes the matrix: keep its factors
 
@@ -199,6 +209,7 @@ def refine(system: System, start: Array, rho: float, valley: bool, bits: int = 0
     goal = SMALL_RESIDUAL * float(np.linalg.norm(weight * g)) if not valley else math.inf
     x, rho_fixed = to_fixed(start, 0, p), int(to_fixed(np.array([rho]), 0, p)[0])
     measure, error, before, newton = Residual(system, g, p), math.inf, math.inf, None
+    stalled = 0
     for _ in range(MAX_STEPS):
         residual = measure(x, rho_fixed)
         misfit = 0.0 if valley else measure.misfit(x, rho_fixed)
@@ -220,6 +231,7 @@ def refine(system: System, start: Array, rho: float, valley: bool, bits: int = 0
         x = x + to_fixed(change[:-1], 0, p)
         rho_fixed += int(to_fixed(change[-1:], 0, p)[0])
         before, error = error, newton.relative(change)
-        if not error < 1e3:
+        stalled += error > before / 2 and error > FLOOR
+        if not error < 1e3 or stalled > MAX_STALLS:
             return None
     return None

@@ -70,11 +70,8 @@ def solve(model: Model, d: Array, damping: float) -> CubicSolution:
     elimination = eliminate(model)
     if elimination is None:
         return failed(d.size, Status.unbounded)
-    start = estimate(model, elimination, careful=False)
-    found = certify(model, elimination, start)
-    if found is None:
-        start = estimate(model, elimination, careful=True)
-        found = certify(model, elimination, start) or solve_exactly(model, elimination, start)
+    start = estimate(model, elimination)
+    found = certify(model, elimination, start) or solve_exactly(model, elimination, start)
     if found is None:
         return failed(d.size, Status.singular)
     return conclude(model, found, d, damping)
@@ -103,9 +100,9 @@ def conclude(model: Model, found: Minimiser, d: Array, damping: float) -> CubicS
         return float(scaled(np.float64(number), np.int64(exponent)))
 
     norm = float(np.linalg.norm(model.d * found.step))
-    radius = value(found.rho / model.c if model.c else 0.0, model.radius_exponent)
-    radius_min = max(0.0, -found.kappa_min) / model.c if model.c else 0.0
-    radius_min = value(radius_min, model.radius_exponent)
+    mantissa, power = math.frexp(damping / 2) if np.any(model.cubic) else (1.0, 0)
+    radius = value(found.rho / mantissa, model.curvature_exponent - power)
+    radius_min = value(max(0.0, -found.kappa_min) / mantissa, model.curvature_exponent - power)
     certificate = Certificate(
         residual=found.residual,
         eigenvalue_min=value(found.gap, model.curvature_exponent),

@@ -99,7 +99,8 @@ def tridiagonalise(K: Fixed, b: Fixed, bits: int) -> Tridiagonal:
             block = K[start:, start:]
             product = block.dot(u) >> bits
             product -= (u * (int(u.dot(product)) >> bits)) >> bits
-            block -= (np.multiply.outer(u, product) + np.multiply.outer(product, u)) >> (bits - 1)
+            half = np.multiply.outer(u, product)
+            block -= (half + half.T) >> (bits - 1)
             mirrors.append(u)
             head = -length(column) if head >= 0 else length(column)
         if start:
