@@ -8,7 +8,7 @@ exit code 2, never a traceback.
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from gnlab.cli.output import complain
 from gnlab.errors import InputError, unknown_choice
@@ -31,7 +31,8 @@ SETTINGS: Mapping[str, tuple[type, str]] = {
 }
 """What of a run's settings the command line offers; what is left out is the preset's own."""
 
-_Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction["_Parser"]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -68,8 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if given and not given[0].startswith("-") and given[0] not in COMMANDS:
-            raise unknown_choice("command", given[0], COMMANDS)
+        _check_command(given)
         root = parser()
         namespace = root.parse_args(given)
         if not given:
@@ -81,7 +81,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _add_serve(commands: _Commands) -> None:
+def _check_command(given: Sequence[str]) -> None:
+    """Raise where the first argument is no command, naming the nearest."""
+    if given and not given[0].startswith("-") and given[0] not in COMMANDS:
+        raise unknown_choice("command", given[0], COMMANDS)
+
+
+def _add_serve(commands: "_Commands") -> None:
     serve = commands.add_parser("serve", help="open the lab in a browser")
     serve.add_argument("--port", type=int, default=5006, help="default: %(default)s")
     serve.add_argument("--address", default="localhost", help="default: %(default)s")
@@ -97,7 +103,7 @@ def _serve(given: argparse.Namespace) -> int:
     return 0
 
 
-def _add_train(commands: _Commands) -> None:
+def _add_train(commands: "_Commands") -> None:
     train = commands.add_parser(
         "train",
         help="train without a page and write the record",
@@ -110,7 +116,7 @@ def _add_train(commands: _Commands) -> None:
     length.add_argument("--epochs", type=float, help="train up to this epoch; default: 1")
     for name, (kind, text) in SETTINGS.items():
         train.add_argument(f"--{name.replace('_', '-')}", type=kind, help=text)
-    train.add_argument("--out", metavar="DIR", help="default: a new folder in ./runs")
+    train.add_argument("--out", metavar="DIR", help="default: a new folder, see gnlab info")
     train.set_defaults(command=_train)
 
 
@@ -122,7 +128,7 @@ def _train(given: argparse.Namespace) -> int:
     return train(given.preset, chosen, given.steps, given.epochs, given.out)
 
 
-def _add_info(commands: _Commands) -> None:
+def _add_info(commands: "_Commands") -> None:
     info = commands.add_parser("info", help="versions, devices and data found on this machine")
     info.set_defaults(command=_info)
 

@@ -10,6 +10,7 @@ import torch
 import gnlab
 from gnlab.cli.output import write
 from gnlab.problems.images import data_root, found
+from gnlab.runs import default_folder
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "xarray", "zarr", "panel", "bokeh")
 
@@ -20,7 +21,7 @@ def info() -> None:
     write("")
     _table(_devices())
     write("")
-    _table({"data root": str(data_root())})
+    _table({"records": str(default_folder()), "data root": str(data_root())})
     _table({t: "found" if f else "absent, downloaded when first used" for t, f in found().items()})
 
 

@@ -5,7 +5,7 @@ import signal
 import pytest
 
 import gnlab
-from gnlab import cli
+from gnlab import cli, runs
 
 
 def run(capsys, *arguments):
@@ -34,12 +34,26 @@ def test_train_goes_to_the_step_asked_for_and_saves(capsys, tmp_path):
     code, out, _ = train(capsys, tmp_path, "--steps", "5")
     assert code == 0
     assert "step 5" in out
-    assert gnlab.Run.load(tmp_path / "run.pt").step_count == 5
+    assert gnlab.Run.load(tmp_path / "checkpoint.pt").step_count == 5
+
+
+def test_every_step_is_in_the_record(capsys, tmp_path):
+    train(capsys, tmp_path, "--steps", "4")
+    train(capsys, tmp_path, "--steps", "7")
+    parts = runs.open_record(tmp_path).parts
+    assert [int(step) for part in parts for step in part["step"]] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_without_a_folder_a_new_one_is_made_where_runs_are_kept(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("GNLAB_RUNS", str(tmp_path))
+    run(capsys, "train", *QUICK, "--steps", "2")
+    run(capsys, "train", *QUICK, "--steps", "2")
+    assert len(list(tmp_path.glob("*/run.zarr"))) == 2
 
 
 def test_train_an_epoch_is_all_the_data_once(capsys, tmp_path):
     train(capsys, tmp_path, "--epochs", "2")
-    assert gnlab.Run.load(tmp_path / "run.pt").epoch == 2.0
+    assert gnlab.Run.load(tmp_path / "checkpoint.pt").epoch == 2.0
 
 
 def test_the_same_command_goes_on_where_it_was(capsys, tmp_path):
@@ -48,7 +62,7 @@ def test_the_same_command_goes_on_where_it_was(capsys, tmp_path):
     assert code == 0
     assert "going on at step 4" in out
     train(capsys, tmp_path / "at once", "--steps", "9")
-    losses = [gnlab.Run.load(tmp_path / name / "run.pt").record.loss for name in
+    losses = [gnlab.Run.load(tmp_path / name / "checkpoint.pt").record.loss for name in
               ("in two", "at once")]  # fmt: skip
     assert losses[0] == losses[1]
 
@@ -58,7 +72,7 @@ def test_a_run_that_is_there_already_is_left_alone(capsys, tmp_path):
     code, out, _ = train(capsys, tmp_path, "--steps", "3")
     assert code == 0
     assert "already" in out
-    assert gnlab.Run.load(tmp_path / "run.pt").step_count == 4
+    assert gnlab.Run.load(tmp_path / "checkpoint.pt").step_count == 4
 
 
 def test_another_run_is_never_written_over(capsys, tmp_path):
@@ -67,7 +81,7 @@ def test_another_run_is_never_written_over(capsys, tmp_path):
     assert "lr" in error
     assert "0.25" in error
     assert "--out" in error
-    assert gnlab.Run.load(tmp_path / "run.pt").step_count == 2
+    assert gnlab.Run.load(tmp_path / "checkpoint.pt").step_count == 2
 
 
 def test_an_interruption_saves_the_last_whole_step(capsys, tmp_path, monkeypatch):
@@ -83,7 +97,7 @@ def test_an_interruption_saves_the_last_whole_step(capsys, tmp_path, monkeypatch
     code, out, _ = train(capsys, tmp_path, "--steps", "1000")
     assert code == 0
     assert "step 3" in out
-    assert gnlab.Run.load(tmp_path / "run.pt").step_count == 3
+    assert gnlab.Run.load(tmp_path / "checkpoint.pt").step_count == 3
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
@@ -93,7 +107,7 @@ def test_a_run_that_cannot_go_on_says_why_and_keeps_its_last_good_step(capsys, t
     assert code == 1
     assert "not finite" in err
     assert "Traceback" not in err
-    assert gnlab.Run.load(tmp_path / "run.pt").step_count < 50
+    assert gnlab.Run.load(tmp_path / "checkpoint.pt").step_count < 50
 
 
 @pytest.mark.parametrize(
