@@ -82,20 +82,24 @@ def certify(model: Model, elimination: Elimination, found: Estimate) -> Minimise
         return certify_zero(model, system, found)
     start = np.ldexp(found.step * system.unit, -system.x_exponent)
     root = refine(system, start, np.ldexp(found.rho, -system.rho_exponent), valley=False)
-    if root is None:
-        return None
+    return proven(model, elimination, system, root, found) if root is not None else None
+
+
+def proven(
+    model: Model, elimination: Elimination, system: System, root: Root, found: Estimate
+) -> Minimiser | None:
+    """The root of the optimality conditions as a minimiser, or None if that is in doubt."""
     rho = to_float(root.rho, root.bits)
     if not np.any(model.cubic):
         return newton(system, root) if positive(system, 0.0) else None
     if rho <= 0:
         return None
-    if positive(system, rho):
-        rho0 = least_radius(model, elimination, found)
-        if rho0 is None or rho0 > np.ldexp(rho, system.rho_exponent):
-            return None
-        gap = float(np.ldexp(rho, system.rho_exponent)) - rho0
-        return measured(model, elimination, system, root, found, -rho0, gap)
-    return certify_near_pole(model, elimination, system, root, found)
+    if not positive(system, rho):
+        return certify_near_pole(model, elimination, system, root, found)
+    rho0, rho = least_radius(model, elimination, found), float(np.ldexp(rho, system.rho_exponent))
+    if rho0 is None or rho0 > rho:
+        return None
+    return measured(model, elimination, system, root, found, -rho0, rho - rho0)
 
 
 def newton(system: System, root: Root) -> Minimiser:

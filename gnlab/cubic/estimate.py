@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import lapack
 
-from gnlab.cubic.model import Array, Model
+from gnlab.cubic.model import Array, Mask, Model
 from gnlab.cubic.secular import solve_secular
 
 EPS = float(np.finfo(np.float64).eps)
@@ -41,7 +41,7 @@ class Elimination:
     from_slope: Array
     coupling: Array
 
-    def extend(self, on_cubic: Array, cubic: Array, still: bool) -> Array:
+    def extend(self, on_cubic: Array, cubic: Mask, still: bool) -> Array:
         """A vector on all groups from its part on N, where Z minimises.
 
         Args:

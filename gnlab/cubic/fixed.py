@@ -33,9 +33,10 @@ def to_fixed(values: Array, shift: Exponents | int, bits: int) -> Fixed:
         The integers, same shape.
     """
     mantissas, exponents = np.frexp(values)
-    places = np.broadcast_to(exponents - 53 + shift + bits, values.shape).reshape(-1)
-    whole = np.ldexp(mantissas, 53).astype(np.int64).reshape(-1).tolist()
-    out = [n << k if k >= 0 else n >> -k for n, k in zip(whole, places.tolist(), strict=True)]
+    moved = np.asarray(exponents + (shift + bits - 53), dtype=np.int64)
+    places: list[int] = moved.reshape(-1).tolist()
+    whole: list[int] = np.ldexp(mantissas, 53).astype(np.int64).reshape(-1).tolist()
+    out = [n << k if k >= 0 else n >> -k for n, k in zip(whole, places, strict=True)]
     return np.array(out, dtype=object).reshape(values.shape)
 
 
@@ -101,7 +102,7 @@ class ExactProduct:
         self.top = math.frexp(float(np.abs(matrix).max(initial=0.0)))[1]
         self.slices: list[Array] = []
         rest, top = matrix, self.top
-        while rest.any() and top > max(-bits - 64, -900):
+        while rest.any() and top > max(-bits - 8, -900):
             top -= self.width
             whole = np.rint(np.ldexp(rest, -top))
             self.slices.append(whole)
@@ -122,8 +123,9 @@ class ExactProduct:
         sums = np.zeros((x.size, len(self.slices) + count - 1), dtype=np.int64)
         for i, piece in enumerate(self.slices):
             sums[:, i : i + count] += (piece @ digits).astype(np.int64)
-        total = np.zeros(x.size, dtype=object)
+        total: Fixed = np.zeros(x.size, dtype=object)
         for column in sums.T:
             total = (total << self.width) + column.astype(object)
         place = self.top - self.width * len(self.slices)
-        return total << place if place >= 0 else total >> -place
+        result: Fixed = total << place if place >= 0 else total >> -place
+        return result

@@ -75,10 +75,18 @@ def as_array(values: Tensor | ArrayLike) -> Array:
 
     Returns:
         A new float64 array.
+
+    Raises:
+        InputError: If it is no rectangular array of real numbers.
     """
     if isinstance(values, Tensor):
         values = values.detach().to(device="cpu", dtype=torch.float64).numpy()
-    return np.array(values, dtype=np.float64)
+    try:
+        return np.array(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"solve_cubic needs real numbers in rectangular arrays; got {values!r:.80}."
+        ) from None
 
 
 def check(H: Array, g: Array, d: Array, damping: float) -> None:
@@ -104,7 +112,7 @@ def check(H: Array, g: Array, d: Array, damping: float) -> None:
     if not (math.isfinite(damping) and damping >= 0):
         raise InputError(f"damping must be a finite number ≥ 0; got {damping!r}.")
     if np.any(d < 0):
-        s = int(np.argmin(d))
+        s = int(np.flatnonzero(d < 0)[0])
         raise InputError(f"d must be ≥ 0 (it is |D^(3)_sss|^(1/3)); got d[{s}] = {d[s]:g}.")
     if not np.isfinite(H).all():
         return
@@ -124,7 +132,7 @@ def exponent(values: Array) -> Exponents:
 
 
 def scaled(values: Array, shift: Exponents) -> Array:
-    """Shift binary exponents; exact but for underflow. Shifts beyond any float are cut off first."""
+    """Values times 2^shift, exact but for underflow."""
     return np.ldexp(values, np.clip(shift, -4000, 4000).astype(np.int32))
 
 

@@ -36,7 +36,8 @@ def bracket(shifted: Array, b: Array, c: float, rho0: float) -> tuple[float, flo
 
     def roots(push: Array) -> Array:
         gap = np.hypot(shifted - rho0, 2 * np.sqrt(push))
-        return 2 * (push - shifted * rho0) / np.maximum(shifted + rho0 + gap, 1e-300)
+        found: Array = 2 * (push - shifted * rho0) / np.maximum(shifted + rho0 + gap, 1e-300)
+        return found
 
     push = c * np.abs(b)
     low = float(roots(push).max())

@@ -97,7 +97,7 @@ def conclude(model: Model, found: Minimiser, d: Array, damping: float) -> CubicS
     """
 
     def value(number: float, exponent: int) -> float:
-        return float(scaled(np.float64(number), np.int64(exponent)))
+        return float(np.ldexp(number, max(-4000, min(4000, exponent))))
 
     norm = float(np.linalg.norm(model.d * found.step))
     mantissa, power = math.frexp(damping / 2) if np.any(model.cubic) else (1.0, 0)

@@ -24,7 +24,7 @@ class Tridiagonal:
         diagonal: [n].
         squares: The squares of the entries beside it, [n − 1].
         beside: The entries beside it, [n − 1].
-        mirrors: Unit vectors u of the reflections I − 2uuᵀ, in order; each acts on the last entries.
+        mirrors: Unit vectors u of the reflections I − 2uuᵀ, in order, on the last entries.
         first: ‖b‖ with its sign: b became this times the first unit vector.
         bits: p.
     """
@@ -74,7 +74,8 @@ def mirror_of(vector: Fixed, bits: int) -> Fixed | None:
         return None
     u = vector << max(0, bits - largest.bit_length())
     u[0] += length(u) if u[0] >= 0 else -length(u)
-    return (u << bits) // length(u)
+    unit: Fixed = (u << bits) // length(u)
+    return unit
 
 
 def tridiagonalise(K: Fixed, b: Fixed, bits: int) -> Tridiagonal:

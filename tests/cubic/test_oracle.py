@@ -1,4 +1,4 @@
-"""The minimiser of a cubic model at 60 digits, straight from the definition, with mpmath.
+"""Step sizes against the minimiser at 60 digits, straight from the definition, with mpmath.
 
 Z is eliminated by a linear solve, K decomposed by mpmath's own eigensolver, ρ found by bisection
 on log(ρ − ρ₀). Slow, and without one line in common with the package.
@@ -7,7 +7,10 @@ on log(ρ − ρ₀). Slow, and without one line in common with the package.
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 from mpmath import mp, mpf
+
+from gnlab.cubic import solve_cubic
 
 
 @dataclass(frozen=True)
@@ -86,3 +89,35 @@ def secular(kappa: list[mpf], Q: mp.matrix, b: list[mpf], c: mpf) -> Exact:
     x = mp.exp(low)
     w = [b[i] / (kappa[i] + rho0 + x) for i in range(n)]
     return Exact([mp.fdot(Q[j, :], w) for j in range(n)], rho0 / c, [])
+
+
+def cubic_case(draw, rng, largest):
+    while True:
+        case = draw(rng, largest)
+        # Without a cubic term there is no Dη; null vectors have their own tests.
+        if case.bounded and case.damping > 0 and case.d.any() and "null" not in case.kind:
+            return case
+
+
+@pytest.mark.parametrize(("seed", "count", "largest"), [(1, 140, 6), (2, 140, 12), (3, 24, 32)])
+def test_steps_equal_a_solution_at_60_digits(draw, seed, count, largest):
+    rng = np.random.default_rng(seed)
+    hard = 0
+    for _ in range(count):
+        case = cubic_case(draw, rng, largest)
+        solution = solve_cubic(case.H, case.g, case.d, case.damping)
+        exact = minimise(case.H, case.g, case.d, case.damping)
+        hard += bool(exact.null_vectors)
+        assert exact.error(solution.step_sizes.numpy(), case.d) <= 1e-12, case
+        np.testing.assert_allclose(solution.radius_min, float(exact.radius_min), rtol=1e-12)
+    assert hard >= count // 50  # the hard ones are among them
+
+
+def test_forty_groups_equal_a_solution_at_60_digits(draw):
+    rng = np.random.default_rng(5)
+    case = cubic_case(draw, rng, 64)
+    while not 38 <= case.g.size <= 42:
+        case = cubic_case(draw, rng, 64)
+    solution = solve_cubic(case.H, case.g, case.d, case.damping)
+    exact = minimise(case.H, case.g, case.d, case.damping)
+    assert exact.error(solution.step_sizes.numpy(), case.d) <= 1e-12
