@@ -14,10 +14,8 @@ import statistics
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -47,25 +45,23 @@ def server() -> Iterator[str]:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "gnlab", "serve", "--no-show", "--port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    address = f"http://localhost:{port}/"
     try:
-        _wait_for(address, process)
-        yield address
+        _wait_for(port, process)
+        yield f"http://localhost:{port}/"
     finally:
         process.terminate()
         process.wait(timeout=30)
 
 
-def _wait_for(address: str, process: "subprocess.Popen[bytes]") -> None:
-    for _ in range(600):
+def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+    for _ in range(1200):
         if process.poll() is not None:
             raise RuntimeError(f"gnlab serve ended with exit code {process.returncode}")
-        try:
-            urllib.request.urlopen(address, timeout=10).close()
+        with suppress(OSError):
+            socket.create_connection(("localhost", port), timeout=1).close()
             return
-        except urllib.error.URLError:
-            time.sleep(0.1)
-    raise TimeoutError(f"{address} did not answer within a minute")
+        time.sleep(0.05)
+    raise TimeoutError(f"nothing listens on port {port} after a minute")
 
 
 def summary(milliseconds: Sequence[float]) -> dict[str, float]:
