@@ -89,15 +89,15 @@ class Evaluation:
     ) -> Result:
         """As ``at``, but hand over the model's output, before the loss."""
         leaves = self._leaves(nudge)
-        replaced = {f"model.{name}": tensor for name, tensor in leaves.items()}
-        for name, tensor in self._constants():
-            replaced[f"model.{name}"] = tensor
+        replaced = {**leaves, **dict(self._constants())}
+        places = {f"model.{place}": replaced[name] for place, name in _places(self.model)}
         _set_random_state(device_of(self.model), self._random)
         with torch.inference_mode(False), torch.enable_grad(), decomposed():
             result: Result = functional_call(
                 _Within(self.model),
-                replaced,
+                places,
                 (lambda: work(self.model(self.inputs), leaves),),
+                tie_weights=False,
             )
         return result
 
@@ -128,6 +128,20 @@ class Evaluation:
                 yield name, cast(parameter, self.dtype)
         for name, buffer in self.model.named_buffers():
             yield name, cast(buffer, self.dtype).clone()
+
+
+def _places(model: nn.Module) -> Iterator[tuple[str, str]]:
+    """Where each parameter and buffer stands, and the first name it goes by.
+
+    A tied parameter stands in several modules; a module registered twice is one place. (Left to
+    tie the names itself, ``functional_call`` visits such a module twice and cannot restore it.)
+    """
+    kinds = (nn.Module.named_parameters, nn.Module.named_buffers)
+    for named in kinds:
+        first = {id(tensor): name for name, tensor in named(model)}
+        for path, module in model.named_modules():
+            for name, tensor in named(module, recurse=False, remove_duplicate=False):
+                yield f"{path}.{name}".lstrip("."), first[id(tensor)]
 
 
 def device_of(model: nn.Module) -> torch.device:

@@ -1,0 +1,70 @@
+"""The plain definition against forward-mode brute force, finite differences and known answers."""
+
+import pytest
+import torch
+
+from gnlab.partitions import partition
+from gnlab.summaries import derivative_tensor, summarise
+
+
+# The first use of torch's forward mode warns of its own use of a deprecated function.
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
+
+
+def assert_same(found, expected, tolerance=1e-10):
+    """Equal relative to the largest entry."""
+    assert found.shape == expected.shape
+    scale = expected.abs().max()
+    assert (found - expected).abs().max() <= tolerance * scale
+
+
+def shifted(case, u, step):
+    """The case at θ + step · u."""
+    with torch.no_grad():
+        for name, p in case.model.named_parameters():
+            if name in u:
+                p.add_(u[name], alpha=step)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_every_order_is_brute_force(case, brute_force, order):
+    u = case.direction()
+    for p in case.partitions():
+        if p.num_groups**order > 81:
+            continue
+        found = derivative_tensor(case.model, case.loss_fn, case.batch, p, order, u)
+        assert_same(found, brute_force(case, p, u, order))
+
+
+def test_the_summary_is_what_forward_mode_gives(case, forward_mode):
+    # Rules of differentiation that share nothing with the reverse passes.
+    u, p = case.direction(), case.partitions()[-2]
+    s = summarise(case.model, case.loss_fn, case.batch, p, u)
+    groups = range(p.num_groups)
+    assert_same(s.g, torch.stack([forward_mode(case, p, u, i) for i in groups]))
+    H = [[forward_mode(case, p, u, i, j) for j in groups] for i in groups]
+    assert_same(s.H, torch.tensor(H))
+    third = torch.stack([forward_mode(case, p, u, i, i, i) for i in groups])
+    assert (s.third - third).abs().max() <= 1e-10 * (third.abs().max() + s.H.abs().max())
+    torch.testing.assert_close(s.d, s.third.abs() ** (1 / 3))
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_every_order_is_the_difference_of_the_one_before(case, order):
+    # From the loss's values alone: no rule of differentiation is trusted, fused kernels included.
+    u, p = case.direction(), partition(case.model, "all")
+
+    def below() -> torch.Tensor:
+        if order == 1:
+            return case.loss_fn(case.model(case.batch[0]), case.batch[1]).detach()
+        return derivative_tensor(case.model, case.loss_fn, case.batch, p, order - 1, u)
+
+    found = derivative_tensor(case.model, case.loss_fn, case.batch, p, order, u).squeeze()
+    step, difference, at = 2e-4, 0.0, 0
+    # The central difference of eighth order.
+    for k, weight in ((1, 4 / 5), (2, -1 / 5), (3, 4 / 105), (4, -1 / 280)):
+        for side in (1, -1):
+            shifted(case, u, (side * k - at) * step)
+            at = side * k
+            difference += side * weight * below().squeeze() / step
+    torch.testing.assert_close(found, difference, rtol=1e-7, atol=1e-8)
