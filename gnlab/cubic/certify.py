@@ -165,6 +165,18 @@ def null_direction(system: System, root: Root) -> Root | None:
     return valley
 
 
+def slope_along(system: System, valley: Root) -> float | None:
+    """ḡᵀv; 0 only if ḡ is 0 wherever v is not; None if it drowns in the rounding of v."""
+    bits, v = valley.bits, valley.floats()
+    seen = np.abs(v) > np.ldexp(float(np.abs(v).max()), SAME - bits)
+    if not np.any(system.g[seen]):
+        return 0.0
+    size = -math.frexp(float(np.abs(system.g).max()))[1]
+    slope = to_float(int(valley.x.dot(to_fixed(system.g, size, bits))), 2 * bits)
+    known = abs(slope) > np.ldexp(float(np.linalg.norm(v)), SAME - bits)
+    return float(np.ldexp(slope, -size)) if known else None
+
+
 def certify_near_pole(
     model: Model, elimination: Elimination, system: System, root: Root, found: Estimate
 ) -> Minimiser | None:
@@ -179,11 +191,10 @@ def certify_near_pole(
         return None
     v, bits = valley.floats(), valley.bits
     along = system.d * v
-    size = -math.frexp(float(np.abs(system.g).max()))[1]
-    slope = to_float(int(valley.x.dot(to_fixed(system.g, size, bits))), 2 * bits)
-    known = abs(slope) > np.ldexp(float(np.linalg.norm(v)), SAME - bits)
-    slope = float(np.ldexp(slope, -size))
-    favoured = slope if known else float(along[np.argmax(np.abs(along))])
+    slope = slope_along(system, valley)
+    if slope is None:
+        return None
+    favoured = slope or float(along[np.argmax(np.abs(along))])
     for _ in range(2):
         gap = to_float((root.rho << (bits - root.bits)) - valley.rho, bits)
         tie = abs(gap) <= np.ldexp(1.0, SAME - bits)
@@ -191,7 +202,7 @@ def certify_near_pole(
         part = float(along @ (system.d * x))
         if part * favoured >= 0 if tie else gap > 0:
             if tie:  # along v, (ρ − ρ₀)Dη = b
-                gap = slope / part if known and part else 0.0
+                gap = slope / part if part else 0.0
             kappa_min = -float(np.ldexp(to_float(valley.rho, bits), system.rho_exponent))
             gap = float(np.ldexp(gap, system.rho_exponent))
             return measured(model, elimination, system, root, found, kappa_min, gap)

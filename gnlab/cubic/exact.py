@@ -100,26 +100,45 @@ def null_vector(T: Tridiagonal, shift: int) -> list[int]:
     return v
 
 
-def solve_radius(T: Tridiagonal, c: Factor, rho: int) -> tuple[int, list[int]]:
-    """The root ρ of c‖(T + ρ)⁻¹b‖ = ρ from a ρ to its left, and (T + ρ)⁻¹b.
+def solve_at(T: Tridiagonal, rho: int) -> tuple[list[int], list[int], int]:
+    """The pivots of T + ρ, y = (T + ρ)⁻¹b and ‖y‖."""
+    pivots = T.pivots(rho) or []
+    y = T.solve(pivots, [T.first] + [0] * (len(T.diagonal) - 1))
+    return pivots, y, length(np.array(y, dtype=object))
+
+
+def start_below(T: Tridiagonal, c: Factor, rho0: int) -> int:
+    """A ρ less than a factor 2 of ρ − ρ₀ left of the root, or at 2^-(p/2) if it lies below that."""
+    low = high = T.bits // 2
+    while c.times(solve_at(T, rho0 + (1 << high))[2]) > rho0 + (1 << high):
+        low, high = high, high + max(16, high - low) * 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        rho = rho0 + (1 << middle)
+        if c.times(solve_at(T, rho)[2]) > rho:
+            low = middle
+        else:
+            high = middle
+    return rho0 + (1 << low)
+
+
+def solve_radius(T: Tridiagonal, c: Factor, rho0: int) -> tuple[int, list[int]]:
+    """The root ρ of c‖(T + ρ)⁻¹b‖ = ρ right of ρ₀, and (T + ρ)⁻¹b.
 
     1/‖·‖ − c/ρ rises and is concave, so Newton's method from the left rises to the root.
 
     Args:
         T: The tridiagonal form.
         c: λ_int/2.
-        rho: Where to start, at or left of the root; stays there if it lies right of it.
+        rho0: ρ₀.
 
     Returns:
-        ρ and the vector, fixed.
+        ρ, 2^-(p/2) above ρ₀ if the root lies no higher, and the vector, fixed.
     """
-    bits, right = T.bits, [T.first] + [0] * (len(T.diagonal) - 1)
+    bits, rho = T.bits, start_below(T, c, rho0)
     for _ in range(MAX_STEPS):
-        pivots = T.pivots(rho) or []
-        y = T.solve(pivots, right)
-        norm = length(np.array(y, dtype=object))
-        z = T.solve(pivots, y)
-        turn = sum(p * q for p, q in zip(y, z, strict=True)) << bits
+        pivots, y, norm = solve_at(T, rho)
+        turn = sum(p * q for p, q in zip(y, T.solve(pivots, y), strict=True)) << bits
         ratio = (c.times(norm) << bits) // rho
         slope = turn // max(norm * norm, 1) + (ratio << bits) // rho
         step = ((ratio - (1 << bits)) << bits) // max(slope, 1)
@@ -163,7 +182,7 @@ def solve_on_cubic(model: Model, exact: Eliminated, c: Factor, kappa_scale: floa
     if abs(T.first) < close and rho0 == 0:
         rho, y = 0, [0] * len(T.diagonal)
     else:
-        rho, y = solve_radius(T, c, rho0 + close)
+        rho, y = solve_radius(T, c, rho0)
         gap = rho + kappa_min
     pole = rho0 > 0 and rho <= rho0 + close
     if pole:

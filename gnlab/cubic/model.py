@@ -89,18 +89,38 @@ def as_array(values: Tensor | ArrayLike) -> Array:
         ) from None
 
 
-def check(H: Array, g: Array, d: Array, damping: float) -> None:
+def as_damping(value: float) -> float:
+    """The damping as a float.
+
+    Args:
+        value: λ_int as given.
+
+    Returns:
+        The same number.
+
+    Raises:
+        InputError: If it is no finite number of at least 0.
+    """
+    try:
+        damping = float(value)
+    except (TypeError, ValueError):
+        damping = math.nan
+    if not (math.isfinite(damping) and damping >= 0):
+        raise InputError(f"damping must be a finite number ≥ 0; got {value!r}.")
+    return damping
+
+
+def check(H: Array, g: Array, d: Array) -> None:
     """Raise if what was given is no cubic model.
 
     Args:
         H: H̄.
         g: ḡ.
         d: D.
-        damping: λ_int.
 
     Raises:
-        InputError: For wrong shapes, no groups, a negative or non-finite damping, a negative d,
-            or an H that is not symmetric beyond rounding.
+        InputError: For wrong shapes, no groups, a negative d, or an H that is not symmetric
+            beyond rounding.
     """
     if g.ndim != 1 or H.shape != (g.size, g.size) or d.shape != g.shape:
         raise InputError(
@@ -109,8 +129,6 @@ def check(H: Array, g: Array, d: Array, damping: float) -> None:
         )
     if g.size == 0:
         raise InputError("solve_cubic needs at least one group (S ≥ 1); got S = 0.")
-    if not (math.isfinite(damping) and damping >= 0):
-        raise InputError(f"damping must be a finite number ≥ 0; got {damping!r}.")
     if np.any(d < 0):
         s = int(np.flatnonzero(d < 0)[0])
         raise InputError(f"d must be ≥ 0 (it is |D^(3)_sss|^(1/3)); got d[{s}] = {d[s]:g}.")

@@ -15,7 +15,7 @@ from torch import Tensor
 from gnlab.cubic.certify import Minimiser, certify
 from gnlab.cubic.estimate import eliminate, estimate
 from gnlab.cubic.exact import solve_exactly
-from gnlab.cubic.model import Array, Model, as_array, check, normalise, scaled
+from gnlab.cubic.model import Array, Model, as_array, as_damping, check, normalise, scaled
 from gnlab.cubic.solution import Certificate, CubicSolution, Status
 
 NO_CERTIFICATE = Certificate(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan)
@@ -47,8 +47,8 @@ def solve_cubic(
         Wolinski, arXiv:2312.03885, eq. 2 and Sec. 4.
     """
     H, g, d = as_array(H), as_array(g), as_array(d)
-    damping = float(damping)
-    check(H, g, d, damping)
+    damping = as_damping(damping)
+    check(H, g, d)
     if not (np.isfinite(H).all() and np.isfinite(g).all() and np.isfinite(d).all()):
         return failed(g.size, Status.nonfinite)
     # Beyond float64's range numbers become 0 or infinity, and the certificate refuses them.
@@ -101,7 +101,10 @@ def conclude(model: Model, found: Minimiser, d: Array, damping: float) -> CubicS
 
     norm = float(np.linalg.norm(model.d * found.step))
     mantissa, power = math.frexp(damping / 2) if np.any(model.cubic) else (1.0, 0)
-    radius = value(found.rho / mantissa, model.curvature_exponent - power)
+    step_sizes = scaled(found.step, model.step_exponents)
+    y = d * step_sizes if np.any(model.cubic) else np.zeros_like(d)
+    largest = float(np.abs(y).max())
+    radius = largest * float(np.linalg.norm(y / largest)) if largest else 0.0
     radius_min = value(max(0.0, -found.kappa_min) / mantissa, model.curvature_exponent - power)
     certificate = Certificate(
         residual=found.residual,
@@ -111,16 +114,15 @@ def conclude(model: Model, found: Minimiser, d: Array, damping: float) -> CubicS
         radius_min=radius_min,
         radius_error=found.radius_error,
     )
-    step_sizes = torch.from_numpy(scaled(found.step, model.step_exponents))
-    if not (certificate.holds and bool(torch.isfinite(step_sizes).all())):
+    if not (certificate.holds and np.isfinite(step_sizes).all()):
         return failed(d.size, Status.singular)
     # At a stationary point −T = ½ḡᵀη + (ρ/6)‖Dη‖²: two terms that are never negative.
     decrease = max(float(model.g @ found.step), 0.0) / 2 + found.rho * norm * norm / 6
     return CubicSolution(
-        step_sizes=step_sizes,
+        step_sizes=torch.from_numpy(step_sizes),
         radius=radius,
         radius_min=radius_min,
-        regulariser=torch.from_numpy(damping / 2 * radius * d**2),
+        regulariser=torch.from_numpy(damping / 2 * radius * d * d),
         status=Status.hard_case if found.hard else Status.solved,
         decrease=value(decrease, 2 * model.radius_exponent + model.curvature_exponent),
         certificate=certificate,
