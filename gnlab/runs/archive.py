@@ -5,6 +5,7 @@ waits about thirty times as long as that took. With one run on a quiet machine a
 after about a second, with thirty runs after some ten; a run that pauses is written at once.
 """
 
+import logging
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from gnlab.runs.record import Record
 from gnlab.runs.recording import Recording, new_folder
 from gnlab.runs.settings import START, Settings
 
+_log = logging.getLogger(__name__)
 _SHARE = 0.03
 _DELAY = 1.0
 
@@ -100,6 +102,5 @@ class Archive:
         if found is not None:
             try:
                 found.flush()
-            except InputError:
-                # Nobody is left to be told; what was written before stays readable.
-                return
+            except InputError as error:
+                _log.warning("%s", error)  # the run is gone, and with it whom to tell

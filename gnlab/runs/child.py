@@ -18,6 +18,7 @@ from gnlab.runs.cores import pin
 from gnlab.runs.engine import Loop
 from gnlab.runs.history import HistoryLog
 from gnlab.runs.packing import pack
+from gnlab.runs.run import Run
 from gnlab.runs.settings import Settings
 from gnlab.runs.snapshot import Snapshot
 
@@ -130,10 +131,16 @@ def serve(
     threading.Thread(
         target=_receive, args=(connection, loop, done), name="gnlab-receive", daemon=True
     ).start()
+    _warm_up()
     try:
         loop.run()
     finally:
         done.set()
+
+
+def _warm_up() -> None:
+    """Make a step of a small run: torch loads much of itself at the first one, for seconds."""
+    Run("quadratic", device="cpu").step()
 
 
 def _receive(connection: Connection, loop: Loop, done: threading.Event) -> None:

@@ -10,11 +10,11 @@ Legend: S groups, T steps.
 
 import json
 import os
+import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from gnlab.runs.columns import GROUPED, SCALARS, STATUSES, STEP, Column
@@ -55,12 +55,9 @@ class Part:
         self._tails: dict[str, NDArray[np.generic]] = {}
         self._rows = 0
         self._matrices, self._stride = 0, 1
-        node = zarr.create_group(str(folder), attributes=attributes, zarr_format=3)
-        for name, values in (("group", groups), ("role", roles)):
-            array = node.create_array(
-                name, shape=(len(values),), dtype=str, dimension_names=("group",)
-            )
-            array[:] = np.array(values, dtype=object)
+        write_group(folder, attributes)
+        _write_names(folder / "group", groups, "names of the groups")
+        _write_names(folder / "role", roles, "roles of the groups")
         for column in (*self._columns, STEP):
             (folder / column.name).mkdir()
             self._describe(column)
@@ -118,28 +115,72 @@ class Part:
         if column.name == "status":
             attributes["flag_values"] = list(range(len(STATUSES)))
             attributes["flag_meanings"] = " ".join(name or "none" for name in STATUSES)
-        description = {
-            "zarr_format": 3,
-            "node_type": "array",
-            "shape": [self._rows, *shape],
-            "data_type": kind,
-            "chunk_grid": {
-                "name": "regular",
-                "configuration": {"chunk_shape": [self._chunk_rows(column), *shape]},
-            },
-            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
-            "fill_value": "NaN" if kind == "float64" else 0,
-            "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}],
-            "attributes": attributes,
-            "dimension_names": list(column.dimensions),
-            "storage_transformers": [],
-        }
-        _replace(self._folder / column.name / "zarr.json", json.dumps(description).encode())
+        description = _array(
+            kind,
+            [self._rows, *shape],
+            [self._chunk_rows(column), *shape],
+            column.dimensions,
+            attributes,
+        )
+        _replace(self._folder / column.name / "zarr.json", description)
 
     def _chunk_rows(self, column: Column) -> int:
         """Steps per chunk."""
         row: int = 8 * self._size**column.axes
         return max(1, min(_CHUNK_ROWS, _CHUNK_BYTES // row))
+
+
+def write_group(folder: Path, attributes: dict[str, Any]) -> None:
+    """Make a zarr group.
+
+    Args:
+        folder: Its folder, which must not exist.
+        attributes: What the group says about itself.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    folder.mkdir(parents=True)
+    description = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+    _replace(folder / "zarr.json", json.dumps(description).encode())
+
+
+def _array(
+    kind: str,
+    shape: list[int],
+    chunk: list[int],
+    dimensions: tuple[str, ...],
+    attributes: dict[str, Any],
+) -> bytes:
+    """The metadata of an array."""
+    codec: dict[str, Any] = {"name": "bytes", "configuration": {"endian": "little"}}
+    description = {
+        "zarr_format": 3,
+        "node_type": "array",
+        "shape": shape,
+        "data_type": kind,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": chunk}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "fill_value": {"float64": "NaN", "string": ""}.get(kind, 0),
+        "codecs": [{"name": "vlen-utf8"} if kind == "string" else codec],
+        "attributes": attributes,
+        "dimension_names": list(dimensions),
+        "storage_transformers": [],
+    }
+    return json.dumps(description).encode()
+
+
+def _write_names(folder: Path, names: tuple[str, ...], long_name: str) -> None:
+    """Write an array of names: their number, then each one's length in bytes and its bytes."""
+    encoded = [name.encode() for name in names]
+    content = struct.pack("<I", len(names))
+    content += b"".join(struct.pack("<I", len(name)) + name for name in encoded)
+    (folder / "c").mkdir(parents=True)
+    _replace(folder / "c" / "0", content)
+    size = [len(names)]
+    _replace(
+        folder / "zarr.json", _array("string", size, size, ("group",), {"long_name": long_name})
+    )
 
 
 def _fill(column: Column) -> float:

@@ -3,14 +3,16 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from gnlab.errors import InputError
 from gnlab.runs.columns import GROUPED, SCALARS, STATUSES, STEP
 from gnlab.runs.recording import STORE
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +28,7 @@ class Recorded:
     """
 
     folder: Path
-    parts: tuple[xr.Dataset, ...]
+    parts: "tuple[xr.Dataset, ...]"
     attributes: dict[str, Any]
 
 
@@ -49,9 +51,7 @@ def open_record(folder: str | Path) -> Recorded:
     try:
         attributes = json.loads(description.read_bytes())["attributes"]
         numbers = sorted(
-            int(path.name.removeprefix("part-"))
-            for path in store.glob("part-*")
-            if (path / STEP.name / "zarr.json").exists()
+            int(path.name.removeprefix("part-")) for path in store.glob("part-*") if _steps(path)
         )
         parts = tuple(_part(store, f"part-{number}") for number in numbers)
     except (OSError, ValueError, KeyError) as error:
@@ -59,9 +59,11 @@ def open_record(folder: str | Path) -> Recorded:
     return Recorded(Path(folder), parts, attributes)
 
 
-def _part(store: Path, name: str) -> xr.Dataset:
+def _part(store: Path, name: str) -> "xr.Dataset":
     """One part, cut to what is there in every variable."""
-    steps = json.loads((store / name / STEP.name / "zarr.json").read_bytes())["shape"][0]
+    import xarray as xr  # noqa: PLC0415  (half a second that only a reader should pay)
+
+    steps = _steps(store / name)
     columns = [c for c in (*SCALARS, *GROUPED) if (store / name / c.name).is_dir()]
     try:
         dataset = _open(store, name, [])
@@ -70,7 +72,10 @@ def _part(store: Path, name: str) -> xr.Dataset:
         names = {column.name for column in columns} | {STEP.name}
         singles = [_open(store, name, sorted(names - {one})) for one in sorted(names)]
         dataset = xr.merge(
-            [single.isel(step=slice(0, steps)) for single in singles], combine_attrs="override"
+            [single.isel(step=slice(0, steps)) for single in singles],
+            compat="override",
+            join="exact",
+            combine_attrs="override",
         )
     dataset = dataset.isel(step=slice(0, steps)).set_coords(["group", "role"])
     status = dataset["status"]
@@ -79,7 +84,17 @@ def _part(store: Path, name: str) -> xr.Dataset:
     return dataset.assign(status=said).assign_coords(group_=("group_", dataset["group"].values))
 
 
-def _open(store: Path, name: str, without: list[str]) -> xr.Dataset:
+def _steps(part: Path) -> int:
+    """The number of steps that are wholly written."""
+    description = part / STEP.name / "zarr.json"
+    if not description.exists():
+        return 0
+    return int(json.loads(description.read_bytes())["shape"][0])
+
+
+def _open(store: Path, name: str, without: list[str]) -> "xr.Dataset":
+    import xarray as xr  # noqa: PLC0415
+
     dataset: xr.Dataset = xr.open_zarr(
         str(store),
         group=name,

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import zarr
 
 import gnlab
 from gnlab.errors import InputError
-from gnlab.runs.part import Part
+from gnlab.runs.part import Part, write_group
 from gnlab.runs.record import Record
 from gnlab.runs.settings import Settings
 
@@ -80,6 +79,7 @@ class Recording:
         self._settings: Settings | None = None
         self._groups: tuple[str, ...] = ()
         self._last_step = 0
+        self._failed = False
 
     @property
     def waiting(self) -> int:
@@ -103,6 +103,8 @@ class Recording:
             record: Its record.
             settings: The settings it was made with.
         """
+        if self._failed:
+            return
         if not self._waiting:
             self._since = time.monotonic()
         self._waiting.append((record, settings))
@@ -112,7 +114,7 @@ class Recording:
         """Write what waits.
 
         Raises:
-            InputError: If it cannot be written.
+            InputError: If it cannot be written; nothing more is recorded then.
         """
         waiting, self._waiting, self._bytes = self._waiting, [], 0
         try:
@@ -122,6 +124,7 @@ class Recording:
                     self._write(waiting[begin:end])
                     begin = end
         except OSError as error:
+            self._failed = True
             raise InputError(
                 f"the record cannot be written to {str(self.folder)!r}: {error.strerror}; "
                 "the run goes on without."
@@ -150,7 +153,7 @@ class Recording:
         """Begin a new part."""
         store = self.folder / STORE
         if not (store / "zarr.json").exists():
-            zarr.create_group(str(store), zarr_format=3, attributes=_about(settings))
+            write_group(store, _about(settings))
         number = 0
         while (store / f"part-{number}").exists():
             number += 1

@@ -6,6 +6,7 @@ on the same machine. It knows no user interface and no other run.
 
 import copy
 import dataclasses
+import logging
 import time
 import weakref
 from pathlib import Path
@@ -24,6 +25,7 @@ from gnlab.runs.saved import Saved, read, write
 from gnlab.runs.settings import OWN, START, Settings, for_problem
 
 _FLUSH_SECONDS = 1.0
+_log = logging.getLogger(__name__)
 
 
 class Run(Course):
@@ -69,7 +71,7 @@ class Run(Course):
         self.flush()
         self._recording = Recording(Path(folder))
         # What the last second brought shall not be lost when the program ends.
-        weakref.finalize(self, self._recording.flush)
+        weakref.finalize(self, _flush_at_end, self._recording)
 
     def flush(self) -> None:
         """Write down what was not written yet.
@@ -197,3 +199,11 @@ def build(settings: Settings) -> Problem:
     device = automatic if settings.device == "auto" else settings.device
     dtype = {"float32": torch.float32, "float64": torch.float64}[settings.dtype]
     return problems.problem(settings.preset, seed=settings.seed, device=device, dtype=dtype)
+
+
+def _flush_at_end(recording: Recording) -> None:
+    """Write down what waits when a run is gone; there is nobody left to catch an error."""
+    try:
+        recording.flush()
+    except InputError as error:
+        _log.warning("%s", error)

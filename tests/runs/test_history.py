@@ -1,0 +1,117 @@
+import copy
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gnlab.runs.history import HistoryLog, Log
+from gnlab.runs.record import Record
+
+NAN = math.nan
+
+
+def record(step, *, groups=("a", "b"), size=None, val=NAN, level="tensor"):
+    return Record(
+        step=step, epoch=step / 10, loss=1 / step, val_loss=val, accuracy=NAN, partition=level,
+        group=groups, role=("weights",) * len(groups), g=None, H=None, third=None, d=None,
+        step_size=None if size is None else np.full(len(groups), float(size)),
+        step_size_solved=None, radius=NAN, radius_min=NAN, eigenvalue_min=NAN, regulariser=None,
+        damping=1.0, lr=0.1, decrease_predicted=NAN, decrease_measured=NAN, status="",
+        seconds=0.0, direction="momentum",
+    )  # fmt: skip
+
+
+@given(total=st.integers(1, 300), rows=st.sampled_from([4, 8, 16]))
+def test_a_full_log_halves_its_resolution_and_covers_everything(total, rows):
+    log = Log(2, rows)
+    for step in range(1, total + 1):
+        log.append(np.array([step, -step], dtype=float))
+    kept = log.rows()
+    assert len(kept) <= rows
+    assert kept[-1, 0] == total
+    assert kept[0, 0] <= log.stride
+    assert (np.diff(kept[:, 0]) <= log.stride).all()
+    assert (kept[:, 1] == -kept[:, 0]).all()
+    assert log.stride <= max(1, 4 * total / rows)
+
+
+def test_what_is_measured_rarely_survives_the_halving():
+    log = Log(2, 4)
+    for step in range(1, 17):
+        log.append(np.array([step, step if step == 3 else NAN], dtype=float))
+    kept = log.rows()
+    assert kept[~np.isnan(kept[:, 1]), 1].tolist() == [3]
+
+
+@given(total=st.integers(2, 100), cut=st.integers(0, 99))
+def test_a_log_that_was_cut_goes_on(total, cut):
+    cut = min(cut, total)
+    log = Log(1, 8)
+    for step in range(1, total + 1):
+        log.append(np.array([step], dtype=float))
+    log.truncate(cut)
+    assert (log.rows()[:, 0] <= cut).all()
+    for step in range(cut + 1, total + 20):
+        log.append(np.array([step], dtype=float))
+    kept = log.rows()[:, 0]
+    assert (np.diff(kept) > 0).all()
+    assert kept[-1] == total + 19
+    assert len(kept) <= 8
+
+
+def test_step_sizes_restart_with_the_partition():
+    log = HistoryLog()
+    for step in range(1, 6):
+        log.append(record(step, size=step))
+    for step in range(6, 9):
+        log.append(record(step, groups=("all",), size=step, level="all"))
+    history = log.history()
+    assert history.step.tolist() == list(range(1, 9))
+    assert history.groups == ("all",)
+    assert history.since_step == 6
+    assert history.step_size.tolist() == [[6], [7], [8]]
+    assert history.step_size_step.tolist() == [6, 7, 8]
+    before = log.history(until=4)
+    assert before.step.tolist() == [1, 2, 3, 4]
+    assert before.step_size.shape == (0, 0)
+
+
+def test_a_history_shares_nothing_with_what_comes_after():
+    log = HistoryLog()
+    log.append(record(1, size=1, val=5.0))
+    history = log.history()
+    for step in range(2, 3000):
+        log.append(record(step, size=step))
+    assert history.step.tolist() == [1]
+    assert history.val_loss.tolist() == [5.0]
+    whole = log.history()
+    assert len(whole.step) <= 1024
+    assert whole.step[-1] == 2999
+    assert whole.val_loss[0] == 5.0
+
+
+def test_plain_values_restore_the_log():
+    log = HistoryLog()
+    for step in range(1, 2000):
+        log.append(record(step, size=step))
+    other, copied = HistoryLog.of(log.to_plain()), copy.deepcopy(log)
+    for each in (log, other, copied):
+        each.append(record(2000, size=1))
+    for each in (other, copied):
+        for field in dataclasses.fields(log.history()):
+            np.testing.assert_array_equal(
+                getattr(each.history(), field.name), getattr(log.history(), field.name)
+            )
+
+
+@pytest.mark.parametrize("groups", [1, 300, 20_000])
+def test_step_sizes_of_many_groups_take_bounded_memory(groups):
+    log = HistoryLog()
+    names = tuple(str(s) for s in range(groups))
+    for step in range(1, 60):
+        log.append(record(step, groups=names, size=step))
+    assert log.history().step_size.size <= max(2**18, 16 * groups)
+    assert log.history().step_size_step[-1] == 59

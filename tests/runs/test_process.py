@@ -1,0 +1,132 @@
+"""What only a process can do: die, be killed, outlive its parent."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gnlab.runs import Play, ProcessEngine, Settings, Step, open_record
+
+FAST = Settings("quadratic", device="cpu", optimizer="sgd", lr=1e-4)
+ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc and /dev/shm")
+
+
+def boards(engine):
+    return [p for p in Path("/dev/shm").iterdir() if p.name.startswith(engine._prefix)]
+
+
+@ON_LINUX
+def test_a_killed_engine_is_noticed_and_what_was_written_is_readable(tmp_path, until):
+    engine = ProcessEngine(record_dir=tmp_path, pinned=False)
+    run = engine.open(FAST)
+    engine.send(run, Play())
+
+    def written():
+        opened = [open_record(folder) for folder in tmp_path.iterdir()]
+        return len(opened[0].parts[0].step) if opened and opened[0].parts else 0
+
+    until(lambda: engine.snapshot(run), lambda s: s.folder)
+    count = until(written, lambda found: found > 10)
+    os.kill(engine.pid, signal.SIGKILL)
+    seen = until(lambda: engine.snapshot(run), lambda s: s.state == "stopped")
+    assert seen.severity == "error"
+    assert "SIGKILL" in seen.message
+    assert engine.snapshot(run, seen.version) is None
+    assert not engine.alive
+    engine.send(run, Step())
+    record = open_record(next(tmp_path.iterdir()))
+    steps = record.parts[0].step.values
+    assert len(steps) >= count
+    assert steps.tolist() == list(range(1, len(steps) + 1))
+    assert record.parts[0].loss.notnull().all()
+    assert seen.folder == str(record.folder)
+    engine.close()
+    assert boards(engine) == []
+
+
+PARENT = """
+import os, sys, time
+from gnlab.runs import Play, ProcessEngine, Settings, Step
+if __name__ == "__main__":
+    engine = ProcessEngine(record_dir=sys.argv[2], pinned=False)
+    run = engine.open(Settings("quadratic", device="cpu", optimizer="sgd", lr=1e-4))
+    engine.send(run, Step(200))
+    while engine.snapshot(run).step < 200:
+        time.sleep(0.01)
+    engine.send(run, Play())
+    sys.stdout.write(f"{engine.pid} {engine._prefix}\\n")
+    sys.stdout.flush()
+    if sys.argv[1] == "wait":
+        time.sleep(600)
+"""
+
+
+def start_parent(tmp_path, how):
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    parent = subprocess.Popen(
+        [sys.executable, str(script), how, str(tmp_path / "records")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    pid, prefix = parent.stdout.readline().split()
+    return parent, int(pid), prefix
+
+
+def gone(pid):
+    """Whether a process has ended (it may wait for its parent to take notice)."""
+    try:
+        return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def steps_written(tmp_path):
+    (part,) = open_record(next((tmp_path / "records").iterdir())).parts
+    return part.step.values.tolist()
+
+
+def left_over(prefix):
+    return [p.name for p in Path("/dev/shm").iterdir() if p.name.startswith(prefix)]
+
+
+@ON_LINUX
+def test_the_engine_ends_when_its_parent_is_killed(tmp_path, until):
+    parent, pid, prefix = start_parent(tmp_path, "wait")
+    parent.kill()
+    parent.wait()
+    until(lambda: gone(pid), bool)
+    until(lambda: left_over(prefix), lambda names: not names)
+    written = steps_written(tmp_path)
+    assert len(written) >= 200
+    assert written == list(range(1, len(written) + 1))
+    assert parent.stderr.read() == ""
+    parent.stdout.close()
+    parent.stderr.close()
+
+
+@ON_LINUX
+def test_a_program_that_forgets_to_close_ends_cleanly(tmp_path, until):
+    parent, pid, prefix = start_parent(tmp_path, "end")
+    assert parent.wait(60) == 0
+    until(lambda: gone(pid), bool)
+    assert left_over(prefix) == []
+    assert len(steps_written(tmp_path)) >= 200
+    assert parent.stderr.read() == ""
+    parent.stdout.close()
+    parent.stderr.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a program choose its cores")
+def test_engine_and_server_share_no_core_where_there_are_two():
+    from gnlab.runs import cores
+
+    server, engine = cores.split()
+    available = os.sched_getaffinity(0)
+    assert server | engine == available
+    assert (server & engine == set()) == (len(available) > 1)

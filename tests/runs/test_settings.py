@@ -1,0 +1,77 @@
+import math
+import pickle
+
+import pytest
+
+from gnlab import problems
+from gnlab.errors import InputError
+from gnlab.runs import BOUNDS, Settings, choices
+
+
+@pytest.mark.parametrize("name", problems.NAMES)
+def test_left_out_choices_are_the_presets_recommendation(name):
+    recommended, settings = problems.recommended(name), Settings(name)
+    for field in ("partition", "direction", "lr", "damping", "period", "batch_size"):
+        assert getattr(settings, field) == getattr(recommended, field)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"preset": "digit-mlp"}, "Did you mean 'digits-mlp'"),
+        ({"optimizer": "adm"}, "Did you mean 'adam'"),
+        ({"partition": "tensors"}, "Did you mean 'tensor'"),
+        ({"partition": "chunk:"}, "chunk:k"),
+        ({"direction": "momentun"}, "Did you mean 'momentum'"),
+        ({"device": "gpu"}, "cuda"),
+        ({"dtype": "float16"}, "float32"),
+        ({"lr": -0.1}, "lr must be"),
+        ({"lr": math.nan}, "lr must be"),
+        ({"damping": math.inf}, "damping must be"),
+        ({"period": 0}, "period must be"),
+        ({"period": 1.5}, "whole"),
+        ({"batch_size": 0}, "batch_size must be"),
+        ({"momentum": 1.0}, "momentum must be"),
+        ({"seed": -1}, "seed must be"),
+        ({"seed": "one"}, "seed must be"),
+    ],
+)
+def test_an_invalid_choice_is_named_with_what_is_valid(values, said):
+    with pytest.raises(InputError, match=r".+") as caught:
+        Settings(**values)
+    assert said in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(InputError, match="Did you mean 'damping'"):
+        Settings().changed(dampng=1.0)
+
+
+def test_plain_values_restore_the_settings():
+    settings = Settings("moons", partition={"a": ["layer1.weight"]}, period=3.0, seed=4)
+    assert settings.period == 3
+    assert isinstance(settings.period, int)
+    assert Settings(**settings.to_json()) == settings
+    assert pickle.loads(pickle.dumps(settings)) == settings
+
+
+def test_a_new_preset_brings_its_own_numbers_and_keeps_what_is_not_its():
+    settings = Settings("digits-mlp", seed=5, dtype="float64", lr=7.0)
+    moved = settings.changed(preset="quadratic", damping=2.0)
+    assert moved == Settings("quadratic", seed=5, dtype="float64", damping=2.0)
+
+
+def test_a_new_optimizer_brings_its_own_rate():
+    settings = Settings("digits-mlp", lr=0.3)
+    assert settings.changed(optimizer="adam").lr == 1e-3
+    assert settings.changed(optimizer="adam", lr=0.2).lr == 0.2
+    back = settings.changed(optimizer="adam").changed(optimizer="grouped-newton")
+    assert back.lr == problems.recommended("digits-mlp").lr
+
+
+def test_choices_and_bounds_are_told_without_building_anything():
+    assert [name for name, _ in choices().presets] == list(problems.NAMES)
+    assert "adam" in choices().optimizers
+    for name, bound in BOUNDS.items():
+        assert bound.low <= getattr(Settings(), name) <= bound.high
