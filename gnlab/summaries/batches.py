@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from gnlab.errors import InputError
 
@@ -30,29 +31,36 @@ def batches(data: object) -> Iterable[Batch]:
     Raises:
         InputError: If it is neither, or a loader with a length of zero.
     """
-    if isinstance(data, tuple) or (isinstance(data, list) and not _of_pairs(data)):
+    if isinstance(data, tuple) or _is_listed_batch(data):
         return (_checked(data),)
     if isinstance(data, (Tensor, str, Mapping)) or not isinstance(data, Iterable):
         raise InputError(
             "data must be one batch (inputs, targets) or an iterable of such; "
             f"got {type(data).__name__}."
         )
-    return [_checked(b) for b in data] if isinstance(data, Iterator) else _Loader(data)
+    return [_checked(b) for b in data] if isinstance(data, Iterator) else Loader(data)
 
 
-class _Loader:
-    """A re-iterable whose batches are checked as they come."""
+class Loader:
+    """A re-iterable whose batches are checked as they come.
+
+    Args:
+        source: The loader a person gave.
+    """
 
     def __init__(self, source: Iterable[object]) -> None:
         self._source = source
+        self.generator = source.generator if isinstance(source, DataLoader) else None
 
     def __iter__(self) -> Iterator[Batch]:
         return (_checked(batch) for batch in self._source)
 
 
-def _of_pairs(data: list[object]) -> bool:
-    """Whether a list is a sequence of batches rather than one batch."""
-    return all(isinstance(item, (tuple, list)) and len(item) == 2 for item in data)
+def _is_listed_batch(data: object) -> bool:
+    """Whether data are a list that is one batch rather than a sequence of batches."""
+    if not isinstance(data, list) or len(data) != 2:
+        return False
+    return not all(isinstance(item, (tuple, list)) and len(item) == 2 for item in data)
 
 
 def _checked(batch: object) -> Batch:
@@ -112,11 +120,11 @@ def select(tree: Any, size: int, chosen: Tensor) -> Any:
 
 
 def cast(tree: Any, dtype: torch.dtype | None) -> Any:
-    """Detached copies; floating-point tensors in ``dtype``, unless it is None."""
+    """Detached; floating-point tensors in ``dtype``, unless it is None."""
 
     def convert(t: Tensor) -> Tensor:
-        t = t.detach()
-        t = t.clone() if t.is_inference() else t
+        with torch.inference_mode(False):
+            t = t.clone() if t.is_inference() else t.detach()
         return t.to(dtype) if dtype is not None and t.is_floating_point() else t
 
     return map_tensors(convert, tree)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import disable_saved_tensors_hooks
 from torch.func import functional_call
 
 from gnlab.errors import InputError
@@ -24,13 +25,12 @@ Parameters = dict[str, Tensor]
 
 Result = TypeVar("Result")
 
+# A part recomputed in the backward pass would be recomputed with its fused kernels.
+_NO_CHECKPOINT = "there is no derivative for checkpointed layers; turn checkpointing off"
+
 
 class _Within(nn.Module):
-    """Runs a function while the model below has its parameters and buffers replaced.
-
-    The replacement outlives the forward pass: what recomputes parts of it in the backward pass
-    (checkpointing) must see the same parameters.
-    """
+    """Runs a function, of any number of passes, while the model below has its tensors replaced."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class Evaluation:
         replaced = {**leaves, **dict(self._constants())}
         places = {f"model.{place}": replaced[name] for place, name in _places(self.model)}
         _set_random_state(device_of(self.model), self._random)
-        with torch.inference_mode(False), torch.enable_grad(), decomposed():
+        with torch.enable_grad(), decomposed(), disable_saved_tensors_hooks(_NO_CHECKPOINT):
             result: Result = functional_call(
                 _Within(self.model),
                 places,

@@ -11,12 +11,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from gnlab.errors import InputError
 from gnlab.partitions import Partition
 from gnlab.summaries.autodiff import Along, groups_of
-from gnlab.summaries.batches import Batch
+from gnlab.summaries.batches import Batch, Loader, cast
 from gnlab.summaries.evaluation import (
     Evaluation,
     LossFunction,
@@ -28,7 +27,9 @@ from gnlab.summaries.normalisers import Normaliser, Weighing
 from gnlab.summaries.splitting import check_modules
 
 Values = tuple[Tensor, ...]
-_NO_DERIVATIVE = re.compile(r"derivative for|double.backward|3rd\+ order|once_differentiable")
+_NO_DERIVATIVE = re.compile(
+    r"derivative for|double.backward|3rd\+ order|once_differentiable|checkpoint"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +96,7 @@ class Task:
                     f"direction[{name!r}] is {value.dtype} on {value.device}; the parameter is "
                     f"{parameter.dtype} on {parameter.device}."
                 )
-            u[name] = value.to(self.dtype) if self.dtype is not None else value
+            u[name] = cast(value, self.dtype)
         return u
 
     def gradient(self) -> Parameters:
@@ -133,7 +134,11 @@ class Task:
         weighing = Weighing(self.loss_fn, self.normaliser)
         total: Values = ()
         weights = 0.0
-        with same_random_state(device_of(self.model)), _same_generator(self.data):
+        with (
+            torch.inference_mode(False),
+            same_random_state(device_of(self.model)),
+            _same_generator(self.data),
+        ):
             for batch, alone in _marked(self.data, self.model):
                 weight, values = self._measured(batch, alone, weighing, work, after)
                 if alone:
@@ -172,8 +177,8 @@ class Task:
         except RuntimeError as error:
             if _NO_DERIVATIVE.search(str(error)):
                 raise InputError(
-                    "torch cannot differentiate an operation of the model or loss often enough "
-                    f"({str(error).splitlines()[0]}); replace it by its formula."
+                    "torch cannot differentiate an operation of the model or the loss often "
+                    f"enough: {str(error).splitlines()[0]}"
                 ) from error
             raise
 
@@ -208,7 +213,7 @@ def _marked(data: Iterable[Batch], model: nn.Module) -> Iterator[tuple[Batch, bo
 @contextlib.contextmanager
 def _same_generator(data: object) -> Iterator[None]:
     """A context after which a DataLoader's own random generator is as before."""
-    generator = data.generator if isinstance(data, DataLoader) else None
+    generator = data.generator if isinstance(data, Loader) else None
     state = None if generator is None else generator.get_state()
     try:
         yield

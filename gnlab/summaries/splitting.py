@@ -85,7 +85,7 @@ def splits(size: int, evaluation: Evaluation, output: Any) -> list[Way]:
     Returns:
         The ways in which it splits; none is a refusal.
     """
-    whole = float(evaluation.loss(output))
+    whole = float(evaluation.loss(output).detach())
     positions = torch.arange(size)
     mean = total = size > 1
     for first in (positions < max(1, size // 3), positions % 3 == 1):
@@ -93,7 +93,8 @@ def splits(size: int, evaluation: Evaluation, output: Any) -> list[Way]:
         parts = []
         for rows in chosen:
             targets = select(evaluation.targets, size, rows)
-            parts.append(float(evaluation.loss_fn(select(output, size, rows), targets)))
+            loss = evaluation.loss_fn(select(output, size, rows), targets)
+            parts.append(float(loss.detach()))
         scale = max(abs(whole), *(abs(part) for part in parts))
         shares = [len(rows) / size for rows in chosen]
         averaged = sum(share * part for share, part in zip(shares, parts, strict=True))

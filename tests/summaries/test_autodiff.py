@@ -6,7 +6,6 @@ import torch
 from gnlab.partitions import partition
 from gnlab.summaries import derivative_tensor, summarise
 
-
 # The first use of torch's forward mode warns of its own use of a deprecated function.
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
 

@@ -1,0 +1,239 @@
+"""A summary leaves no trace, and computes what the model as it stands computes."""
+
+import copy
+import functools
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+from gnlab.errors import InputError
+from gnlab.partitions import partition
+from gnlab.summaries import derivative_tensor, summarise
+
+
+def snapshot(model):
+    """Everything of a model that a summary could change."""
+    state = {n: t.clone() for n, t in model.state_dict().items()}
+    grads = {n: None if p.grad is None else p.grad.clone() for n, p in model.named_parameters()}
+    kinds = {n: (type(p), p.requires_grad, id(p)) for n, p in model.named_parameters()}
+    modes = {n: m.training for n, m in model.named_modules()}
+    return state, grads, kinds, modes, torch.get_rng_state()
+
+
+def assert_unchanged(model, before):
+    after = snapshot(model)
+    torch.testing.assert_close(after[0], before[0], rtol=0, atol=0)
+    for name, grad in before[1].items():
+        assert (grad is None) == (after[1][name] is None)
+        assert grad is None or torch.equal(grad, after[1][name])
+    assert after[2:4] == before[2:4]
+    assert torch.equal(after[4], before[4])
+
+
+@pytest.mark.parametrize("dtype", [None, torch.float32])
+@pytest.mark.parametrize("training", [True, False])
+def test_no_trace_is_left(case, training, dtype):
+    case.model.train(training)
+    for p in list(case.model.parameters())[1:]:
+        p.grad = torch.randn_like(p)
+    before = snapshot(case.model)
+    p = partition(case.model, "all")
+    summarise(case.model, case.loss_fn, case.batch, p, dtype=dtype)
+    assert_unchanged(case.model, before)
+    derivative_tensor(case.model, case.loss_fn, case.batch, p, 3, dtype=dtype)
+    assert_unchanged(case.model, before)
+
+
+def test_no_trace_is_left_by_a_refused_loss():
+    model = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2), nn.Dropout(0.5))
+    data = torch.randn(4, 3), torch.ones(4)
+    before = snapshot(model)
+    with pytest.raises(InputError):
+        summarise(model, lambda out, y: out, data, partition(model, "all"))
+    assert_unchanged(model, before)
+
+
+def test_it_works_where_gradients_are_off():
+    model = nn.Linear(3, 2)
+    data, p = (torch.randn(4, 3), torch.randn(4, 2)), partition(model, "tensor")
+    expected = summarise(model, functional.mse_loss, data, p)
+    with torch.no_grad():
+        assert torch.equal(summarise(model, functional.mse_loss, data, p).H, expected.H)
+    with torch.inference_mode():
+        x, y = (t.clone() for t in data)
+        assert torch.equal(summarise(model, functional.mse_loss, (x, y), p).H, expected.H)
+    assert torch.is_grad_enabled()
+
+
+def test_one_dropout_mask_for_every_derivative():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 50), nn.Dropout(0.5), nn.Tanh(), nn.Linear(50, 1)).double()
+    x, y = torch.randn(5, 3).double(), torch.randn(5, 1).double()
+    p = partition(model, "tensor")
+    torch.manual_seed(7)
+    s = summarise(model, nn.MSELoss(), (x, y), p)
+    torch.manual_seed(7)
+    mask = functional.dropout(torch.ones(5, 50).double(), 0.5)
+
+    class Masked(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = model
+
+        def forward(self, x):
+            return self.layers[3](torch.tanh(self.layers[0](x) * mask))
+
+    masked = Masked()
+    same = summarise(masked, nn.MSELoss(), (x, y), partition(masked, "tensor"))
+    for found, expected in ((s.g, same.g), (s.H, same.H), (s.third, same.third)):
+        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_checkpointed_layers_are_refused(reentrant):
+    # Recomputed in the backward pass, their fused kernels would be back.
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.norm, self.last = nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 1)
+
+        def forward(self, x):
+            return self.last(checkpoint(self.norm, self.first(x), use_reentrant=reentrant))
+
+    model = Net()
+    with pytest.raises(InputError, match="cannot differentiate .*checkpoint"):
+        summarise(model, nn.MSELoss(), (X, Y[:, :1]), partition(model, "tensor"))
+
+
+def test_double_precision_does_not_change_the_model():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 3))
+    model(torch.randn(20, 3))
+    model.eval()
+    x, y = torch.randn(6, 3), torch.tensor([0, 1, 2, 2, 1, 0])
+    loss_fn = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0, 0.5]))
+    partial = functools.partial(functional.cross_entropy, weight=loss_fn.weight)
+    p = partition(model, "tensor")
+    double = summarise(model, loss_fn, (x, y), p, dtype=torch.float64)
+    expected = summarise(
+        copy.deepcopy(model).double(), copy.deepcopy(loss_fn).double(), (x.double(), y), p
+    )
+    assert double.H.dtype is torch.float64
+    torch.testing.assert_close(double.H, expected.H, rtol=1e-12, atol=0)
+    torch.testing.assert_close(
+        summarise(model, partial, (x, y), p, dtype=torch.float64).H, expected.H, rtol=1e-12, atol=0
+    )
+    assert model[0].weight.dtype is torch.float32
+    single = summarise(model, loss_fn, (x, y), p)
+    assert single.H.dtype is torch.float32
+    for name in ("g", "H", "third"):
+        near, exact = getattr(single, name).double(), getattr(double, name)
+        assert (near - exact).abs().max() <= 1e-5 * exact.abs().max()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_gives_the_same(case):
+    p, u = partition(case.model, "all"), case.direction()
+    expected = summarise(case.model, case.loss_fn, case.batch, p, u)
+    model = copy.deepcopy(case.model).cuda()
+
+    def move(tree):
+        if isinstance(tree, dict):
+            return {key: move(item) for key, item in tree.items()}
+        return tree.cuda()
+
+    batch = (move(case.batch[0]), move(case.batch[1]))
+    before = torch.cuda.get_rng_state()
+    found = summarise(model, case.loss_fn, batch, p, {n: t.cuda() for n, t in u.items()})
+    assert torch.equal(torch.cuda.get_rng_state(), before)
+    assert found.H.is_cuda
+    for name in ("g", "H", "third"):
+        near, exact = getattr(found, name).cpu(), getattr(expected, name)
+        torch.testing.assert_close(near, exact, rtol=1e-9, atol=1e-12)
+
+
+MODEL = nn.Linear(3, 2)
+X, Y = torch.zeros(4, 3), torch.zeros(4, 2)
+
+
+@pytest.mark.parametrize(
+    ("loss_fn", "data", "message"),
+    [
+        (nn.MSELoss(reduction="none"), (X, Y), r"shape \[\]; got shape \[4, 2\]"),
+        (lambda out, y: out.sum().item(), (X, Y), "got float"),
+        (lambda out, y: out.detach().sum(), (X, Y), "no graph"),
+        (lambda out, y: (out > 0).sum(), (X, Y), "no graph"),
+        (nn.MSELoss(), (X[:0], Y[:0]), "batch is empty"),
+        (nn.MSELoss(), [], "loader is empty"),
+        (nn.MSELoss(), iter([]), "loader is empty"),
+        (nn.MSELoss(), X, "one batch .* got Tensor"),
+        (nn.MSELoss(), 3, "one batch .* got int"),
+        (nn.MSELoss(), (X, Y, Y), "tuple of length 3"),
+        (nn.MSELoss(), [(X, Y), (X, Y), X], "got a Tensor"),
+        (
+            lambda out, y: functional.multi_margin_loss(out**2, y[:, 0].long()),
+            (X + 1, Y),
+            "cannot differentiate .*multi_margin_loss_backward",
+        ),
+    ],
+)
+def test_bad_input_is_one_line(loss_fn, data, message):
+    with pytest.raises(InputError, match=message) as error:
+        summarise(MODEL, loss_fn, data, partition(MODEL, "tensor"))
+    assert "\n" not in str(error.value)
+
+
+def test_bad_arguments_are_one_line():
+    p = partition(MODEL, "tensor")
+    with pytest.raises(InputError, match="unknown method 'autodif'. Did you mean 'autodiff'"):
+        summarise(MODEL, nn.MSELoss(), (X, Y), p, method="autodif")
+    with pytest.raises(InputError, match="unknown normaliser 'sample'. Did you mean 'samples'"):
+        summarise(MODEL, nn.MSELoss(), (X, Y), p, normaliser="sample")
+    for order in (0, -1, 1.5):
+        with pytest.raises(InputError, match="order must be a whole number"):
+            derivative_tensor(MODEL, nn.MSELoss(), (X, Y), p, order)
+    other = partition(nn.Linear(3, 4), "tensor")
+    with pytest.raises(InputError, match=r"'weight' is \[4, 3\] in the partition, \[2, 3\] in"):
+        summarise(MODEL, nn.MSELoss(), (X, Y), other)
+    with pytest.raises(InputError, match="'0.weight' is absent in the partition"):
+        summarise(nn.Sequential(MODEL), nn.MSELoss(), (X, Y), p)
+
+
+def test_a_direction_is_checked():
+    p, weight, bias = partition(MODEL, "tensor"), torch.ones(2, 3), torch.ones(2)
+    for direction, message in [
+        ({"weight": weight}, "no entry for parameter 'bias'"),
+        ({"weight": weight, "bias": bias, "bia": bias}, "unknown parameter in direction 'bia'"),
+        ({"weight": weight.T, "bias": bias}, r"shape \[3, 2\]; the parameter has \[2, 3\]"),
+        ({"weight": weight.double(), "bias": bias}, "torch.float64 on cpu; the parameter is"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            summarise(MODEL, nn.MSELoss(), (X, Y), p, direction)
+
+
+def test_a_scripted_module_is_refused_by_name():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            with pytest.warns(FutureWarning, match="deprecated"):
+                self.norm = torch.jit.script(nn.LayerNorm(3))
+
+        def forward(self, x):
+            return self.norm(x)
+
+    model = Net()
+    with pytest.raises(InputError, match="'norm' is a TorchScript module"):
+        summarise(model, nn.MSELoss(), (X, X), partition(model, "all"))
+
+
+def test_not_finite_is_data():
+    x = X.clone()
+    x[0, 0] = torch.nan
+    s = summarise(MODEL, nn.MSELoss(), (x, Y), partition(MODEL, "tensor"))
+    assert s.loss.isnan()
+    assert s.H.isnan().any()
+    assert not s.inert.any()
