@@ -240,5 +240,11 @@ def _same(old: Any, new: Any) -> bool:
     if isinstance(new, np.ndarray):
         return isinstance(old, np.ndarray) and np.array_equal(old, new, equal_nan=True)
     if isinstance(new, list) and new and isinstance(new[0], np.ndarray):
-        return len(old) == len(new) and all(map(_same, old, new))
+        return isinstance(old, list) and len(old) == len(new) and all(map(_same, old, new))
+    if isinstance(old, np.ndarray) or (isinstance(old, list) and any(_is_array(v) for v in old)):
+        return False
     return bool(old == new)
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray)

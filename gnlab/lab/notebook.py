@@ -105,7 +105,7 @@ class Lab:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         """Show the page in the cell, as an ipywidget: it can be nested in others."""
-        pn.extension(comms="ipywidgets")
+        pn.extension(comms="ipywidgets", inline=True)  # works without a network too
         return pn.ipywidget(self.page().layout)._repr_mimebundle_(include=include, exclude=exclude)
 
     def page(self) -> Page:

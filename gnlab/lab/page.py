@@ -123,7 +123,7 @@ class Page(pn.viewable.Viewer):
         self.board = Board(self.plots)
         self.board.paint(self.choices.theme)
         brand = words('<div class="brand">gnlab</div>')
-        brand.update(sizing_mode=None, width=74)
+        brand.update(sizing_mode=None, width=82)
         stretch = {"sizing_mode": "stretch_width", "margin": 0}
         side = pn.Column(
             *self.controls.layout(self.plots["phases"].figure),
@@ -131,7 +131,14 @@ class Page(pn.viewable.Viewer):
             css_classes=["gn-side"], margin=0, styles={"gap": "7px"},
         )  # fmt: skip
         header = pn.Row(brand, pn.pane.Bokeh(self.plots["strip"].figure, **stretch), **stretch)
-        main = pn.Column(header, self.message, self.board, css_classes=["gn-main"], **stretch)
+        main = pn.Column(
+            header,
+            self.message,
+            self.board,
+            css_classes=["gn-main"],
+            sizing_mode="stretch_width",
+            margin=0,
+        )
         self.layout = pn.Row(
             side, main, stylesheets=[css("page").css], margin=0, sizing_mode="stretch_width",
             css_classes=[f"gn-{self.choices.theme}", "gn-page"],

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import panel as pn
+from bokeh.events import DocumentReady
 from bokeh.server.server import Server
 from bokeh.server.urls import per_app_patterns
 from bokeh.server.views.ws import WSHandler
@@ -25,7 +26,7 @@ BODY = "html, body { margin: 0; padding: 0; background: #f3f4f7; } "
 """What surrounds the page; the page itself brings its own background."""
 
 
-class Socket(WSHandler):
+class SendsAtOnce(WSHandler):
     """A page's websocket that sends at once.
 
     Bokeh writes one message as many small frames. With Nagle's algorithm each waits for the
@@ -33,7 +34,7 @@ class Socket(WSHandler):
     """
 
     def open(self, *args: Any, **kwargs: Any) -> Any:
-        """Set TCP_NODELAY, then open as Bokeh does."""
+        """Set TCP_NODELAY, then open as the server's own websocket does."""
         self.set_nodelay(True)
         return super().open(*args, **kwargs)
 
@@ -67,7 +68,7 @@ def page(host: Host, defaults: Mapping[str, str] | None = None) -> pn.viewable.V
     doc.on_session_destroyed(lambda _context: made.close())
     doc.js_on_event("document_ready", made.keyboard())
     # Not before: a frame set while the page is on its way would be part of it, and never drawn.
-    pn.state.onload(made.start)
+    doc.on_event(DocumentReady, lambda _event: made.start())
     return made.layout
 
 
@@ -157,10 +158,11 @@ def _arguments() -> dict[str, str]:
 
 
 def _send_at_once() -> None:
-    """Let every websocket of servers made from now on be a ``Socket``."""
-    for place, pattern in enumerate(per_app_patterns):
-        if pattern[1] is WSHandler:
-            per_app_patterns[place] = (pattern[0], Socket, *pattern[2:])
+    """Let every websocket of servers made from now on be one that sends at once."""
+    for place, (route, handler, *rest) in enumerate(per_app_patterns):
+        if issubclass(handler, WSHandler) and not issubclass(handler, SendsAtOnce):
+            quick = type("Socket", (SendsAtOnce, handler), {})
+            per_app_patterns[place] = (route, quick, *rest)
 
 
 def _origins(address: str, port: int) -> list[str] | None:

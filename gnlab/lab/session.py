@@ -114,7 +114,9 @@ class Session:
         self.run_id, self._seen = run_id, -1
 
     def start(self) -> None:
-        """Begin to pull, on the running event loop."""
+        """Begin to pull, on the running event loop; again does no harm."""
+        if self._task is not None or self.closed:
+            return
         self._task = asyncio.get_running_loop().create_task(self._pull())
 
     def send(self, command: runs.Command) -> None:

@@ -8,6 +8,7 @@ Legend: λ₁ = lr, λ_int = damping, τ = period.
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -28,6 +29,8 @@ VIEW = ("order", "scale", "lock", "theme", "pace")
 MATRIX_SCALES = ("raw", "scale-free")
 LR = (1e-5, 100.0)
 DAMPING = (1e-6, 1e6)
+
+_LEVEL = re.compile(r"[a-z]{1,16}(:\d{1,4})?")
 
 
 class Choices(param.Parameterized):
@@ -117,6 +120,8 @@ class Choices(param.Parameterized):
             "" when taken, else what was given and what is valid, in one line.
         """
         try:
+            if name == "partition" and not _LEVEL.fullmatch(value):
+                raise ValueError(value)
             setattr(self, name, value)
         except ValueError:
             kept = getattr(self, name)

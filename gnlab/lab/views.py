@@ -1,6 +1,6 @@
 """The page's parts as views: each builds its layout once and never again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -39,32 +39,23 @@ class Card(pn.viewable.Viewer):
     def __init__(self, name: str, plots: Mapping[str, Plot]) -> None:
         super().__init__()
         title, caption = CAPTIONS[name]
-        rows = [_figures([plots[plot] for plot in row]) for row in _CARDS[name]]
+        rows = [
+            pn.Row(*(plots[plot].figure for plot in row), **_STRETCH)
+            if len(row) > 1
+            else pn.pane.Bokeh(plots[row[0]].figure, **_STRETCH)
+            for row in _CARDS[name]
+        ]
         self._layout = pn.Column(
             text(f'<h2 class="title">{title}</h2>'),
             *rows,
             text(f'<p class="caption">{caption}</p>'),
             stylesheets=[css("card").css],
             css_classes=["gn-card", f"gn-{name}"],
-            margin=0,
-            sizing_mode="stretch_both",
+            **_STRETCH,
         )
 
     def __panel__(self) -> pn.Column:
         return self._layout
-
-
-def _figures(plots: Sequence[Plot]) -> pn.viewable.Viewable:
-    """Figures side by side; where a row of cards is high, they fill their card."""
-    for plot in plots:
-        if plot.figure.sizing_mode == "stretch_width":
-            plot.figure.update(sizing_mode="stretch_both", min_height=plot.figure.height)
-    grow = {"sizing_mode": "stretch_both", "min_height": plots[0].figure.height, "margin": 0}
-    if plots[0].figure.sizing_mode != "stretch_both":
-        grow = _STRETCH
-    if len(plots) == 1:
-        return pn.pane.Bokeh(plots[0].figure, **grow)
-    return pn.Row(*(plot.figure for plot in plots), **grow)
 
 
 class Board(pn.viewable.Viewer):

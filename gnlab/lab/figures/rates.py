@@ -47,7 +47,7 @@ def build(name: str = "rates") -> Plot:
     Returns:
         The plot; its sources are "groups", "ticks", "decades" and "note".
     """
-    made = canvas(name, x_log=True, height=300, min_border_left=86)
+    made = canvas(name, x_log=True, height=258, min_border_left=86)
     made.y_range.update(start=1, end=0)
     made.ygrid.visible = False
     made.xaxis.axis_label = "step size |η|"
@@ -60,7 +60,8 @@ def build(name: str = "rates") -> Plot:
     groups = sources["groups"]
     made.segment("low", "y", "size", "y", source=groups, line_color="color", line_width=3)
     heads = made.scatter(
-        "size", "y", source=groups, size="mark", marker="marker", line_color="color", fill_color="color",
+        "size", "y", source=groups, size="mark", marker="marker", line_color="color",
+        fill_color="color",
         fill_alpha="fill", line_width=1.6,
     )  # fmt: skip
     solved = made.scatter("solved_at", "y", source=groups, size=13, marker="dash", angle=np.pi / 2)

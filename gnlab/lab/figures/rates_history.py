@@ -52,7 +52,7 @@ def build(name: str = "rates-history") -> Plot:
     Returns:
         The plot; its sources are "cells", "names", "ticks", "bar" and "legend".
     """
-    made = canvas(name, height=300, min_border_left=86, min_border_right=10)
+    made = canvas(name, height=258, min_border_left=86, min_border_right=10)
     made.y_range.update(start=1, end=0)
     made.grid.visible = False
     made.xaxis.axis_label = "step"

@@ -54,7 +54,7 @@ def build(name: str = "strip") -> Plot:
         The plot; its source is "values".
     """
     made = canvas(
-        name, height=46, min_border=0, min_border_left=0, min_border_right=0, min_border_top=0
+        name, height=52, min_border=0, min_border_left=0, min_border_right=0, min_border_top=0
     )
     made.x_range, made.y_range = Range1d(0, len(_SLOTS) + _WIDE - 1), Range1d(0, 1)
     made.axis.visible = False
@@ -62,11 +62,11 @@ def build(name: str = "strip") -> Plot:
     tagged(made, background_fill_color="page", border_fill_color="page")
     values = source(f"{name}-values", "x", "text", "color")
     names = made.text(
-        _PLACES, 0.68, list(_SLOTS), **TEXT, text_baseline="bottom",
+        _PLACES, 0.66, list(_SLOTS), **TEXT, text_baseline="bottom",
     )  # fmt: skip
     tagged(names.glyph, text_color="soft")
     made.text(
-        "x", 0.18, "text", source=values, text_color="color", text_font=value(FONT),
+        "x", 0.28, "text", source=values, text_color="color", text_font=value(FONT),
         text_font_size="15px", text_font_style="bold", text_baseline="alphabetic",
     )  # fmt: skip
     return Plot(name, made, {"values": values})

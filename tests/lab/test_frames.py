@@ -1,0 +1,213 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from gnlab.lab import frames, palettes, scales
+from gnlab.lab.figures import agreement, base, damping, heatmap, losses, rates, rates_history, trust
+from gnlab.lab.figures.strip import Meter
+from gnlab.lab.frames import Painter, View
+from gnlab.runs import Settings
+
+LIMITS = scales.Limits(9.0, 0.01)
+
+
+def columns_are_one_length(update):
+    for data in update.data.values():
+        assert len({len(column) for column in data.values()}) == 1
+
+
+@pytest.fixture(scope="module")
+def plots():
+    return frames.build()
+
+
+def test_every_update_fits_the_sources_its_figure_was_built_with(plots, snapshot, history):
+    for shown in (snapshot(), snapshot(record=None, summary=None, history=history(0))):
+        for name, update in Painter().updates(shown, View(), Meter()).items():
+            columns_are_one_length(update)
+            for source, data in update.data.items():
+                assert set(data) == set(plots[name].sources[source].data), (name, source)
+
+
+def test_heatmap_shows_the_matrix_on_its_scale_and_tells_raw_values(H, groups, roles):
+    update = heatmap.update(H, groups, roles, LIMITS, "tensor", palettes.LIGHT)
+    image = update.data["cells"]["image"][0]
+    assert image.dtype == np.float32
+    assert image.shape == (4, 4)
+    assert image == pytest.approx(scales.signed(H, LIMITS), rel=1e-6)
+    assert update.data["cells"]["raw"][0] == pytest.approx(H, rel=1e-6)
+    assert update.data["names"]["name"] == list(groups)
+
+
+def test_heatmap_in_blocks_is_the_same_matrix_in_another_order(H, groups, roles):
+    update = heatmap.update(H, groups, roles, LIMITS, "blocks", palettes.LIGHT)
+    place = [0, 2, 1, 3]
+    assert update.data["names"]["name"] == [groups[i] for i in place]
+    assert update.data["cells"]["raw"][0] == pytest.approx(H[np.ix_(place, place)], rel=1e-6)
+    assert update.data["blocks"]["x0"].tolist() == [0.5, 0.0]
+    assert (
+        update.data["strip"]["color"][:4]
+        == [palettes.LIGHT.weights] * 2 + [palettes.LIGHT.biases] * 2
+    )
+
+
+def test_heatmap_keeps_what_is_not_a_number(H, groups, roles):
+    broken = H.copy()
+    broken[1, 2] = np.nan
+    image = heatmap.update(broken, groups, roles, LIMITS, "tensor", palettes.LIGHT)
+    assert np.isnan(image.data["cells"]["image"][0][1, 2])
+    assert np.isfinite(image.data["cells"]["image"][0]).sum() == 15
+
+
+@pytest.mark.parametrize("S", [1, 42, 300])
+def test_heatmap_of_any_size_thins_its_labels(S):
+    names = [f"layers.{i}.weight" for i in range(S)]
+    update = heatmap.update(np.eye(S), names, ["weights"] * S, LIMITS, "tensor", palettes.DARK)
+    columns_are_one_length(update)
+    shown = min(S, 256)
+    assert update.data["cells"]["image"][0].shape == (shown, shown)
+    assert len(update.data["names"]["name"]) == shown
+    assert len(update.data["labels"]["text"]) <= 2 * base.LABELS
+    assert max(map(len, update.data["labels"]["text"])) <= 11
+
+
+def test_without_a_summary_the_heatmap_says_what_to_do():
+    update = heatmap.update(None, (), (), LIMITS, "tensor", palettes.LIGHT)
+    assert update.data["cells"]["image"] == []
+    assert "Press Play" in update.data["note"]["text"][0]
+
+
+def test_rates_show_size_and_sign_on_whole_decades(record):
+    update = rates.update(record(), "tensor", palettes.LIGHT)
+    shown = update.data["groups"]
+    assert shown["size"] == pytest.approx([0.5, 0.01, 2.0, 0.03])  # zero stands at the lower end
+    assert shown["marker"] == ["circle", "triangle", "circle", "circle"]
+    assert shown["solved_at"] == pytest.approx([0.6, 4.0, 2.0, 0.03])
+    assert shown["color"][:2] == [palettes.LIGHT.weights, palettes.LIGHT.biases]
+    assert update.x == (0.01, 10.0)
+
+
+def test_rates_of_an_optimizer_without_groups_say_so(snapshot, record):
+    shown = snapshot(
+        settings=Settings(optimizer="adam"), record=record(step_size=None), summary=None
+    )
+    update = Painter().updates(shown, View(), Meter())["rates"]
+    assert update.data["note"]["text"] == [rates.WITHOUT]
+
+
+def test_rates_over_time_are_an_image_of_exponents(history, roles):
+    update = rates_history.update(history(), roles, "tensor")
+    image = update.data["cells"]["image"][0]
+    assert image.shape == (4, 5)
+    assert np.isnan(image[0]).all()  # the first group's step size is zero
+    assert image[2] == pytest.approx(np.log10(2 * np.arange(1, 6)))
+    assert update.z == (0.0, 2.0)
+    assert update.x == (0.0, 5.0)
+
+
+def test_rates_over_time_wait_for_the_new_partition(history):
+    assert rates_history.update(history(), ("weights",), "tensor").data["cells"]["image"] == []
+
+
+def test_third_order_scale_and_regulariser(record):
+    rows = damping.scale(record(), "tensor", palettes.LIGHT).data["groups"]
+    assert rows["one"][:2] == pytest.approx([2.0, 1.0])
+    assert rows["two"][:2] == pytest.approx([0.5, 1.0])
+    assert np.isnan(rows["one"][2])
+    assert np.isnan(rows["two"][2])
+    rows = damping.regulariser(record(), "blocks", palettes.LIGHT).data["groups"]
+    assert rows["one"][[0, 2, 3]] == pytest.approx([3.0, 0.75, 6.75])
+    assert rows["two"] == pytest.approx([4.0, 9.0, 0.01, 0.04])
+
+
+def test_the_solves_scalars_hold_their_last_value(history):
+    lines = trust.update(history()).data["lines"]
+    assert lines["radius"] == pytest.approx([1, 1, 1 / 3, 1 / 3, 1 / 5])
+    assert np.isnan(lines["radius_min"]).all()  # r₀ = 0 has no place on a logarithmic axis
+    kappa = trust.update_eigenvalue(history(), LIMITS).data["lines"]
+    assert kappa["value"][0] == -1
+    assert kappa["shown"][0] < 0
+
+
+def test_losses_are_smoothed_without_the_bias_of_the_start(history):
+    update = losses.update(history())
+    assert update.data["train"]["smooth"][0] == 2.0
+    assert losses.smoothed(np.full(9, 3.0)) == pytest.approx(np.full(9, 3.0))
+    assert update.data["validation"]["step"].tolist() == [1, 3, 5]
+    assert update.y == (0.0, 2.0)
+
+
+def test_predicted_and_measured_decrease_are_of_the_same_steps(history):
+    lines = agreement.update(history(), LIMITS).data["lines"]
+    assert lines["step"].tolist() == [1, 3, 5]
+    assert lines["measured"] == pytest.approx(-np.asarray(lines["predicted"]))
+
+
+def test_a_frame_leaves_out_what_has_not_changed(snapshot):
+    painter = Painter()
+    first = painter.frame(snapshot(), View(), Meter())
+    assert "hessian|cells|image" in first
+    assert all(len(column) == 1 for column in first.values())
+    again = painter.frame(snapshot(record=snapshot().record), View(), Meter())
+    assert not any(key.startswith(("hessian|names", "rates|", "loss|")) for key in again)
+    painter.forget()
+    assert set(painter.frame(snapshot(), View(), Meter())) == set(first)
+
+
+def test_a_change_of_the_partition_changes_the_shape(record, snapshot, H):
+    painter = Painter()
+    painter.frame(snapshot(), View(), Meter())
+    coarse = record(
+        H=H[:2, :2], group=("weights", "biases"), role=("weights", "biases"), d=np.ones(2),
+        step_size=np.ones(2), step_size_solved=np.ones(2), regulariser=np.ones(2),
+    )  # fmt: skip
+    frame = painter.frame(snapshot(record=coarse, summary=coarse), View(), Meter())
+    assert frame["hessian|cells|image"][0][0].shape == (2, 2)
+
+
+def test_a_locked_scale_stays(record, snapshot, H):
+    painter = Painter()
+    before = painter.frame(snapshot(), View(), Meter())["hessian|bar|text"]
+    louder = record(H=1e6 * H)
+    locked = painter.frame(snapshot(summary=louder), View(lock=True), Meter())
+    assert "hessian|bar|text" not in locked
+    free = painter.frame(snapshot(summary=record(H=1e6 * H)), View(), Meter())
+    assert free["hessian|bar|text"] != before
+
+
+def test_scale_free_view_and_notes(snapshot):
+    shown = Painter().updates(snapshot(), View(scale="scale-free"), Meter())
+    raw = shown["hessian"].data["cells"]["raw"][0]
+    assert np.abs(np.diag(raw)) == pytest.approx(np.ones(4))
+    assert "negative eigenvalue" in shown["hessian"].data["note"]["text"][0]
+    assert "condition number" in shown["inverse"].data["note"]["text"][0]
+
+
+def test_a_broken_summary_is_shown_and_not_raised(record, snapshot):
+    broken = record(H=np.full((4, 4), np.nan), d=np.full(4, np.nan), step_size=np.full(4, np.nan))
+    frame = Painter().frame(snapshot(record=broken, summary=broken), View(), Meter())
+    assert np.isnan(frame["hessian|cells|image"][0][0]).all()
+
+
+def test_the_header_tells_what_runs(snapshot):
+    texts = (
+        Painter()
+        .updates(
+            dataclasses.replace(snapshot(), state="playing", steps_per_second=123.4),
+            View(),
+            Meter(17.6, 41.2),
+        )["strip"]
+        .data["values"]["text"]
+    )
+    assert texts == ["digits-mlp", "3", "0.50", "1.25", "123", "18", "41 ms", "cpu", "playing"]
+
+
+def test_a_theme_colours_everything_that_is_tagged(plots):
+    for theme in palettes.THEMES.values():
+        for plot in plots.values():
+            base.paint(plot.figure, theme)
+            assert plot.figure.background_fill_color in (theme.card, theme.page)
+    mapper = plots["hessian"].figure.renderers[0].glyph.color_mapper
+    assert tuple(mapper.palette) == palettes.DARK.diverging
+    assert mapper.nan_color == palettes.DARK.nan not in mapper.palette

@@ -1,0 +1,176 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from gnlab.lab import scales
+from gnlab.lab.scales import Limits
+
+finite = st.floats(-1e6, 1e6, allow_nan=False)
+
+
+def test_signed_is_odd_keeps_zero_and_nan_and_ends_at_one():
+    limits = Limits(100.0, 0.1)
+    shown = scales.signed(np.array([-100.0, -1.0, 0.0, 1.0, 100.0, 1e9, np.nan]), limits)
+    assert shown[0] == -1
+    assert shown[4] == 1
+    assert shown[5] == 1
+    assert shown[2] == 0
+    assert shown[1] == -shown[3] == -math.asinh(10) / math.asinh(1000)
+    assert np.isnan(shown[6])
+
+
+@given(arrays(float, 12, elements=finite))
+def test_signed_keeps_order_and_sign(values):
+    shown = scales.signed(values, scales.symmetric_limits(values))
+    order = np.argsort(values, kind="stable")
+    assert (np.diff(shown[order]) >= 0).all()
+    assert (np.sign(shown) * np.sign(values) >= 0).all()
+    assert np.abs(shown).max() <= 1
+
+
+def test_epsilon_is_the_lower_quartile_and_is_robust():
+    values = np.array([0.0, 1.0, 2.0, 3.0, 4.0, np.nan, np.inf])
+    assert scales.robust_epsilon(values) == 1.75
+    assert scales.robust_epsilon(np.array([1e-30, 1e-30, 1e-30, 1.0])) == 1e-8
+    assert scales.robust_epsilon(np.zeros(3)) == 1.0
+
+
+def test_limits_move_smoothly_and_jump_only_when_far():
+    first = scales.symmetric_limits(np.array([-8.0, 2.0]))
+    assert first == Limits(8.0, 3.5)
+    near = scales.symmetric_limits(np.array([16.0, 16.0]), first)
+    assert near.limit == pytest.approx(8.0**0.7 * 16.0**0.3)
+    far = scales.symmetric_limits(np.array([1e6, 1e6]), first)
+    assert far == Limits(1e6, 1e6)
+
+
+def test_lock_keeps_the_limits_and_nothing_to_see_changes_nothing():
+    first = Limits(8.0, 1.0)
+    assert scales.symmetric_limits(np.array([99.0]), first, lock=True) is first
+    assert scales.symmetric_limits(np.array([np.nan, 0.0]), first) is first
+    assert scales.symmetric_limits(np.array([])) == Limits(1.0, 1.0)
+
+
+def test_ticks_are_decades_in_the_original_unit_with_zero_in_the_middle():
+    limits = Limits(200.0, 0.01)
+    places, labels = scales.signed_ticks(limits)
+    assert labels[len(labels) // 2] == "0"
+    assert labels == ["−100", "−10", "−1", "−0.1", "0", "0.1", "1", "10", "100"]
+    assert places == sorted(places)
+    assert places[-1] == pytest.approx(float(scales.signed(np.array(100.0), limits)))
+
+
+def test_ticks_keep_their_distance():
+    for power in range(-20, 20):
+        places, labels = scales.signed_ticks(Limits(3 * 10.0**power, 10.0 ** (power - 15)), 0.2)
+        assert len(places) == len(labels)
+        assert np.diff(places).min() >= 0.2 - 1e-12
+
+
+def test_scale_free_does_not_depend_on_the_groups_units():
+    H = np.array([[4.0, 1.0], [1.0, -9.0]])
+    units = np.array([1e-3, 1e5])
+    free = scales.scale_free(H)
+    assert free == pytest.approx(np.array([[1.0, 1 / 6], [1 / 6, -1.0]]))
+    assert scales.scale_free(H * units[:, None] * units) == pytest.approx(free)
+
+
+def test_scale_free_of_a_zero_diagonal_is_not_a_number():
+    free = scales.scale_free(np.array([[0.0, 1.0], [1.0, 4.0]]))
+    assert np.isnan(free[0]).all()
+    assert np.isnan(free[:, 0]).all()
+    assert free[1, 1] == 1
+
+
+@given(st.integers(1, 6), st.integers(0, 1000))
+def test_inverse_of_a_regular_matrix_over_many_scales(S, seed):
+    rng = np.random.default_rng(seed)
+    A = rng.normal(size=(S, S))
+    units = 10.0 ** rng.uniform(-6, 6, S)
+    H = (A @ A.T + np.eye(S)) * units[:, None] * units
+    inverted = scales.inverse(H)
+    assert inverted.rank == inverted.groups == S
+    product = (inverted.matrix @ H) * units[:, None] / units
+    assert product == pytest.approx(np.eye(S), abs=1e-8)
+
+
+def test_inverse_of_an_indefinite_matrix_keeps_its_signs():
+    assert scales.inverse(np.diag([2.0, -4.0])).matrix == pytest.approx(np.diag([0.5, -0.25]))
+
+
+def test_singular_matrix_gets_a_pseudo_inverse_and_says_so():
+    inverted = scales.inverse(np.ones((2, 2)))
+    assert inverted.rank == 1
+    assert inverted.matrix == pytest.approx(np.full((2, 2), 0.25))
+    assert "singular (rank 1 of 2)" in inverted.remark
+
+
+def test_inert_groups_have_no_inverse_and_disturb_no_other():
+    inverted = scales.inverse(np.diag([2.0, 0.0, 4.0]))
+    assert np.isnan(inverted.matrix[1]).all()
+    assert np.isnan(inverted.matrix[:, 1]).all()
+    assert np.diag(inverted.matrix)[[0, 2]] == pytest.approx([0.5, 0.25])
+    assert inverted.groups == inverted.rank == 2
+
+
+@pytest.mark.parametrize("H", [np.zeros((2, 2)), np.full((2, 2), np.nan)])
+def test_nothing_to_invert_is_shown_as_nothing(H):
+    inverted = scales.inverse(H)
+    assert np.isnan(inverted.matrix).all()
+    assert "nothing to invert" in inverted.remark
+
+
+def test_block_order_puts_weights_biases_and_the_rest_together():
+    roles = ("weights", "biases", "other", "weights", "mixed", "biases")
+    assert scales.block_order(roles, "blocks").tolist() == [0, 3, 1, 5, 2, 4]
+    assert scales.block_order(roles, "tensor").tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_block_means_keep_the_mean_and_the_size_within_bounds():
+    matrix = np.arange(600.0 * 600).reshape(600, 600)
+    means = scales.block_means(matrix, 256)
+    assert means.shape == (256, 256)
+    assert scales.block_means(matrix, 300) == pytest.approx(
+        matrix.reshape(300, 2, 300, 2).mean((1, 3))
+    )
+    assert scales.block_means(matrix[:5, :5]) is not None
+    small = matrix[:5, :5]
+    assert scales.block_means(small) is small
+
+
+def test_thin_spreads_labels_evenly():
+    assert scales.thin(8, 18).tolist() == list(range(8))
+    assert scales.thin(42, 18).tolist() == list(range(0, 42, 3))
+    assert scales.thin(0, 18).size == 0
+
+
+def test_decades_hold_the_positive_values_on_whole_powers_of_ten():
+    assert scales.decades(np.array([0.02, 30.0, -5.0, 0.0, np.nan])) == (0.01, 100.0)
+    assert scales.decades(np.array([-1.0])) == (0.01, 1.0)
+    low, high = scales.decades(np.array([1.0]))
+    assert low <= 1 <= high
+    assert high >= 10 * low
+
+
+def test_decade_ticks_are_thinned():
+    at, labels = scales.decade_ticks(1e-6, 1e6, 5)
+    assert at == pytest.approx([1e-6, 1e-3, 1.0, 1e3, 1e6])
+    assert labels == ["10⁻⁶", "10⁻³", "1", "1000", "10⁶"]
+
+
+@given(arrays(float, 5, elements=finite))
+def test_steady_limits_hold_the_data_on_round_numbers(values):
+    low, high = scales.steady(values, zero=True)
+    assert low <= min(values.min(), 0)
+    assert high >= max(values.max(), 0)
+    assert low < high
+
+
+def test_short_names():
+    assert scales.short_name("layer1.weight") == "layer1 W"
+    assert scales.short_name("layer1.bias") == "layer1 b"
+    assert len(scales.short_name("a.very.long.name.weight")) == 11
