@@ -30,6 +30,11 @@ def results(notebook):
     return [out.data for out in cells if out.output_type == "execute_result"]
 
 
+def test_no_cell_writes_to_a_stream(executed):
+    said = [out.text for cell in code_cells(executed) for out in cell.outputs if "text" in out]
+    assert said == []
+
+
 def test_the_first_run_shows_the_lab_and_solves(executed):
     shown, *rest = results(executed)
     assert "application/vnd.jupyter.widget-view+json" in shown
