@@ -1,7 +1,7 @@
 """The paper's networks and their initialisation.
 
-W ~ N(0, σ²/fan-in) and b = 0, with σ = 1 for tanh and σ = √2 for ELU, so that a signal keeps its
-size through the layers: tanh lets it shrink slowly, ELU holds it at a few times its start.
+W ~ N(0, σ²/fan-in) and b = 0, with σ = 1 for tanh and σ = √2 for ELU, so that a signal
+survives many layers: under tanh it shrinks slowly, under ELU it grows slowly.
 
 Legend: S tensors of parameters, the number of groups at level "tensor".
 

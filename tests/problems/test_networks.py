@@ -90,7 +90,7 @@ def test_first_layer_keeps_the_variance():
 
 
 def test_signal_survives_many_layers():
-    """With σ = √2 an ELU network's signal stays of one size; with σ = 1 it would die."""
+    """With σ = √2 an ELU network's signal grows slowly; with σ = 1 it would fall below 0.01."""
     x = torch.randn(200, 256, generator=torch.Generator().manual_seed(1))
     model = networks.perceptron((256, *[256] * 40, 10), "elu", seed=0)
     sizes = []

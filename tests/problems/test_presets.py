@@ -1,5 +1,6 @@
 """Presets by name, without the ones that need image files (those are in test_images)."""
 
+import math
 import subprocess
 import sys
 
@@ -56,6 +57,21 @@ def test_published_and_possible_settings(name):
         assert (h.batch_size, h.summary_batch_size) == (100, 1000)
         assert (h.momentum, h.step_momentum, h.direction) == (0.9, 0.5, "momentum")
         assert h.partition == ("chunk:5" if name == "vbigmlp-cifar10" else "tensor")
+
+
+@pytest.mark.parametrize("name", ["moons", "spirals", "circles"])
+def test_the_points_loss_has_a_minimum(name):
+    """At outputs whose softmax is (0.975, 0.025), and nowhere lower."""
+    p = problem(name)
+    y = torch.tensor([0])
+    margins = torch.linspace(0, 40, 4001, dtype=torch.float64)
+    losses = [p.loss_fn(torch.stack([m, -m]).unsqueeze(0) / 2, y).item() for m in margins]
+    assert min(losses) == pytest.approx(
+        -0.975 * math.log(0.975) - 0.025 * math.log(0.025), rel=1e-5
+    )
+    assert margins[losses.index(min(losses))].item() == pytest.approx(
+        math.log(0.975 / 0.025), abs=0.01
+    )
 
 
 def test_digits_network():
