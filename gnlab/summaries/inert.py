@@ -4,12 +4,13 @@ A unit that is dead has u = 0. A bias in front of a batch norm in train mode mov
 its computed derivatives are not zero: they are sums that cancel up to rounding. How large that
 rounding is cannot be read off their size, and no absolute threshold would survive a rescaling of
 the parameters. So the same numbers are computed again with other rounding errors everywhere: at
-parameters and along a direction moved by a unit in the last place, and with the loss multiplied by
-an odd number (and the results divided by it). Each of the three is needed: the forward pass, the
-tangents and the backward pass round on their own. Digits that mean something come back; rounding
-does not.
+parameters and along a direction moved by a unit in the last place, and with the loss and the
+direction multiplied by a number (and the results divided by it). All of this is needed: the
+forward pass, the tangents and the backward pass round on their own; and rounding errors are small
+multiples of one unit, which a nudge alone often leaves the same, while a factor that no fraction
+of small numbers comes near never does. Digits that mean something come back; rounding does not.
 
-Legend: S groups, r the rank of a group, k the odd factors.
+Legend: S groups, r the rank of a group, k the factors.
 """
 
 from collections.abc import Callable
@@ -22,8 +23,11 @@ from gnlab.summaries.evaluation import Evaluation, Parameters
 
 # A number whose recomputed values all lie this near to it, relatively, is more than rounding.
 _FAITHFUL = 1 / 64
-# Rounding agrees with itself by chance now and then: three trials make that a rarity (4e-6).
-_FACTORS = (3, 5, 7)
+# Rounding agrees with itself by chance now and then: three trials make that a rarity.
+# The golden, silver and bronze means are the numbers that fractions approximate worst.
+_FACTORS = tuple((n + (n**2 + 4) ** 0.5) / 2 for n in (1, 2, 3))
+
+Measure = Callable[[Along, Tensor, float], Tensor]
 
 
 def inert_groups(
@@ -56,10 +60,11 @@ def inert_groups(
         if not ranks:
             break
         rows = _recompute(evaluation, groups, u, k, _rows_of(ranks))
-        error, size = (rows - values[ranks]).abs(), values[ranks].abs()
-        strayed[ranks] |= error >= _FAITHFUL * size
-        suspects[ranks] &= ~(error < half * size).any(1)
-    return inert | (suspects & strayed.all(1))
+        strayed[ranks] |= (rows - values[ranks]).abs() >= _FAITHFUL * values[ranks].abs()
+        found = suspects & strayed.all(1)
+        inert |= found
+        suspects &= ~found
+    return inert
 
 
 def _profile(base: Derivatives) -> Tensor:
@@ -67,21 +72,23 @@ def _profile(base: Derivatives) -> Tensor:
     return torch.cat([base.g[:, None], base.H, base.third[:, None]], 1)
 
 
-def _slopes(along: Along, loss: Tensor) -> Tensor:
-    """ḡ alone, [S]."""
-    return along.entries(along.gradient(loss, graph=False))
+def _slopes(along: Along, loss: Tensor, k: float) -> Tensor:
+    """ḡ alone, [S], for a direction k times as long."""
+    return along.entries(along.gradient(loss, graph=False)) / k
 
 
-def _rows_of(ranks: list[int]) -> Callable[[Along, Tensor], Tensor]:
+def _rows_of(ranks: list[int]) -> Measure:
     """What computes the profile of some groups alone, [len(ranks), S + 2]."""
 
-    def profile(along: Along, loss: Tensor) -> Tensor:
+    def profile(along: Along, loss: Tensor, k: float) -> Tensor:
         f = along.gradient(loss)
         g, rows = along.entries(f), []
         for r in ranks:
             row = along.derivative(f, r, along.groups.reach[0], graph=True)
-            parts = [g[r : r + 1], along.entries(row), pure_third(row, r, along)[None]]
-            rows.append(torch.cat(parts))
+            third = pure_third(row, r, along)
+            rows.append(
+                torch.cat([g[r : r + 1] / k, along.entries(row) / k**2, third[None] / k**3])
+            )
         return torch.stack(rows)
 
     return profile
@@ -91,19 +98,19 @@ def _recompute(
     evaluation: Evaluation,
     groups: Groups,
     u: Parameters,
-    factor: int,
-    measure: Callable[[Along, Tensor], Tensor],
+    k: float,
+    measure: Measure,
 ) -> Tensor:
     """Measure derivatives again with other rounding errors."""
-    signs = torch.Generator().manual_seed(factor)
+    signs = torch.Generator().manual_seed(int(1000 * k))
 
     def nudge(value: Tensor) -> Tensor:
         sign = torch.randint(0, 2, value.shape, generator=signs).to(value) * 2 - 1
         return value * (1 + sign * torch.finfo(value.dtype).eps)
 
-    nudged = {name: nudge(value) for name, value in u.items()}
+    nudged = {name: nudge(value) * k for name, value in u.items()}
 
     def work(loss: Tensor, leaves: Parameters) -> Tensor:
-        return measure(Along(groups, leaves, nudged), loss * factor) / factor
+        return measure(Along(groups, leaves, nudged), loss * k, k) / k
 
     return evaluation.at(work, nudge)
