@@ -118,6 +118,7 @@ class Session:
         if self._task is not None or self.closed:
             return
         self._task = asyncio.get_running_loop().create_task(self._pull())
+        self._task.add_done_callback(_report)
 
     def send(self, command: runs.Command) -> None:
         """Send a command to the run; it takes effect between two steps.
@@ -224,3 +225,9 @@ class Session:
         self._under_way = None
         self._drawn.append(now)
         self._latencies.append(now - self._published)
+
+
+def _report(task: "asyncio.Task[None]") -> None:
+    """Log a fault that ended the loop; it would be lost with the task otherwise."""
+    if not task.cancelled() and task.exception() is not None:
+        _log.error("a page stopped following its run", exc_info=task.exception())

@@ -1,6 +1,7 @@
 """A real server in this process, looked at by a real websocket client."""
 
 import asyncio
+import gc
 import socket
 import threading
 import time
@@ -8,7 +9,6 @@ from contextlib import contextmanager
 
 import pytest
 from bokeh.client import pull_session
-from bokeh.events import DocumentReady
 
 from gnlab import runs
 from gnlab.errors import InputError
@@ -61,20 +61,26 @@ def server(host):
 
 
 class Client:
-    """A page without a browser: it acknowledges frames only when it is told to."""
+    """A page whose browser draws a frame only when it is told to; all else is real."""
 
-    def __init__(self, server, query=""):
-        address = f"http://localhost:{server.port}/"
-        arguments = dict(pair.split("=") for pair in query.split("&") if pair)
-        self.session = pull_session(url=address, arguments=arguments)
-        self.document = self.session.document
-        self.frame = self.document.get_model_by_name("frame")
-        self.ack = self.document.get_model_by_name("ack")
+    def __init__(self, host, query=""):
+        self.loop = asyncio.new_event_loop()
+        self.page = page.Page(host, query, post=lambda act: act())
+        self.frame, self.ack = self.page.session.frame, self.page.session.ack
         self.versions = []
         self.frame.on_change("data", lambda _a, _o, new: self.versions.append(new["version"][0]))
+        self.shape = None
+        self.frame.on_change("data", self.see)
+
+    def see(self, _attribute, _old, new):
+        if new.get("hessian|cells|image", [[]])[0]:
+            self.shape = new["hessian|cells|image"][0][0].shape
 
     def ready(self):
-        self.document.callbacks.send_event(DocumentReady())
+        self.loop.run_until_complete(self._start())
+
+    async def _start(self):
+        self.page.start()
 
     def acknowledge(self):
         self.ack.data = {"version": [self.versions[-1]], "drawn_at": [0.0]}
@@ -83,28 +89,43 @@ class Client:
         end = time.monotonic() + SOON
         while not condition():
             assert time.monotonic() < end
-            self.session.force_roundtrip()
-            time.sleep(0.005)
+            self.idle(0.01)
 
     def idle(self, seconds):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self.session.force_roundtrip()
-            time.sleep(0.005)
+        self.loop.run_until_complete(asyncio.sleep(seconds))
 
-    def widget(self, name):
-        return self.document.get_model_by_name(name)
+    def see_until(self, condition):
+        """Draw every frame until something is to be seen."""
+
+        def seen():
+            if self.versions and self.page.session.unacknowledged:
+                self.acknowledge()
+            return condition()
+
+        self.wait(seen)
 
     def key(self, key):
-        keys = self.document.get_model_by_name("keys")
-        keys.data = {"key": [key], "count": [len(keys.data["count"])]}
+        keys = self.page.controls.keys
+        keys.data = {"key": [key], "count": [sum(keys.data["count"]) + 1]}
+
+    def step(self):
+        return self.frame.data["step"][0]
+
+    def close(self):
+        self.page.close()
+        self.idle(0.0)
+        self.loop.close()
 
 
 @pytest.fixture
-def client(server):
-    made = Client(server)
+def client(host):
+    made = Client(host)
     yield made
-    made.session.close()
+    made.close()
+
+
+def connect(server, **arguments):
+    return pull_session(url=f"http://localhost:{server.port}/", arguments=arguments)
 
 
 def until(condition):
@@ -146,30 +167,76 @@ def test_a_lost_frame_is_sent_again_whole(client, monkeypatch):
 
 def test_the_latest_snapshot_wins(client):
     client.ready()
-    client.wait(lambda: client.versions)
-    client.acknowledge()
+    client.see_until(lambda: client.page.controls.levels.end > 1)
     client.key("play")
-    client.wait(lambda: client.frame.data["step"][0] > 0)
-    first = client.frame.data["step"][0]
-    client.idle(0.7)  # many steps go by while this frame is not acknowledged
+    client.see_until(lambda: client.step() > 0)
+    client.wait(lambda: client.page.session.unacknowledged)
+    first = client.step()
+    client.idle(1.0)  # many steps go by while this frame is not drawn
+    assert client.step() == first
     client.acknowledge()
-    client.wait(lambda: client.frame.data["step"][0] > first)
-    assert client.frame.data["step"][0] > first + 1
+    client.wait(lambda: client.step() > first)
+    assert client.step() > first + 1
 
 
 def test_a_control_takes_effect_and_the_frame_says_so(client):
     client.ready()
-    client.wait(lambda: client.versions)
-    client.wait(lambda: client.widget("coarseness").end == 2 or _acknowledged(client))
-    client.widget("coarseness").value = 0
+    client.see_until(lambda: client.page.controls.levels.end > 1)
     client.key("step")
-    client.wait(lambda: client.frame.data["step"][0] == 1 or _acknowledged(client))
-    assert client.frame.data["hessian|cells|image"][0][0].shape == (1, 1)
+    client.see_until(lambda: client.step() == 1)
+    assert client.shape == (8, 8)
+    client.page.controls.levels.value = 0
+    client.key("step")
+    client.see_until(lambda: client.step() == 2)
+    assert client.shape == (1, 1)
+    assert client.page.choices.partition == "all"
 
 
-def _acknowledged(client):
-    client.acknowledge()
-    return False
+def test_rewinding_goes_back_to_an_earlier_loss(client):
+    client.ready()
+    for step in (1, 2, 3):
+        client.key("step")
+        client.see_until(lambda step=step: client.versions and client.step() == step)
+    client.key("rewind")
+    client.see_until(lambda: client.step() == 2)
+    client.page.controls.rewind.value = 1
+    client.see_until(lambda: client.step() == 1)
+    assert client.page.session.snapshot.record.step == 1
+
+
+def test_a_stopped_run_offers_remedies_that_work(client):
+    client.ready()
+    client.see_until(lambda: client.page.controls.levels.end > 1)
+    client.key("step")
+    client.see_until(lambda: client.step() == 1)
+    client.page._cure("Rewind, damping × 10")
+    client.page._cure("Rewind, coarser partition")
+    client.page._cure("Rewind, λ₁ ÷ 2")
+    client.see_until(lambda: client.page.choices.lr == 0.05)
+    assert client.step() == 0
+    assert client.page.choices.damping == 10
+    assert client.page.choices.partition != "tensor"
+
+
+def test_a_branch_leaves_a_copy_for_another_page(client, host):
+    client.ready()
+    client.key("step")
+    client.see_until(lambda: client.versions and client.step() == 1)
+    client.page.branch()
+    token = client.page.message._text.text.partition("?branch=")[2].partition('"')[0]
+    other = host.take(token)
+    assert other is not None
+    until(lambda: host.engine.snapshot(other).step == 1)
+
+
+def test_the_address_follows_the_choices(host):
+    links = []
+    made = page.Page(host, "", post=lambda act: act(), linked=links.append)
+    made.controls._view["theme"].value = "dark"
+    assert "theme=dark" in links[-1]
+    assert made.layout.css_classes == ["gn-dark", "gn-page"]
+    assert made.plots["loss"].figure.background_fill_color == "#191d26"
+    made.close()
 
 
 def test_a_frame_carries_what_a_benchmark_needs(client):
@@ -183,26 +250,29 @@ def test_a_frame_carries_what_a_benchmark_needs(client):
     assert before - 60_000 < data["published_at"][0] < 1000 * time.time() + 1
 
 
-def test_no_delay_is_set_on_the_websocket(client, server):
+def test_no_delay_is_set_on_the_websocket(server):
+    session = connect(server)
     sockets = [
         connection._socket.ws_connection.stream.socket for connection in server._tornado._clients
     ]
     assert len(sockets) == 1
     assert sockets[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+    session.close()
 
 
 def test_a_link_is_checked_and_the_page_says_what_was_wrong(server):
-    client = Client(server, "lr=-3&theme=dark")
-    assert "lr must be a number from" in client.widget("message").text
-    assert client.widget("theme").value == "dark"
-    client.session.close()
+    session = connect(server, lr="-3", theme="dark")
+    document = session.document
+    assert "lr must be a number from" in document.get_model_by_name("message").text
+    assert document.get_model_by_name("theme").value == "dark"
+    session.close()
 
 
 def test_a_closed_page_closes_its_run(server, host):
-    client = Client(server)
+    session = connect(server)
     until(lambda: host.sessions == 1)
     run_id = next(iter(host.engine._latest))
-    client.session.close()
+    session.close()
     until(lambda: host.sessions == 0)
     with pytest.raises(InputError, match="unknown run"):
         host.engine.snapshot(run_id)
@@ -261,6 +331,8 @@ def test_a_branch_is_taken_once(host):
     assert host.take(token) is None
 
 
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_port_in_use_is_one_clear_line(host):
     with socket.create_server(("localhost", 0)) as taken:
         port = taken.getsockname()[1]
@@ -268,6 +340,7 @@ def test_a_port_in_use_is_one_clear_line(host):
             InputError, match=f"port {port} on localhost is in use.*--port {port + 1}"
         ):
             served.server(host, port=port)
+        gc.collect()  # Bokeh leaves the socket of its failed attempt to the collector
 
 
 @pytest.mark.parametrize("port", [-1, 70_000, 1.5])
