@@ -5,15 +5,18 @@ position in the data, the settings. There is no random state in it, because ever
 is a pure function of the seed and the step.
 """
 
+from array import array
 from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gnlab.errors import InputError
+from gnlab.optimizers import GroupedNewton
+from gnlab.runs.flat import Flat
 from gnlab.runs.record import Record
 from gnlab.runs.settings import Settings
 
@@ -30,7 +33,7 @@ class Checkpoint:
         step: Finished steps.
         drawn: Batches drawn for gradients at the present batch size.
         settings: The settings with which the next step would be made.
-        model: Parameters and buffers by name.
+        flat: Parameters and buffers.
         optimizer: The optimizer's ``state_dict``.
         record: The latest step's record.
         summary: The latest record that has a summary.
@@ -40,7 +43,7 @@ class Checkpoint:
     step: int
     drawn: int
     settings: Settings
-    model: dict[str, Tensor]
+    flat: Flat
     optimizer: dict[str, Any]
     record: Record | None
     summary: Record | None
@@ -63,7 +66,7 @@ class Checkpoints:
     def __init__(self, budget: int = BUDGET, count: int = COUNT) -> None:
         self.budget, self.count = budget, count
         self._kept: list[Checkpoint] = []
-        self._steps: list[int] = []
+        self._steps = array("q")  # as an array numpy can look into without a copy
         self._bytes = 0
 
     @property
@@ -83,6 +86,19 @@ class Checkpoints:
         self._kept.insert(at, state)
         self._steps.insert(at, state.step)
         self._bytes += state.size
+        self._thin()
+
+    def limit(self, budget: int) -> None:
+        """Take less room, or more.
+
+        Args:
+            budget: Bytes that the states may take from now on.
+        """
+        self.budget = budget
+        self._thin()
+
+    def _thin(self) -> None:
+        """Let states go until the limits are kept."""
         while len(self._kept) > 3 and (self._bytes > self.budget or len(self._kept) > self.count):
             self._drop(self._least_missed())
 
@@ -140,7 +156,7 @@ class Checkpoints:
 
     def _least_missed(self) -> int:
         """The position of the state to let go of."""
-        steps = np.array(self._steps, dtype=float)
+        steps = np.array(self._steps)
         # The most recent are kept densely as far as the room goes: never more than half of it.
         recent = max(2, min(_DENSE, len(steps) // 2))
         gaps = steps[2:] - steps[:-2]
@@ -150,18 +166,18 @@ class Checkpoints:
 
 
 def capture(
-    model: nn.Module,
+    flat: Flat,
     optimizer: torch.optim.Optimizer,
     step: int,
     drawn: int,
     settings: Settings,
     shown: tuple[Record | None, Record | None],
 ) -> Checkpoint:
-    """Copy a run's state, on the device it is on.
+    """A run's state, on the device it is on.
 
     Args:
-        model: The model.
-        optimizer: Its optimizer.
+        flat: A copy of the model's values.
+        optimizer: The optimizer, whose state is copied.
         step: Finished steps.
         drawn: Batches drawn.
         settings: The present settings.
@@ -170,24 +186,12 @@ def capture(
     Returns:
         The state.
     """
-    tensors = {name: value.detach().clone() for name, value in _named(model)}
-    state = cloned(optimizer.state_dict())
+    state = optimizer.state_dict()
+    if not isinstance(optimizer, GroupedNewton):  # which makes new tensors at every step
+        state = cloned(state)
     matrices = sum(r.H.nbytes for r in shown if r is not None and r.H is not None)
-    size = sum(value.nbytes for value in tensors.values()) + _nbytes(state) + matrices
-    return Checkpoint(step, drawn, settings, tensors, state, *shown, size)
-
-
-@torch.no_grad()
-def restore(state: Checkpoint, model: nn.Module) -> None:
-    """Put a state's parameters and buffers into the model.
-
-    Args:
-        state: The state.
-        model: The model it was captured from, or one like it.
-    """
-    for name, value in _named(model):
-        value.copy_(state.model[name])
-        value.grad = None
+    size = flat.nbytes + _nbytes(state) + matrices
+    return Checkpoint(step, drawn, settings, flat, state, *shown, size)
 
 
 def cloned(value: Any) -> Any:
@@ -214,8 +218,3 @@ def _nbytes(value: Any) -> int:
         return value.nbytes
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return sum(_nbytes(item) for item in items)
-
-
-def _named(model: nn.Module) -> list[tuple[str, Tensor]]:
-    """Parameters and buffers; a tied parameter once."""
-    return [*model.named_parameters(), *model.named_buffers()]

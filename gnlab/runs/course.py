@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from gnlab import partitions
-from gnlab.errors import InputError
 from gnlab.problems import Problem
-from gnlab.runs.checkpoints import Checkpoint, Checkpoints, capture, cloned, restore
+from gnlab.runs.checkpoints import BUDGET, Checkpoint, Checkpoints, capture, cloned
 from gnlab.runs.compose import Outcome, compose
 from gnlab.runs.failure import Failure, advice, out_of_memory
+from gnlab.runs.flat import Flat, flatten, put
 from gnlab.runs.history import History, HistoryLog
 from gnlab.runs.ladder import ladder
 from gnlab.runs.record import Record
@@ -32,6 +32,7 @@ class Course:
         settings: The choices.
 
     Attributes:
+        budget: Bytes that the kept states may take, see ``Checkpoints``.
         settings: The present settings.
         step_count: Finished steps.
         record: The latest step's record, or None.
@@ -43,6 +44,8 @@ class Course:
     Raises:
         InputError: If the settings do not fit the problem.
     """
+
+    budget = BUDGET
 
     def __init__(self, problem: Problem, settings: Settings) -> None:
         self._start(problem, settings)
@@ -56,10 +59,11 @@ class Course:
         self._summary: Record | None = None
         self._log = HistoryLog()
         self._levels: tuple[Level, ...] | None = None
-        self._loss, self._seconds = math.nan, 0.0
+        self._loss, self._decrease, self._seconds = math.nan, math.nan, 0.0
+        self._validation = Validation()
         self.stopped, self.warning, self.undone = "", "", False
-        self._checkpoints = Checkpoints()
-        self._keep()
+        self._checkpoints = Checkpoints(self.budget)
+        self._keep(flatten(self.model))
 
     @property
     def model(self) -> nn.Module:
@@ -103,6 +107,15 @@ class Course:
     def kept_steps(self) -> tuple[int, ...]:
         """The steps that can be rewound to, ascending."""
         return self._checkpoints.steps
+
+    def limit_kept(self, budget: int) -> None:
+        """Let the kept states take less room, or more.
+
+        Args:
+            budget: Bytes that they may take.
+        """
+        self.budget = budget
+        self._checkpoints.limit(budget)
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -158,7 +171,7 @@ class Course:
     def reset(self) -> None:
         """Go back to step 0 and forget what followed; the settings stay."""
         start = self._checkpoints.get(0)
-        restore(start, self.model)
+        put(start.flat.named(self.model), self.model)
         levels = self._levels
         self._start(self.problem, self.settings)
         self._levels = levels
@@ -166,18 +179,16 @@ class Course:
     def _phase(self) -> Record | None:
         """Make the next phase; the record if the step is finished or was undone."""
         begun = time.perf_counter()
-        phase = self._trainer.after(self.phase)
-        failure = None
+        phase, failure, made = self._trainer.after(self.phase), None, False
         try:
-            failure = self._make(phase)
-        except InputError:
-            self._abandon()
-            raise
-        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            failure, made = self._make(phase), True
+        except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
-                self._abandon()
                 raise
-            failure = Failure.memory
+            failure, made = Failure.memory, True
+        finally:
+            if not made:  # Ctrl-C too leaves the run at its last whole step
+                self._return_to(self._checkpoints.get(self.step_count))
         self._seconds += time.perf_counter() - begun
         if failure is not None:
             return self._undo(failure)
@@ -186,38 +197,40 @@ class Course:
 
     def _make(self, phase: str) -> Failure | None:
         """Make a phase; what went wrong, or None."""
+        trainer = self._trainer
         if phase == "gradient":
             self._seconds = 0.0
-            self._loss, finite_inputs = self._trainer.gradient()
+            self._loss, finite_inputs = trainer.gradient()
             if math.isfinite(self._loss):
                 return None
             return Failure.loss if finite_inputs else Failure.data
         if phase == "summary":
-            self._trainer.summary()
+            trainer.summary()
         elif phase == "solve":
-            self._trainer.solve()
-        elif not self._trainer.update():
-            return Failure.parameters
+            trainer.solve()
+        else:
+            trainer.update()
+            self._flat = flatten(self.model)
+            if not self._flat.finite:
+                return Failure.parameters
+            self._validation = trainer.validate() if trainer.validation_due else Validation()
+            self._decrease = trainer.decrease()
         return None
 
     def _finish(self) -> Record:
         """Record the finished step and keep its state."""
-        begun = time.perf_counter()
         trainer = self._trainer
-        validation = trainer.validate() if trainer.validation_due else Validation()
-        decrease = trainer.decrease()
         # What was kept of another way from here on is no longer this run's.
         self._checkpoints.drop_after(self.step_count)
         self._log.truncate(self.step_count)
         self.step_count += 1
-        seconds = self._seconds + time.perf_counter() - begun
-        outcome = Outcome(self._loss, validation, decrease, seconds)
+        outcome = Outcome(self._loss, self._validation, self._decrease, self._seconds)
         record = compose(self.step_count, trainer, outcome, trainer.info)
         self.record, self.phase = record, ""
         if record.H is not None:
             self._summary = record
         self._log.append(record)
-        self._keep()
+        self._keep(self._flat)
         self._write(record)
         self.stopped, self.warning = advice(trainer.info)
         return record
@@ -248,20 +261,18 @@ class Course:
 
     def _return_to(self, state: Checkpoint) -> None:
         """Take over a kept state."""
-        restore(state, self.model)
+        put(state.flat.named(self.model), self.model)
         self._trainer.resume(state.settings, state.drawn, cloned(state.optimizer))
         self.settings = state.settings
         self.step_count, self.record, self._summary = state.step, state.record, state.summary
         self.phase, self.stopped, self.warning = "", "", ""
 
-    def _keep(self) -> None:
+    def _keep(self, flat: Flat) -> None:
         """Keep the present state."""
         trainer = self._trainer
         shown = (self.record, self._summary)
         self._checkpoints.keep(
-            capture(
-                self.model, trainer.optimizer, self.step_count, trainer.drawn, self.settings, shown
-            )
+            capture(flat, trainer.optimizer, self.step_count, trainer.drawn, self.settings, shown)
         )
 
     def _take(self, settings: Settings) -> None:
@@ -271,4 +282,4 @@ class Course:
         # What was kept of the way on with the old settings is no longer this run's, and a
         # rewind to this step shall find it as it was left.
         self._checkpoints.drop_after(self.step_count)
-        self._keep()
+        self._keep(flatten(self.model))

@@ -15,7 +15,9 @@ from typing import Protocol
 
 from gnlab.errors import InputError
 from gnlab.runs.archive import Archive
+from gnlab.runs.checkpoints import BUDGET
 from gnlab.runs.commands import Branch, Command
+from gnlab.runs.failure import FAULTS, describe
 from gnlab.runs.run import Run
 from gnlab.runs.seat import Seat
 from gnlab.runs.settings import Settings
@@ -23,6 +25,9 @@ from gnlab.runs.snapshot import Snapshot
 
 RATE = 60.0
 """Snapshots per second and run at most; fewer when publishing would take a tenth of the time."""
+
+MEMORY = 2 * 2**30
+"""Bytes that the kept states of all runs may take together."""
 
 _SHARE = 0.1
 _SLOW_STEP = 0.03
@@ -220,6 +225,7 @@ class Loop:
 
     def _forget(self, run_id: str) -> None:
         if self._seats.pop(run_id, None) is not None:
+            self._share_memory()
             self._archive.forget(run_id)
             self._boards.forget(run_id)
 
@@ -228,8 +234,22 @@ class Loop:
         source.read()  # what was sent before the branch comes before it
         if source.run is None:
             self.open(run_id, source.settings)
+            return
+        try:
+            copied = source.run.branch()
+        except FAULTS as error:
+            _log.exception("a run could not be copied")
+            reason = f"The run could not be copied: {describe(error)}"
+            self._seat(run_id, source.settings).refuse(reason)
         else:
-            self.adopt(run_id, source.run.branch())
+            self.adopt(run_id, copied)
+
+    def _share_memory(self) -> None:
+        """Divide the room for kept states among the runs."""
+        share = min(BUDGET, MEMORY // max(1, len(self._seats)))
+        for seat in self._seats.values():
+            if seat.run is not None and seat.run.budget != share:
+                seat.run.limit_kept(share)
 
     def _load(self, run_id: str, settings: Settings) -> None:
         """Load a run on a thread of its own, so that other runs go on meanwhile."""
@@ -245,9 +265,9 @@ class Loop:
                 _ = run.levels  # found here, not between two steps of other runs
             except InputError as error:
                 answer = _refusal(str(error))
-            except (OSError, RuntimeError, ValueError, MemoryError) as error:
+            except FAULTS as error:
                 _log.exception("%s could not be loaded", settings.preset)
-                answer = _refusal(f"{settings.preset} could not be loaded: {error}")
+                answer = _refusal(f"{settings.preset} could not be loaded: {describe(error)}")
             else:
                 answer = _acceptance(run)
         self._post(lambda: self._answer(run_id, settings, answer))
@@ -257,6 +277,7 @@ class Loop:
         seat = self._seats.get(run_id)
         if seat is not None and seat.target is settings:
             answer(seat)
+            self._share_memory()
 
 
 def _acceptance(run: Run) -> Callable[[Seat], None]:

@@ -6,6 +6,9 @@ import torch
 
 from gnlab.optimizers import StepInfo
 
+FAULTS = (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError, OSError)
+"""What a model or gnlab itself may raise; one run's fault must not end the others."""
+
 
 class Failure(enum.Enum):
     """Why a step was undone; the value is what happened."""
@@ -65,3 +68,15 @@ def advice(info: StepInfo | None) -> tuple[str, str]:
     if info.updated:
         return "", f"{said} The step sizes stay as they were."
     return f"{said} There are no step sizes yet, so nothing moved.", ""
+
+
+def describe(error: Exception) -> str:
+    """An error in one line.
+
+    Args:
+        error: The error.
+
+    Returns:
+        Its kind and the first line of its text.
+    """
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"

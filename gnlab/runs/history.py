@@ -131,6 +131,8 @@ class Log:
         Args:
             step: The last step to keep; a row that stands for steps on both sides goes too.
         """
+        if not self._filled or self._table[self._filled - 1, 0] <= step:
+            return
         keep = self._count(step)
         if keep < self._filled:
             self._table[keep : self._filled] = math.nan
@@ -233,8 +235,9 @@ class HistoryLog:
             sizes = self._sizes.rows(until)
         return History(
             **columns,
-            step_size=sizes[:, 1:],
-            step_size_step=sizes[:, 0],
+            # Contiguous, so that a snapshot is copied to shared memory as it lies.
+            step_size=np.ascontiguousarray(sizes[:, 1:]),
+            step_size_step=np.ascontiguousarray(sizes[:, 0]),
             groups=groups,
             since_step=self._since,
             stride=self._scalars.stride,

@@ -5,14 +5,12 @@ engine nothing, and a slow reader delays nobody.
 """
 
 import contextlib
-import dataclasses
 import itertools
 import multiprocessing
 import os
 import secrets
 import signal
 import threading
-import time
 import weakref
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -26,9 +24,10 @@ from gnlab.runs.cores import split
 from gnlab.runs.packing import unpack
 from gnlab.runs.seat import opening
 from gnlab.runs.settings import Settings
-from gnlab.runs.snapshot import Snapshot
+from gnlab.runs.snapshot import Snapshot, ended
 
 _PATIENCE = 10.0
+_OUT_OF_MEMORY = ", perhaps because the machine is out of memory"
 
 
 class ProcessEngine:
@@ -50,12 +49,12 @@ class ProcessEngine:
         threads: int = 1,
         pinned: bool = True,
     ) -> None:
-        self._prefix = f"gnlab-{os.getpid()}-{secrets.token_hex(3)}-"
+        self._prefix = f"gn-{os.getpid()}-{secrets.token_hex(2)}-"  # macOS: 31 at most
         self._ids = itertools.count(1)
         self._numbers = itertools.count(1)
         self._latest: dict[str, Snapshot] = {}
         self._readers: dict[str, Reader] = {}
-        self._sending = threading.Lock()
+        self._sending, self._reading = threading.Lock(), threading.Lock()
         context = multiprocessing.get_context("spawn")
         theirs, self._connection = context.Pipe(duplex=False)
         folder = None if record_dir is None else Path(record_dir)
@@ -147,11 +146,12 @@ class ProcessEngine:
         """
         self._check(run_id)
         latest = self._latest[run_id]
-        found = self._readers[run_id].read(latest.version)
-        if found is not None:
-            latest = self._latest[run_id] = unpack(found[1])
-        elif latest.state != "stopped" and not self._process.is_alive():
-            latest = self._latest[run_id] = self._ended(latest)
+        with self._reading:
+            found = self._readers[run_id].read(latest.version)
+            if found is not None:
+                latest = self._latest[run_id] = unpack(found[1])
+            elif latest.state != "stopped" and not self._process.is_alive():
+                latest = self._latest[run_id] = ended(latest, self._how())
         return latest if latest.version > newer_than else None
 
     def close_run(self, run_id: str) -> None:
@@ -184,20 +184,13 @@ class ProcessEngine:
         with self._sending, contextlib.suppress(OSError):
             self._connection.send(message)
 
-    def _ended(self, latest: Snapshot) -> Snapshot:
-        """The last snapshot of a run whose process is gone."""
+    def _how(self) -> str:
+        """How the process ended."""
         code = self._process.exitcode or 0
-        how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
-        return dataclasses.replace(
-            latest,
-            version=latest.version + 1,
-            state="stopped",
-            steps_per_second=0.0,
-            message=f"The engine's process has ended ({how}), perhaps out of memory. Its record "
-            f"is readable up to what was written last; open the run again to start anew.",
-            severity="error",
-            time=time.monotonic(),
-        )
+        if code >= 0:
+            return f"its process left with code {code}"
+        name = signal.Signals(-code).name
+        return f"its process was ended by {name}{_OUT_OF_MEMORY if name == 'SIGKILL' else ''}"
 
     def _check(self, run_id: str) -> None:
         if run_id not in self._latest:

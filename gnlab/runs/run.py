@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from gnlab import problems
 from gnlab.errors import InputError
 from gnlab.problems import Problem
 from gnlab.runs.checkpoints import Checkpoint
 from gnlab.runs.course import Course
+from gnlab.runs.flat import flatten, put
 from gnlab.runs.record import Record
 from gnlab.runs.recording import Recording
 from gnlab.runs.saved import Saved, read, write
@@ -128,9 +130,10 @@ class Run(Course):
             InputError: If it cannot be written.
         """
         # From what is kept, not from the model: Ctrl-C may have come in the middle of a step.
-        state = self._checkpoints.before(self.step_count + 1)
         start = self._checkpoints.get(0)
-        write(Saved(state or start, start.model, self._log), Path(path))
+        state = self._checkpoints.before(self.step_count + 1) or start
+        model = self.model
+        write(Saved(state, state.flat.named(model), start.flat.named(model), self._log), Path(path))
 
     @classmethod
     def load(cls, path: str | Path, *, problem: Problem | None = None) -> "Run":
@@ -156,10 +159,9 @@ class Run(Course):
             raise InputError(f"{str(path)!r} is a run of {settings.preset!r}; give its problem=...")
         else:
             run = cls(settings)
-        start = run._checkpoints.get(0)
-        saved.check_fit(start.model, Path(path))
-        run._resume(dataclasses.replace(start, model=saved.start))
-        run._resume(dataclasses.replace(saved.state, settings=run.settings))
+        saved.check_fit(dict(run.model.state_dict()), Path(path))
+        run._resume(run._checkpoints.get(0), saved.start)
+        run._resume(dataclasses.replace(saved.state, settings=run.settings), saved.model)
         run._log = saved.log
         return run
 
@@ -171,11 +173,12 @@ class Run(Course):
         if recording.full or time.monotonic() - recording.since > _FLUSH_SECONDS:
             recording.flush()
 
-    def _resume(self, state: Checkpoint) -> None:
-        """Go to a state that was read from a file."""
-        self._return_to(state)
-        # Captured anew rather than kept as it is: then it is on the run's device.
-        self._keep()
+    def _resume(self, state: Checkpoint, model: dict[str, Tensor]) -> None:
+        """Go to a state whose model's values were read from a file."""
+        put(model, self.model)
+        # Copied anew: then what is kept is on the run's device.
+        self._return_to(dataclasses.replace(state, flat=flatten(self.model)))
+        self._keep(flatten(self.model))
 
 
 def build(settings: Settings) -> Problem:

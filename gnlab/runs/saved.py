@@ -17,6 +17,7 @@ from torch import Tensor
 
 from gnlab.errors import InputError
 from gnlab.runs.checkpoints import Checkpoint
+from gnlab.runs.flat import Flat
 from gnlab.runs.history import HistoryLog
 from gnlab.runs.record import Record
 from gnlab.runs.settings import Settings
@@ -29,12 +30,14 @@ class Saved:
     """What a file holds.
 
     Attributes:
-        state: The state from which the run resumes.
+        state: The state from which the run resumes, without the model's values when read.
+        model: The parameters and buffers.
         start: The parameters and buffers at step 0.
         log: The history's log.
     """
 
     state: Checkpoint
+    model: dict[str, Tensor]
     start: dict[str, Tensor]
     log: HistoryLog
 
@@ -49,7 +52,7 @@ class Saved:
             InputError: If a parameter is missing or of another shape.
         """
         for name, value in model.items():
-            saved = self.state.model.get(name)
+            saved = self.model.get(name)
             if saved is None or saved.shape != value.shape:
                 got = "nothing" if saved is None else list(saved.shape)
                 raise InputError(
@@ -74,9 +77,9 @@ def write(saved: Saved, path: Path) -> None:
         "settings": state.settings.to_json(),
         "step": state.step,
         "drawn": state.drawn,
-        "model": state.model,
+        "model": _own(saved.model),
         "optimizer": state.optimizer,
-        "start": saved.start,
+        "start": _own(saved.start),
         "record": _plain(state.record),
         "summary": _plain(state.summary),
         "log": saved.log.to_plain(),
@@ -107,13 +110,13 @@ def read(path: Path) -> Saved:
         step=content["step"],
         drawn=content["drawn"],
         settings=Settings(**content["settings"]),
-        model=content["model"],
+        flat=Flat({}),
         optimizer=content["optimizer"],
         record=_record(content["record"]),
         summary=_record(content["summary"]),
         size=0,
     )
-    return Saved(state, content["start"], HistoryLog.of(content["log"]))
+    return Saved(state, content["model"], content["start"], HistoryLog.of(content["log"]))
 
 
 def _content(path: Path) -> dict[str, Any]:
@@ -127,6 +130,11 @@ def _content(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("gnlab") != FORMAT:
         raise InputError(f"{str(path)!r} is not a run saved by this version of gnlab.")
     return content
+
+
+def _own(values: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The values without the memory they are views into, which would be written with each."""
+    return {name: value.clone() for name, value in values.items()}
 
 
 def _plain(record: Record | None) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@ from gnlab.runs.commands import (
     Step,
     Substep,
 )
+from gnlab.runs.failure import FAULTS, describe
 from gnlab.runs.history import HistoryLog
 from gnlab.runs.inbox import Inbox
 from gnlab.runs.rate import Rate
@@ -243,7 +244,7 @@ class Seat:
         if isinstance(command, Rewind):
             self._try(lambda: run.rewind(command.step))
         elif isinstance(command, Reset):
-            run.reset()
+            self._try(run.reset)
         elif isinstance(command, Substep):
             self._make(run.substep)
         self._settings = self._target = run.settings
@@ -254,6 +255,9 @@ class Seat:
             action()
         except InputError as error:
             self.tell(str(error), "error")
+        except FAULTS as error:
+            _log.exception("a command could not be carried out")
+            self.halt(f"This could not be done: {describe(error)}")
 
     def _make(self, action: Callable[[], object]) -> None:
         """Make a step or a phase of one; a failure pauses this run and no other."""
@@ -264,10 +268,10 @@ class Seat:
         except InputError as error:
             self.halt(str(error))
             return
-        except (RuntimeError, ValueError, ArithmeticError) as error:
+        except FAULTS as error:
             # A fault of a model or of gnlab: the run is at its last good step, others go on.
             _log.exception("a step of %s failed", run.settings.preset)
-            self.halt(f"Step {before + 1} failed: {type(error).__name__}: {_first_line(error)}")
+            self.halt(f"Step {before + 1} failed: {describe(error)}")
             return
         if run.stopped:
             self.halt(run.stopped)
@@ -311,8 +315,3 @@ def opening(settings: Settings) -> Snapshot:
         The snapshot.
     """
     return Seat(settings, lambda _: None).snapshot(version=0)
-
-
-def _first_line(error: Exception) -> str:
-    """The first line of an error's text."""
-    return (str(error).splitlines() or [""])[0]

@@ -103,7 +103,9 @@ class Settings:
     def __post_init__(self) -> None:
         if self.optimizer not in OPTIMIZERS:
             raise unknown_choice("optimizer", self.optimizer, OPTIMIZERS)
-        if not str(self.preset).startswith(OWN):
+        if not isinstance(self.preset, str):
+            raise InputError(f"preset must be a problem's name; got {self.preset!r}.")
+        if not self.preset.startswith(OWN):
             self._fill(problems.recommended(self.preset))
         self.validate()
 
@@ -146,7 +148,7 @@ class Settings:
             kept = ("optimizer", "seed", "device", "dtype")
             values = {name: values[name] for name in kept}
         elif choices.get("optimizer", self.optimizer) != self.optimizer:
-            own = str(self.preset).startswith(OWN) and choices["optimizer"] not in _LR
+            own = self.preset.startswith(OWN) and choices["optimizer"] not in _LR
             values["lr"] = self.lr if own else _LR.get(choices["optimizer"])
         return Settings(**{**values, **choices})
 
@@ -204,9 +206,14 @@ def check_names(choices: Mapping[str, Any]) -> None:
 def _check_level(level: Level) -> None:
     """Raise unless the level is own groups or has a level's form; the model decides the rest."""
     if isinstance(level, Mapping):
+        for group, names in level.items():
+            listed = isinstance(names, (list, tuple)) and all(isinstance(n, str) for n in names)
+            if not (isinstance(group, str) and listed):
+                raise InputError(
+                    f"group {group!r} of the partition needs a list of parameter names; "
+                    f"got {names!r}."
+                )
         return
-    named = set(partitions.LEVELS) - {"chunk:k"}
+    named = tuple(name for name in partitions.LEVELS if name != "chunk:k")
     if level not in named and not re.fullmatch(r"chunk:\d+", str(level)):
         raise unknown_choice("level", level, partitions.LEVELS)
-    if not isinstance(level, str):
-        raise InputError(f"partition must be a level's name or own groups; got {level!r}.")

@@ -1,5 +1,7 @@
 """Snapshots: what a person sees of a run at one moment; immutable, numbered, safe to share."""
 
+import dataclasses
+import time
 from dataclasses import dataclass
 
 from gnlab.runs.history import History
@@ -66,3 +68,25 @@ class Snapshot:
     device: str
     time: float
     folder: str = ""
+
+
+def ended(latest: Snapshot, how: str) -> Snapshot:
+    """The last snapshot of a run whose engine is gone.
+
+    Args:
+        latest: The last that the engine published.
+        how: How the engine ended.
+
+    Returns:
+        A snapshot that says so.
+    """
+    return dataclasses.replace(
+        latest,
+        version=latest.version + 1,
+        state="stopped",
+        steps_per_second=0.0,
+        message=f"The engine has ended ({how}). What was recorded is readable; open the run again "
+        "to start anew.",
+        severity="error",
+        time=time.monotonic(),
+    )

@@ -11,7 +11,7 @@ from gnlab.runs.engine import Loop
 from gnlab.runs.run import Run
 from gnlab.runs.seat import opening
 from gnlab.runs.settings import Settings
-from gnlab.runs.snapshot import Snapshot
+from gnlab.runs.snapshot import Snapshot, ended
 
 
 class ThreadEngine:
@@ -110,6 +110,8 @@ class ThreadEngine:
         """
         self._check(run_id)
         latest = self._latest[run_id]
+        if latest.state != "stopped" and not self._thread.is_alive():
+            latest = self._latest[run_id] = ended(latest, "its thread has stopped")
         return latest if latest.version > newer_than else None
 
     def close_run(self, run_id: str) -> None:

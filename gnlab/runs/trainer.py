@@ -8,18 +8,19 @@ Legend: S groups, u direction, η step sizes.
 
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gnlab import partitions
 from gnlab.cubic import CubicSolution
 from gnlab.optimizers import GroupedNewton, StepInfo
 from gnlab.problems import Batches, Problem, Stream
 from gnlab.runs.randomness import seeded
-from gnlab.runs.settings import Settings
+from gnlab.runs.settings import OWN, Settings
 from gnlab.summaries import Summary
 
 PHASES = ("gradient", "summary", "solve", "update")
@@ -110,7 +111,7 @@ class Trainer:
         """
         x, y = self._batch(self.batches, self.drawn)
         self.model.train()
-        with seeded(self.device, self.settings.seed, self.drawn, 0), torch.enable_grad():
+        with self._seeded(self.drawn, 0), torch.enable_grad():
             self.optimizer.zero_grad()
             loss = self.problem.loss_fn(self.model(x), y)
             torch.autograd.backward(loss)
@@ -124,7 +125,7 @@ class Trainer:
     def summary(self) -> None:
         """Phase 2: the summary along u on the next summary batch."""
         assert self.grouped is not None
-        with seeded(self.device, self.settings.seed, self.drawn, 1):
+        with self._seeded(self.drawn, 1):
             self._found = (self.grouped.measure(), None)
 
     def solve(self) -> None:
@@ -132,19 +133,13 @@ class Trainer:
         assert self.grouped is not None
         self._found = (self._found[0], self.grouped.solve())
 
-    def update(self) -> bool:
-        """Phase 4: move the parameters.
-
-        Returns:
-            Whether all parameters are finite afterwards.
-        """
+    def update(self) -> None:
+        """Phase 4: move the parameters."""
         if self.grouped is not None:
             self.grouped.update()
         else:
             self.optimizer.step()
         self.drawn += 1
-        moved = [p for group in self.optimizer.param_groups for p in group["params"]]
-        return math.isfinite(nn.utils.get_total_norm(moved).item())
 
     @torch.no_grad()
     def decrease(self) -> float:
@@ -153,7 +148,7 @@ class Trainer:
         if grouped is None or grouped.summary_batch is None or info is None or info.summary is None:
             return math.nan
         x, y = grouped.summary_batch
-        with seeded(self.device, self.settings.seed, self.drawn - 1, 1):
+        with self._seeded(self.drawn - 1, 1):
             after = self.problem.loss_fn(self.model(x), y)
         return float(info.summary.loss) - float(after)
 
@@ -235,6 +230,12 @@ class Trainer:
         self.settings, self.drawn = settings, drawn
         self.optimizer = self._build(settings)
         self.optimizer.load_state_dict(optimizer)
+
+    def _seeded(self, number: int, purpose: int) -> AbstractContextManager[None]:
+        """Fix what the model draws at random; the named problems' networks draw nothing."""
+        if not self.settings.preset.startswith(OWN):
+            return nullcontext()
+        return seeded(self.device, self.settings.seed, number, purpose)
 
     def _differences(self, old: Settings, new: Settings) -> dict[str, Any]:
         """What the grouped Newton method has to be told of a change."""

@@ -6,10 +6,11 @@ import torch
 from gnlab.errors import InputError
 from gnlab.runs import Settings
 from gnlab.runs.checkpoints import Checkpoint, Checkpoints
+from gnlab.runs.flat import Flat
 
 
 def state(step, size=100):
-    return Checkpoint(step, step, Settings(), {}, {}, None, None, size)
+    return Checkpoint(step, step, Settings(), Flat({}), {}, None, None, size)
 
 
 def filled(total, **limits):

@@ -34,6 +34,13 @@ def test_left_out_choices_are_the_presets_recommendation(name):
         ({"momentum": 1.0}, "momentum must be"),
         ({"seed": -1}, "seed must be"),
         ({"seed": "one"}, "seed must be"),
+        ({"preset": ["moons"]}, "preset must be"),
+        ({"partition": ["all"]}, "unknown level"),
+        ({"partition": {"a": 5}}, "needs a list of parameter names"),
+        ({"partition": {"a": [5]}}, "needs a list of parameter names"),
+        ({"direction": {}}, "unknown direction"),
+        ({"optimizer": None}, "unknown optimizer"),
+        ({"lr": None, "preset": "own:x"}, "lr must be"),
     ],
 )
 def test_an_invalid_choice_is_named_with_what_is_valid(values, said):

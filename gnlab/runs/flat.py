@@ -1,0 +1,83 @@
+"""A model's values as flat copies: one copy to make, to check and to keep, not one per tensor."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+_Kind = tuple[torch.dtype, torch.device]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flat:
+    """A copy of a model's parameters and buffers; a tied parameter is there once.
+
+    Attributes:
+        vectors: One vector for each dtype and device.
+    """
+
+    vectors: dict[_Kind, Tensor]
+
+    @property
+    def nbytes(self) -> int:
+        """Its bytes."""
+        return sum(vector.nbytes for vector in self.vectors.values())
+
+    @property
+    def finite(self) -> bool:
+        """Whether all values are finite."""
+        # The largest magnitude is not finite if any value is not; unlike a sum it cannot overflow.
+        return all(
+            bool(vector.abs().amax().isfinite())
+            for vector in self.vectors.values()
+            if vector.is_floating_point() and vector.numel()
+        )
+
+    def named(self, model: nn.Module) -> dict[str, Tensor]:
+        """The values by name, as views.
+
+        Args:
+            model: The model that was copied, or one like it.
+
+        Returns:
+            Tensors of the shapes of the model's parameters and buffers.
+        """
+        taken = dict.fromkeys(self.vectors, 0)
+        views = {}
+        for name, value in _named(model):
+            kind = (value.dtype, value.device)
+            begin, taken[kind] = taken[kind], taken[kind] + value.numel()
+            views[name] = self.vectors[kind][begin : taken[kind]].view(value.shape)
+        return views
+
+
+def flatten(model: nn.Module) -> Flat:
+    """Copy a model's values, on the device they are on.
+
+    Args:
+        model: The model.
+
+    Returns:
+        The copy.
+    """
+    kinds: dict[_Kind, list[Tensor]] = {}
+    for _, value in _named(model):
+        kinds.setdefault((value.dtype, value.device), []).append(value.detach().reshape(-1))
+    return Flat({kind: torch.cat(values) for kind, values in kinds.items()})
+
+
+@torch.no_grad()
+def put(values: dict[str, Tensor], model: nn.Module) -> None:
+    """Put values into a model.
+
+    Args:
+        values: By name, from any device.
+        model: The model.
+    """
+    for name, value in _named(model):
+        value.copy_(values[name])
+        value.grad = None
+
+
+def _named(model: nn.Module) -> list[tuple[str, Tensor]]:
+    return [*model.named_parameters(), *model.named_buffers()]

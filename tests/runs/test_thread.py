@@ -1,0 +1,96 @@
+"""What only a thread can do: take over a run of this program."""
+
+import threading
+
+import pytest
+import torch
+
+from gnlab.runs import Change, Play, Run, Settings, Step, ThreadEngine, engine
+
+
+@pytest.fixture
+def own_engine():
+    engine = ThreadEngine()
+    yield engine
+    engine.close()
+
+
+def test_a_run_that_exists_is_taken_over(own_engine, until):
+    run = Run("moons")
+    run.step()
+    adopted = own_engine.adopt(run)
+    own_engine.send(adopted, Step(2))
+    seen = until(lambda: own_engine.snapshot(adopted), lambda s: s.step == 3)
+    assert own_engine.run(adopted) is run
+    assert seen.record is run.record
+    assert run.history.step.tolist() == [1, 2, 3]
+
+
+def test_a_fault_in_one_model_pauses_that_run_and_no_other(own_engine, until, caplog):
+    run, other = Run("moons"), Run("moons")
+    bad, good = own_engine.adopt(run), own_engine.adopt(other)
+    own_engine.send(good, Play())
+    own_engine.send(bad, Step())
+    until(lambda: own_engine.snapshot(bad), lambda s: s.step == 1)
+
+    def broken(*_):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied\nand more")
+
+    run.model.forward = broken
+    own_engine.send(bad, Play())
+    seen = until(lambda: own_engine.snapshot(bad), lambda s: s.severity == "error")
+    assert (seen.state, seen.step) == ("paused", 1)
+    assert "shapes cannot be multiplied" in seen.message
+    assert "and more" not in seen.message
+    step = own_engine.snapshot(good).step
+    until(lambda: own_engine.snapshot(good), lambda s: s.step > step + 3)
+    assert "a step of moons failed" in caplog.text
+    del run.model.forward
+    own_engine.send(bad, Step())
+    until(lambda: own_engine.snapshot(bad), lambda s: s.step == 2)
+
+
+def test_a_fault_in_a_command_does_not_end_the_engine(own_engine, until, caplog):
+    run = own_engine.adopt(Run("moons"))
+
+    def broken(**_):
+        raise TypeError("nonsense")
+
+    own_engine.run(run)  # the run may not have its seat yet
+    until(lambda: own_engine.run(run), lambda found: found is not None)
+    own_engine.run(run).change = broken
+    own_engine.send(run, Change({"lr": 1.0}))
+    until(lambda: own_engine.snapshot(run), lambda s: "nonsense" in s.message)
+    own_engine.send(run, Step())
+    until(lambda: own_engine.snapshot(run), lambda s: s.step == 1)
+    assert "could not be carried out" in caplog.text
+
+
+def test_an_engine_that_was_closed_says_so(until):
+    closed = ThreadEngine()
+    run = closed.adopt(Run("moons"))
+    kept = closed.snapshot(run)
+    closed.close()
+    assert kept.state == "paused"
+    assert not any(t.name == "gnlab-engine" and t is closed._thread for t in threading.enumerate())
+
+
+def test_kept_states_of_all_runs_share_the_room(own_engine, until, monkeypatch):
+    monkeypatch.setattr(engine, "MEMORY", 1000)
+    runs = [own_engine.open(Settings("quadratic")) for _ in range(4)]
+    for run in runs:
+        until(lambda r=run: own_engine.snapshot(r), lambda s: s.levels)
+    budgets = {own_engine.run(run).budget for run in runs}
+    assert budgets == {250}
+
+
+def test_a_persons_own_random_numbers_are_left_alone_by_a_running_engine(own_engine, until):
+    run = own_engine.open(Settings("quadratic", optimizer="sgd", lr=1e-4))
+    own_engine.send(run, Step(50))
+    until(lambda: own_engine.snapshot(run), lambda s: s.step == 50)
+    torch.manual_seed(5)
+    expected = torch.rand(2)
+    torch.manual_seed(5)
+    own_engine.send(run, Step(50))
+    until(lambda: own_engine.snapshot(run), lambda s: s.step == 100)
+    assert torch.equal(torch.rand(2), expected)
