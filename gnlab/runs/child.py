@@ -16,11 +16,10 @@ from gnlab.runs.board import Writer
 from gnlab.runs.commands import Command
 from gnlab.runs.cores import pin
 from gnlab.runs.engine import Loop
-from gnlab.runs.history import HistoryLog
 from gnlab.runs.packing import pack
 from gnlab.runs.run import Run
 from gnlab.runs.settings import Settings
-from gnlab.runs.snapshot import Snapshot
+from gnlab.runs.snapshot import Snapshot, opening
 
 _PATIENCE = 30.0  # seconds that a step may still take once the process shall end
 
@@ -169,7 +168,7 @@ def _reduced(snapshot: Snapshot, reason: str) -> Snapshot:
     """A snapshot that fits into little room, and says why."""
     return dataclasses.replace(
         snapshot,
-        history=HistoryLog().history(),
+        history=opening(snapshot.settings).history,
         record=None,
         summary=None,
         message=reason,

@@ -233,14 +233,14 @@ class Loop:
         """Open a copy of a run; of one that is not loaded, another with its settings."""
         source.read()  # what was sent before the branch comes before it
         if source.run is None:
-            self.open(run_id, source.settings)
+            self.open(run_id, source.target)
             return
         try:
             copied = source.run.branch()
         except FAULTS as error:
             _log.exception("a run could not be copied")
             reason = f"The run could not be copied: {describe(error)}"
-            self._seat(run_id, source.settings).refuse(reason)
+            self._seat(run_id, source.target).refuse(reason)
         else:
             self.adopt(run_id, copied)
 

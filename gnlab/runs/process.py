@@ -22,9 +22,8 @@ from gnlab.runs.child import Close, CloseRun, Message, Open, Send, serve
 from gnlab.runs.commands import Branch, Command
 from gnlab.runs.cores import split
 from gnlab.runs.packing import unpack
-from gnlab.runs.seat import opening
 from gnlab.runs.settings import Settings
-from gnlab.runs.snapshot import Snapshot, ended
+from gnlab.runs.snapshot import Snapshot, ended, opening
 
 _PATIENCE = 10.0
 _OUT_OF_MEMORY = ", perhaps because the machine is out of memory"

@@ -3,31 +3,22 @@
 Everything here happens on the engine's own thread, between the steps of other runs.
 """
 
+import dataclasses
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from gnlab.errors import InputError
-from gnlab.runs.commands import (
-    Change,
-    Command,
-    Pace,
-    Pause,
-    Play,
-    Reset,
-    Rewind,
-    Step,
-    Substep,
-)
+from gnlab.runs.commands import Change, Command, Pace, Pause, Play, Reset, Rewind, Step, Substep
 from gnlab.runs.failure import FAULTS, describe
-from gnlab.runs.history import HistoryLog
 from gnlab.runs.inbox import Inbox
 from gnlab.runs.rate import Rate
 from gnlab.runs.record import Record
 from gnlab.runs.run import Run
 from gnlab.runs.settings import START, Settings
-from gnlab.runs.snapshot import Snapshot
+from gnlab.runs.snapshot import Snapshot, opening
 
 _log = logging.getLogger(__name__)
 
@@ -148,9 +139,7 @@ class Seat:
 
     def take_finished(self) -> list[tuple[Record, Settings]]:
         """The steps finished since this was last asked, with the settings they were made with."""
-        taken = self._finished
-        if taken:
-            self._finished = []
+        taken, self._finished = self._finished, []
         return taken
 
     def halt(self, reason: str) -> None:
@@ -162,45 +151,43 @@ class Seat:
         self._wanted = 0
         self.tell(reason, "error")
 
-    def snapshot(self, version: int | None = None, folder: str = "") -> Snapshot:
+    def snapshot(self, folder: str = "") -> Snapshot:
         """The run at this moment.
 
         Args:
-            version: The snapshot's version; one more than the last if left out.
             folder: Where the run records itself.
 
         Returns:
-            The snapshot.
+            The snapshot, its version one above the last's.
         """
-        self._version = self._version + 1 if version is None else version
+        self._version += 1
         self.changed, self.published = False, time.monotonic()
-        run, playing = self.run, self._wanted > 0
-        state = "playing" if playing else "stopped" if self._failed else "paused"
-        return Snapshot(
+        seen = dataclasses.replace(
+            opening(self._settings),
             version=self._version,
-            settings=self._settings if run is None else run.settings,
-            state=state,
+            state="playing" if self.playing else "stopped" if self._failed else "paused",
             message=self._message,
             severity=self._severity,
-            step=0 if run is None else run.step_count,
-            epoch=0.0 if run is None else run.epoch,
-            steps_per_second=self._rate.value(self.published) if playing else 0.0,
-            kept_steps=() if run is None else run.kept_steps,
-            record=None if run is None else run.record,
-            summary=None if run is None else run.summary,
-            history=HistoryLog().history() if run is None else run.history,
-            levels=() if run is None else run.levels,
             applied=self._applied,
-            phase="" if run is None else run.phase,
-            device=self._settings.device if run is None else str(run.device),
             time=self.published,
             folder=folder,
         )
-
-    @property
-    def settings(self) -> Settings:
-        """The present settings."""
-        return self._settings
+        if self.run is None:
+            return seen
+        return dataclasses.replace(
+            seen,
+            settings=self.run.settings,
+            step=self.run.step_count,
+            epoch=self.run.epoch,
+            steps_per_second=self._rate.value(self.published) if self.playing else 0.0,
+            kept_steps=self.run.kept_steps,
+            record=self.run.record,
+            summary=self.run.summary,
+            history=self.run.history,
+            levels=self.run.levels,
+            phase=self.run.phase,
+            device=str(self.run.device),
+        )
 
     @property
     def target(self) -> Settings:
@@ -228,7 +215,7 @@ class Seat:
             self._wanted, self._next = begun + command.count, -math.inf
         elif isinstance(command, Pace):
             self._pace, self._next = command.steps_per_second, -math.inf
-        elif isinstance(command, Change) and self._is_new_start(command):
+        elif isinstance(command, Change) and self._is_new_start(command.values):
             self._try(lambda: self.want(self._target.changed(**command.values)))
         elif self._loading:
             self._held.append(command)
@@ -280,11 +267,10 @@ class Seat:
             if run.record.status and not run.stopped:
                 self._warn(run.warning)
 
-    def _is_new_start(self, command: Change) -> bool:
-        return any(
-            name in command.values and command.values[name] != getattr(self._target, name)
-            for name in START
-        )
+    def _is_new_start(self, values: Mapping[str, Any]) -> bool:
+        """Whether a change needs a run to be loaded; any does where none could be."""
+        new = any(name in values and values[name] != getattr(self._target, name) for name in START)
+        return new or (self.run is None and not self._loading)
 
     def tell(self, message: str, severity: str) -> None:
         """Have something told to the person.
@@ -298,20 +284,10 @@ class Seat:
 
     def _warn(self, warning: str) -> None:
         """Show a step's warning, and take it back once a step has none."""
-        if warning and warning != self._message:
+        if warning and self._of_step:
+            self._message = warning  # seen with the next snapshot that is due anyway
+        elif warning:
             self.tell(warning, "warning")
             self._of_step = True
-        elif not warning and self._of_step:
+        elif self._of_step:
             self.tell("", "info")
-
-
-def opening(settings: Settings) -> Snapshot:
-    """What there is to see of a run that the engine has not come to yet: version 0.
-
-    Args:
-        settings: Its settings.
-
-    Returns:
-        The snapshot.
-    """
-    return Seat(settings, lambda _: None).snapshot(version=0)

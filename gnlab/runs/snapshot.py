@@ -4,9 +4,11 @@ import dataclasses
 import time
 from dataclasses import dataclass
 
-from gnlab.runs.history import History
+from gnlab.runs.history import History, HistoryLog
 from gnlab.runs.record import Record
 from gnlab.runs.settings import Settings
+
+_NO_HISTORY = HistoryLog().history()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,36 @@ class Snapshot:
     device: str
     time: float
     folder: str = ""
+
+
+def opening(settings: Settings) -> Snapshot:
+    """What there is to see of a run that the engine has not come to yet: version 0.
+
+    Args:
+        settings: Its settings.
+
+    Returns:
+        The snapshot.
+    """
+    return Snapshot(
+        version=0,
+        settings=settings,
+        state="paused",
+        message="",
+        severity="info",
+        step=0,
+        epoch=0.0,
+        steps_per_second=0.0,
+        kept_steps=(),
+        record=None,
+        summary=None,
+        history=_NO_HISTORY,
+        levels=(),
+        applied=0,
+        phase="",
+        device=settings.device,
+        time=time.monotonic(),
+    )
 
 
 def ended(latest: Snapshot, how: str) -> Snapshot:

@@ -9,9 +9,8 @@ from gnlab.errors import unknown_choice
 from gnlab.runs.commands import Branch, Command
 from gnlab.runs.engine import Loop
 from gnlab.runs.run import Run
-from gnlab.runs.seat import opening
 from gnlab.runs.settings import Settings
-from gnlab.runs.snapshot import Snapshot, ended
+from gnlab.runs.snapshot import Snapshot, ended, opening
 
 
 class ThreadEngine:

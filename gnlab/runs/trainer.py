@@ -1,9 +1,8 @@
 """The trainer: a problem, a partition and an optimizer put together; makes one phase at a time.
 
-It knows how a step is made, not what is remembered of it: records, history and rewinding are the
-run's.
+It knows how a step is made, not what is remembered of it: that is the run's.
 
-Legend: S groups, u direction, η step sizes.
+Legend: u direction.
 """
 
 import math

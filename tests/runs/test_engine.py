@@ -192,8 +192,9 @@ def test_what_cannot_be_loaded_says_so_and_the_old_run_goes_on(engine):
     assert "batch_size must be at most 400" in seen.message
     assert seen.severity == "error"
     # A better choice opens it after all.
-    engine.send(lost, Change({"preset": "circles"}))
-    engine.wait(lost, lambda s: s.levels and s.state == "paused")
+    engine.send(lost, Change({"batch_size": 50}))
+    opened = engine.wait(lost, lambda s: s.levels and s.state == "paused")
+    assert opened.settings == Settings("moons", batch_size=50)
 
 
 def test_a_diverging_run_pauses_on_its_last_good_step(engine):
@@ -208,6 +209,20 @@ def test_a_diverging_run_pauses_on_its_last_good_step(engine):
     assert seen.history.step[-1] == seen.step == seen.kept_steps[-1]
     engine.do(run, Change({"lr": 0.01}))
     assert engine.do(run, Step()).step == seen.step + 1
+
+
+def test_a_solve_without_an_answer_is_told_and_then_taken_back(engine):
+    # Without damping the cubic term is gone, and the model of a network falls without limit.
+    run = engine.ready(MOONS)
+    engine.do(run, Step(3))
+    engine.send(run, Change({"damping": 0.0}))
+    engine.send(run, Play())
+    seen = engine.wait(run, lambda s: s.severity == "warning")
+    assert "unbounded" in seen.message
+    assert "stay as they were" in seen.message
+    assert seen.state == "playing"
+    engine.send(run, Change({"damping": 10.0}))
+    engine.wait(run, lambda s: s.record.damping == 10.0 and s.message == "")
 
 
 def test_thirty_runs_take_fair_turns(engine):
