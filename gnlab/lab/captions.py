@@ -18,7 +18,7 @@ CAPTIONS: dict[str, tuple[str, str]] = {
     ),
     "rates-history": (
         "Learning rate of each group, over time",
-        "A row is a group, time runs to the right, brighter is a larger step size; pink is zero.",
+        "A row is a group, time runs to the right, brighter is a larger step size; grey is zero.",
     ),
     "loss": (
         "Loss and accuracy",

@@ -10,6 +10,7 @@ Legend: λ₁ = lr, λ_int = damping, τ = period, S groups.
 import json
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
@@ -36,6 +37,8 @@ from gnlab.lab.views import text as words
 
 PACES = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 0.0)
 """Slow motion's places, in steps per second; the last is full speed."""
+_ECHO = 5.0
+"""Seconds within which a notebook's browser sends back what was set."""
 _OFF = math.log10(state.DAMPING[0]) - 0.1
 _TEN_TO = "return tick <= off ? '0 (off)' : Number((10 ** tick).toPrecision(2)).toString()"
 _ORDERS = [("tensor", "by tensor"), ("blocks", "weights, biases")]
@@ -206,10 +209,19 @@ class Controls(pn.viewable.Viewer):
             self._listen(widget, lambda value, name=name: self._viewed(name, value))
 
     def _listen(self, widget: Widget, act: Callable[[Any], None]) -> None:
-        """Call ``act`` with each value that a person gives the widget."""
+        """Call ``act`` with each value that a person gives the widget.
 
-        def changed(_attribute: str, _old: Any, new: Any) -> None:
-            if not self._following:
+        In a notebook the browser sends back what the kernel has set, at once or a little later,
+        and nothing tells this echo from a person's choice but that the value was set of late.
+        """
+        told: deque[tuple[float, Any]] = deque(maxlen=16)
+
+        def changed(_attribute: str, old: Any, new: Any) -> None:
+            now = time.monotonic()
+            if self._following:
+                told.append((now, new))
+            elif old != new and not any(new == v and now - at < _ECHO for at, v in told):
+                told.clear()
                 act(new)
 
         widget.on_change("value", changed)
@@ -339,7 +351,7 @@ def _slider(name: str, title: str, low: int, high: int, value: int, **more: Any)
     options = {**_common(name), "format": "0", **more}
     if kind:
         options |= {"css_classes": [kind], "stylesheets": [css("widgets"), css("hero")]}
-    return Slider(title=title, start=low, end=high, step=1, value=value, **options)
+    return Slider(title=title, start=low, end=high, step=1, value=value, tooltips=False, **options)
 
 
 def _named(names: Sequence[str]) -> CustomJSTickFormatter:
@@ -360,6 +372,7 @@ def _log_slider(name: str, title: str, bounds: tuple[float, float], *, off: bool
     formatter = CustomJSTickFormatter(args={"off": _OFF if off else low - 1}, code=_TEN_TO)
     return Slider(
         title=title, start=start, end=high, step=0.05, value=start, format=formatter,
+        tooltips=False,
         **_common(name),
     )  # fmt: skip
 

@@ -53,9 +53,11 @@ class Lab:
         """The run itself, once it is loaded; to look at, not to step while it plays."""
         end = time.monotonic() + _PATIENCE
         while (run := self._engine.run(self._id)) is None:
-            message = self._engine.snapshot(self._id).message
-            if message or time.monotonic() > end:
-                raise InputError(message or f"the run was not loaded within {_PATIENCE:g} s.")
+            now = self.snapshot
+            if now.severity == "error":
+                raise InputError(now.message)
+            if time.monotonic() > end:
+                raise InputError(f"the run was not loaded within {_PATIENCE:g} s: {now.message}")
             time.sleep(0.01)
         return run
 

@@ -33,8 +33,9 @@ const image = cells.data.image[0]
 const T = image.length / S
 const share = (special_vars.x - cells.data.x[0]) / cells.data.dw[0]
 const column = Math.min(T - 1, Math.max(0, Math.floor(share * T)))
-const value = 10 ** image[row * T + column]
-return Number.isFinite(value) ? value.toExponential(2) : "zero or not defined"
+const exponent = image[row * T + column]
+if (!Number.isFinite(exponent)) return "not defined"
+return exponent < mapper.low ? "0" : (10 ** exponent).toExponential(2)
 """
 
 _POWER = """
@@ -56,12 +57,15 @@ def build(name: str = "rates-history") -> Plot:
     made.y_range.update(start=1, end=0)
     made.grid.visible = False
     made.xaxis.axis_label = "step"
+    made.xaxis.ticker.min_interval = 1
     sources = {
         "cells": source(f"{name}-cells", *_CELLS),
         "names": source(f"{name}-names", "name"),
         "ticks": source(f"{name}-ticks", "at", "label"),
     }
-    mapper = tagged(LinearColorMapper(low=-2, high=0), palette="sequential", nan_color="nan")
+    mapper = tagged(
+        LinearColorMapper(low=-2, high=0), palette="sequential", nan_color="nan", low_color="line"
+    )
     cells = made.image(
         "image", x="x", y="y", dw="dw", dh="dh", source=sources["cells"], color_mapper=mapper
     )
@@ -78,7 +82,9 @@ def build(name: str = "rates-history") -> Plot:
     )
     tagged(bar, major_label_text_color="soft")
     made.add_layout(bar, "right")
-    reader = CustomJSHover(args={"names": sources["names"], "cells": sources["cells"]}, code=_HOVER)
+    reader = CustomJSHover(
+        args={"names": sources["names"], "cells": sources["cells"], "mapper": mapper}, code=_HOVER
+    )
     shown = [("group", "$y{row}"), ("step", "$y{step}"), ("η", "$y{raw}")]
     hover(made, [cells], shown, formatters={"$y": reader})
     ticker = source_ticks(made.yaxis[0], sources["ticks"])
@@ -95,7 +101,7 @@ def update(history: History | None, roles: tuple[str, ...], order: str) -> Updat
         order: One of ``scales.ORDERS``.
 
     Returns:
-        The new data: log₁₀ η as an image [S, T], NaN where η is not positive.
+        The new data: log₁₀ η as an image [S, T], below the palette where η is zero.
     """
     empty = history is None or len(history.step_size) == 0 or len(roles) != len(history.groups)
     if empty:
@@ -104,10 +110,12 @@ def update(history: History | None, roles: tuple[str, ...], order: str) -> Updat
     place = scales.block_order(roles, order)
     picked = np.unique(np.linspace(0, len(history.step_size) - 1, _COLUMNS_SHOWN).astype(int))
     sizes = history.step_size[picked][:, place]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        exponent = np.where(sizes > 0, np.log10(sizes), np.nan)
     # Whole decades: the colours' meaning changes rarely, and by steps one can see.
     low, high = scales.decades(sizes)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        exponent = np.log10(sizes)
+    # Below the palette: a step size that is zero has a colour of its own.
+    exponent = np.where(sizes <= 0, np.log10(low) - 1, exponent)
     first = float(history.since_step - 1)
     last = max(float(history.step_size_step[-1]), first + 1)
     _, ticks = rows(history.groups, place)

@@ -1,0 +1,76 @@
+"""The controls tell a person's choice from the echo of what the page itself has set."""
+
+import pytest
+
+from gnlab import runs
+from gnlab.lab.controls import Controls
+from gnlab.lab.state import Choices
+
+
+class Page:
+    def __init__(self):
+        self.sent = []
+
+    def send(self, command):
+        self.sent.append(command)
+
+    def branch(self):
+        raise AssertionError("no branch was asked for")
+
+    def remedy(self):
+        raise AssertionError("no remedy was asked for")
+
+    def viewed(self):
+        raise AssertionError("the view was not changed")
+
+
+@pytest.fixture(scope="module")
+def snapshot():
+    engine = runs.ThreadEngine()
+    run_id = engine.open(runs.Settings(preset="moons"))
+    number = engine.send(run_id, runs.Step(4))
+    while True:
+        found = engine.snapshot(run_id)
+        if found is not None and found.applied >= number and found.state == "paused":
+            break
+    engine.close()
+    return found
+
+
+@pytest.fixture
+def page():
+    return Page()
+
+
+@pytest.fixture
+def controls(page, snapshot):
+    made = Controls(Choices(preset="moons"), page)
+    made.follow(snapshot, settled=True)
+    return made
+
+
+def test_following_a_run_sends_nothing(page, controls):
+    assert controls.rewind.value == 4
+    assert page.sent == []
+
+
+def test_an_echo_of_what_was_set_sends_nothing(page, controls, snapshot):
+    # A notebook's browser sends a value back even if it is the present one.
+    controls.rewind.trigger("value", 4, 4)
+    controls.levels.trigger("value", controls.levels.value, controls.levels.value)
+    # It may come late, when the page has gone on.
+    with controls._quiet():
+        controls.rewind.value = 3
+    controls.rewind.value = 4
+    assert page.sent == []
+
+
+def test_a_persons_choice_is_sent_also_back_to_where_it_was(page, controls):
+    controls.levels.value = 0
+    controls.levels.value = 1
+    controls.levels.value = 0
+    chosen = [dict(command.values)["partition"] for command in page.sent]
+    assert chosen[0] == chosen[2] == "all"
+    assert chosen[1] != "all"
+    controls.rewind.value = 2
+    assert page.sent[-1] == runs.Rewind(2)

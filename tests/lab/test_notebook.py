@@ -1,0 +1,81 @@
+import asyncio
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import gnlab
+from gnlab.errors import InputError
+from gnlab.lab.notebook import Lab
+
+
+@pytest.fixture
+def lab():
+    made = Lab("moons", seed=3)
+    yield made
+    made.close()
+
+
+def test_it_is_found_under_the_packages_own_name(lab):
+    assert gnlab.Lab is Lab
+    assert lab.run.settings.preset == "moons"
+    assert lab.run.settings.seed == 3
+
+
+def test_steps_are_the_runs_own(lab):
+    record = lab.step(3)
+    assert record.step == 3 == lab.snapshot.step
+    alone = gnlab.Run("moons", seed=3)
+    for _ in range(3):
+        expected = alone.step()
+    assert record.loss == expected.loss
+    np.testing.assert_array_equal(record.H, expected.H)
+
+
+def test_cells_stay_usable_while_it_trains(lab):
+    lab.step()
+    lab.play()
+    while lab.snapshot.step < 3:
+        pass
+    lab.pause()
+    step = lab.snapshot.step
+    assert lab.snapshot.state == "paused"
+    assert lab.run.history.step[-1] == step
+    assert sum(p.numel() for p in lab.run.model.parameters()) > 0
+
+
+def test_it_goes_on_with_a_run_that_exists():
+    run = gnlab.Run("moons")
+    run.step()
+    lab = Lab(run)
+    assert lab.step().step == 2
+    assert lab.run.model is run.model
+    lab.close()
+
+
+def test_settings_for_a_run_that_has_its_own_are_refused():
+    with pytest.raises(InputError, match="a run has its own settings; got lr"):
+        Lab(gnlab.Run("moons"), lr=0.1)
+
+
+def test_an_unknown_preset_is_refused_with_the_nearest():
+    with pytest.raises(InputError, match="Did you mean 'moons'"):
+        Lab("moon")
+
+
+def test_its_page_is_the_served_one_and_is_built_once(lab):
+    async def show():
+        page = lab.page()
+        while not page.session.unacknowledged:
+            await asyncio.sleep(0.01)
+        return page
+
+    page = asyncio.run(show())
+    assert lab.page() is page
+    assert set(page.plots) >= {"hessian", "inverse", "rates", "loss", "trust"}
+
+
+def test_the_lab_needs_no_page_to_be_imported():
+    code = "import sys, gnlab; assert not {'panel', 'bokeh'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
