@@ -20,8 +20,9 @@ class Summary:
         inert: Whether a group has no effect on the loss along u (u is zero there, or its
             derivatives are rounding); its entries of g, H and third are exactly zero, [S] bool.
         method: How it was computed: "autodiff" (the plain definition).
-        weight: The batch's normaliser (a number of samples, a sum of class weights): summaries
-            of several batches combine as means with these weights.
+        weight: The data's normaliser (a number of samples, a sum of class weights): summaries
+            of the same u over several batches combine as means with these weights. 1 for a loss
+            that is a sum, whose summaries add.
 
     References:
         Wolinski, arXiv:2312.03885, Sec. 3 (D^(d)) and Sec. 4 (ḡ, H̄, D).
