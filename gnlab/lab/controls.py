@@ -37,7 +37,7 @@ from gnlab.lab.views import text as words
 
 PACES = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 0.0)
 """Slow motion's places, in steps per second; the last is full speed."""
-_ECHO = 5.0
+_ECHO = 30.0
 """Seconds within which a notebook's browser sends back what was set."""
 _OFF = math.log10(state.DAMPING[0]) - 0.1
 _TEN_TO = "return tick <= off ? '0 (off)' : Number((10 ** tick).toPrecision(2)).toString()"
@@ -68,11 +68,15 @@ class Controls(pn.viewable.Viewer):
     Args:
         choices: What is chosen; kept in step with the widgets.
         actions: What the controls can ask of the page.
+
+    Attributes:
+        echoes: Whether the browser sends back what was set here, as it does in a notebook.
     """
 
     def __init__(self, choices: Choices, actions: Actions) -> None:
         super().__init__()
         self._choices, self._actions = choices, actions
+        self.echoes = False
         self._following = False
         self._playing = False
         self._rewind_at = 0.0
@@ -211,16 +215,16 @@ class Controls(pn.viewable.Viewer):
     def _listen(self, widget: Widget, act: Callable[[Any], None]) -> None:
         """Call ``act`` with each value that a person gives the widget.
 
-        In a notebook the browser sends back what the kernel has set, at once or a little later,
-        and nothing tells this echo from a person's choice but that the value was set of late.
+        In a notebook the browser sends back what the kernel has set, as late as the kernel is
+        busy, and nothing tells this echo from a person's choice but that it was set of late.
         """
-        told: deque[tuple[float, Any]] = deque(maxlen=16)
+        told: deque[tuple[float, Any]] = deque(maxlen=64)
 
         def changed(_attribute: str, old: Any, new: Any) -> None:
             now = time.monotonic()
             if self._following:
                 told.append((now, new))
-            elif old != new and not any(new == v and now - at < _ECHO for at, v in told):
+            elif old != new and not (self.echoes and _lately(told, new, now)):
                 told.clear()
                 act(new)
 
@@ -317,6 +321,11 @@ class Controls(pn.viewable.Viewer):
         for name in ("direction", "damping", "period", "summary_batch_size"):
             self._run[name].disabled = not grouped
         self.levels.disabled = not grouped or len(self._levels) < 2
+
+
+def _lately(told: Iterable[tuple[float, Any]], value: Any, now: float) -> bool:
+    """Whether a widget was given this value by the page a short while ago."""
+    return any(value == known and now - at < _ECHO for at, known in told)
 
 
 def _row(*widgets: Any) -> pn.Row:

@@ -115,5 +115,6 @@ class Lab:
         if self._page is None:
             query = urlencode({"theme": self._theme})
             self._page = Page(Host(self._engine), query, post=lambda act: act(), run_id=self._id)
+            self._page.controls.echoes = True
             self._page.start()
         return self._page

@@ -58,7 +58,9 @@ def test_an_echo_of_what_was_set_sends_nothing(page, controls, snapshot):
     # A notebook's browser sends a value back even if it is the present one.
     controls.rewind.trigger("value", 4, 4)
     controls.levels.trigger("value", controls.levels.value, controls.levels.value)
+    assert page.sent == []
     # It may come late, when the page has gone on.
+    controls.echoes = True
     with controls._quiet():
         controls.rewind.value = 3
     controls.rewind.value = 4
