@@ -44,8 +44,8 @@ def accuracy(p, data):
     [
         ("digits-mlp", 100, 0.95),
         ("moons", 150, 0.98),
-        ("circles", 100, 0.98),
-        ("spirals", 200, 0.95),
+        ("circles", 120, 0.98),
+        ("spirals", 260, 0.95),
     ],
 )
 def test_classification(name, steps, reached):
