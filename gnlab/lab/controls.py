@@ -7,29 +7,19 @@ its snapshots flows back into the widgets, unless a command of the person's is s
 Legend: λ₁ = lr, λ_int = damping, τ = period, S groups.
 """
 
-import json
-import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
-from typing import Any, Protocol
+from typing import Any
 
 import panel as pn
-from bokeh.models import (
-    Button,
-    ColumnDataSource,
-    CustomJSTickFormatter,
-    Div,
-    Select,
-    Slider,
-    Spinner,
-    Widget,
-)
+from bokeh.models import ColumnDataSource, Div, Widget
 
 from gnlab import runs
-from gnlab.lab import palettes, state
+from gnlab.lab import palettes, state, widgets
+from gnlab.lab.actions import Actions
 from gnlab.lab.assets import css
 from gnlab.lab.state import Choices
 from gnlab.lab.views import roles
@@ -37,29 +27,9 @@ from gnlab.lab.views import text as words
 
 PACES = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 0.0)
 """Slow motion's places, in steps per second; the last is full speed."""
-_ECHO = 30.0
-"""Seconds within which a notebook's browser sends back what was set."""
-_OFF = math.log10(state.DAMPING[0]) - 0.1
-_TEN_TO = "return tick <= off ? '0 (off)' : Number((10 ** tick).toPrecision(2)).toString()"
 _ORDERS = [("tensor", "by tensor"), ("blocks", "weights, biases")]
 _SCALES = [("raw", "raw"), ("scale-free", "scale-free")]
 _LOCKS = [("false", "follows"), ("true", "locked")]
-
-
-class Actions(Protocol):
-    """What the controls can ask of their page."""
-
-    def send(self, command: runs.Command) -> None:
-        """Send a command to the run."""
-
-    def branch(self) -> None:
-        """Open a copy of the run."""
-
-    def remedy(self) -> None:
-        """Rewind and strengthen the damping."""
-
-    def viewed(self) -> None:
-        """The view's choices have changed."""
 
 
 class Controls(pn.viewable.Viewer):
@@ -101,19 +71,19 @@ class Controls(pn.viewable.Viewer):
         """
         run = self._run
         return [
-            _row(self.play, self.step, self.substep),
-            _row(self.reset, self.branch),
+            widgets.row(self.play, self.step, self.substep),
+            widgets.row(self.reset, self.branch),
             phases,
             self.levels, self.ends,
             self.rewind, self.pace,
-            _rule("Problem and method"),
+            widgets.rule("Problem and method"),
             run["preset"], self.about,
-            _row(run["optimizer"], run["direction"]),
+            widgets.row(run["optimizer"], run["direction"]),
             run["lr"], run["damping"],
-            _row(run["period"], run["batch_size"], run["summary_batch_size"]),
-            _rule("View"),
-            _row(self._view["order"], self._view["scale"]),
-            _row(self._view["lock"], self._view["theme"], run["seed"]),
+            widgets.row(run["period"], run["batch_size"], run["summary_batch_size"]),
+            widgets.rule("View"),
+            widgets.row(self._view["order"], self._view["scale"]),
+            widgets.row(self._view["lock"], self._view["theme"], run["seed"]),
             roles(),
         ]  # fmt: skip
 
@@ -131,7 +101,7 @@ class Controls(pn.viewable.Viewer):
                 self._levels = snapshot.levels
                 self.levels.update(
                     end=max(len(self._levels) - 1, 1), disabled=len(self._levels) < 2,
-                    format=_named([level.label for level in self._levels]),
+                    format=widgets.named([level.label for level in self._levels]),
                 )  # fmt: skip
             if settled:
                 self._choices.adopt(snapshot.settings)
@@ -148,21 +118,25 @@ class Controls(pn.viewable.Viewer):
 
     def _make_transport(self) -> None:
         """Build play, step, sub-step, reset, branch, rewind and slow motion."""
-        self.play = _button("play", "▶ Play", self._toggle, kind="primary")
-        self.step = _button("step", "Step", lambda: self._actions.send(runs.Step()))
-        self.substep = _button("substep", "Sub-step", lambda: self._actions.send(runs.Substep()))
-        self.reset = _button("reset", "↺ Reset", lambda: self._actions.send(runs.Reset()))
-        self.branch = _button("branch", "Branch", self._actions.branch)
-        self.rewind = _slider("rewind", "Rewind to step", 0, 1, 0, disabled=True)
+        self.play = widgets.button("play", "▶ Play", self._toggle, kind="primary")
+        self.step = widgets.button("step", "Step", lambda: self._actions.send(runs.Step()))
+        self.substep = widgets.button(
+            "substep", "Sub-step", lambda: self._actions.send(runs.Substep())
+        )
+        self.reset = widgets.button("reset", "↺ Reset", lambda: self._actions.send(runs.Reset()))
+        self.branch = widgets.button("branch", "Branch", self._actions.branch)
+        self.rewind = widgets.slider("rewind", "Rewind to step", 0, 1, 0, disabled=True)
         self._listen(self.rewind, self._rewound)
         place = PACES.index(self._choices.pace) if self._choices.pace in PACES else len(PACES) - 1
         paces = [f"{pace:g} steps/s" if pace else "off, full speed" for pace in PACES]
-        self.pace = _slider("pace", "Slow motion", 0, len(PACES) - 1, place, format=_named(paces))
+        self.pace = widgets.slider(
+            "pace", "Slow motion", 0, len(PACES) - 1, place, format=widgets.named(paces)
+        )
         self._listen(self.pace, self._paced)
 
     def _make_ladder(self) -> None:
         """Build the coarseness slider and the names of its ends."""
-        self.levels = _slider("coarseness", "Level", 0, 1, 0, kind="gn-hero")
+        self.levels = widgets.slider("coarseness", "Level", 0, 1, 0, kind="gn-hero")
         self.ends = Div(
             text='<div class="ends"><span>◀ Cauchy</span><span>Newton ▶</span></div>',
             stylesheets=[css("widgets"), css("hero")], sizing_mode="stretch_width",
@@ -174,21 +148,21 @@ class Controls(pn.viewable.Viewer):
         offered = runs.choices()
         presets = [name for name, _ in offered.presets]
         made = (
-            _select("preset", "Preset", _same(presets)),
-            _select("optimizer", "Optimizer", _same(offered.optimizers)),
-            _select("direction", "Direction u", _same(offered.directions)),
-            _log_slider("lr", "λ₁, factor on all step sizes", state.LR),
-            _log_slider("damping", "λ_int, damping", state.DAMPING, off=True),
-            _spinner("period", "Period τ", 1, 10_000, 1),
-            _spinner("batch_size", "Batch", 1, 10_000, 10),
-            _spinner("summary_batch_size", "Batch of H̄", 1, 10_000, 100),
-            _spinner("seed", "Seed", 0, 2**31 - 1, 1),
+            widgets.select("preset", "Preset", widgets.same(presets)),
+            widgets.select("optimizer", "Optimizer", widgets.same(offered.optimizers)),
+            widgets.select("direction", "Direction u", widgets.same(offered.directions)),
+            widgets.log_slider("lr", "λ₁, factor on all step sizes", state.LR),
+            widgets.log_slider("damping", "λ_int, damping", state.DAMPING, off=True),
+            widgets.spinner("period", "Period τ", 1, 10_000, 1),
+            widgets.spinner("batch_size", "Batch", 1, 10_000, 10),
+            widgets.spinner("summary_batch_size", "Batch of H̄", 1, 10_000, 100),
+            widgets.spinner("seed", "Seed", 0, 2**31 - 1, 1),
         )
         self._run: dict[str, Any] = {widget.name: widget for widget in made}
         self.about = words("", name="about")
         self._describe(self._choices.preset)
         for name, widget in self._run.items():
-            widget.value = _place(name, widget, getattr(self._choices, name))
+            widget.value = widgets.standing(name, widget, getattr(self._choices, name))
             self._listen(widget, lambda value, name=name: self._changed(name, value))
 
     def _describe(self, preset: str) -> None:
@@ -201,10 +175,10 @@ class Controls(pn.viewable.Viewer):
     def _make_view_choices(self) -> None:
         """Build the widgets of the choices that only make the view."""
         made = (
-            _select("order", "Order of groups", _ORDERS),
-            _select("scale", "Cell values", _SCALES),
-            _select("lock", "Colour scale", _LOCKS),
-            _select("theme", "Theme", _same(palettes.THEMES)),
+            widgets.select("order", "Order of groups", _ORDERS),
+            widgets.select("scale", "Cell values", _SCALES),
+            widgets.select("lock", "Colour scale", _LOCKS),
+            widgets.select("theme", "Theme", widgets.same(palettes.THEMES)),
         )
         self._view = {widget.name: widget for widget in made}
         for name, widget in self._view.items():
@@ -224,7 +198,7 @@ class Controls(pn.viewable.Viewer):
             now = time.monotonic()
             if self._following:
                 told.append((now, new))
-            elif old != new and not (self.echoes and _lately(told, new, now)):
+            elif old != new and not (self.echoes and widgets.lately(told, new, now)):
                 told.clear()
                 act(new)
 
@@ -236,7 +210,7 @@ class Controls(pn.viewable.Viewer):
 
     def _rewound(self, step: float) -> None:
         """Go to the last kept step that is not after this one."""
-        kept = _last_kept(self._kept, step)
+        kept = widgets.last_kept(self._kept, step)
         if kept is not None:
             self._actions.send(runs.Rewind(kept))
 
@@ -260,7 +234,7 @@ class Controls(pn.viewable.Viewer):
         if value is None:
             return
         if name in ("lr", "damping"):
-            value = 0.0 if value < _OFF + 0.01 else float(f"{10**value:.3g}")
+            value = 0.0 if value < widgets.OFF + 0.01 else float(f"{10**value:.3g}")
         elif isinstance(value, float):
             value = int(value)
         if not self._choices.choose(name, value):
@@ -300,7 +274,7 @@ class Controls(pn.viewable.Viewer):
         if self.rewind.end != end or self.rewind.disabled != (end < 2):
             self.rewind.update(end=end, disabled=len(kept) < 2)
         # A handle between two kept steps stays where the hand left it.
-        if self._playing or _last_kept(kept, self.rewind.value) != snapshot.step:
+        if self._playing or widgets.last_kept(kept, self.rewind.value) != snapshot.step:
             self.rewind.value = snapshot.step
 
     def _follow_choices(self, settings: runs.Settings) -> None:
@@ -309,7 +283,7 @@ class Controls(pn.viewable.Viewer):
             if level.name == settings.partition:
                 self.levels.value = place
         for name, widget in self._run.items():
-            value = _place(name, widget, getattr(settings, name))
+            value = widgets.standing(name, widget, getattr(settings, name))
             if name == "preset" and value not in [option[0] for option in widget.options]:
                 widget.options = [*widget.options, (value, value)]
             # A log slider's own places are coarser than the numbers it stands for.
@@ -321,89 +295,3 @@ class Controls(pn.viewable.Viewer):
         for name in ("direction", "damping", "period", "summary_batch_size"):
             self._run[name].disabled = not grouped
         self.levels.disabled = not grouped or len(self._levels) < 2
-
-
-def _lately(told: Iterable[tuple[float, Any]], value: Any, now: float) -> bool:
-    """Whether a widget was given this value by the page a short while ago."""
-    return any(value == known and now - at < _ECHO for at, known in told)
-
-
-def _row(*widgets: Any) -> pn.Row:
-    """Widgets side by side, equally wide."""
-    return pn.Row(*widgets, sizing_mode="stretch_width", margin=0, styles={"gap": "8px"})
-
-
-def _rule(title: str) -> Div:
-    """A line with the title of the section below it."""
-    text = f'<div class="rule">{title}</div>'
-    return Div(text=text, stylesheets=[css("widgets"), css("hero")], sizing_mode="stretch_width")
-
-
-def _common(name: str) -> dict[str, Any]:
-    """What all widgets share. No minimal width, so that a row's widgets share it equally."""
-    return {
-        "name": name, "stylesheets": [css("widgets")], "sizing_mode": "stretch_width",
-        "min_width": 10, "margin": 0,
-    }  # fmt: skip
-
-
-def _button(name: str, label: str, act: Callable[[], None], kind: str = "default") -> Button:
-    """A button."""
-    made = Button(label=label, button_type=kind, **_common(name))
-    made.on_click(act)
-    return made
-
-
-def _slider(name: str, title: str, low: int, high: int, value: int, **more: Any) -> Slider:
-    """A slider over whole numbers."""
-    kind = more.pop("kind", "")
-    options = {**_common(name), "format": "0", **more}
-    if kind:
-        options |= {"css_classes": [kind], "stylesheets": [css("widgets"), css("hero")]}
-    return Slider(title=title, start=low, end=high, step=1, value=value, tooltips=False, **options)
-
-
-def _named(names: Sequence[str]) -> CustomJSTickFormatter:
-    """Shows the name of a slider's place."""
-    return CustomJSTickFormatter(code=f"return ({json.dumps(list(names))})[tick] ?? ''")
-
-
-def _last_kept(kept: Sequence[int], step: float) -> int | None:
-    """The last kept step that is not after ``step``, None if there is none."""
-    before = [known for known in kept if known <= step]
-    return before[-1] if before else None
-
-
-def _log_slider(name: str, title: str, bounds: tuple[float, float], *, off: bool = False) -> Slider:
-    """A slider over powers of ten; its left end may be zero."""
-    low, high = (math.log10(bound) for bound in bounds)
-    start = _OFF if off else low
-    formatter = CustomJSTickFormatter(args={"off": _OFF if off else low - 1}, code=_TEN_TO)
-    return Slider(
-        title=title, start=start, end=high, step=0.05, value=start, format=formatter,
-        tooltips=False,
-        **_common(name),
-    )  # fmt: skip
-
-
-def _place(name: str, widget: Any, value: Any) -> Any:
-    """A choice's value as its widget's: a log slider stands at the exponent."""
-    if name not in ("lr", "damping"):
-        return value
-    exponent = math.log10(value) if value > 0 else widget.start
-    return min(max(exponent, widget.start), widget.end)
-
-
-def _spinner(name: str, title: str, low: int, high: int, step: int) -> Spinner:
-    """A field for a whole number."""
-    return Spinner(title=title, low=low, high=high, step=step, mode="int", **_common(name))
-
-
-def _select(name: str, title: str, options: list[tuple[str, str]]) -> Select:
-    """A list of choices."""
-    return Select(title=title, options=options, **_common(name))
-
-
-def _same(names: Iterable[str]) -> list[tuple[str, str]]:
-    """Options that are shown as they are named."""
-    return [(name, name) for name in names]

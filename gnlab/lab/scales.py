@@ -294,11 +294,3 @@ def steady(values: Array, *, zero: bool = False) -> tuple[float, float]:
     span = (high - low) or max(abs(high), 1.0)
     unit = 10.0 ** math.floor(math.log10(span)) / 2
     return math.floor(low / unit) * unit, math.ceil(high / unit) * unit or unit
-
-
-def short_name(name: str, most: int = 11) -> str:
-    """A group's name as a tick label: "layers.3.weight" becomes "layers.3 W"."""
-    for ending, letter in ((".weight", " W"), (".bias", " b")):
-        if name.endswith(ending):
-            name = name[: -len(ending)] + letter
-    return name if len(name) <= most else "…" + name[1 - most :]

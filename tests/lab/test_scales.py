@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gnlab.lab import scales
+from gnlab.lab.figures.base import short_name
 from gnlab.lab.scales import Limits
 
 finite = st.floats(-1e6, 1e6, allow_nan=False)
@@ -171,6 +172,6 @@ def test_steady_limits_hold_the_data_on_round_numbers(values):
 
 
 def test_short_names():
-    assert scales.short_name("layer1.weight") == "layer1 W"
-    assert scales.short_name("layer1.bias") == "layer1 b"
-    assert len(scales.short_name("a.very.long.name.weight")) == 11
+    assert short_name("layer1.weight") == "layer1 W"
+    assert short_name("layer1.bias") == "layer1 b"
+    assert len(short_name("a.very.long.name.weight")) == 11

@@ -221,7 +221,7 @@ def rows(names: Sequence[str], order: np.ndarray) -> tuple[np.ndarray, dict[str,
     count = len(order)
     middle = (np.arange(count) + 0.5) / max(count, 1)
     shown = scales.thin(count, LABELS)
-    labels = [scales.short_name(names[order[place]]) for place in shown]
+    labels = [short_name(names[order[place]]) for place in shown]
     return middle, {"at": middle[shown], "label": labels}
 
 
@@ -229,6 +229,14 @@ def decade_ticks(low: float, high: float, most: int) -> dict[str, Any]:
     """The columns "at" and "label" of a logarithmic axis' ticks."""
     at, label = scales.decade_ticks(low, high, most)
     return {"at": at, "label": label}
+
+
+def short_name(name: str, most: int = 11) -> str:
+    """A group's name as a tick label: "layers.3.weight" becomes "layers.3 W"."""
+    for ending, letter in ((".weight", " W"), (".bias", " b")):
+        if name.endswith(ending):
+            name = name[: -len(ending)] + letter
+    return name if len(name) <= most else "…" + name[1 - most :]
 
 
 def span(steps: np.ndarray) -> Span:

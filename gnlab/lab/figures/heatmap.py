@@ -21,6 +21,7 @@ from gnlab.lab.figures.base import (
     as_float,
     canvas,
     hover,
+    short_name,
     source,
     tagged,
 )
@@ -144,7 +145,7 @@ def update(
             },
             "names": {"name": [names[group] for group in place]},
             "strip": _strip(size, coloured),
-            "labels": _labels([scales.short_name(names[group]) for group in place], coloured),
+            "labels": _labels([short_name(names[group]) for group in place], coloured),
             "blocks": _blocks([roles[group] for group in place], order),
             "bar": {"x": as_float((np.array(ticks) + 1) / 2), "text": text},
             "note": {"x": [0.5], "y": [1.135], "text": [note]},

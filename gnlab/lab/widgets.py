@@ -1,0 +1,107 @@
+"""The kinds of widget that the control column is made of; each has a visible text label.
+
+Legend: λ₁ = lr, λ_int = damping.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import panel as pn
+from bokeh.models import Button, CustomJSTickFormatter, Div, Select, Slider, Spinner
+
+from gnlab.lab import state
+from gnlab.lab.assets import css
+
+OFF = math.log10(state.DAMPING[0]) - 0.1
+"""Where a log slider stands for zero: left of its smallest power of ten."""
+_ECHO = 30.0
+"""Seconds within which a notebook's browser sends back what was set."""
+_TEN_TO = "return tick <= off ? '0 (off)' : Number((10 ** tick).toPrecision(2)).toString()"
+
+
+def row(*widgets: Any) -> pn.Row:
+    """Widgets side by side, equally wide."""
+    return pn.Row(*widgets, sizing_mode="stretch_width", margin=0, styles={"gap": "8px"})
+
+
+def rule(title: str) -> Div:
+    """A line with the title of the section below it."""
+    text = f'<div class="rule">{title}</div>'
+    return Div(text=text, stylesheets=[css("widgets"), css("hero")], sizing_mode="stretch_width")
+
+
+def common(name: str) -> dict[str, Any]:
+    """What all widgets share. No minimal width, so that a row's widgets share it equally."""
+    return {
+        "name": name, "stylesheets": [css("widgets")], "sizing_mode": "stretch_width",
+        "min_width": 10, "margin": 0,
+    }  # fmt: skip
+
+
+def button(name: str, label: str, act: Callable[[], None], kind: str = "default") -> Button:
+    """A button."""
+    made = Button(label=label, button_type=kind, **common(name))
+    made.on_click(act)
+    return made
+
+
+def slider(name: str, title: str, low: int, high: int, value: int, **more: Any) -> Slider:
+    """A slider over whole numbers."""
+    kind = more.pop("kind", "")
+    options = {**common(name), "format": "0", **more}
+    if kind:
+        options |= {"css_classes": [kind], "stylesheets": [css("widgets"), css("hero")]}
+    return Slider(title=title, start=low, end=high, step=1, value=value, tooltips=False, **options)
+
+
+def named(names: Sequence[str]) -> CustomJSTickFormatter:
+    """Shows the name of a slider's place."""
+    return CustomJSTickFormatter(code=f"return ({json.dumps(list(names))})[tick] ?? ''")
+
+
+def log_slider(name: str, title: str, bounds: tuple[float, float], *, off: bool = False) -> Slider:
+    """A slider over powers of ten; its left end may be zero."""
+    low, high = (math.log10(bound) for bound in bounds)
+    start = OFF if off else low
+    formatter = CustomJSTickFormatter(args={"off": OFF if off else low - 1}, code=_TEN_TO)
+    return Slider(
+        title=title, start=start, end=high, step=0.05, value=start, format=formatter,
+        tooltips=False,
+        **common(name),
+    )  # fmt: skip
+
+
+def standing(name: str, widget: Any, value: Any) -> Any:
+    """A choice's value as its widget's: a log slider stands at the exponent."""
+    if name not in ("lr", "damping"):
+        return value
+    exponent = math.log10(value) if value > 0 else widget.start
+    return min(max(exponent, widget.start), widget.end)
+
+
+def spinner(name: str, title: str, low: int, high: int, step: int) -> Spinner:
+    """A field for a whole number."""
+    return Spinner(title=title, low=low, high=high, step=step, mode="int", **common(name))
+
+
+def select(name: str, title: str, options: list[tuple[str, str]]) -> Select:
+    """A list of choices."""
+    return Select(title=title, options=options, **common(name))
+
+
+def same(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Options that are shown as they are named."""
+    return [(name, name) for name in names]
+
+
+def lately(told: Iterable[tuple[float, Any]], value: Any, now: float) -> bool:
+    """Whether a widget was given this value by the page a short while ago."""
+    return any(value == known and now - at < _ECHO for at, known in told)
+
+
+def last_kept(kept: Sequence[int], step: float) -> int | None:
+    """The last kept step that is not after ``step``, None if there is none."""
+    before = [known for known in kept if known <= step]
+    return before[-1] if before else None
