@@ -183,6 +183,21 @@ def test_substeps_show_their_phase(lab):
     assert lab.errors == []
 
 
+def test_a_figure_out_of_sight_waits_and_is_up_to_date_when_scrolled_to(lab):
+    rows = f"() => {MODEL}('eigenvalue-lines').data.step.length"
+    lab.press("▶ Play")
+    lab.wait(f"() => ({STEP})() > 5")
+    assert lab.read(rows) == 0
+    lab.page.mouse.move(900, 500)
+    lab.page.mouse.wheel(0, 5000)
+    lab.wait(f"() => ({rows})() > 3")
+    lab.page.mouse.wheel(0, -5000)
+    lab.page.keyboard.press(" ")
+    lab.settle()
+    assert lab.read(rows) == lab.read(STEP)
+    assert lab.errors == []
+
+
 def test_the_keyboard(lab):
     lab.page.keyboard.press("ArrowRight")
     lab.wait(f"() => ({STEP})() == 1")
