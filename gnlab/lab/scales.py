@@ -291,6 +291,8 @@ def steady(values: Array, *, zero: bool = False) -> tuple[float, float]:
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     if zero:
         low, high = min(low, 0.0), max(high, 0.0)
-    span = (high - low) or max(abs(high), 1.0)
+    size = max(abs(low), abs(high))
+    # A span at rounding level is no span, and one too small to divide by is none either.
+    span = max(high - low, 1e-9 * size, 1e-300) if high > low else size or 1.0
     unit = 10.0 ** math.floor(math.log10(span)) / 2
     return math.floor(low / unit) * unit, math.ceil(high / unit) * unit or unit

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -163,6 +163,8 @@ def test_decade_ticks_are_thinned():
     assert labels == ["10⁻⁶", "10⁻³", "1", "1000", "10⁶"]
 
 
+@example(np.full(5, 5e-324))
+@example(np.full(5, -1e-320))
 @given(arrays(float, 5, elements=finite))
 def test_steady_limits_hold_the_data_on_round_numbers(values):
     low, high = scales.steady(values, zero=True)
