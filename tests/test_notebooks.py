@@ -30,8 +30,9 @@ def results(notebook):
     return [out.data for out in cells if out.output_type == "execute_result"]
 
 
-def test_no_cell_writes_to_a_stream(executed):
-    said = [out.text for cell in code_cells(executed) for out in cell.outputs if "text" in out]
+def test_no_cell_complains(executed):
+    streams = [out for cell in code_cells(executed) for out in cell.outputs if "text" in out]
+    said = [out.text for out in streams if out.name == "stderr"]
     assert said == []
 
 
