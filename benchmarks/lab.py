@@ -43,7 +43,7 @@ def server() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "gnlab", "serve", "--no-show", "--port", str(port)]
+    command = [sys.executable, "-m", "gnlab", "serve", "--no-show", "--paused", "--port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
         _wait_for(port, process)

@@ -93,13 +93,20 @@ def _add_serve(commands: "_Commands") -> None:
     serve.add_argument("--address", default="localhost", help="default: %(default)s")
     serve.add_argument("--no-show", action="store_true", help="do not open a browser")
     serve.add_argument("--preset", default="digits-mlp", help="default: %(default)s")
+    serve.add_argument("--paused", action="store_true", help="wait for Play instead of training")
     serve.set_defaults(command=_serve)
 
 
 def _serve(given: argparse.Namespace) -> int:
     from gnlab.lab.served import serve
 
-    serve(port=given.port, address=given.address, show=not given.no_show, preset=given.preset)
+    serve(
+        port=given.port,
+        address=given.address,
+        show=not given.no_show,
+        preset=given.preset,
+        play=not given.paused,
+    )
     return 0
 
 

@@ -112,6 +112,8 @@ class Page(pn.viewable.Viewer):
             self.session.open(self.choices.settings())
             if self.choices.pace:
                 self.session.send(runs.Pace(self.choices.pace))
+            if self.choices.play:
+                self.session.send(runs.Play())
         else:
             self.session.show(run_id)
 

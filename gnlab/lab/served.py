@@ -116,6 +116,7 @@ def serve(
     address: str = "localhost",
     show: bool = True,
     preset: str = "digits-mlp",
+    play: bool = False,
     most_sessions: int = MOST_SESSIONS,
     started: Callable[[Server], None] | None = None,
 ) -> None:
@@ -126,6 +127,7 @@ def serve(
         address: The interface to listen on; "localhost" keeps others out.
         show: Whether to open a browser.
         preset: The problem of a page whose link names none.
+        play: Whether the run of such a page plays as soon as the page opens.
         most_sessions: The most pages admitted at a time.
         started: Called with the server once it listens.
 
@@ -137,7 +139,8 @@ def serve(
     try:
         pin_server()
         host = Host(engine, most_sessions)
-        made = server(host, port=port, address=address, show=show, defaults={"preset": preset})
+        defaults = {"preset": preset, "play": str(play).lower()}
+        made = server(host, port=port, address=address, show=show, defaults=defaults)
         made.start()
         _log.warning("gnlab is open at http://%s:%s/ (Ctrl-C ends it)", address, made.port)
         if started is not None:
