@@ -92,11 +92,11 @@ class Evaluation:
         replaced = {**leaves, **dict(self._constants())}
         places = {f"model.{place}": replaced[name] for place, name in _places(self.model)}
         _set_random_state(device_of(self.model), self._random)
-        with torch.enable_grad(), decomposed(), disable_saved_tensors_hooks(_NO_CHECKPOINT):
+        with torch.enable_grad(), disable_saved_tensors_hooks(_NO_CHECKPOINT):
             result: Result = functional_call(
                 _Within(self.model),
                 places,
-                (lambda: work(self.model(self.inputs), leaves),),
+                (lambda: work(self._output(), leaves),),
                 tie_weights=False,
             )
         return result
@@ -108,7 +108,13 @@ class Evaluation:
 
     def loss(self, output: Any) -> Tensor:
         """The loss of an output, checked."""
-        return _checked_loss(self.loss_fn(output, self.targets))
+        with decomposed():
+            return _checked_loss(self.loss_fn(output, self.targets))
+
+    def _output(self) -> Any:
+        """The model's output; only what is differentiated pays for the interception."""
+        with decomposed():
+            return self.model(self.inputs)
 
     def _leaves(self, nudge: Callable[[Tensor], Tensor] | None) -> Parameters:
         """Fresh leaves with the trainable parameters' values."""

@@ -14,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from gnlab.errors import InputError
 from gnlab.summaries.batches import Batch, num_samples, select, tensors
+from gnlab.summaries.decompose import decomposed
 from gnlab.summaries.evaluation import Evaluation
 
 Way = Literal["samples", "sum"]
@@ -58,7 +59,7 @@ def check_output(batch: Batch, evaluation: Evaluation, output: Any) -> None:
         return
     size = num_samples(batch)
     rows = torch.arange(size)[: max(1, size // 3)]
-    with torch.no_grad():
+    with torch.no_grad(), decomposed():
         alone = list(tensors(evaluation.model(select(evaluation.inputs, size, rows))))
     for part, whole in zip(alone, tensors(select(output, size, rows)), strict=False):
         if part.shape != whole.shape or not part.is_floating_point():
@@ -93,7 +94,8 @@ def splits(size: int, evaluation: Evaluation, output: Any) -> list[Way]:
         parts = []
         for rows in chosen:
             targets = select(evaluation.targets, size, rows)
-            loss = evaluation.loss_fn(select(output, size, rows), targets)
+            with decomposed():
+                loss = evaluation.loss_fn(select(output, size, rows), targets)
             parts.append(float(loss.detach()))
         scale = max(abs(whole), *(abs(part) for part in parts))
         shares = [len(rows) / size for rows in chosen]

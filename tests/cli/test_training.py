@@ -84,6 +84,15 @@ def test_another_run_is_never_written_over(capsys, tmp_path):
     assert gnlab.Run.load(tmp_path / "checkpoint.pt").step_count == 2
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C as in a terminal: a shell's background job starts with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interruption_saves_the_last_whole_step(capsys, tmp_path, monkeypatch):
     step = gnlab.Run.step
 
