@@ -1,6 +1,8 @@
-import multiprocessing
 import secrets
+import subprocess
+import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,21 +70,11 @@ def test_without_room_the_last_version_stays(pair, monkeypatch):
     assert reader.read(1)[0] == 3
 
 
-def write_many(name, total):
-    """Write versions whose bytes prove that they belong together, as fast as it goes."""
-    writer = Writer(name)
-    generator = np.random.default_rng(0)
-    for version in range(1, total + 1):
-        noise = generator.bytes(int(generator.integers(10, 60_000 + 100 * version)))
-        writer.write(version, [zlib.crc32(noise).to_bytes(4, "big"), noise])
-    writer.close(unlink=False)
-
-
 def test_no_version_is_ever_torn(name, until):
     total = 3000
     reader = Reader(name)
-    writing = multiprocessing.get_context("spawn").Process(target=write_many, args=(name, total))
-    writing.start()
+    script = Path(__file__).with_name("write_board.py")
+    writing = subprocess.Popen([sys.executable, script, name, str(total)])
     seen = []
 
     def look():
@@ -93,10 +85,13 @@ def test_no_version_is_ever_torn(name, until):
             seen.append(version)
         return seen
 
-    until(look, lambda versions: versions and versions[-1] == total)
-    writing.join()
-    reader.close()
-    assert writing.exitcode == 0
+    try:
+        until(look, lambda versions: versions and versions[-1] == total)
+        assert writing.wait() == 0
+    finally:
+        writing.kill()
+        writing.wait()
+        reader.close()
     assert seen == sorted(set(seen))
     assert len(seen) > 3
 

@@ -50,7 +50,7 @@ def test_what_is_written_is_what_was_recorded(tmp_path):
 
 
 def test_everything_is_explained(tmp_path):
-    recorded(Run("moons", seed=3), tmp_path, 2)
+    recorded(Run("moons", seed=3, damping=1.0), tmp_path, 2)
     found = open_record(tmp_path)
     assert (found.attributes["preset"], found.attributes["seed"]) == ("moons", 3)
     assert found.attributes["hyperparameters"]["damping"] == 1.0
@@ -70,7 +70,7 @@ def test_any_tool_that_reads_zarr_can_read_it(tmp_path):
 
 
 def test_a_new_part_begins_where_the_groups_or_a_setting_change(tmp_path):
-    run, recording = Run("moons"), Recording(tmp_path)
+    run, recording = Run("moons", damping=1.0), Recording(tmp_path)
 
     def go(steps):
         for _ in range(steps):

@@ -212,7 +212,7 @@ def test_a_change_of_the_batch_size_goes_on_in_the_epoch():
 
 
 def test_a_rewind_restores_the_settings_of_that_step():
-    run = Run("moons")
+    run = Run("moons", damping=1.0)
     for _ in range(2):
         run.step()
     run.change(partition="role", damping=5.0)
