@@ -85,9 +85,7 @@ def problem(
         InputError: If the name is unknown, the seed, the dtype or the device cannot be used, or
             the data are damaged, absent and not to be had, or their folder cannot be written.
     """
-    if name not in _PRESETS:
-        raise unknown_choice("preset", name, NAMES)
-    preset = _PRESETS[name]
+    preset = _preset(name)
     if dtype not in (torch.float32, torch.float64):
         raise InputError(f"dtype must be torch.float32 or torch.float64; got {dtype}.")
     options = Options(seed, _device(device), dtype, root, progress)
@@ -119,9 +117,7 @@ def describe(name: str) -> str:
     Raises:
         InputError: If the name is unknown.
     """
-    if name not in _PRESETS:
-        raise unknown_choice("preset", name, NAMES)
-    return _PRESETS[name].title
+    return _preset(name).title
 
 
 def recommended(name: str) -> Hyperparameters:
@@ -136,9 +132,14 @@ def recommended(name: str) -> Hyperparameters:
     Raises:
         InputError: If the name is unknown.
     """
+    return _preset(name).hyperparameters
+
+
+def _preset(name: str) -> Preset:
+    """The preset of a name, or the error that lists the names."""
     if name not in _PRESETS:
         raise unknown_choice("preset", name, NAMES)
-    return _PRESETS[name].hyperparameters
+    return _PRESETS[name]
 
 
 def _device(device: torch.device | str) -> torch.device:
