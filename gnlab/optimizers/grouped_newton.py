@@ -121,6 +121,7 @@ class GroupedNewton(torch.optim.Optimizer):
             self.step_sizes = None
         self.settings.update(choices)
 
+    # Torch declares its ``step`` as two overloads, with and without a closure; this is both.
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Make one step from the gradients in ``.grad``.

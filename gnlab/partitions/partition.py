@@ -162,6 +162,7 @@ class Partition:
         high = torch.full((self.num_groups,), -1, dtype=torch.int64)
         for name in self.shapes:
             mine, theirs = self.groups[name].cpu(), other.groups[name].cpu()
+            # torch gives this function no types.
             shape = torch.broadcast_shapes(mine.shape, theirs.shape)  # type: ignore[no-untyped-call]
             mine, theirs = mine.expand(shape).reshape(-1), theirs.expand(shape).reshape(-1)
             low = low.scatter_reduce(0, mine, theirs, "amin")
