@@ -9,6 +9,7 @@ from gnlab import runs
 from gnlab.lab import Host, served
 
 if pn.state.served:
+    served.send_at_once()
     # One engine process and one host for all sessions of this server.
     host = pn.state.as_cached("gnlab-host", lambda: Host(runs.ProcessEngine()))
     served.page(host).servable(title="gnlab")

@@ -1,9 +1,9 @@
 """Frames: everything a page shows of one snapshot, as the new data of one Bokeh source.
 
-A frame is one source replaced whole, so it is one message; the browser hands its columns on to
-the figures' own sources. What has not changed since the last frame is left out.
+A frame is one source replaced whole; the browser hands its columns on to the figures' own
+sources. What has not changed since the last frame is left out.
 
-Legend: S groups; "plot|source|column" names a column of a figure's source.
+Legend: S groups; "plot|source" names a figure's source.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,11 +23,14 @@ from gnlab.lab.figures import (
     strip,
     trust,
 )
-from gnlab.lab.figures.base import Plot, Update
+from gnlab.lab.figures.base import Plot, Span, Update
 from gnlab.lab.figures.strip import Meter
+from gnlab.lab.wire import Frame
 from gnlab.runs import Record, Snapshot
 
 _UNIT = scales.Limits(1.0, 1.0)
+_DECADES = {"rates": "x", "scale": "x", "regulariser": "x", "rates-history": "z", "trust": "y"}
+"""The plots with a logarithmic scale, and which limits are its decades."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class Painter:
         self._limits: dict[str, scales.Limits] = {}
         self._kept: dict[str, tuple[Record, Any]] = {}
         self._sent: dict[str, Any] = {}
+        self._decades: dict[str, Span] = {}
 
     def forget(self) -> None:
         """Send everything with the next frame."""
@@ -101,18 +105,20 @@ class Painter:
             The updates by the plot's name.
         """
         theme = palettes.theme(view.theme)
-        return {
+        updates = {
             "strip": strip.update(snapshot, meter, theme),
             "phases": strip.update_phases(snapshot, theme),
             **self._matrices(snapshot.summary, view, theme),
             **self._groups(snapshot, view, theme),
             **(self._courses(snapshot, view) if courses else {}),
         }
+        for name, axis in _DECADES.items():
+            if name in updates:
+                self._decades[name] = getattr(updates[name], axis)
+        return updates
 
-    def frame(
-        self, snapshot: Snapshot, view: View, meter: Meter, *, courses: bool = True
-    ) -> dict[str, list[Any]]:
-        """The frame's columns, each of one row.
+    def frame(self, snapshot: Snapshot, view: View, meter: Meter, *, courses: bool = True) -> Frame:
+        """What of the figures has changed since the last frame.
 
         Args:
             snapshot: The run now.
@@ -121,11 +127,9 @@ class Painter:
             courses: Whether to update the figures over time too.
 
         Returns:
-            The columns of the sources that changed since the last frame, and "spans": for each
-            plot whose axes moved, its name and the limits of x, y and colours.
+            The frame.
         """
-        columns: dict[str, list[Any]] = {}
-        spans = []
+        frame = Frame([], {})
         for name, update in self.updates(snapshot, view, meter, courses=courses).items():
             limits = [
                 *(update.x or (None, None)),
@@ -133,11 +137,12 @@ class Painter:
                 *(update.z or (None, None)),
             ]
             if self._new(name, limits):
-                spans.append([name, *limits])
+                frame.spans.append([name, *limits])
             for source, data in update.data.items():
-                if self._new(f"{name}|{source}", data):
-                    columns |= {f"{name}|{source}|{key}": [value] for key, value in data.items()}
-        return {**columns, "spans": [spans]}
+                key = f"{name}|{source}"
+                if self._new(key, data):
+                    frame.data[key] = data
+        return frame
 
     def _new(self, key: str, value: Any) -> bool:
         """Whether this is not what was sent last under that key; it is from now on."""
@@ -175,10 +180,13 @@ class Painter:
         record, summary = snapshot.record, snapshot.summary
         grouped = snapshot.settings.optimizer == "grouped-newton"
         note = rates.NOTHING if grouped else rates.WITHOUT
+        before = self._decades.get
         return {
-            "rates": rates.update(_latest_rates(record, summary), view.order, theme, note),
-            "scale": damping.scale(summary, view.order, theme),
-            "regulariser": damping.regulariser(summary, view.order, theme),
+            "rates": rates.update(
+                _latest_rates(record, summary), view.order, theme, note, before("rates")
+            ),
+            "scale": damping.scale(summary, view.order, theme, before("scale")),
+            "regulariser": damping.regulariser(summary, view.order, theme, before("regulariser")),
         }
 
     def _courses(self, snapshot: Snapshot, view: View) -> dict[str, Update]:
@@ -190,8 +198,10 @@ class Painter:
         return {
             "loss": losses.update(history),
             "accuracy": losses.update_accuracy(history),
-            "rates-history": rates_history.update(history, roles, view.order),
-            "trust": trust.update(history),
+            "rates-history": rates_history.update(
+                history, roles, view.order, self._decades.get("rates-history")
+            ),
+            "trust": trust.update(history, self._decades.get("trust")),
             "eigenvalue": trust.update_eigenvalue(history, kappa),
             "agreement": agreement.update(history, decrease),
         }

@@ -21,7 +21,7 @@ from gnlab.lab.session import Post, Session
 from gnlab.lab.views import Board, Message
 from gnlab.lab.views import text as words
 
-_FRAME = ("version", "step", "applied", "published_at", "state", "spans")
+_FRAME = ("version", "step", "applied", "published_at", "state", "text", "numbers")
 
 
 class Page(pn.viewable.Viewer):

@@ -241,11 +241,19 @@ def thin(count: int, most: int) -> NDArray[np.intp]:
     return np.arange(0, count, max(1, math.ceil(count / most)))
 
 
-def decades(values: Array, *, least: float = 1.0, margin: float = 0.0) -> tuple[float, float]:
+def decades(
+    values: Array,
+    previous: tuple[float, float] | None = None,
+    *,
+    least: float = 1.0,
+    margin: float = 0.0,
+) -> tuple[float, float]:
     """Whole decades that hold every positive value: limits that rarely move.
 
     Args:
         values: Any shape; only positive finite values count.
+        previous: The limits before; they stay while they hold the values with not more than a
+            decade to spare at either end.
         least: The smallest number of decades to show.
         margin: Decades to leave free at both ends before rounding.
 
@@ -255,10 +263,13 @@ def decades(values: Array, *, least: float = 1.0, margin: float = 0.0) -> tuple[
     positive = values[np.isfinite(values) & (values > 0)]
     if positive.size == 0:
         return 0.01, 1.0
-    low = math.floor(math.log10(positive.min()) - margin)
-    high = math.ceil(math.log10(positive.max()) + margin)
-    low = max(low, -300)
-    return 10.0**low, 10.0 ** max(high, low + least)
+    low = max(math.floor(math.log10(positive.min()) - margin), -300)
+    high = max(math.ceil(math.log10(positive.max()) + margin), low + least)
+    if previous is not None:
+        spare = low - round(math.log10(previous[0])), round(math.log10(previous[1])) - high
+        if all(0 <= decades <= 1 for decades in spare):
+            return previous
+    return 10.0**low, 10.0**high
 
 
 def decade_ticks(low: float, high: float, most: int = 6) -> tuple[list[float], list[str]]:

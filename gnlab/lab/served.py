@@ -10,33 +10,19 @@ from urllib.parse import urlencode
 import panel as pn
 from bokeh.events import DocumentReady
 from bokeh.server.server import Server
-from bokeh.server.urls import per_app_patterns
-from bokeh.server.views.ws import WSHandler
 from panel.io.server import get_server
 
 from gnlab import runs
 from gnlab.errors import InputError, check_number
 from gnlab.lab.host import MOST_SESSIONS, Host
 from gnlab.lab.page import Page
+from gnlab.lab.sockets import send_at_once
 from gnlab.runs.cores import pin_server
 
 _log = logging.getLogger(__name__)
 
 BODY = "html, body { margin: 0; padding: 0; background: #f3f4f7; } "
 """What surrounds the page; the page itself brings its own background."""
-
-
-class SendsAtOnce(WSHandler):
-    """A page's websocket that sends at once.
-
-    Bokeh writes one message as many small frames. With Nagle's algorithm each waits for the
-    browser's answer to the one before, which costs a third of the frames per second.
-    """
-
-    def open(self, *args: Any, **kwargs: Any) -> Any:
-        """Set TCP_NODELAY, then open as the server's own websocket does."""
-        self.set_nodelay(True)
-        return super().open(*args, **kwargs)
 
 
 def page(host: Host, defaults: Mapping[str, str] | None = None) -> pn.viewable.Viewable:
@@ -98,7 +84,7 @@ def server(
         InputError: If the port is not valid or is in use.
     """
     check_number("port", port, low=0, high=65535, integer=True)
-    _send_at_once()
+    send_at_once()
     try:
         return get_server(
             {"/": lambda: page(host, defaults)}, port=port, address=address, show=show,
@@ -158,14 +144,6 @@ def _arguments() -> dict[str, str]:
     """The names and values of the present request's query."""
     arguments = pn.state.session_args or {}
     return {name: values[-1].decode("utf-8", "replace") for name, values in arguments.items()}
-
-
-def _send_at_once() -> None:
-    """Let every websocket of servers made from now on be one that sends at once."""
-    for place, (route, handler, *rest) in enumerate(per_app_patterns):
-        if issubclass(handler, WSHandler) and not issubclass(handler, SendsAtOnce):
-            quick = type("Socket", (SendsAtOnce, handler), {})
-            per_app_patterns[place] = (route, quick, *rest)
 
 
 def _origins(address: str, port: int) -> list[str] | None:

@@ -20,6 +20,7 @@ from gnlab import runs
 from gnlab.errors import InputError
 from gnlab.lab.figures.strip import Meter
 from gnlab.lab.frames import Painter, View
+from gnlab.lab.wire import pack
 
 _log = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ class Session:
         self._seen = -1
         self._wanted = 0
         self._stale = False
-        self._sent_at = self._course_at = -math.inf
+        self._sent_at = self._course_at = self._due = -math.inf
         self._published = 0.0
         self._drawn: deque[float] = deque(maxlen=20)
         self._latencies: deque[float] = deque(maxlen=20)
@@ -176,7 +177,7 @@ class Session:
         now = time.monotonic()
         # What a person just did is shown at once; the cap is for what happens by itself.
         answered = self.snapshot is None or not self.settled(self.snapshot)
-        if now - self._sent_at < 1 / self._rate() and not answered and not self._stale:
+        if now < self._due and not answered and not self._stale:
             return
         try:
             newer = self.engine.snapshot(self.run_id, newer_than=self._seen)
@@ -197,9 +198,11 @@ class Session:
         courses = not playing or now - self._course_at >= COURSE
         if courses:
             self._course_at = now
-        columns = self.painter.frame(snapshot, self._view(), self.meter, courses=courses)
+        frame = self.painter.frame(snapshot, self._view(), self.meter, courses=courses)
         self._number += 1
         self._under_way, self._sent_at = self._number, now
+        # From when it was due, not from now: looking every so often must not lower the rate.
+        self._due = max(now, self._due + 1 / self._rate())
         published = 1000 * (time.time() - time.monotonic() + snapshot.time)
         self._published = snapshot.time
         head = {
@@ -209,7 +212,7 @@ class Session:
             "published_at": published,
             "state": snapshot.state,
         }
-        columns |= {name: [value] for name, value in head.items()}
+        columns = {name: [value] for name, value in head.items()} | pack(frame)
 
         def put() -> None:
             self._heard(snapshot)

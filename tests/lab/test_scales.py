@@ -177,3 +177,11 @@ def test_short_names():
     assert short_name("layer1.weight") == "layer1 W"
     assert short_name("layer1.bias") == "layer1 b"
     assert len(short_name("a.very.long.name.weight")) == 11
+
+
+def test_decades_stay_while_they_hold_the_values_closely():
+    values = np.array([0.02, 30.0])
+    for shown in ((0.01, 100.0), (0.001, 100.0), (0.01, 1000.0), (0.001, 1000.0)):
+        assert scales.decades(values, shown) == shown
+    for shown in ((0.1, 100.0), (0.01, 10.0), (1e-4, 100.0), (0.01, 1e4)):
+        assert scales.decades(values, shown) == (0.01, 100.0)

@@ -14,6 +14,7 @@ from gnlab import runs
 from gnlab.errors import InputError
 from gnlab.lab import page, served
 from gnlab.lab.host import Host
+from gnlab.lab.wire import unpack
 
 SOON = 30.0
 
@@ -73,8 +74,9 @@ class Client:
         self.frame.on_change("data", self.see)
 
     def see(self, _attribute, _old, new):
-        if new.get("hessian|cells|image", [[]])[0]:
-            self.shape = new["hessian|cells|image"][0][0].shape
+        image = unpack(new).data.get("hessian|cells", {}).get("image")
+        if image:
+            self.shape = image[0].shape
 
     def ready(self):
         self.loop.run_until_complete(self._start())
@@ -162,7 +164,7 @@ def test_a_lost_frame_is_sent_again_whole(client, monkeypatch):
     monkeypatch.setattr("gnlab.lab.session.LOST_AT_FIRST", 0.2)
     client.ready()
     client.wait(lambda: len(client.versions) >= 2)
-    assert "strip|values|text" in client.frame.data
+    assert "strip|values" in unpack(client.frame.data).data
 
 
 def test_the_latest_snapshot_wins(client):

@@ -34,6 +34,15 @@ Span = tuple[float, float]
 FONT = "Inter, 'Segoe UI', system-ui, -apple-system, 'Helvetica Neue', Arial, sans-serif"
 TEXT = {"text_font": value(FONT), "text_font_size": "10.5px"}
 """The font of text glyphs; without ``value`` Bokeh would take it for a column's name."""
+_BORDERS = {
+    "min_border_left": 62,
+    "min_border_right": 14,
+    "min_border_top": 8,
+    "min_border_bottom": 46,
+}
+"""Room for an axis' label and any tick labels, so that they can change and nothing moves."""
+BORDERLESS = dict.fromkeys(_BORDERS, 0) | {"min_border": 0}
+"""For a figure without axes."""
 LABELS = 18
 """The most tick labels along an axis of groups."""
 
@@ -139,7 +148,7 @@ def canvas(name: str, *, x_log: bool = False, y_log: bool = False, **options: An
         tools="",
         output_backend="canvas",
         sizing_mode=options.pop("sizing_mode", "stretch_width"),
-        **{"min_border_left": 62, "min_border_right": 14, "min_border_top": 8, **options},
+        **{**_BORDERS, **options},
     )
     made.outline_line_color = None
     tagged(made, background_fill_color="card", border_fill_color="card")

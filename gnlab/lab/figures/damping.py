@@ -11,6 +11,7 @@ import numpy as np
 from gnlab.lab import palettes, scales
 from gnlab.lab.figures.base import (
     Plot,
+    Span,
     Update,
     as_float,
     canvas,
@@ -64,38 +65,44 @@ def build(name: str, one: str, two: str, label: str) -> Plot:
     return Plot(name, made, sources, tickers)
 
 
-def scale(record: Record | None, order: str, theme: palettes.Theme) -> Update:
+def scale(
+    record: Record | None, order: str, theme: palettes.Theme, before: Span | None = None
+) -> Update:
     """D and D⁻¹ of every group.
 
     Args:
         record: The latest record with a summary, or None.
         order: One of ``scales.ORDERS``.
         theme: Colours for the roles.
+        before: The limits of the decades that are shown now, to stay if they can.
 
     Returns:
         The new data and limits.
     """
     if record is None or record.d is None:
-        return _pairs((), (), np.empty(0), np.empty(0), order, theme)
+        return _pairs((), (), np.empty(0), np.empty(0), order, theme, before)
     with np.errstate(divide="ignore"):
-        return _pairs(record.group, record.role, record.d, 1 / record.d, order, theme)
+        return _pairs(record.group, record.role, record.d, 1 / record.d, order, theme, before)
 
 
-def regulariser(record: Record | None, order: str, theme: palettes.Theme) -> Update:
+def regulariser(
+    record: Record | None, order: str, theme: palettes.Theme, before: Span | None = None
+) -> Update:
     """R of every group against the magnitude of H̄'s diagonal.
 
     Args:
         record: The latest record with a summary, or None.
         order: One of ``scales.ORDERS``.
         theme: Colours for the roles.
+        before: The limits of the decades that are shown now, to stay if they can.
 
     Returns:
         The new data and limits.
     """
     if record is None or record.H is None or record.regulariser is None:
-        return _pairs((), (), np.empty(0), np.empty(0), order, theme)
+        return _pairs((), (), np.empty(0), np.empty(0), order, theme, before)
     diagonal = np.abs(np.diag(record.H))
-    return _pairs(record.group, record.role, record.regulariser, diagonal, order, theme)
+    return _pairs(record.group, record.role, record.regulariser, diagonal, order, theme, before)
 
 
 def _pairs(
@@ -105,12 +112,13 @@ def _pairs(
     two: np.ndarray,
     order: str,
     theme: palettes.Theme,
+    before: Span | None,
 ) -> Update:
     """Two positive numbers per group; what is not positive has no mark."""
     place = scales.block_order(roles, order)
     y, ticks = rows(names, place)
     first, second = one[place], two[place]
-    low, high = scales.decades(np.concatenate([one, two]), margin=0.05)
+    low, high = scales.decades(np.concatenate([one, two]), before, margin=0.05)
     return Update(
         {
             "groups": {

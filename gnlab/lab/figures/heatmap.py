@@ -14,6 +14,7 @@ from bokeh.models import CustomJSHover, LinearColorMapper, Range1d
 
 from gnlab.lab import palettes, scales
 from gnlab.lab.figures.base import (
+    BORDERLESS,
     LABELS,
     TEXT,
     Plot,
@@ -52,8 +53,8 @@ def build(name: str, quantity: str) -> Plot:
     """
     ratio = (_WIDTH[1] - _WIDTH[0]) / (_HEIGHT[1] - _HEIGHT[0])
     made = canvas(
-        name, sizing_mode="scale_width", aspect_ratio=ratio, min_border=0, min_border_left=0,
-        min_border_right=0, min_border_top=0, width=460, height=round(460 / ratio),
+        name, sizing_mode="scale_width", aspect_ratio=ratio, width=460, height=round(460 / ratio),
+        **BORDERLESS,
     )  # fmt: skip
     made.x_range, made.y_range = Range1d(*_WIDTH), Range1d(*_HEIGHT)
     made.axis.visible = False

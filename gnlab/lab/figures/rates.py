@@ -9,6 +9,7 @@ from gnlab.lab import palettes, scales
 from gnlab.lab.figures.base import (
     TEXT,
     Plot,
+    Span,
     Update,
     as_float,
     canvas,
@@ -79,7 +80,13 @@ def build(name: str = "rates") -> Plot:
     return Plot(name, made, sources, tickers)
 
 
-def update(record: Record | None, order: str, theme: palettes.Theme, note: str = NOTHING) -> Update:
+def update(
+    record: Record | None,
+    order: str,
+    theme: palettes.Theme,
+    note: str = NOTHING,
+    before: Span | None = None,
+) -> Update:
     """The figure's data for a record.
 
     Args:
@@ -87,6 +94,7 @@ def update(record: Record | None, order: str, theme: palettes.Theme, note: str =
         order: One of ``scales.ORDERS``.
         theme: Colours for the roles.
         note: What to say when there is no step size.
+        before: The limits of the decades that are shown now, to stay if they can.
 
     Returns:
         The new data and the limits of the step sizes' axis. A step size of zero or NaN has a
@@ -99,7 +107,7 @@ def update(record: Record | None, order: str, theme: palettes.Theme, note: str =
     place = scales.block_order(record.role, order)
     applied = record.step_size[place]
     solved = applied if record.step_size_solved is None else record.step_size_solved[place]
-    low, high = scales.decades(np.abs(np.concatenate([applied, solved])), margin=0.1)
+    low, high = scales.decades(np.abs(np.concatenate([applied, solved])), before, margin=0.1)
     y, ticks = rows(record.group, place)
     size = np.abs(applied)
     live = np.isfinite(size) & (size > 0)

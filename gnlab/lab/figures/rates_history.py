@@ -10,6 +10,7 @@ from gnlab.lab import scales
 from gnlab.lab.figures.base import (
     FONT,
     Plot,
+    Span,
     Update,
     as_float,
     canvas,
@@ -91,7 +92,9 @@ def build(name: str = "rates-history") -> Plot:
     return Plot(name, made, sources, {"ticks": ticker}, mapper)
 
 
-def update(history: History | None, roles: tuple[str, ...], order: str) -> Update:
+def update(
+    history: History | None, roles: tuple[str, ...], order: str, before: Span | None = None
+) -> Update:
     """The figure's data for a history.
 
     Args:
@@ -99,6 +102,7 @@ def update(history: History | None, roles: tuple[str, ...], order: str) -> Updat
         roles: The groups' roles; of another length than the history's groups for a moment after
             a change of the partition, and then nothing is shown.
         order: One of ``scales.ORDERS``.
+        before: The limits of log₁₀ η's colours now, to stay if they can.
 
     Returns:
         The new data: log₁₀ η as an image [S, T], below the palette where η is zero.
@@ -111,7 +115,8 @@ def update(history: History | None, roles: tuple[str, ...], order: str) -> Updat
     picked = np.unique(np.linspace(0, len(history.step_size) - 1, _COLUMNS_SHOWN).astype(int))
     sizes = history.step_size[picked][:, place]
     # Whole decades: the colours' meaning changes rarely, and by steps one can see.
-    low, high = scales.decades(sizes)
+    shown = None if before is None else (10.0 ** before[0], 10.0 ** before[1])
+    low, high = scales.decades(sizes, shown)
     with np.errstate(divide="ignore", invalid="ignore"):
         exponent = np.log10(sizes)
     # Below the palette: a step size that is zero has a colour of its own.

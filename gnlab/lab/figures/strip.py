@@ -10,7 +10,17 @@ from bokeh.core.properties import value
 from bokeh.models import Range1d
 
 from gnlab.lab import palettes
-from gnlab.lab.figures.base import FONT, TEXT, Plot, Update, as_float, canvas, source, tagged
+from gnlab.lab.figures.base import (
+    BORDERLESS,
+    FONT,
+    TEXT,
+    Plot,
+    Update,
+    as_float,
+    canvas,
+    source,
+    tagged,
+)
 from gnlab.runs import Snapshot
 
 _SLOTS = (
@@ -53,9 +63,7 @@ def build(name: str = "strip") -> Plot:
     Returns:
         The plot; its source is "values".
     """
-    made = canvas(
-        name, height=52, min_border=0, min_border_left=0, min_border_right=0, min_border_top=0
-    )
+    made = canvas(name, height=52, **BORDERLESS)
     made.x_range, made.y_range = Range1d(0, len(_SLOTS) + _WIDE - 1), Range1d(0, 1)
     made.axis.visible = False
     made.grid.visible = False
@@ -126,9 +134,7 @@ def build_phases(name: str = "phases") -> Plot:
     Returns:
         The plot; its source is "phases".
     """
-    made = canvas(
-        name, height=36, min_border=0, min_border_left=0, min_border_right=0, min_border_top=0
-    )
+    made = canvas(name, height=36, **BORDERLESS)
     made.x_range, made.y_range = Range1d(-0.5, 3.5), Range1d(0, 1)
     made.axis.visible = False
     made.grid.visible = False

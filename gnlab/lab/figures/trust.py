@@ -9,6 +9,7 @@ import numpy as np
 from gnlab.lab import scales
 from gnlab.lab.figures.base import (
     Plot,
+    Span,
     Update,
     as_float,
     canvas,
@@ -54,11 +55,12 @@ def build(name: str = "trust") -> Plot:
     return Plot(name, made, {"lines": lines})
 
 
-def update(history: History | None) -> Update:
+def update(history: History | None, before: Span | None = None) -> Update:
     """The positive scalars' data for a history.
 
     Args:
         history: The run so far.
+        before: The limits of the decades that are shown now, to stay if they can.
 
     Returns:
         The new data and limits; a value that is not positive leaves a gap.
@@ -72,7 +74,7 @@ def update(history: History | None) -> Update:
     return Update(
         {"lines": {name: as_float(value) for name, value in data.items()}},
         span(history.step),
-        scales.decades(together, margin=0.05),
+        scales.decades(together, before, margin=0.05),
     )
 
 

@@ -1,0 +1,49 @@
+"""The pages' websockets: each message of the server leaves at once, and in one piece.
+
+Bokeh writes one message as three or more websocket frames. With Nagle's algorithm each waits for
+the browser's answer to the one before; without it each is a packet of its own, which wakes the
+browser's network process every time. So the socket never waits (TCP_NODELAY), and is corked while
+one message is written to it.
+"""
+
+import socket
+from typing import Any
+
+from bokeh.protocol.message import Message
+from bokeh.server.views.ws import WSHandler
+
+_opened, _sent = WSHandler.open, WSHandler.send_message
+_CORK = getattr(socket, "TCP_CORK", None)  # Linux's own
+
+
+def send_at_once() -> None:
+    """Let every websocket that a page opens from now on send its messages at once and whole.
+
+    It is set on Bokeh's own class, because ``panel serve`` makes its server before any code of
+    ours runs.
+    """
+    WSHandler.open = _open
+    WSHandler.send_message = _send_message
+
+
+def _open(self: WSHandler, *args: Any, **kwargs: Any) -> Any:
+    """Set TCP_NODELAY, then open as Bokeh does."""
+    self.set_nodelay(True)
+    return _opened(self, *args, **kwargs)
+
+
+async def _send_message(self: WSHandler, message: Message[Any]) -> None:
+    """Send as Bokeh does, and let the kernel wait for the whole message."""
+    _cork(self, True)
+    try:
+        await _sent(self, message)
+    finally:
+        _cork(self, False)
+
+
+def _cork(handler: WSHandler, on: bool) -> None:
+    """Have the kernel collect what is written, or send what it has collected."""
+    connection = handler.ws_connection
+    if _CORK is None or connection is None or connection.stream.closed():
+        return
+    connection.stream.socket.setsockopt(socket.IPPROTO_TCP, _CORK, int(on))
