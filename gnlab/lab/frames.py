@@ -7,7 +7,7 @@ Legend: S groups; "plot|source" names a figure's source.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -129,7 +129,8 @@ class Painter:
         Returns:
             The frame.
         """
-        frame = Frame([], {})
+        theme = asdict(palettes.theme(view.theme))
+        frame = Frame(theme if self._new("theme", theme) else None)
         for name, update in self.updates(snapshot, view, meter, courses=courses).items():
             limits = [
                 *(update.x or (None, None)),

@@ -12,13 +12,13 @@ import panel as pn
 from bokeh.models import Button, ColumnDataSource, CustomJS
 
 from gnlab import runs
-from gnlab.lab import captions, frames, remedies, state
+from gnlab.lab import board, captions, remedies, state
 from gnlab.lab.assets import css, text
 from gnlab.lab.controls import Controls
 from gnlab.lab.frames import View
 from gnlab.lab.host import Host
 from gnlab.lab.session import Post, Session
-from gnlab.lab.views import Board, Message
+from gnlab.lab.views import Message
 from gnlab.lab.views import text as words
 
 _FRAME = ("version", "step", "applied", "published_at", "state", "text", "numbers")
@@ -50,7 +50,6 @@ class Page(pn.viewable.Viewer):
             # First of all: whatever raises from here on, the run and the place are given back.
             undo.callback(host.leave, number)
             self.choices, remarks = state.from_query(query)
-            self.plots = frames.build()
             frame = ColumnDataSource(data={name: [] for name in _FRAME}, name="frame")
             ack = ColumnDataSource(data={"version": [], "drawn_at": []}, name="ack")
             self.session = Session(
@@ -99,11 +98,9 @@ class Page(pn.viewable.Viewer):
     def viewed(self) -> None:
         """Show the run under the view's new choices."""
         classes = [f"gn-{self.choices.theme}", "gn-page"]
-        repainted = self.layout.css_classes != classes
-        if repainted:
+        if self.layout.css_classes != classes:
             self.layout.css_classes = classes
-            self.board.paint(self.choices.theme)
-        self.session.redraw(everything=repainted)
+        self.session.redraw()
         self._relink()
 
     def _open(self, run_id: Any) -> None:
@@ -122,21 +119,21 @@ class Page(pn.viewable.Viewer):
         self.controls = Controls(self.choices, self)
         self._remedies = [_remedy(label, self._cure) for label in remedies.LABELS]
         self.message = Message(self._remedies)
-        self.board = Board(self.plots)
-        self.board.paint(self.choices.theme)
         brand = words('<div class="brand">gnlab</div>')
         brand.update(sizing_mode=None, width=82)
-        stretch = {"sizing_mode": "stretch_width", "margin": 0}
+        phases = board.places(board.place("phases"))
+        strip = board.places(board.place("strip"))
+        cards = board.places(board.cards())
+        self._parts = [phases, strip, cards]
         side = pn.Column(
-            *self.controls.layout(self.plots["phases"].figure),
+            *self.controls.layout(phases),
             words(f'<div class="keys">{captions.KEYS}</div>'),
             css_classes=["gn-side"], margin=0, styles={"gap": "7px"},
         )  # fmt: skip
-        header = pn.Row(brand, pn.pane.Bokeh(self.plots["strip"].figure, **stretch), **stretch)
         main = pn.Column(
-            header,
+            pn.Row(brand, strip, sizing_mode="stretch_width", margin=0),
             self.message,
-            self.board,
+            cards,
             css_classes=["gn-main"],
             sizing_mode="stretch_width",
             margin=0,
@@ -147,27 +144,15 @@ class Page(pn.viewable.Viewer):
         )  # fmt: skip
 
     def _wire(self) -> None:
-        """Let the browser hand a frame's columns on to the figures and acknowledge it."""
-        session, plots = self.session, list(self.plots.values())
-        pairs = [(f"{p.name}|{s}", source) for p in plots for s, source in p.sources.items()]
-        ticked = [(f"{p.name}|{s}", ticker) for p in plots for s, ticker in p.tickers.items()]
-        mapped = [(p.name, p.mapper) for p in plots if p.mapper is not None]
-        arguments = {
-            "frame": session.frame,
-            "ack": session.ack,
-            "keys": [key for key, _ in pairs],
-            "sources": [source for _, source in pairs],
-            "names": [plot.name for plot in plots],
-            "plots": [plot.figure for plot in plots],
-            "ticker_keys": [key for key, _ in ticked],
-            "tickers": [ticker for _, ticker in ticked],
-            "mapper_names": [name for name, _ in mapped],
-            "mappers": [mapper for _, mapper in mapped],
-        }
-        session.frame.js_on_change("data", CustomJS(args=arguments, code=text("client.js")))
+        """Let the browser draw the figures, hand each frame to them and acknowledge it."""
+        frame = self.session.frame
+        figures = {"sheet": board.sheet(), "parts": self._parts}
+        self._draw = CustomJS(args=figures, code=text("figures.js"))
+        arguments = {"frame": frame, "ack": self.session.ack, "draw": self._draw}
+        frame.js_on_change("data", CustomJS(args=arguments, code=text("client.js")))
         # A model belongs to a document only if something in the layout refers to it.
-        holder = CustomJS(args={"frame": session.frame, "keys": self.controls.keys}, code="")
-        self.plots["strip"].figure.js_on_change("tags", holder)
+        holder = CustomJS(args={"frame": frame, "keys": self.controls.keys}, code="")
+        self._parts[0].js_on_change("tags", holder)
 
     def keyboard(self) -> CustomJS:
         """What makes the keyboard's shortcuts work, to be run once when the page is ready."""

@@ -14,6 +14,7 @@ from panel.io.server import get_server
 
 from gnlab import runs
 from gnlab.errors import InputError, check_number
+from gnlab.lab import board
 from gnlab.lab.host import MOST_SESSIONS, Host
 from gnlab.lab.page import Page
 from gnlab.lab.sockets import send_at_once
@@ -85,6 +86,7 @@ def server(
     """
     check_number("port", port, low=0, high=65535, integer=True)
     send_at_once()
+    board.sheet()  # now, not when the first page is asked for
     try:
         return get_server(
             {"/": lambda: page(host, defaults)}, port=port, address=address, show=show,

@@ -29,6 +29,8 @@ POLL = 0.008
 COURSE = 0.2
 """Seconds between two updates of the figures over time while a run plays."""
 
+_NOTHING = 0
+"""What a browser acknowledges that has just drawn the page's empty figures."""
 LOST, LOST_AT_FIRST = 10.0, 1.0
 """Seconds after which a frame counts as lost with its connection; less before the first answer,
 when a notebook may not have drawn the page yet."""
@@ -221,7 +223,10 @@ class Session:
         self._post(put)
 
     def _acknowledged(self, _attribute: str, _old: Any, new: Any) -> None:
-        """The browser has drawn a frame: there is room for the next."""
+        """The browser has drawn a frame, or the empty page: there is room for the next."""
+        if list(new.get("version", ())) == [_NOTHING]:
+            self._under_way = None
+            self.redraw(everything=True)
         if list(new.get("version", ())) != [self._under_way]:
             return
         now = time.monotonic()

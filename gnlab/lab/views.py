@@ -1,6 +1,5 @@
 """The page's parts as views: each builds its layout once and never again."""
 
-from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -8,80 +7,9 @@ import panel as pn
 from bokeh.models import Button, Div
 
 from gnlab import runs
-from gnlab.lab import palettes
 from gnlab.lab.assets import css
-from gnlab.lab.captions import CAPTIONS
-from gnlab.lab.figures.base import Plot, paint
-
-_CARDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "hessian": (("hessian",),),
-    "inverse": (("inverse",),),
-    "rates": (("rates",),),
-    "rates-history": (("rates-history",),),
-    "loss": (("loss",), ("accuracy",)),
-    "agreement": (("agreement",),),
-    "damping": (("scale", "regulariser"),),
-    "trust": (("trust",), ("eigenvalue",)),
-}
-"""The figures of each card, in rows."""
 
 _STRETCH = {"sizing_mode": "stretch_width", "margin": 0}
-
-
-class Card(pn.viewable.Viewer):
-    """A titled card with its figures and the sentence that says how to read them.
-
-    Args:
-        name: The card's name.
-        plots: The page's plots, by name.
-    """
-
-    def __init__(self, name: str, plots: Mapping[str, Plot]) -> None:
-        super().__init__()
-        title, caption = CAPTIONS[name]
-        rows = [
-            pn.Row(*(plots[plot].figure for plot in row), **_STRETCH)
-            if len(row) > 1
-            else pn.pane.Bokeh(plots[row[0]].figure, **_STRETCH)
-            for row in _CARDS[name]
-        ]
-        self._layout = pn.Column(
-            text(f'<h2 class="title">{title}</h2>'),
-            *rows,
-            text(f'<p class="caption">{caption}</p>'),
-            stylesheets=[css("card").css],
-            css_classes=["gn-card", f"gn-{name}"],
-            **_STRETCH,
-        )
-
-    def __panel__(self) -> pn.Column:
-        return self._layout
-
-
-class Board(pn.viewable.Viewer):
-    """All cards in a grid.
-
-    Args:
-        plots: The page's plots, by name.
-    """
-
-    def __init__(self, plots: Mapping[str, Plot]) -> None:
-        super().__init__()
-        self._plots = plots
-        cards = [Card(name, plots) for name in _CARDS]
-        self._layout = pn.Column(*cards, stylesheets=[css("grid").css], **_STRETCH)
-
-    def __panel__(self) -> pn.Column:
-        return self._layout
-
-    def paint(self, theme: str) -> None:
-        """Give every figure the colours of a theme.
-
-        Args:
-            theme: The theme's name.
-        """
-        for plot in self._plots.values():
-            paint(plot.figure, palettes.theme(theme))
 
 
 class Message(pn.viewable.Viewer):

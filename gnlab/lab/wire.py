@@ -6,7 +6,7 @@ has some thirty arrays: packed into one, it arrives as five messages instead of 
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,15 @@ class Frame:
     """What the figures show next.
 
     Attributes:
+        theme: The colours by name, if they are new to the browser.
         spans: For each plot whose axes moved, its name and the limits of x, y and colours.
         data: The new columns of each "plot|source" that changed. A column is an array of
             numbers, a list with one matrix (an image's), or a list of what JSON has.
     """
 
-    spans: list[list[Any]]
-    data: dict[str, Mapping[str, Any]]
+    theme: Mapping[str, Any] | None = None
+    spans: list[list[Any]] = field(default_factory=list)
+    data: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def pack(frame: Frame) -> dict[str, list[Any]]:
@@ -57,7 +59,8 @@ def pack(frame: Frame) -> dict[str, list[Any]]:
         source: {name: placed(value) for name, value in columns.items()}
         for source, columns in frame.data.items()
     }
-    text = json.dumps({"spans": frame.spans, "data": data}, allow_nan=False)
+    packed = {"theme": frame.theme, "spans": frame.spans, "data": data}
+    text = json.dumps(packed, allow_nan=False)
     return {"text": [text], "numbers": [np.concatenate(parts)]}
 
 
@@ -83,4 +86,4 @@ def unpack(columns: Mapping[str, Any]) -> Frame:
         source: {name: read(value) for name, value in columns.items()}
         for source, columns in packed["data"].items()
     }
-    return Frame(packed["spans"], data)
+    return Frame(packed["theme"], packed["spans"], data)

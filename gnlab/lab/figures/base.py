@@ -112,6 +112,12 @@ def tagged(model: Any, **colours: str) -> Any:
     return model
 
 
+def tags(model: Model) -> dict[str, str]:
+    """The properties of a model that take a colour of the theme, and which one."""
+    pairs = [str(tag).partition("=") for tag in model.tags]
+    return {name: colour for name, _, colour in pairs if colour}
+
+
 def paint(root: Model, theme: palettes.Theme) -> None:
     """Give a model and all it holds the colours of a theme.
 
@@ -120,10 +126,8 @@ def paint(root: Model, theme: palettes.Theme) -> None:
         theme: The theme.
     """
     for model in root.references():
-        for tag in model.tags:
-            name, _, colour = str(tag).partition("=")
-            if colour:
-                setattr(model, name, getattr(theme, colour))
+        for name, colour in tags(model).items():
+            setattr(model, name, getattr(theme, colour))
 
 
 def canvas(name: str, *, x_log: bool = False, y_log: bool = False, **options: Any) -> figure:
