@@ -6,7 +6,6 @@ server its controls only, and what happens in a figure never becomes a message t
 """
 
 import json
-from collections.abc import Iterator
 from functools import cache
 from html import escape
 from typing import Any
@@ -90,38 +89,41 @@ def sheet() -> str:
     """Every figure of the page, empty, in the light theme.
 
     Returns:
-        JSON with the Bokeh "document", and the ids of what in it changes: "plots" by name, in
-        the order of the document's roots; "sources" and "tickers" by "plot|source"; "mappers" by
-        plot; and "colours", each a model's id, a property's name and the theme's colour it takes.
+        JSON: by the plot's name, its Bokeh "document" and the ids of what changes in it, see
+        ``_changing``.
     """
-    plots = frames.build()
+    plots = ", ".join(f'"{plot.name}": {_one(plot)}' for plot in frames.build().values())
+    return f"{{{plots}}}"
+
+
+def _one(plot: Plot) -> str:
+    """One plot's part of the sheet. A document each: what is in sight can be drawn first."""
+    paint(plot.figure, palettes.LIGHT)
     document = Document()
-    for plot in plots.values():
-        paint(plot.figure, palettes.LIGHT)
-        document.add_root(plot.figure)
-    changing = {
-        "plots": {plot.name: plot.figure.id for plot in plots.values()},
-        "sources": _ids(plots, "sources"),
-        "tickers": _ids(plots, "tickers"),
-        "mappers": {p.name: p.mapper.id for p in plots.values() if p.mapper is not None},
-        "colours": [list(found) for plot in plots.values() for found in _coloured(plot)],
-    }
+    document.add_root(plot.figure)
     # Bokeh's own encoder knows Bokeh's values; what is put beside it is plain.
     whole = serialize_json(document.to_json(deferred=False))
-    return f'{{"document": {whole}, {json.dumps(changing)[1:]}'
+    return f'{{"document": {whole}, {json.dumps(_changing(plot))[1:]}'
 
 
-def _ids(plots: dict[str, Plot], kind: str) -> dict[str, str]:
-    """The ids of the plots' sources or tickers, by "plot|source"."""
+def _changing(plot: Plot) -> dict[str, Any]:
+    """The ids of what changes in a plot.
+
+    Args:
+        plot: The plot.
+
+    Returns:
+        The "figure"; its "sources" and "tickers" by the source's name; its colour "mapper", if
+        any; and "colours": a model, a property's name and the theme's colour that it takes.
+    """
     return {
-        f"{plot.name}|{name}": model.id
-        for plot in plots.values()
-        for name, model in getattr(plot, kind).items()
+        "figure": plot.figure.id,
+        "sources": {name: source.id for name, source in plot.sources.items()},
+        "tickers": {name: ticker.id for name, ticker in plot.tickers.items()},
+        "mapper": None if plot.mapper is None else plot.mapper.id,
+        "colours": [
+            [model.id, name, colour]
+            for model in plot.figure.references()
+            for name, colour in tags(model).items()
+        ],
     }
-
-
-def _coloured(plot: Plot) -> Iterator[tuple[str, str, str]]:
-    """What of a plot takes a colour of the theme."""
-    for model in plot.figure.references():
-        for name, colour in tags(model).items():
-            yield model.id, name, colour

@@ -24,8 +24,8 @@ const read = (value) => {
   const array = new numbers[0].constructor(flat, shape)
   return shape.length == 1 ? array : [array]
 }
+const {theme, spans, data} = JSON.parse(text[0])
 const show = (figures) => {
-  const {theme, spans, data} = JSON.parse(text[0])
   if (theme != null) figures.paint(theme)
   const columns = Object.entries(data).map(([key, packed]) => [
     key, Object.fromEntries(Object.entries(packed).map(([name, value]) => [name, read(value)])),
@@ -42,9 +42,12 @@ const show = (figures) => {
 }
 const shown = frame.gnlab_figures
 if (shown?.alive) return show(shown)
-// The page was not drawn yet, or is drawn anew elsewhere: after that, everything is wanted.
+// The page was not drawn yet, or is drawn anew elsewhere, and wants a frame that has everything;
+// only such a frame has the theme.
 frame.gnlab_drawing ??= draw.execute(frame).then((figures) => {
   frame.gnlab_figures = figures
   frame.gnlab_drawing = null
-  if (figures != null) acknowledge(0)
+  if (figures == null) return
+  if (theme != null) show(figures)
+  else acknowledge(0)
 })

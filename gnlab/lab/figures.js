@@ -1,8 +1,7 @@
-// Runs in the browser: draws the figures of the page in their places, and returns what changes
-// them; null while the page itself is not drawn. The figures are a document of their own, which
-// no server listens to.
+// Runs in the browser: draws the figures of the page in their places, those in sight first, and
+// returns what changes them; null while the page itself is not drawn. A figure is a document of
+// its own, which no server listens to.
 // Arguments: sheet (JSON, see board.py), parts (the page's parts that have places for figures).
-const built = JSON.parse(sheet)
 const part_views = parts.map((part) => cb_context.index.find_one(part))
 if (part_views.some((view) => view == null)) return null
 const places = new Map()
@@ -12,10 +11,8 @@ for (const view of part_views) {
     places.set(place.dataset.plot, place)
   }
 }
-const document_of = cb_obj.document.constructor
-const figures = document_of.from_json(built.document)
-const model = (id) => figures.get_model_by_id(id)
-const names = Object.keys(built.plots)
+const built = new Map(Object.entries(JSON.parse(sheet)))
+const new_document = cb_obj.document.constructor
 
 // A figure's borders have room for any tick label. Bokeh would lay the figure out again whenever
 // a label is longer or shorter than before.
@@ -42,22 +39,29 @@ const thrifty = (view) => {
   for (const child of view.children?.() ?? []) thrifty(child)
 }
 
-// Painting is what costs: a figure out of sight waits with its newest data until it is scrolled
-// into sight, or until the run pauses.
-const waiting = new Map(), hidden = new Set()
+// Painting is what costs: a figure that is out of sight waits with its newest data until it is
+// scrolled into sight, or until the run pauses; one that is not drawn yet until it is.
+const waiting = new Map(), drawn = new Map(), hidden = new Set()
+let theme = null
+const recolour = (name) => {
+  for (const [id, property, colour] of built.get(name).colours) {
+    drawn.get(name).get_model_by_id(id)[property] = theme[colour]
+  }
+}
 const apply = (name) => {
   const {span, data} = waiting.get(name)
+  const {figure, sources, tickers, mapper} = built.get(name)
+  const model = (id) => drawn.get(name).get_model_by_id(id)
   waiting.delete(name)
   if (span != null) {
     const [x0, x1, y0, y1, z0, z1] = span
-    const plot = model(built.plots[name])
-    if (x0 != null) plot.x_range.setv({start: x0, end: x1})
-    if (y0 != null) plot.y_range.setv({start: y0, end: y1})
-    if (z0 != null) model(built.mappers[name]).setv({low: z0, high: z1})
+    if (x0 != null) model(figure).x_range.setv({start: x0, end: x1})
+    if (y0 != null) model(figure).y_range.setv({start: y0, end: y1})
+    if (z0 != null) model(mapper).setv({low: z0, high: z1})
   }
-  for (const [key, columns] of data) {
-    model(built.sources[key]).setv({data: columns}, {check_eq: false})
-    if (key in built.tickers) model(built.tickers[key]).setv({ticks: Array.from(columns.at)})
+  for (const [source, columns] of data) {
+    model(sources[source]).setv({data: columns}, {check_eq: false})
+    if (source in tickers) model(tickers[source]).setv({ticks: Array.from(columns.at)})
   }
 }
 const watcher = new IntersectionObserver((entries) => {
@@ -72,32 +76,47 @@ const wait = (name) => {
   if (!waiting.has(name)) waiting.set(name, {span: null, data: new Map()})
   return waiting.get(name)
 }
-
-let theme = "light"
+const draw = async (name) => {
+  const one = new_document.from_json(built.get(name).document)
+  const elsewhere = document.createElement("div")  // for what is no figure, and is never seen
+  const views = await Bokeh.embed.add_document_standalone(one, elsewhere, [places.get(name)])
+  const view = views.get(one.get_model_by_id(built.get(name).figure))
+  steady(view)
+  thrifty(view)
+  drawn.set(name, one)
+  if (theme != null) recolour(name)
+  if (waiting.has(name)) apply(name)
+  watcher.observe(places.get(name))
+}
 const made = {
   // Whether the places that the figures were drawn in are still on the page.
   get alive() { return [...places.values()].every((place) => place.isConnected) },
   paint(colours) {
-    if (colours.name == theme) return
-    theme = colours.name
-    for (const [id, property, colour] of built.colours) model(id)[property] = colours[colour]
+    theme = colours
+    for (const name of drawn.keys()) recolour(name)
   },
   update(spans, data) {
     for (const [name, ...span] of spans) wait(name).span = span
-    for (const [key, columns] of data) wait(key.slice(0, key.indexOf("|"))).data.set(key, columns)
+    for (const [key, columns] of data) {
+      const [name, source] = key.split("|")
+      wait(name).data.set(source, columns)
+    }
   },
   show(everything) {
-    for (const name of [...waiting.keys()]) if (everything || !hidden.has(name)) apply(name)
+    // The others are drawn after the first frame, which should not wait for them.
+    if (later.length > 0) setTimeout(() => draw_all(later.splice(0), () => true), 100)
+    for (const name of [...waiting.keys()]) {
+      if (drawn.has(name) && (everything || !hidden.has(name))) apply(name)
+    }
   },
 }
-const roots = names.map((name) => places.get(name))
-const elsewhere = document.createElement("div")  // for what is no figure, and is never seen
-return Bokeh.embed.add_document_standalone(figures, elsewhere, roots).then((views) => {
+// A figure has no height before it is drawn, so where the next one comes to lie shows then.
+const later = []
+const draw_all = async (names, ready) => {
   for (const name of names) {
-    const view = views.get(model(built.plots[name]))
-    steady(view)
-    thrifty(view)
-    watcher.observe(places.get(name))
+    if (ready(name)) await draw(name)
+    else later.push(name)
   }
-  return made
-})
+}
+const in_sight = (name) => places.get(name).getBoundingClientRect().top < window.innerHeight
+return draw_all(built.keys(), in_sight).then(() => made)

@@ -1,11 +1,32 @@
-"""Hand-made records and snapshots, whose every number is known."""
+"""Hand-made records and snapshots, whose every number is known; a browser, and programs to open."""
 
 import dataclasses
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gnlab.runs import History, Level, Record, Settings, Snapshot
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+ARTIFACTS = Path(__file__).parents[2] / "artifacts"
+PATIENCE = 120.0  # seconds; a machine may be busy, nothing here is a measurement
 
 ROLES = ("weights", "biases", "weights", "biases")
 GROUPS = ("a.weight", "a.bias", "b.weight", "b.bias")
@@ -90,3 +111,88 @@ def groups():
 @pytest.fixture
 def roles():
     return ROLES
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    found = [path for name in BROWSERS if (path := shutil.which(name))]
+    if not found:
+        if os.environ.get("GNLAB_REQUIRE_BROWSER") == "1":
+            pytest.fail(f"GNLAB_REQUIRE_BROWSER=1, and there is none of {', '.join(BROWSERS)}")
+        pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found[0], args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(chromium):
+    """Open tabs of the browser; a tab in which our page complained fails the test."""
+    opened, errors = [], []
+
+    def said(message):
+        # What a page of another site could not be asked for, in a place without a network, is
+        # no complaint of ours.
+        if message.type == "error" and "//localhost:" in message.location["url"]:
+            errors.append(message.text)
+
+    def tab(width=1280, height=800):
+        page = chromium.new_page(viewport={"width": width, "height": height})
+        page.set_default_timeout(1000 * PATIENCE)
+        page.on("console", said)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        opened.append(page)
+        return page
+
+    yield tab
+    for page in opened:
+        page.close()
+    assert errors == []
+
+
+@pytest.fixture(scope="session")
+def serving():
+    """Run a program that serves pages for as long as a block lasts."""
+    return _serving
+
+
+@pytest.fixture(scope="session")
+def keep():
+    """Keep a page's picture, for a person to look at."""
+
+    def keep(page, name):
+        ARTIFACTS.mkdir(exist_ok=True)
+        page.screenshot(path=ARTIFACTS / f"{name}.png")
+
+    return keep
+
+
+@contextmanager
+def _serving(*command, path="", **options):
+    """A program whose command has "{port}" for a free port; yields its page's address and it."""
+    with socket.create_server(("localhost", 0)) as probe:
+        port = probe.getsockname()[1]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen([part.format(port=port) for part in command], **quiet | options)
+    try:
+        url = f"http://localhost:{port}/{path}"
+        _wait_until_it_answers(url, process)
+        yield url, process
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def _wait_until_it_answers(url, process):
+    end = time.monotonic() + PATIENCE
+    while True:
+        assert process.poll() is None
+        assert time.monotonic() < end
+        try:
+            urllib.request.urlopen(url, timeout=30).close()
+        except (urllib.error.URLError, TimeoutError):
+            time.sleep(0.2)
+        else:
+            return
