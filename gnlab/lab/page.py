@@ -122,7 +122,7 @@ class Page(pn.viewable.Viewer):
         brand = words('<div class="brand">gnlab</div>')
         brand.update(sizing_mode=None, width=82)
         phases = board.places(board.place("phases"))
-        strip = board.places(board.place("strip"))
+        strip = board.places(f'<div class="line">{board.place("strip")}</div>')
         cards = board.places(board.cards())
         self._parts = [phases, strip, cards]
         side = pn.Column(

@@ -121,7 +121,7 @@ def signed(values: Array, limits: Limits) -> Array:
     return np.clip(np.arcsinh(values / limits.epsilon) / full, -1.0, 1.0)
 
 
-def signed_ticks(limits: Limits, gap: float = 0.15) -> tuple[list[float], list[str]]:
+def signed_ticks(limits: Limits, gap: float = 0.24) -> tuple[list[float], list[str]]:
     """Where to put ticks on a signed scale, and their labels in the original unit.
 
     Args:

@@ -111,7 +111,7 @@ def test_from_play_to_rewind(lab, keep):
 def test_substeps_show_their_phase(lab):
     for phase in ("gradient", "summary", "solve"):
         lab.press("Sub-step")
-        lab.wait(f"(phase) => {MODEL}('strip-values').data.text[8] == 'after ' + phase", phase)
+        lab.wait(f"(phase) => {MODEL}('strip-values').data.text[0] == 'after ' + phase", phase)
     assert lab.read(STEP) == 0
     lab.press("Sub-step")
     lab.wait(f"() => ({STEP})() == 1")

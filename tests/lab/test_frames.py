@@ -199,7 +199,7 @@ def test_the_header_tells_what_runs(snapshot):
         )["strip"]
         .data["values"]["text"]
     )
-    assert texts == ["digits-mlp", "3", "0.50", "1.25", "123", "18", "41 ms", "cpu", "playing"]
+    assert texts == ["playing", "3", "0.50", "1.25", "123", "18", "41 ms", "cpu", "digits-mlp"]
 
 
 def test_a_theme_colours_everything_that_is_tagged(plots):

@@ -60,7 +60,7 @@ def test_ticks_are_decades_in_the_original_unit_with_zero_in_the_middle():
     limits = Limits(200.0, 0.01)
     places, labels = scales.signed_ticks(limits)
     assert labels[len(labels) // 2] == "0"
-    assert labels == ["−100", "−10", "−1", "−0.1", "0", "0.1", "1", "10", "100"]
+    assert labels == ["−100", "−1", "0", "1", "100"]
     assert places == sorted(places)
     assert places[-1] == pytest.approx(float(scales.signed(np.array(100.0), limits)))
 

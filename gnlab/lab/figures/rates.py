@@ -133,7 +133,7 @@ def update(
                 ),
             },
             "ticks": ticks,
-            "decades": decade_ticks(low, high, 9),
+            "decades": decade_ticks(low, high, 6),
             "note": {"x": [], "y": [], "text": []},
         },
         x=(low, high),

@@ -24,7 +24,7 @@ from gnlab.lab.figures.base import (
 from gnlab.runs import Snapshot
 
 _SLOTS = (
-    "preset",
+    "state",
     "step",
     "epoch",
     "loss",
@@ -32,11 +32,11 @@ _SLOTS = (
     "frames/s",
     "step to screen",
     "device",
-    "state",
+    "preset",
 )
+"""What must not be missed comes first: a narrow page cuts off the last."""
 _WIDE = 1.5
-"""The width of the first slot, which holds a name, in those of the others."""
-_PLACES = [0.0] + [_WIDE + i for i in range(len(_SLOTS) - 1)]
+"""The width of the last slot, which holds a name, in those of the others."""
 PHASES = ("gradient", "summary", "solve", "update")
 
 
@@ -70,7 +70,7 @@ def build(name: str = "strip") -> Plot:
     tagged(made, background_fill_color="page", border_fill_color="page")
     values = source(f"{name}-values", "x", "text", "color")
     names = made.text(
-        _PLACES, 0.66, list(_SLOTS), **TEXT, text_baseline="bottom",
+        list(range(len(_SLOTS))), 0.66, list(_SLOTS), **TEXT, text_baseline="bottom",
     )  # fmt: skip
     tagged(names.glyph, text_color="soft")
     made.text(
@@ -95,7 +95,7 @@ def update(snapshot: Snapshot, meter: Meter, theme: palettes.Theme) -> Update:
     state = snapshot.state if not snapshot.phase else f"after {snapshot.phase}"
     latency = "–" if math.isnan(meter.latency) else f"{meter.latency:.0f} ms"
     texts = [
-        snapshot.settings.preset,
+        state,
         f"{snapshot.step:,}".replace(",", " "),
         f"{snapshot.epoch:.2f}",
         loss,
@@ -103,16 +103,16 @@ def update(snapshot: Snapshot, meter: Meter, theme: palettes.Theme) -> Update:
         _rate(meter.frames_per_second),
         latency,
         snapshot.device,
-        state,
+        snapshot.settings.preset,
     ]
     colours = [theme.ink] * (len(_SLOTS) - 1)
     running = {"playing": theme.weights, "stopped": theme.alarm}
     return Update(
         {
             "values": {
-                "x": as_float(_PLACES),
+                "x": as_float(range(len(_SLOTS))),
                 "text": texts,
-                "color": [*colours, running.get(snapshot.state, theme.contrast)],
+                "color": [running.get(snapshot.state, theme.contrast), *colours],
             }
         }
     )
