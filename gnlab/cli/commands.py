@@ -94,6 +94,9 @@ def _add_serve(commands: "_Commands") -> None:
     serve.add_argument("--no-show", action="store_true", help="do not open a browser")
     serve.add_argument("--preset", default="digits-mlp", help="default: %(default)s")
     serve.add_argument("--paused", action="store_true", help="wait for Play instead of training")
+    serve.add_argument(
+        "--frames", type=float, default=18.0, help="most frames per second; default: %(default)s"
+    )
     serve.set_defaults(command=_serve)
 
 
@@ -106,6 +109,7 @@ def _serve(given: argparse.Namespace) -> int:
         show=not given.no_show,
         preset=given.preset,
         play=not given.paused,
+        frames_per_second=given.frames,
     )
     return 0
 

@@ -5,11 +5,27 @@ import secrets
 from typing import Any
 
 from gnlab import runs
-from gnlab.errors import InputError
+from gnlab.errors import InputError, check_number
 
 ALONE, TOGETHER = 18.0, 10.0
 """The most frames per second of a page that is alone, and of one among several."""
 MOST_SESSIONS = 40
+
+
+def check_rate(frames_per_second: float) -> float:
+    """The frames per second, if they are what a page can be capped at.
+
+    Args:
+        frames_per_second: From 0.1 to 120.
+
+    Returns:
+        The same.
+
+    Raises:
+        InputError: If they are not.
+    """
+    check_number("frames_per_second", frames_per_second, low=0.1, high=120)
+    return frames_per_second
 
 
 class Host:
@@ -18,11 +34,22 @@ class Host:
     Args:
         engine: Where the runs live.
         most_sessions: The most pages admitted at a time.
+        frames_per_second: The most frames per second of a page that is alone; more cost the
+            training more of its time where cores are few.
+
+    Raises:
+        InputError: If the frames per second are not positive.
     """
 
-    def __init__(self, engine: runs.Engine, most_sessions: int = MOST_SESSIONS) -> None:
+    def __init__(
+        self,
+        engine: runs.Engine,
+        most_sessions: int = MOST_SESSIONS,
+        frames_per_second: float = ALONE,
+    ) -> None:
         self.engine = engine
         self.most_sessions = most_sessions
+        self._alone = check_rate(frames_per_second)
         self._sessions: set[int] = set()
         self._numbers = itertools.count(1)
         self._branches: dict[str, Any] = {}
@@ -60,7 +87,7 @@ class Host:
 
     def rate(self) -> float:
         """The most frames per second of each page now."""
-        return ALONE if len(self._sessions) <= 1 else TOGETHER
+        return self._alone if len(self._sessions) <= 1 else min(self._alone, TOGETHER)
 
     def offer(self, run_id: Any) -> str:
         """Keep a run for a page that is about to ask for it.

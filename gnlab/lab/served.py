@@ -15,7 +15,7 @@ from panel.io.server import get_server
 from gnlab import runs
 from gnlab.errors import InputError, check_number
 from gnlab.lab import board
-from gnlab.lab.host import MOST_SESSIONS, Host
+from gnlab.lab.host import ALONE, MOST_SESSIONS, Host, check_rate
 from gnlab.lab.page import Page
 from gnlab.lab.sockets import send_at_once
 from gnlab.runs.cores import pin_server
@@ -106,6 +106,7 @@ def serve(
     preset: str = "digits-mlp",
     play: bool = False,
     most_sessions: int = MOST_SESSIONS,
+    frames_per_second: float = ALONE,
     started: Callable[[Server], None] | None = None,
 ) -> None:
     """Serve the lab until interrupted.
@@ -117,16 +118,19 @@ def serve(
         preset: The problem of a page whose link names none.
         play: Whether the run of such a page plays as soon as the page opens.
         most_sessions: The most pages admitted at a time.
+        frames_per_second: The most frames per second of a page that is alone.
         started: Called with the server once it listens.
 
     Raises:
-        InputError: If the preset is unknown, or the port not valid or in use.
+        InputError: If the preset is unknown, the port not valid or in use, or the frames per
+            second are not positive.
     """
     runs.Settings(preset=preset)
+    check_rate(frames_per_second)
     engine = runs.ProcessEngine()
     try:
         pin_server()
-        host = Host(engine, most_sessions)
+        host = Host(engine, most_sessions, frames_per_second)
         defaults = {"preset": preset, "play": str(play).lower()}
         made = server(host, port=port, address=address, show=show, defaults=defaults)
         made.start()

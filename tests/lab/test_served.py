@@ -325,6 +325,9 @@ def test_several_pages_get_fewer_frames_each(host):
     assert host.rate() == 10
     host.leave(numbers[0])
     assert host.rate() == 18
+    assert Host(host.engine, frames_per_second=4).rate() == 4
+    with pytest.raises(InputError, match="frames_per_second must be"):
+        Host(host.engine, frames_per_second=0)
 
 
 def test_a_branch_is_taken_once(host):
