@@ -34,7 +34,7 @@ class Decomposed(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Call the formula of ``func`` if it has one, else ``func`` itself."""
-        return _FORMULAS.get(func, func)(*args, **(kwargs or {}))
+        return FORMULAS.get(func, func)(*args, **(kwargs or {}))
 
 
 @contextlib.contextmanager
@@ -249,7 +249,7 @@ def embedding_bag(
     return total / kept.new_zeros(bags, 1).index_add(0, bag, kept).clamp(min=1)
 
 
-_FORMULAS: dict[Callable[..., Any], Callable[..., Any]] = {
+FORMULAS: dict[Callable[..., Any], Callable[..., Any]] = {
     functional.layer_norm: layer_norm,
     torch.layer_norm: layer_norm,
     functional.rms_norm: rms_norm,

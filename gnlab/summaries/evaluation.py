@@ -7,7 +7,7 @@ buffers, random state and mode as they were before.
 import contextlib
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,18 @@ LossFunction = Callable[[Any, Any], Tensor]
 Parameters = dict[str, Tensor]
 
 Result = TypeVar("Result")
+
+
+class Watcher(Protocol):
+    """A context that sees every operation of an evaluation, told of the leaves beforehand."""
+
+    def start(self, leaves: Parameters) -> None:
+        """Told of the parameters."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(self, *_: Any) -> None: ...
+
 
 # A part recomputed in the backward pass would be recomputed with its fused kernels.
 _NO_CHECKPOINT = "there is no derivative for checkpointed layers; turn checkpointing off"
@@ -49,6 +61,7 @@ class Evaluation:
         loss_fn: loss_fn(model(x), y) -> scalar.
         batch: The batch (x, y).
         dtype: What to compute in; None leaves parameters and data as they are.
+        watcher: What is to see every operation; None for nothing.
     """
 
     def __init__(
@@ -57,7 +70,9 @@ class Evaluation:
         loss_fn: LossFunction,
         batch: Batch,
         dtype: torch.dtype | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
+        self._watcher = watcher
         self.model, self.dtype = model, dtype
         self.inputs, self.targets = cast(batch[0], dtype), cast(batch[1], dtype)
         self.loss_fn = cast_loss(loss_fn, dtype)
@@ -89,6 +104,8 @@ class Evaluation:
     ) -> Result:
         """As ``at``, but hand over the model's output, before the loss."""
         leaves = self._leaves(nudge)
+        if self._watcher is not None:
+            self._watcher.start(leaves)
         replaced = {**leaves, **dict(self._constants())}
         places = {f"model.{place}": replaced[name] for place, name in _places(self.model)}
         _set_random_state(device_of(self.model), self._random)
@@ -108,13 +125,17 @@ class Evaluation:
 
     def loss(self, output: Any) -> Tensor:
         """The loss of an output, checked."""
-        with decomposed():
+        with decomposed(), self._watched():
             return _checked_loss(self.loss_fn(output, self.targets))
 
     def _output(self) -> Any:
         """The model's output; only what is differentiated pays for the interception."""
-        with decomposed():
+        with decomposed(), self._watched():
             return self.model(self.inputs)
+
+    def _watched(self) -> contextlib.AbstractContextManager[object]:
+        """The watcher's context, if there is one."""
+        return contextlib.nullcontext() if self._watcher is None else self._watcher
 
     def _leaves(self, nudge: Callable[[Tensor], Tensor] | None) -> Parameters:
         """Fresh leaves with the trainable parameters' values."""

@@ -6,16 +6,18 @@ References:
     Wolinski, arXiv:2312.03885, Sec. 3 (D^(d)) and Sec. 4 (ḡ, H̄, D).
 """
 
+import logging
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from gnlab.errors import check_number, unknown_choice
+from gnlab.errors import InputError, check_number, unknown_choice
 from gnlab.partitions import Partition
 from gnlab.summaries.autodiff import (
     Along,
     Derivatives,
+    Groups,
     derivatives,
     groups_of,
     tensor_of_order,
@@ -23,11 +25,15 @@ from gnlab.summaries.autodiff import (
 from gnlab.summaries.batches import batches
 from gnlab.summaries.evaluation import Evaluation, LossFunction, Parameters, device_of
 from gnlab.summaries.inert import inert_groups
+from gnlab.summaries.interception import JetPass
 from gnlab.summaries.normalisers import Normaliser
 from gnlab.summaries.passes import Task, Values
+from gnlab.summaries.rules import NoRuleError
 from gnlab.summaries.summary import Summary
 
-METHODS = ("auto", "autodiff")
+METHODS = ("auto", "jets", "autodiff")
+_log = logging.getLogger("gnlab")
+_told: set[str] = set()
 
 
 def summarise(
@@ -51,7 +57,8 @@ def summarise(
         data: One batch (x, y), or an iterable of such (a loader), whose batches are combined.
         partition: The model's partition, S groups.
         direction: u by parameter name, matched by name; None: the gradient of this very data.
-        method: "auto" or "autodiff", the plain definition.
+        method: "jets", the fast pass; "autodiff", the plain definition; "auto", the fast pass
+            where every operation has a rule, else the plain definition, said once by name.
         dtype: What to compute in (``torch.float64``); None: the model's own dtype.
         normaliser: How batches of a loss unknown to torch combine: "samples" (a mean), "sum", or
             a function (x, y) -> weight. None: by the loss, checked by a trial if it is unknown.
@@ -68,10 +75,52 @@ def summarise(
     task.check()
     u = task.gradient() if direction is None else task.direction(direction)
     groups = groups_of(partition, device_of(model))
+    if method != "autodiff":
+        try:
+            return _summary(task, groups, u, "jets")
+        except NoRuleError as error:
+            if method == "jets":
+                raise InputError(
+                    f"the fast pass has no rule for {error}; use method='auto'."
+                ) from error
+            _tell(str(error))
+    return _summary(task, groups, u, "autodiff")
+
+
+def _tell(operation: str) -> None:
+    """Say once which operation made a summary take the plain way."""
+    if operation not in _told:
+        _told.add(operation)
+        _log.warning("no fast summary of %s: summaries take the plain way, slowly.", operation)
+
+
+def _summary(task: Task, groups: Groups, u: Parameters, method: str) -> Summary:
+    """The summary by one method.
+
+    Args:
+        task: The loss and the data.
+        groups: The groups by rank.
+        u: The direction.
+        method: "jets" or "autodiff".
+
+    Returns:
+        The summary.
+
+    Raises:
+        NoRuleError: If an operation has no rule in the fast pass.
+    """
+    passes: list[JetPass] = []
+
+    def watcher() -> JetPass:
+        passes[:] = [JetPass(groups, u)]
+        return passes[0]
 
     def work(loss: Tensor, leaves: Parameters) -> Values:
-        along = Along(groups, leaves, u)
-        found = derivatives(along.gradient(loss), along)
+        if passes:
+            found = passes[0].finish(loss, leaves)
+        else:
+            along = Along(groups, leaves, u)
+            found = derivatives(along.gradient(loss), along)
         return loss.detach(), found.g, found.H, found.third
 
     def settle(evaluation: Evaluation, values: Values) -> Values:
@@ -82,10 +131,11 @@ def summarise(
         either = inert[:, None] | inert
         return loss, g.where(~inert, 0), H.where(~either, 0), third.where(~inert, 0), live
 
-    (loss, g, H, third, live), weight = task.combined(work, settle)
+    chosen = watcher if method == "jets" else None
+    (loss, g, H, third, live), weight = task.combined(work, settle, chosen)
     rank = groups.order.argsort().to(g.device)
     inert = live[rank] == 0
-    return Summary(loss, g[rank], H[rank][:, rank], third[rank], inert, "autodiff", weight)
+    return Summary(loss, g[rank], H[rank][:, rank], third[rank], inert, method, weight)
 
 
 def derivative_tensor(

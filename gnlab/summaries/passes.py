@@ -20,6 +20,7 @@ from gnlab.summaries.evaluation import (
     Evaluation,
     LossFunction,
     Parameters,
+    Watcher,
     device_of,
     same_random_state,
 )
@@ -115,6 +116,7 @@ class Task:
         self,
         work: Callable[[Tensor, Parameters], Values],
         after: Callable[[Evaluation, Values], Values] | None = None,
+        watcher: Callable[[], Watcher] | None = None,
     ) -> tuple[Values, float]:
         """One pass over the data: Σ_b w_b v_b / Σ_b w_b, or Σ_b v_b for a loss that is a sum.
 
@@ -123,6 +125,7 @@ class Task:
         Args:
             work: A batch's values v_b, from its loss and leaves.
             after: Changes a batch's values once its graph is gone.
+            watcher: Makes what is to see every operation of a batch's evaluation.
 
         Returns:
             The combined values, and Σ_b w_b (1 for a sum).
@@ -140,7 +143,7 @@ class Task:
             _same_generator(self.data),
         ):
             for batch, alone in _marked(self.data, self.model):
-                weight, values = self._measured(batch, alone, weighing, work, after)
+                weight, values = self._measured(batch, alone, weighing, work, after, watcher)
                 if alone:
                     return values, weight
                 if weight:  # a batch of ignored targets has a loss of 0/0 and no part in the sum
@@ -162,9 +165,12 @@ class Task:
         weighing: Weighing,
         work: Callable[[Tensor, Parameters], Values],
         after: Callable[[Evaluation, Values], Values] | None,
+        watcher: Callable[[], Watcher] | None,
     ) -> tuple[float, Values]:
         """One batch's weight and values."""
-        evaluation = Evaluation(self.model, self.loss_fn, batch, self.dtype)
+        evaluation = plain = Evaluation(self.model, self.loss_fn, batch, self.dtype)
+        if watcher is not None:
+            evaluation = Evaluation(self.model, self.loss_fn, batch, self.dtype, watcher())
 
         def run(output: Any, leaves: Parameters) -> tuple[float, Values]:
             loss = evaluation.loss(output)
@@ -173,7 +179,7 @@ class Task:
 
         try:
             weight, values = evaluation.with_output(run)
-            return weight, values if after is None else after(evaluation, values)
+            return weight, values if after is None else after(plain, values)
         except RuntimeError as error:
             if _NO_DERIVATIVE.search(str(error)):
                 raise InputError(

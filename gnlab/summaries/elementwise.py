@@ -1,0 +1,193 @@
+"""Elementwise functions σ, each beside its first three derivatives.
+
+A rule takes x and y = σ(x), and what else the call was given, and returns (σ′, σ″, σ‴) at x; None
+stands for a derivative that is zero everywhere. Where σ has a corner the derivatives are those of
+the side that torch's backward pass takes.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+Derivatives = tuple[Tensor, Tensor | None, Tensor | None]
+Rule = Callable[..., Derivatives]
+
+
+def tanh(x: Tensor, y: Tensor) -> Derivatives:
+    """y = tanh x."""
+    one = 1 - y * y
+    two = -2 * y * one
+    return one, two, -2 * (one * one + y * two)
+
+
+def sigmoid(x: Tensor, y: Tensor) -> Derivatives:
+    """y = 1 / (1 + e⁻ˣ)."""
+    one = y * (1 - y)
+    two = one * (1 - 2 * y)
+    return one, two, two * (1 - 2 * y) - 2 * one * one
+
+
+def softplus(x: Tensor, y: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Derivatives:
+    """y = log(1 + e^{βx}) / β, and x itself where βx is above the threshold."""
+    s = torch.sigmoid(beta * x)
+    one, two, _ = _all(sigmoid(x, s))
+    bent = beta * x <= threshold
+    return s.where(bent, 1), (beta * one).where(bent, 0), (beta**2 * two).where(bent, 0)
+
+
+def exp(x: Tensor, y: Tensor) -> Derivatives:
+    """y = eˣ."""
+    return y, y, y
+
+
+def log(x: Tensor, y: Tensor) -> Derivatives:
+    """y = log x."""
+    one = 1 / x
+    return one, -one * one, 2 * one * one * one
+
+
+def sqrt(x: Tensor, y: Tensor) -> Derivatives:
+    """y = √x."""
+    one = 0.5 / y
+    two = -0.5 * one / x
+    return one, two, -1.5 * two / x
+
+
+def rsqrt(x: Tensor, y: Tensor) -> Derivatives:
+    """y = 1 / √x."""
+    one = -0.5 * y / x
+    two = -1.5 * one / x
+    return one, two, -2.5 * two / x
+
+
+def reciprocal(x: Tensor, y: Tensor) -> Derivatives:
+    """y = 1 / x."""
+    one = -y * y
+    two = -2 * one * y
+    return one, two, -3 * two * y
+
+
+def square(x: Tensor, y: Tensor) -> Derivatives:
+    """y = x²."""
+    return 2 * x, torch.full_like(x, 2), None
+
+
+def power(x: Tensor, y: Tensor, exponent: float) -> Derivatives:
+    """y = xⁿ for a number n."""
+    n = exponent
+    one = n * x ** (n - 1) if n else torch.zeros_like(x)
+    two = n * (n - 1) * x ** (n - 2) if n not in (0, 1) else None
+    three = n * (n - 1) * (n - 2) * x ** (n - 3) if n not in (0, 1, 2) else None
+    return one, two, three
+
+
+def sin(x: Tensor, y: Tensor) -> Derivatives:
+    """y = sin x."""
+    one = torch.cos(x)
+    return one, -y, -one
+
+
+def cos(x: Tensor, y: Tensor) -> Derivatives:
+    """y = cos x."""
+    s = torch.sin(x)
+    return -s, -y, s
+
+
+def erf(x: Tensor, y: Tensor) -> Derivatives:
+    """y = erf x."""
+    one = 2 / math.sqrt(math.pi) * torch.exp(-x * x)
+    return one, -2 * x * one, (4 * x * x - 2) * one
+
+
+def absolute(x: Tensor, y: Tensor) -> Derivatives:
+    """y = |x|."""
+    return torch.sign(x), None, None
+
+
+def relu(x: Tensor, y: Tensor) -> Derivatives:
+    """y = max(x, 0)."""
+    return (x > 0).to(x.dtype), None, None
+
+
+def leaky_relu(x: Tensor, y: Tensor, negative_slope: float = 0.01) -> Derivatives:
+    """y = x above zero, a·x below."""
+    return torch.where(x > 0, 1.0, negative_slope).to(x.dtype), None, None
+
+
+def clamp(x: Tensor, y: Tensor, min: float | None = None, max: float | None = None) -> Derivatives:
+    """y = x within the bounds; at a bound itself the derivative is one, as in torch."""
+    inside = torch.ones_like(x, dtype=torch.bool)
+    if min is not None:
+        inside &= x >= min
+    if max is not None:
+        inside &= x <= max
+    return inside.to(x.dtype), None, None
+
+
+def hardtanh(x: Tensor, y: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Derivatives:
+    """y = x within the bounds; at a bound itself the derivative is zero, as in torch."""
+    return ((x > min_val) & (x < max_val)).to(x.dtype), None, None
+
+
+def elu(
+    x: Tensor, y: Tensor, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0
+) -> Derivatives:
+    """y = s·x above zero, s·α(e^{kx} − 1) below."""
+    below = scale * alpha * torch.exp(input_scale * x.clamp(max=0))
+    up = x > 0
+    k = input_scale
+    return (k * below).where(~up, scale), (k**2 * below).where(~up, 0), (k**3 * below).where(~up, 0)
+
+
+def selu(x: Tensor, y: Tensor) -> Derivatives:
+    """Self-normalising ELU."""
+    return elu(x, y, 1.6732632423543772, 1.0507009873554805)
+
+
+def celu(x: Tensor, y: Tensor, alpha: float = 1.0) -> Derivatives:
+    """y = x above zero, α(e^{x/α} − 1) below."""
+    return elu(x, y, alpha, 1.0, 1 / alpha)
+
+
+def silu(x: Tensor, y: Tensor) -> Derivatives:
+    """y = x·sigmoid x."""
+    s = torch.sigmoid(x)
+    one, two, three = _all(sigmoid(x, s))
+    return s + x * one, 2 * one + x * two, 3 * two + x * three
+
+
+def gelu(x: Tensor, y: Tensor, approximate: str = "none") -> Derivatives:
+    """y = x·Φ(x), or with a tanh in place of the normal distribution's error function."""
+    if approximate == "none":
+        density = torch.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+        below = 0.5 * (1 + torch.erf(x / math.sqrt(2)))
+        return below + x * density, density * (2 - x * x), density * x * (x * x - 4)
+    # With t = tanh(v), v = c(x + a x³): y = x(1 + t)/2.
+    c, a = math.sqrt(2 / math.pi), 0.044715
+    v1, v2, v3 = c * (1 + 3 * a * x * x), 6 * c * a * x, 6 * c * a
+    t = torch.tanh(c * (x + a * x * x * x))
+    d1, d2, d3 = _all(tanh(x, t))
+    t1 = d1 * v1
+    t2 = d2 * v1 * v1 + d1 * v2
+    t3 = d3 * v1 * v1 * v1 + 3 * d2 * v1 * v2 + d1 * v3
+    return (1 + t + x * t1) / 2, t1 + x * t2 / 2, (3 * t2 + x * t3) / 2
+
+
+def _all(found: Derivatives) -> tuple[Tensor, Tensor, Tensor]:
+    """Derivatives none of which is zero."""
+    one, two, three = found
+    assert two is not None
+    assert three is not None
+    return one, two, three
+
+
+RULES: Mapping[str, Rule] = {
+    "tanh": tanh, "sigmoid": sigmoid, "softplus": softplus, "exp": exp, "log": log, "sqrt": sqrt,
+    "rsqrt": rsqrt, "reciprocal": reciprocal, "square": square, "pow": power, "sin": sin,
+    "cos": cos, "erf": erf, "abs": absolute, "relu": relu, "leaky_relu": leaky_relu,
+    "clamp": clamp, "hardtanh": hardtanh, "elu": elu, "selu": selu, "celu": celu, "silu": silu,
+    "gelu": gelu,
+}  # fmt: skip
+"""The rules by the function's name in torch."""

@@ -1,0 +1,69 @@
+"""The fast pass gives the plain definition's numbers, or says that it cannot."""
+
+import logging
+
+import pytest
+import torch
+from torch import nn
+
+from gnlab.errors import InputError
+from gnlab.partitions import partition
+from gnlab.summaries import measure, summarise
+
+WITHOUT_RULE = {"recurrent": "gru", "attention": "multi_head_attention", "weight_norm": "norm"}
+
+
+def close(fast, plain, tolerance):
+    for name in ("loss", "g", "H", "third"):
+        found, known = getattr(fast, name), getattr(plain, name)
+        assert (found - known).abs().max() <= tolerance * known.abs().max() + 1e-300, name
+    assert fast.inert.equal(plain.inert)
+
+
+def test_every_problem_and_partition(case):
+    if case.name in WITHOUT_RULE:
+        with pytest.raises(InputError, match=WITHOUT_RULE[case.name]):
+            summarise(*_asked(case, case.partitions()[0]), method="jets")
+        return
+    for parts in case.partitions():
+        plain = summarise(*_asked(case, parts), method="autodiff")
+        fast = summarise(*_asked(case, parts), method="jets")
+        assert (plain.method, fast.method) == ("autodiff", "jets")
+        close(fast, plain, 1e-10)
+
+
+def _asked(case, parts):
+    return case.model, case.loss_fn, case.batch, parts, case.direction()
+
+
+def test_what_has_no_rule_takes_the_plain_way_and_says_so_once(caplog, monkeypatch):
+    class Odd(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(3))
+
+        def forward(self, x):
+            return torch.special.gammaln(x * self.weight)
+
+    monkeypatch.setattr(measure, "_told", set())
+    model, batch = Odd(), (torch.rand(4, 3) + 1, torch.zeros(4, 3))
+    with caplog.at_level(logging.WARNING, logger="gnlab"):
+        for _ in range(2):
+            found = summarise(model, nn.MSELoss(), batch, partition(model, "all"))
+            assert found.method == "autodiff"
+    assert len(caplog.records) == 1
+    assert "gammaln" in caplog.text
+
+
+def test_float32_is_as_exact_as_float32_can_be():
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Linear(20, 30), nn.Tanh(), nn.Linear(30, 30), nn.GELU(), nn.Linear(30, 5)
+    )
+    batch = torch.randn(50, 20), torch.randint(5, (50,))
+    u = {name: torch.randn_like(p) for name, p in model.named_parameters()}
+    asked = model, nn.CrossEntropyLoss(), batch, partition(model, "tensor")
+    exact = summarise(
+        *asked, {n: v.double() for n, v in u.items()}, method="autodiff", dtype=torch.float64
+    )
+    close(summarise(*asked, u, method="jets"), exact, 1e-5)
