@@ -106,9 +106,21 @@ class Lab:
             time.sleep(0.002)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
-        """Show the page in the cell, as an ipywidget: it can be nested in others."""
-        pn.extension(comms="ipywidgets", inline=True)  # works without a network too
-        return pn.ipywidget(self.page().layout)._repr_mimebundle_(include=include, exclude=exclude)
+        """Show the page in the cell."""
+        return self.widget()._repr_mimebundle_(include=include, exclude=exclude)
+
+    def widget(self) -> Any:
+        """The page as an ipywidget, which can be nested in others.
+
+        Returns:
+            A new widget at every call, with a page of its own, in place of the one before: what
+            is drawn in one place cannot be drawn in another.
+        """
+        pn.extension(comms="ipywidgets", inline=True)
+        if self._page is not None:
+            self._page.leave()
+            self._page = None
+        return pn.ipywidget(self.page().layout)
 
     def page(self) -> Page:
         """The page, built when it is first asked for; it begins to follow the run at once."""

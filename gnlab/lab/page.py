@@ -77,6 +77,11 @@ class Page(pn.viewable.Viewer):
         """Close the page's run and give its place back; safe to call more than once."""
         self._undo.close()
 
+    def leave(self) -> None:
+        """Close the page, and leave its run to others."""
+        self.session.run_id = None
+        self.close()
+
     def send(self, command: runs.Command) -> None:
         """Send a command to the run.
 
@@ -97,11 +102,14 @@ class Page(pn.viewable.Viewer):
 
     def viewed(self) -> None:
         """Show the run under the view's new choices."""
-        classes = [f"gn-{self.choices.theme}", "gn-page"]
-        if self.layout.css_classes != classes:
-            self.layout.css_classes = classes
+        if self.layout.css_classes != self._classes():
+            self.layout.css_classes = self._classes()
         self.session.redraw()
         self._relink()
+
+    def _classes(self) -> list[str]:
+        """What style sheets are to know of the page: its theme, and whether it is in a cell."""
+        return [f"gn-{self.choices.theme}", "gn-page" if self._linked else "gn-cell"]
 
     def _open(self, run_id: Any) -> None:
         """Open the run, or show the one there is."""
@@ -117,6 +125,7 @@ class Page(pn.viewable.Viewer):
     def _build(self) -> None:
         """Build the layout, once."""
         self.controls = Controls(self.choices, self)
+        self.controls.branch.visible = self._linked is not None
         self._remedies = [_remedy(label, self._cure) for label in remedies.LABELS]
         self.message = Message(self._remedies)
         brand = words('<div class="brand">gnlab</div>')
@@ -127,7 +136,8 @@ class Page(pn.viewable.Viewer):
         self._parts = [phases, strip, cards]
         side = pn.Column(
             *self.controls.layout(phases),
-            words(f'<div class="keys">{captions.KEYS}</div>'),
+            # A notebook has keys of its own, and no address that a copy could be opened at.
+            words(f'<div class="keys">{captions.KEYS}</div>', visible=self._linked is not None),
             css_classes=["gn-side"], margin=0, styles={"gap": "7px"},
         )  # fmt: skip
         main = pn.Column(
@@ -140,7 +150,7 @@ class Page(pn.viewable.Viewer):
         )
         self.layout = pn.Row(
             side, main, stylesheets=[css("page").css], margin=0, sizing_mode="stretch_width",
-            css_classes=[f"gn-{self.choices.theme}", "gn-page"],
+            css_classes=self._classes(),
         )  # fmt: skip
 
     def _wire(self) -> None:

@@ -133,6 +133,7 @@ def signed_ticks(limits: Limits, gap: float = 0.24) -> tuple[list[float], list[s
     """
     positions: list[float] = []
     decades: list[int] = []
+    # Every scale has a number on either side, if only its own limit's first digit.
     for decade in range(math.floor(math.log10(limits.limit)), -330, -1):
         place = float(signed(np.array(10.0**decade), limits))
         if place < gap or len(positions) == 4:
@@ -140,9 +141,13 @@ def signed_ticks(limits: Limits, gap: float = 0.24) -> tuple[list[float], list[s
         if not positions or positions[-1] - place >= gap:
             positions.append(place)
             decades.append(decade)
+    known = [power_of_ten(decade) for decade in decades]
+    if not positions:
+        first = float(f"{limits.limit:.0e}")
+        first = first if first <= limits.limit else first * 0.9
+        positions, known = [float(signed(np.array(first), limits))], [f"{first:.1g}"]
     places = [-place for place in positions] + [0.0] + positions[::-1]
-    labels = ["−" + power_of_ten(d) for d in decades] + ["0"]
-    return places, labels + [power_of_ten(d) for d in decades[::-1]]
+    return places, ["−" + label for label in known] + ["0", *known[::-1]]
 
 
 def power_of_ten(exponent: int) -> str:

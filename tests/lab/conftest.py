@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -27,6 +28,10 @@ ARGUMENTS = [
 ]
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 PATIENCE = 120.0  # seconds; a machine may be busy, nothing here is a measurement
+# What a test asks of a page, it asks a model; controls and figures are documents of their own.
+MODEL_NAMED = """window.model_named = (name) => {
+  return window.Bokeh?.documents.map((one) => one.get_model_by_name(name)).find((found) => found)
+}"""
 
 ROLES = ("weights", "biases", "weights", "biases")
 GROUPS = ("a.weight", "a.bias", "b.weight", "b.bias")
@@ -133,14 +138,14 @@ def tab(chromium):
     opened, errors = [], []
 
     def said(message):
-        # What a page of another site could not be asked for, in a place without a network, is
-        # no complaint of ours.
+        # What another site does not answer, where there is no network, is no complaint of ours.
         if message.type == "error" and "//localhost:" in message.location["url"]:
             errors.append(message.text)
 
     def tab(width=1280, height=800):
         page = chromium.new_page(viewport={"width": width, "height": height})
         page.set_default_timeout(1000 * PATIENCE)
+        page.add_init_script(MODEL_NAMED)
         page.on("console", said)
         page.on("pageerror", lambda error: errors.append(str(error)))
         opened.append(page)
@@ -153,9 +158,37 @@ def tab(chromium):
 
 
 @pytest.fixture(scope="session")
+def drag():
+    """Take the coarseness slider's handle and move it, in many small moves, to a share of it."""
+
+    def drag(page, share):
+        handle = page.locator(".gn-hero .noUi-handle")
+        handle.scroll_into_view_if_needed()
+        begin, rail = handle.bounding_box(), page.locator(".gn-hero .noUi-base").bounding_box()
+        y = begin["y"] + begin["height"] / 2
+        start = begin["x"] + begin["width"] / 2
+        end = rail["x"] + share * rail["width"]
+        page.mouse.move(start, y)
+        page.mouse.down()
+        for i in range(1, 13):
+            page.mouse.move(start + (end - start) * i / 12, y)
+        page.mouse.up()
+
+    return drag
+
+
+@pytest.fixture(scope="session")
 def serving():
     """Run a program that serves pages for as long as a block lasts."""
     return _serving
+
+
+@pytest.fixture(scope="module")
+def address(serving):
+    """The address of a lab that is served."""
+    code = "from gnlab.lab.served import serve; serve(port={port}, show=False)"
+    with serving(sys.executable, "-c", code) as (url, _):
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -47,4 +47,4 @@ def test_it_is_in_the_light_theme_and_knows_what_another_one_changes(sheet, mode
             shown, light = getattr(models[name][id_], prop), getattr(palettes.LIGHT, colour)
             assert (shown.value if hasattr(shown, "value") else shown) in (light, list(light))
             painted.add(prop)
-    assert {"background_fill_color", "palette", "line_color", "major_label_text_color"} <= painted
+    assert {"palette", "line_color", "major_label_text_color"} <= painted

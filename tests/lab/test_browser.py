@@ -1,27 +1,16 @@
 """The whole way, from a mouse in a real browser to the run and back to what is drawn."""
 
-import sys
-
 import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
-# The controls and the figures are documents of their own.
-MODEL = "((name) => Bokeh.documents.map((d) => d.get_model_by_name(name)).find((m) => m))"
-SHAPE = f"() => {MODEL}('hessian-cells').data.image[0]?.shape?.[0] ?? 0"
-RAW = f"() => Array.from({MODEL}('hessian-cells').data.raw[0])"
-LOSSES = f"""() => {{
-  const {{step, loss}} = {MODEL}('loss-train').data
+SHAPE = "() => model_named('hessian-cells').data.image[0]?.shape?.[0] ?? 0"
+RAW = "() => Array.from(model_named('hessian-cells').data.raw[0])"
+LOSSES = """() => {
+  const {step, loss} = model_named('loss-train').data
   return Array.from(step, (at, i) => [at, loss[i]])
-}}"""
+}"""
 STEP = "() => window.gnlab_frames.at(-1).step"
-
-
-@pytest.fixture(scope="module")
-def address(serving):
-    code = "from gnlab.lab.served import serve; serve(port={port}, show=False)"
-    with serving(sys.executable, "-c", code) as (url, _):
-        yield url
 
 
 class Lab:
@@ -31,7 +20,7 @@ class Lab:
         self.page = page
         self.page.goto(url)
         self.wait("() => (window.gnlab_frames ?? []).length > 0")
-        self.wait(f"() => {MODEL}('coarseness').end > 1")
+        self.wait("() => model_named('coarseness').end > 1")
 
     def wait(self, condition, argument=None):
         self.page.wait_for_function(condition, arg=argument)
@@ -44,21 +33,8 @@ class Lab:
 
     def settle(self):
         """Wait until the run is paused and everything is drawn."""
-        self.wait(f"() => {MODEL}('frame').data.state[0] != 'playing'")
+        self.wait("() => model_named('frame').data.state[0] != 'playing'")
         self.page.wait_for_timeout(600)
-
-    def drag(self, share):
-        """Take the coarseness slider's handle and move it, in many small moves."""
-        handle = self.page.locator(".gn-hero .noUi-handle").bounding_box()
-        rail = self.page.locator(".gn-hero .noUi-base").bounding_box()
-        y = handle["y"] + handle["height"] / 2
-        start = handle["x"] + handle["width"] / 2
-        end = rail["x"] + share * rail["width"]
-        self.page.mouse.move(start, y)
-        self.page.mouse.down()
-        for i in range(1, 13):
-            self.page.mouse.move(start + (end - start) * i / 12, y)
-        self.page.mouse.up()
 
 
 @pytest.fixture
@@ -66,9 +42,9 @@ def lab(tab, address):
     return Lab(tab(), address)
 
 
-def test_from_play_to_rewind(lab, keep):
+def test_from_play_to_rewind(lab, drag, keep):
     assert lab.read(SHAPE) == 0  # nothing was measured yet, and the page says so
-    note = lab.read(f"() => {MODEL}('hessian-note').data.text[0]")
+    note = lab.read("() => model_named('hessian-note').data.text[0]")
     assert "Press Play" in note
 
     lab.press("▶ Play")
@@ -77,12 +53,12 @@ def test_from_play_to_rewind(lab, keep):
     lab.wait(f"(before) => ({RAW})().some((value, i) => value != before[i])", before)
 
     # The slider, while it trains: from the finest level to the coarsest and back.
-    lab.drag(0.0)
+    drag(lab.page, 0.0)
     lab.wait(f"() => ({SHAPE})() == 1")
-    assert lab.read(f"() => {MODEL}('frame').data.state[0]") == "playing"
+    assert lab.read("() => model_named('frame').data.state[0]") == "playing"
     coarse = lab.read(STEP)
     lab.wait(f"(step) => ({STEP})() > step", coarse)
-    lab.drag(1.0)
+    drag(lab.page, 1.0)
     lab.wait(f"() => ({SHAPE})() == 8")
     keep(lab.page, "playing")
 
@@ -103,7 +79,7 @@ def test_from_play_to_rewind(lab, keep):
     lab.settle()
     earlier = lab.read(STEP)
     assert dict(lab.read(LOSSES)) == {k: v for k, v in losses.items() if k <= earlier}
-    shown = lab.read(f"() => {MODEL}('strip-values').data.text[3]")
+    shown = lab.read("() => model_named('strip-values').data.text[3]")
     assert float(shown) == pytest.approx(losses[earlier], rel=1e-3)
     keep(lab.page, "rewound")
 
@@ -111,14 +87,14 @@ def test_from_play_to_rewind(lab, keep):
 def test_substeps_show_their_phase(lab):
     for phase in ("gradient", "summary", "solve"):
         lab.press("Sub-step")
-        lab.wait(f"(phase) => {MODEL}('strip-values').data.text[0] == 'after ' + phase", phase)
+        lab.wait("(phase) => model_named('strip-values').data.text[0] == 'after ' + phase", phase)
     assert lab.read(STEP) == 0
     lab.press("Sub-step")
     lab.wait(f"() => ({STEP})() == 1")
 
 
 def test_a_figure_out_of_sight_waits_and_is_up_to_date_when_scrolled_to(lab):
-    rows = f"() => {MODEL}('eigenvalue-lines').data.step.length"
+    rows = "() => model_named('eigenvalue-lines').data.step.length"
     lab.press("▶ Play")
     lab.wait(f"() => ({STEP})() > 5")
     assert lab.read(rows) == 0
@@ -135,9 +111,9 @@ def test_the_keyboard(lab):
     lab.page.keyboard.press("ArrowRight")
     lab.wait(f"() => ({STEP})() == 1")
     lab.page.keyboard.press("[")
-    lab.wait(f"() => {MODEL}('coarseness').value < {MODEL}('coarseness').end")
+    lab.wait("() => model_named('coarseness').value < model_named('coarseness').end")
     lab.page.keyboard.press("]")
-    lab.wait(f"() => {MODEL}('coarseness').value == {MODEL}('coarseness').end")
+    lab.wait("() => model_named('coarseness').value == model_named('coarseness').end")
     lab.page.keyboard.press("r")
     lab.wait(f"() => ({STEP})() == 0")
     lab.page.keyboard.press(" ")

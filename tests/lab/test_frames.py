@@ -206,7 +206,8 @@ def test_a_theme_colours_everything_that_is_tagged(plots):
     for theme in palettes.THEMES.values():
         for plot in plots.values():
             base.paint(plot.figure, theme)
-            assert plot.figure.background_fill_color in (theme.card, theme.page)
+            lines = [grid.grid_line_color for grid in plot.figure.grid]
+            assert set(lines) == {theme.line}
     mapper = plots["hessian"].figure.renderers[0].glyph.color_mapper
     assert tuple(mapper.palette) == palettes.DARK.diverging
     assert mapper.nan_color == palettes.DARK.nan not in mapper.palette

@@ -154,8 +154,9 @@ def canvas(name: str, *, x_log: bool = False, y_log: bool = False, **options: An
         sizing_mode=options.pop("sizing_mode", "stretch_width"),
         **{**_BORDERS, **options},
     )
-    made.outline_line_color = None
-    tagged(made, background_fill_color="card", border_fill_color="card")
+    # The card's own background shows through: a fill would leave a line along two edges, where
+    # Bokeh's pixels are halved.
+    made.update(outline_line_color=None, background_fill_color=None, border_fill_color=None)
     for axis in made.select({"type": LinearAxis}) + made.select({"type": LogAxis}):
         axis.update(
             axis_label_text_font=FONT,
@@ -198,6 +199,11 @@ def source_ticks(axis: Any, labels: ColumnDataSource) -> FixedTicker:
 def hover(made: figure, renderers: list[Any], tooltips: list[tuple[str, str]], **more: Any) -> None:
     """Add a hover tool that reads values from these renderers."""
     made.add_tools(HoverTool(renderers=renderers, tooltips=tooltips, **more))
+
+
+def printf(*columns: str) -> dict[str, str]:
+    """What makes a hover tool show columns in C's number formats."""
+    return {f"@{column}": "printf" for column in columns}
 
 
 def legend(made: figure) -> None:
@@ -259,7 +265,7 @@ def span(steps: np.ndarray) -> Span:
     last = max(float(steps[-1]), 10.0)
     # A fifth of the leading decade: the axis moves rarely, and the newest point is near its end.
     unit = 10.0 ** np.floor(np.log10(last)) / 5
-    return 0.0, float(np.ceil(last / unit) * unit)
+    return 0.0, float(np.ceil(1.02 * last / unit) * unit)
 
 
 def as_float(values: Any) -> np.ndarray:

@@ -71,7 +71,7 @@ def build(name: str = "rates") -> Plot:
     note = made.text("x", "y", "text", source=sources["note"], text_align="center", **TEXT)
     tagged(note.glyph, text_color="soft")
     shown = [("group", "@name"), ("η applied", "@applied"), ("η solved", "@solved")]
-    hover(made, [heads], shown)
+    hover(made, [heads], shown, mode="hline")
     tickers = {
         "ticks": source_ticks(made.yaxis[0], sources["ticks"]),
         "decades": source_ticks(made.xaxis[0], sources["decades"]),

@@ -67,7 +67,6 @@ def build(name: str = "strip") -> Plot:
     made.x_range, made.y_range = Range1d(0, len(_SLOTS) + _WIDE - 1), Range1d(0, 1)
     made.axis.visible = False
     made.grid.visible = False
-    tagged(made, background_fill_color="page", border_fill_color="page")
     values = source(f"{name}-values", "x", "text", "color")
     names = made.text(
         list(range(len(_SLOTS))), 0.66, list(_SLOTS), **TEXT, text_baseline="bottom",

@@ -15,6 +15,7 @@ from gnlab.lab.figures.base import (
     canvas,
     hover,
     legend,
+    printf,
     source,
     source_ticks,
     span,
@@ -28,7 +29,7 @@ _LINES = (
     ("damping", "λ_int", "contrast", "solid"),
     ("lr", "λ₁", "other", "dotted"),
 )
-_COLUMNS = ("step", *(name for name, *_ in _LINES))
+_COLUMNS = ("step", "least", *(name for name, *_ in _LINES))
 
 
 def build(name: str = "trust") -> Plot:
@@ -50,8 +51,10 @@ def build(name: str = "trust") -> Plot:
         tagged(line.glyph, line_color=colour)
         drawn.append(line)
     legend(made)
-    shown = [("step", "@step{0}"), *((label, f"@{c}{{0.000e+0}}") for c, label, *_ in _LINES)]
-    hover(made, drawn[:1], shown, mode="vline")
+    # r₀ is often zero, which has no place on a logarithmic axis, but is a number to be told.
+    told = {column: column for column, *_ in _LINES} | {"radius_min": "least"}
+    shown = [("step", "@step{0}"), *((label, f"@{told[c]}{{%.3g}}") for c, label, *_ in _LINES)]
+    hover(made, drawn[:1], shown, mode="vline", formatters=printf(*told.values()))
     return Plot(name, made, {"lines": lines})
 
 
@@ -67,10 +70,10 @@ def update(history: History | None, before: Span | None = None) -> Update:
     """
     if history is None:
         return Update({"lines": {column: [] for column in _COLUMNS}}, (0.0, 10.0), (0.01, 1.0))
-    columns = {column: filled(getattr(history, column)) for column in _COLUMNS[1:]}
+    columns = {column: filled(getattr(history, column)) for column, *_ in _LINES}
     together = np.concatenate(list(columns.values()))
     positive = {name: np.where(value > 0, value, np.nan) for name, value in columns.items()}
-    data = {"step": history.step, **positive}
+    data = {"step": history.step, "least": columns["radius_min"], **positive}
     return Update(
         {"lines": {name: as_float(value) for name, value in data.items()}},
         span(history.step),
@@ -99,7 +102,13 @@ def build_eigenvalue(name: str = "eigenvalue") -> Plot:
     tagged(zero.glyph, line_color="soft")
     line = made.line("step", "shown", source=sources["lines"], line_width=1.8)
     tagged(line.glyph, line_color="ink")
-    hover(made, [line], [("step", "@step{0}"), ("κ_min", "@value{0.000e+0}")], mode="vline")
+    hover(
+        made,
+        [line],
+        [("step", "@step{0}"), ("κ_min", "@value{%.3g}")],
+        mode="vline",
+        formatters=printf("value"),
+    )
     ticker = source_ticks(made.yaxis[0], sources["ticks"])
     made.ygrid.ticker = ticker
     return Plot(name, made, sources, {"ticks": ticker})
