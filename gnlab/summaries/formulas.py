@@ -31,7 +31,9 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = Fa
     """Dropout by a mask that is drawn as torch draws it."""
     if not training or p == 0:
         return x
-    return x * functional.dropout(torch.ones_like(x, requires_grad=False), p)
+    with torch._C.DisableTorchFunction():
+        mask = functional.dropout(torch.ones_like(x.detach()), p)
+    return x * mask
 
 
 def addmm(a: Tensor, b: Tensor, c: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:

@@ -79,7 +79,8 @@ class JetPass(TorchFunctionMode):
             jet.first.values.double(),
         )
         self._jets.clear()
-        return Derivatives(g.to(like), curvature.H.to(like), curvature.third.to(like))
+        H = (curvature.H + curvature.H.T) / 2
+        return Derivatives(g.to(like), H.to(like), curvature.third.to(like))
 
     def __torch_function__(
         self,

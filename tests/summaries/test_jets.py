@@ -67,3 +67,12 @@ def test_float32_is_as_exact_as_float32_can_be():
         *asked, {n: v.double() for n, v in u.items()}, method="autodiff", dtype=torch.float64
     )
     close(summarise(*asked, u, method="jets"), exact, 1e-5)
+
+
+def test_dropout_has_the_mask_of_the_plain_way():
+    torch.manual_seed(1)
+    model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Dropout(0.4), nn.Linear(8, 3)).double()
+    batch = torch.randn(7, 6, dtype=torch.float64), torch.randint(3, (7,))
+    u = {name: torch.randn_like(p) for name, p in model.named_parameters()}
+    asked = model, nn.CrossEntropyLoss(label_smoothing=0.1), batch, partition(model, "tensor"), u
+    close(summarise(*asked, method="jets"), summarise(*asked, method="autodiff"), 1e-10)
