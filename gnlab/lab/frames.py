@@ -129,8 +129,8 @@ class Painter:
         Returns:
             The frame.
         """
-        theme = asdict(palettes.theme(view.theme))
-        frame = Frame(theme if self._new("theme", theme) else None)
+        new = self._new("theme", view.theme)
+        frame = Frame(asdict(palettes.theme(view.theme)) if new else None)
         for name, update in self.updates(snapshot, view, meter, courses=courses).items():
             limits = [
                 *(update.x or (None, None)),

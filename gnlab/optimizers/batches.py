@@ -43,7 +43,7 @@ class Stream:
             The batch.
 
         Raises:
-            InputError: If the iterable yields nothing.
+            InputError: If the iterable yields nothing, or nothing more the second time.
         """
         batch = self._source(self.drawn) if callable(self._source) else self._next_of_pass()
         self.drawn += 1
@@ -77,4 +77,9 @@ class Stream:
                 continue
             self._in_pass += 1
             return batch
+        if self.drawn:
+            raise InputError(
+                f"summary_batches ended after {self.drawn} batches and cannot be gone through "
+                "again; give a list, a loader or a function of the number already drawn."
+            )
         raise InputError("summary_batches yielded no batch; give at least one.")

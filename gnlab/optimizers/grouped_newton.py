@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from gnlab.cubic import CubicSolution, solve_cubic
 from gnlab.directions import direction as choose_direction
-from gnlab.errors import InputError, check_number
+from gnlab.errors import InputError, check_number, unknown_choice
 from gnlab.optimizers.batches import Batch, Source, Stream
 from gnlab.optimizers.info import StepInfo, predicted_decrease
 from gnlab.partitions import Partition
@@ -253,7 +253,9 @@ class GroupedNewton(torch.optim.Optimizer):
             )
         super().load_state_dict({k: v for k, v in state_dict.items() if k != "grouped_newton"})
         self.steps = own["steps"]
-        self.step_sizes = None if own["step_sizes"] is None else own["step_sizes"].clone()
+        sizes = own["step_sizes"]
+        # On the CPU like every solve's answer, wherever the rest of a file was mapped to.
+        self.step_sizes = None if sizes is None else sizes.to("cpu", copy=True)
         self._batches.seek(own["batches"])
         self._summary = self._solution = self.info = None
 
@@ -278,4 +280,4 @@ def _check(choices: Mapping[str, Any]) -> None:
         elif name in bounds:
             check_number(name, value, **bounds[name])
         else:
-            raise InputError(f"unknown hyperparameter {name!r}. Valid: {', '.join(bounds)}.")
+            raise unknown_choice("hyperparameter", name, (*bounds, "direction"))

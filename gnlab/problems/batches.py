@@ -7,6 +7,8 @@ resumed meets the same batches again, bit for bit, from any step on.
 Legend: N samples, B batch size.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -59,6 +61,22 @@ class Batches:
     def epoch(self, steps: int) -> float:
         """How many epochs a number of finished steps amounts to; whole at an epoch's end."""
         return steps / self.per_epoch
+
+    def after(self, other: "Batches", drawn: int) -> int:
+        """Where to go on in the middle of an epoch that was begun in batches of another size.
+
+        Args:
+            other: The same order in batches of the other size.
+            drawn: How many of those were drawn.
+
+        Returns:
+            The number of the next batch of this size: no sample that was drawn in this epoch
+            comes again in it, and ``epoch`` does not go back.
+        """
+        epochs, batches = divmod(drawn, other.per_epoch)
+        samples = math.ceil(batches * other.batch_size / self.batch_size)
+        share = math.ceil(batches * self.per_epoch / other.per_epoch)
+        return epochs * self.per_epoch + min(self.per_epoch, max(samples, share))
 
     def indices(self, step: int) -> Tensor:
         """The samples of one batch.

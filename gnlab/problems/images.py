@@ -10,6 +10,7 @@ References:
 
 import functools
 import os
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -54,6 +55,8 @@ _SETS: dict[ImageSet, DataSet] = {
     ),
 }
 
+_TURNS: dict[ImageSet, threading.Lock] = {name: threading.Lock() for name in _SETS}
+
 
 def data_root(root: str | Path | None = None) -> Path:
     """The folder of the image data.
@@ -95,7 +98,8 @@ def image_sets(
     Returns:
         Images uint8 [N, channels, height, width], with their classes.
     """
-    return _load(_Request(name, data_root(root), progress))
+    with _TURNS[name]:  # of many that ask at once one reads, and all have the same images
+        return _load(_Request(name, data_root(root), progress))
 
 
 @dataclass(frozen=True, slots=True)

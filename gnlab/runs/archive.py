@@ -12,7 +12,7 @@ from pathlib import Path
 from gnlab.errors import InputError
 from gnlab.runs.record import Record
 from gnlab.runs.recording import Recording, new_folder
-from gnlab.runs.settings import START, Settings
+from gnlab.runs.settings import Settings
 
 _log = logging.getLogger(__name__)
 _SHARE = 0.03
@@ -55,10 +55,9 @@ class Archive:
         """
         if self._parent is None or run_id in self._failed:
             return
-        start = tuple(getattr(settings, name) for name in START)
-        if self._starts.get(run_id) != start:
+        if self._starts.get(run_id) != settings.start:
             self.forget(run_id)
-            self._starts[run_id] = start
+            self._starts[run_id] = settings.start
             self._recordings[run_id] = Recording(new_folder(self._parent, settings))
         self._recordings[run_id].add(record, settings)
 

@@ -18,10 +18,9 @@ from gnlab.errors import InputError
 
 CAPACITY = 128 * 1024
 _HEADER = 128
-_MAGIC, _LATEST, _VERSION, _NEXT, _CAPACITY = range(5)
+_LATEST, _VERSION, _NEXT, _CAPACITY = range(4)
 _SEQUENCE, _LENGTH = 6, 8  # two of each, one per slot
 _TRIES = 10_000
-_MARK = 0x676E6C6162
 
 
 class Segment:
@@ -48,7 +47,6 @@ class Segment:
         self.generation = generation
         if capacity is not None:
             self.header[_CAPACITY], self.header[_LATEST] = capacity, -1
-            self.header[_MAGIC] = _MARK
 
     def slot(self, number: int, length: int) -> memoryview:
         """The bytes of a slot.
@@ -189,7 +187,10 @@ def _put(segment: Segment, version: int, parts: Sequence[bytes | memoryview], le
 
 def _create(name: str, size: int) -> SharedMemory:
     """A new segment whose memory is really there."""
-    memory = SharedMemory(name, create=True, size=size)
+    try:
+        memory = SharedMemory(name, create=True, size=size)
+    except OSError as error:
+        raise _no_room(size) from error
     if sys.platform != "linux":
         return memory
     # Linux hands the memory out at the first write, and kills the writer if there is none left.
@@ -200,8 +201,13 @@ def _create(name: str, size: int) -> SharedMemory:
     except OSError as error:
         memory.unlink()
         memory.close()
-        raise InputError(
-            f"no room left in shared memory for {size // 1024} KiB; close runs that are not "
-            "needed, or give /dev/shm more room."
-        ) from error
+        raise _no_room(size) from error
     return memory
+
+
+def _no_room(size: int) -> InputError:
+    """The error for a segment that cannot be had."""
+    return InputError(
+        f"no room left in shared memory for {size // 1024} KiB; close runs that are not needed, "
+        "or give /dev/shm more room."
+    )

@@ -2,10 +2,11 @@
 
 import contextlib
 import dataclasses
+import logging
 import os
+import pickle
 import signal
 import threading
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -13,62 +14,16 @@ import torch
 
 from gnlab.errors import InputError
 from gnlab.runs.board import Writer
-from gnlab.runs.commands import Command
 from gnlab.runs.cores import pin
-from gnlab.runs.engine import Loop
+from gnlab.runs.failure import FAULTS
+from gnlab.runs.loop import Loop
+from gnlab.runs.messages import Close, Message
 from gnlab.runs.packing import pack
 from gnlab.runs.run import Run
-from gnlab.runs.settings import Settings
 from gnlab.runs.snapshot import Snapshot, opening
 
+_log = logging.getLogger(__name__)
 _PATIENCE = 30.0  # seconds that a step may still take once the process shall end
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """Open a run whose board is ready.
-
-    Attributes:
-        run_id: Its id.
-        settings: Its settings.
-    """
-
-    run_id: str
-    settings: Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Give a run a command.
-
-    Attributes:
-        run_id: Its id.
-        number: The command's number.
-        command: The command.
-    """
-
-    run_id: str
-    number: int
-    command: Command
-
-
-@dataclass(frozen=True, slots=True)
-class CloseRun:
-    """Close a run.
-
-    Attributes:
-        run_id: Its id.
-    """
-
-    run_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """Close the engine."""
-
-
-Message = Open | Send | CloseRun | Close
 
 
 class Boards:
@@ -96,7 +51,8 @@ class Boards:
         except FileNotFoundError:
             return  # closed meanwhile by the reader, nobody looks any more
         except InputError as error:
-            self._writers[run_id].write(snapshot.version, pack(_reduced(snapshot, str(error))))
+            with contextlib.suppress(InputError):  # not even for that: the last one stays
+                self._writers[run_id].write(snapshot.version, pack(_reduced(snapshot, str(error))))
 
     def forget(self, run_id: str) -> None:
         """Let go of a run's board.
@@ -144,24 +100,26 @@ def _warm_up() -> None:
 
 def _receive(connection: Connection, loop: Loop, done: threading.Event) -> None:
     """Pass messages on as they come, whatever the loop is at."""
+    message: Message | None = None
     with contextlib.suppress(EOFError, OSError):
-        while True:
-            message: Message = connection.recv()
-            if isinstance(message, Close):
-                break
-            _pass_on(message, loop)
-    loop.close()
+        while not isinstance(message, Close):
+            message = _read(connection)
+            if message is not None:
+                loop.hear(message)
+    loop.close()  # also if the parent is gone without a word
     if not done.wait(_PATIENCE):
-        os._exit(1)  # the parent is gone and a step does not end
+        os._exit(1)  # a step does not end
 
 
-def _pass_on(message: Message, loop: Loop) -> None:
-    if isinstance(message, Open):
-        loop.open(message.run_id, message.settings)
-    elif isinstance(message, Send):
-        loop.send(message.run_id, message.number, message.command)
-    elif isinstance(message, CloseRun):
-        loop.close_run(message.run_id)
+def _read(connection: Connection) -> Message | None:
+    """The next message; None for one that makes no sense here, which must not end the others."""
+    content = connection.recv_bytes()
+    try:
+        message: Message = pickle.loads(content)
+    except FAULTS:
+        _log.exception("a message could not be read")
+        return None
+    return message
 
 
 def _reduced(snapshot: Snapshot, reason: str) -> Snapshot:

@@ -178,20 +178,31 @@ class Course:
 
     def _phase(self) -> Record | None:
         """Make the next phase; the record if the step is finished or was undone."""
-        begun = time.perf_counter()
-        phase, failure, made = self._trainer.after(self.phase), None, False
+        begun, at, whole = time.perf_counter(), self.step_count, False
         try:
-            failure, made = self._make(phase), True
+            phase = self._trainer.after(self.phase)
+            failure = self._attempt(phase)
+            self._seconds += time.perf_counter() - begun
+            record = self._undo(failure) if failure is not None else self._proceed(phase)
+            whole = True
+        finally:
+            if not whole:  # Ctrl-C too leaves the run at its last whole step
+                self._return_to(self._checkpoints.before(at + 1) or self._checkpoints.get(0))
+        if record is not None and not self.undone:
+            self._write(record)
+        return record
+
+    def _attempt(self, phase: str) -> Failure | None:
+        """Make a phase; what went wrong, or None. A lack of memory is no error but goes wrong."""
+        try:
+            return self._make(phase)
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
-            failure, made = Failure.memory, True
-        finally:
-            if not made:  # Ctrl-C too leaves the run at its last whole step
-                self._return_to(self._checkpoints.get(self.step_count))
-        self._seconds += time.perf_counter() - begun
-        if failure is not None:
-            return self._undo(failure)
+        return Failure.memory
+
+    def _proceed(self, phase: str) -> Record | None:
+        """Go on from a phase that was made; the record if it has finished the step."""
         self.phase = phase
         return self._finish() if phase == "update" else None
 
@@ -199,7 +210,7 @@ class Course:
         """Make a phase; what went wrong, or None."""
         trainer = self._trainer
         if phase == "gradient":
-            self._seconds = 0.0
+            self._seconds, self._loss = 0.0, math.nan
             self._loss, finite_inputs = trainer.gradient()
             if math.isfinite(self._loss):
                 return None
@@ -231,12 +242,11 @@ class Course:
             self._summary = record
         self._log.append(record)
         self._keep(self._flat)
-        self._write(record)
         self.stopped, self.warning = advice(trainer.info)
         return record
 
     def _write(self, record: Record) -> None:
-        """Take a finished step down; a run does, a bare course does not."""
+        """Take down a step that is finished and kept; a run does, a bare course does not."""
 
     def _undo(self, failure: Failure) -> Record:
         """Return to the last good state after a step that failed; its record."""

@@ -1,288 +1,139 @@
-"""The engine: makes many runs step in turn and publishes snapshots of them.
+"""Engines: what a page or a notebook talks to, the same for a thread and a process.
 
-One thread makes all steps, one step of each playing run per round. It reads commands between two
-steps, never during one, and knows nobody who looks: it publishes immutable snapshots, and whoever
-wants to see pulls the newest.
+Asking never waits: a message goes to the loop that makes the steps, which reads it between two of
+them, and what there is to see is the newest snapshot that the loop has published.
 """
 
-import logging
-import threading
-import time
-from collections import deque
-from collections.abc import Callable
-from pathlib import Path
-from typing import Protocol
+import abc
+import itertools
 
-from gnlab.errors import InputError
-from gnlab.runs.archive import Archive
-from gnlab.runs.checkpoints import BUDGET
+from gnlab.errors import unknown_choice
 from gnlab.runs.commands import Branch, Command
-from gnlab.runs.failure import FAULTS, describe
-from gnlab.runs.run import Run
-from gnlab.runs.seat import Seat
+from gnlab.runs.messages import CloseRun, Message, Open, Send
 from gnlab.runs.settings import Settings
-from gnlab.runs.snapshot import Snapshot
-
-RATE = 60.0
-"""Snapshots per second and run at most; fewer when publishing would take a tenth of the time."""
-
-MEMORY = 2 * 2**30
-"""Bytes that the kept states of all runs may take together."""
-
-_SHARE = 0.1
-_SLOW_STEP = 0.03
-_LOADERS = 4
-_IDLE = 1.0
-
-_log = logging.getLogger(__name__)
+from gnlab.runs.snapshot import Snapshot, opening
 
 
-class Engine(Protocol):
-    """What a page or a notebook talks to; the same for a thread and a process."""
+class Engine(abc.ABC):
+    """Makes many runs step in turn."""
+
+    def __init__(self) -> None:
+        self._latest: dict[str, Snapshot] = {}
+        self._ids = itertools.count(1)
+        self._numbers = itertools.count(1)
 
     def open(self, settings: Settings) -> str:
-        """Open a run, paused; returns its id at once, the run is loaded meanwhile."""
-        ...
+        """Open a run, paused; it is loaded meanwhile.
+
+        Args:
+            settings: Its settings.
+
+        Returns:
+            Its id, at once.
+
+        Raises:
+            InputError: If there is no room for its snapshots.
+        """
+        run_id = self._new(settings)
+        self._tell(Open(run_id, settings))
+        return run_id
 
     def branch(self, run_id: str) -> str:
-        """Open a copy of a run, paused at the same step; returns its id."""
-        ...
-
-    def send(self, run_id: str, command: Command) -> int:
-        """Send a command; returns its number, which ``Snapshot.applied`` reaches when taken."""
-        ...
-
-    def snapshot(self, run_id: str, newer_than: int = -1) -> Snapshot | None:
-        """The newest snapshot of a run, or None if its version is not above ``newer_than``."""
-        ...
-
-    def close_run(self, run_id: str) -> None:
-        """Close a run."""
-        ...
-
-    def close(self) -> None:
-        """Close the engine and all its runs."""
-        ...
-
-
-class Boards(Protocol):
-    """Where snapshots are published."""
-
-    def publish(self, run_id: str, snapshot: Snapshot) -> None:
-        """Take a run's newest snapshot."""
-        ...
-
-    def forget(self, run_id: str) -> None:
-        """Take notice that a run is closed."""
-        ...
-
-
-class Loop:
-    """The loop that makes the steps; ``run`` is its thread's body, the rest is for any thread.
-
-    Args:
-        boards: Where to publish snapshots.
-        record_dir: The folder in which each run records itself; None not to record.
-    """
-
-    def __init__(self, boards: Boards, record_dir: Path | None = None) -> None:
-        self._boards = boards
-        self._archive = Archive(record_dir)
-        self._seats: dict[str, Seat] = {}
-        self._wake = threading.Event()
-        self._closing = False
-        self._cost = 0.0  # seconds that making and publishing a snapshot takes
-        self._mail: deque[Callable[[], None]] = deque()
-        self._loaders = threading.Semaphore(_LOADERS)
-
-    def open(self, run_id: str, settings: Settings) -> None:
-        """Open a run.
-
-        Args:
-            run_id: Its id.
-            settings: Its settings.
-        """
-        seat = self._seat(run_id, settings)
-        self._post(lambda: seat.want(settings))
-
-    def adopt(self, run_id: str, run: Run) -> None:
-        """Take over a run that exists.
-
-        Args:
-            run_id: Its id.
-            run: The run; no one else may make it step from now on.
-        """
-        seat = self._seat(run_id, run.settings)
-        self._post(lambda: seat.take_seat(run))
-
-    def send(self, run_id: str, number: int, command: Command) -> None:
-        """Put a command into a run's inbox; a run that is not there takes none.
+        """Open a copy of a run, paused at the same step; the run itself goes on.
 
         Args:
             run_id: The run's id.
-            number: The command's number.
-            command: The command.
+
+        Returns:
+            The copy's id, at once.
+
+        Raises:
+            InputError: If there is no such run, or no room for the copy's snapshots.
         """
-        seat = self._seats.get(run_id)
-        if seat is None:
-            return
-        if isinstance(command, Branch):
-            self._post(lambda: self._branch(seat, command.run_id))
-        seat.inbox.put(number, command)
-        self._wake.set()
+        self._check(run_id)
+        copy = self._new(self._latest[run_id].settings)
+        self.send(run_id, Branch(copy))
+        return copy
+
+    def send(self, run_id: str, command: Command) -> int:
+        """Send a command.
+
+        Args:
+            run_id: The run's id.
+            command: The command.
+
+        Returns:
+            Its number, which ``Snapshot.applied`` reaches when it was taken.
+
+        Raises:
+            InputError: If there is no such run.
+        """
+        self._check(run_id)
+        number = next(self._numbers)
+        self._tell(Send(run_id, number, command))
+        return number
+
+    def snapshot(self, run_id: str, newer_than: int = -1) -> Snapshot | None:
+        """The newest snapshot of a run.
+
+        Args:
+            run_id: The run's id.
+            newer_than: The version last seen.
+
+        Returns:
+            The snapshot, or None if there is none newer.
+
+        Raises:
+            InputError: If there is no such run.
+        """
+        self._check(run_id)
+        latest = self._newest(run_id)
+        return latest if latest.version > newer_than else None
 
     def close_run(self, run_id: str) -> None:
         """Close a run.
 
         Args:
             run_id: The run's id.
+
+        Raises:
+            InputError: If there is no such run.
         """
-        self._post(lambda: self._forget(run_id))
+        self._check(run_id)
+        self._tell(CloseRun(run_id))
+        self.forget(run_id)
 
+    @abc.abstractmethod
     def close(self) -> None:
-        """End the loop after the step being made."""
-        self._closing = True
-        self._wake.set()
+        """Close the engine after the step being made, and all its runs."""
 
-    def run_of(self, run_id: str) -> Run | None:
-        """The run itself, None while it is loading.
+    def forget(self, run_id: str) -> None:
+        """Take notice that a run is closed.
 
         Args:
             run_id: The run's id.
-
-        Returns:
-            The run.
         """
-        seat = self._seats.get(run_id)
-        return None if seat is None else seat.run
+        self._latest.pop(run_id, None)
 
-    def run(self) -> None:
-        """Make steps until closed."""
-        while not self._closing:
-            self._wake.clear()
-            worked = self._round()
-            self._record(idle=not worked)
-            if not worked and not self._wake.is_set():
-                now = time.monotonic()
-                waits = [seat.wait(now) for seat in list(self._seats.values())]
-                self._wake.wait(min([_IDLE, *waits]))
-        for run_id in list(self._seats):
-            self._forget(run_id)
+    @abc.abstractmethod
+    def _tell(self, message: Message) -> None:
+        """Pass a message to the loop, without waiting for it."""
 
-    def _round(self) -> bool:
-        """One step of each run whose turn it is; whether there was any."""
-        worked = False
-        for run_id, seat in list(self._seats.items()):
-            self._deliver()
-            seat.read()
-            stepping = seat.due(time.monotonic())
-            if seat.changed and not (stepping and seat.step_seconds < _SLOW_STEP):
-                self._show(run_id, seat)
-            if stepping:
-                seat.advance()
-                worked = True
-            for record, settings in seat.take_finished():
-                self._archive.add(run_id, record, settings)
-            if stepping and (seat.changed or self._rate_allows(seat)):
-                self._show(run_id, seat)
-            if self._closing:
-                break
-        return worked
+    @abc.abstractmethod
+    def _newest(self, run_id: str) -> Snapshot:
+        """The newest snapshot of a run that there is, or that its engine has ended."""
 
-    def _record(self, *, idle: bool) -> None:
-        """Write down what some run did, if it is time to."""
-        failed = self._archive.write(idle=idle)
-        if failed is not None and failed[0] in self._seats:
-            self._seats[failed[0]].tell(failed[1], "warning")
+    def _new(self, settings: Settings) -> str:
+        """The id of a new run, of which there is something to see at once."""
+        run_id = self._new_id()
+        self._latest[run_id] = opening(settings)
+        return run_id
 
-    def _rate_allows(self, seat: Seat) -> bool:
-        """Whether it is time for another snapshot of a playing run."""
-        playing = sum(other.playing for other in self._seats.values())
-        least = max(1 / RATE, self._cost * playing / _SHARE)
-        return time.monotonic() - seat.published >= least
+    def _new_id(self) -> str:
+        """An id that no run has had."""
+        return f"run-{next(self._ids)}"
 
-    def _show(self, run_id: str, seat: Seat) -> None:
-        """Publish a snapshot of a run."""
-        begun = time.perf_counter()
-        self._boards.publish(run_id, seat.snapshot(folder=self._archive.folder(run_id)))
-        self._cost += 0.1 * (time.perf_counter() - begun - self._cost)
-
-    def _post(self, action: Callable[[], None]) -> None:
-        """Have something done on the loop's thread."""
-        self._mail.append(action)
-        self._wake.set()
-
-    def _deliver(self) -> None:
-        """Do what was posted."""
-        while self._mail:
-            self._mail.popleft()()
-
-    def _seat(self, run_id: str, settings: Settings) -> Seat:
-        """A new seat."""
-        seat = Seat(settings, lambda wanted: self._load(run_id, wanted))
-        self._seats[run_id] = seat
-        return seat
-
-    def _forget(self, run_id: str) -> None:
-        if self._seats.pop(run_id, None) is not None:
-            self._share_memory()
-            self._archive.forget(run_id)
-            self._boards.forget(run_id)
-
-    def _branch(self, source: Seat, run_id: str) -> None:
-        """Open a copy of a run; of one that is not loaded, another with its settings."""
-        source.read()  # what was sent before the branch comes before it
-        if source.run is None:
-            self.open(run_id, source.target)
-            return
-        try:
-            copied = source.run.branch()
-        except FAULTS as error:
-            _log.exception("a run could not be copied")
-            reason = f"The run could not be copied: {describe(error)}"
-            self._seat(run_id, source.target).refuse(reason)
-        else:
-            self.adopt(run_id, copied)
-
-    def _share_memory(self) -> None:
-        """Divide the room for kept states among the runs."""
-        share = min(BUDGET, MEMORY // max(1, len(self._seats)))
-        for seat in self._seats.values():
-            if seat.run is not None and seat.run.budget != share:
-                seat.run.limit_kept(share)
-
-    def _load(self, run_id: str, settings: Settings) -> None:
-        """Load a run on a thread of its own, so that other runs go on meanwhile."""
-        # A daemon, so that a download under way does not hold up the end of the program.
-        threading.Thread(
-            target=self._load_now, args=(run_id, settings), name="gnlab-load", daemon=True
-        ).start()
-
-    def _load_now(self, run_id: str, settings: Settings) -> None:
-        with self._loaders:
-            try:
-                run = Run(settings)
-                _ = run.levels  # found here, not between two steps of other runs
-            except InputError as error:
-                answer = _refusal(str(error))
-            except FAULTS as error:
-                _log.exception("%s could not be loaded", settings.preset)
-                answer = _refusal(f"{settings.preset} could not be loaded: {describe(error)}")
-            else:
-                answer = _acceptance(run)
-        self._post(lambda: self._answer(run_id, settings, answer))
-
-    def _answer(self, run_id: str, settings: Settings, answer: Callable[[Seat], None]) -> None:
-        """Hand over what was loaded, unless something else was asked for meanwhile."""
-        seat = self._seats.get(run_id)
-        if seat is not None and seat.target is settings:
-            answer(seat)
-            self._share_memory()
-
-
-def _acceptance(run: Run) -> Callable[[Seat], None]:
-    return lambda seat: seat.take_seat(run)
-
-
-def _refusal(reason: str) -> Callable[[Seat], None]:
-    return lambda seat: seat.refuse(reason)
+    def _check(self, run_id: str) -> None:
+        """Raise unless there is such a run."""
+        if run_id not in self._latest:
+            raise unknown_choice("run", run_id, self._latest)

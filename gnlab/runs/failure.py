@@ -6,8 +6,12 @@ import torch
 
 from gnlab.optimizers import StepInfo
 
-FAULTS = (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError, OSError)
-"""What a model or gnlab itself may raise; one run's fault must not end the others."""
+FAULTS: tuple[type[Exception], ...] = (Exception,)
+"""What a model or gnlab itself may raise; one run's fault must not end the others.
+
+All kinds, because a person's own model raises what it likes: an ``assert`` in it or a name that a
+notebook's cell has deleted would otherwise end every run of the engine.
+"""
 
 
 class Failure(enum.Enum):

@@ -1,5 +1,7 @@
 """A model's values as flat copies: one copy to make, to check and to keep, not one per tensor."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -44,7 +46,7 @@ class Flat:
         """
         taken = dict.fromkeys(self.vectors, 0)
         views = {}
-        for name, value in _named(model):
+        for name, value in values_of(model):
             kind = (value.dtype, value.device)
             begin, taken[kind] = taken[kind], taken[kind] + value.numel()
             views[name] = self.vectors[kind][begin : taken[kind]].view(value.shape)
@@ -61,7 +63,7 @@ def flatten(model: nn.Module) -> Flat:
         The copy.
     """
     kinds: dict[_Kind, list[Tensor]] = {}
-    for _, value in _named(model):
+    for _, value in values_of(model):
         kinds.setdefault((value.dtype, value.device), []).append(value.detach().reshape(-1))
     return Flat({kind: torch.cat(values) for kind, values in kinds.items()})
 
@@ -74,10 +76,38 @@ def put(values: dict[str, Tensor], model: nn.Module) -> None:
         values: By name, from any device.
         model: The model.
     """
-    for name, value in _named(model):
+    for name, value in values_of(model):
         value.copy_(values[name])
         value.grad = None
 
 
-def _named(model: nn.Module) -> list[tuple[str, Tensor]]:
+@contextmanager
+def unmoved(model: nn.Module) -> Iterator[None]:
+    """Let a measurement leave no trace: restore a model's buffers after a block.
+
+    A forward pass in training mode moves the running statistics of a batch norm.
+
+    Args:
+        model: The model.
+
+    Yields:
+        Nothing.
+    """
+    before = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    try:
+        yield
+    finally:
+        for buffer, value in before:
+            buffer.copy_(value)
+
+
+def values_of(model: nn.Module) -> list[tuple[str, Tensor]]:
+    """A model's parameters and buffers by name; a tied parameter is there once.
+
+    Args:
+        model: The model.
+
+    Returns:
+        Names and tensors, always in the same order.
+    """
     return [*model.named_parameters(), *model.named_buffers()]

@@ -3,7 +3,7 @@
 The arrays are written as the zarr version 3 format says, plain and without compression: appending
 costs two small files per variable, a tenth of what a general library takes, and each file is
 replaced whole, so a killed program leaves no half of one. ``step`` is written last: what it holds
-is there in every variable.
+is there in every variable. A chunk in which nothing was measured has no file.
 
 Legend: S groups, T steps.
 """
@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 
 from gnlab.runs.columns import GROUPED, SCALARS, STATUSES, STEP, Column
 from gnlab.runs.record import Record
+from gnlab.runs.thinning import Thinning
 
 MATRIX_BYTES = 2**30
-"""After this many bytes of H̄ in a part only every second is written, after as many again every
-fourth, and so on; the other variables are written at every step."""
+"""After this many bytes of H̄ in a part only every second chunk is written, after half as many more
+every fourth, and so on; the other variables are written at every step."""
 
 _CHUNK_BYTES = 2**20
+_MATRIX_CHUNK_BYTES = 2**14  # small: it is written whole, also where few of its steps have an H̄
 _CHUNK_ROWS = 1024
 
 
@@ -54,13 +56,14 @@ class Part:
         self._columns = (*SCALARS, *(GROUPED if grouped else ()))
         self._tails: dict[str, NDArray[np.generic]] = {}
         self._rows = 0
-        self._matrices, self._stride = 0, 1
+        rows = _chunk_rows(2, len(groups))
+        self._thinning = Thinning(rows, max(1, MATRIX_BYTES // (rows * 8 * len(groups) ** 2)))
         write_group(folder, attributes)
         _write_names(folder / "group", groups, "names of the groups")
         _write_names(folder / "role", roles, "roles of the groups")
         for column in (*self._columns, STEP):
             (folder / column.name).mkdir()
-            self._describe(column)
+            self._describe(column, 0)
 
     def append(self, records: list[Record]) -> None:
         """Write some more steps.
@@ -71,43 +74,32 @@ class Part:
         Raises:
             OSError: If they cannot be written.
         """
-        begin, self._rows = self._rows, self._rows + len(records)
+        rows, tails, thinning = self._rows + len(records), {}, self._thinning
         for column in (*self._columns, STEP):
             values = column.values(records, self._size)
-            if column.name == "H":
-                self._thin(values)
-            self._write(column, begin, values)
-            self._describe(column)
+            if column.axes == 2:
+                thinning = _thin(values, self._rows, thinning)
+            tails[column.name] = self._write(column, values)
+            self._describe(column, rows)
+        # Only now, so that what Ctrl-C has broken off can be written again from its beginning.
+        self._rows, self._tails, self._thinning = rows, tails, thinning
 
-    def _thin(self, matrices: NDArray[np.generic]) -> None:
-        """Leave out matrices once there are many."""
-        for row in matrices:
-            if np.isnan(row).all():
-                continue
-            if self._matrices % self._stride:
-                row[...] = np.nan
-            self._matrices += 1
-            written = matrices[0].nbytes * self._matrices / self._stride
-            if written > MATRIX_BYTES:
-                self._stride *= 2
-
-    def _write(self, column: Column, begin: int, values: NDArray[np.generic]) -> None:
-        """Write a variable's new values into its chunks, the last of which may be begun."""
-        rows = self._chunk_rows(column)
-        offset = begin % rows
+    def _write(self, column: Column, values: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Write a variable's new values into its chunks; the last of them, which may be begun."""
+        rows = _chunk_rows(column.axes, self._size)
+        offset = self._rows % rows
         if offset:
             values = np.concatenate([self._tails[column.name][:offset], values])
         for first in range(0, len(values), rows):
             chunk = values[first : first + rows]
             whole = np.full((rows, *chunk.shape[1:]), _fill(column), dtype=chunk.dtype)
             whole[: len(chunk)] = chunk
-            number = (begin - offset + first) // rows
-            path = self._folder.joinpath(column.name, "c", str(number), *["0"] * column.axes)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _replace(path, whole.tobytes())
-            self._tails[column.name] = whole
+            key = ["c", str((self._rows - offset + first) // rows), *["0"] * column.axes]
+            if whole.dtype.kind != "f" or not np.isnan(whole).all():
+                _replace(self._folder / column.name / ".".join(key), whole.tobytes())
+        return whole
 
-    def _describe(self, column: Column) -> None:
+    def _describe(self, column: Column, rows: int) -> None:
         """Write a variable's metadata, with its present length."""
         kind = {"status": "int8", "step": "int64"}.get(column.name, "float64")
         shape = [self._size] * column.axes
@@ -117,30 +109,42 @@ class Part:
             attributes["flag_meanings"] = " ".join(name or "none" for name in STATUSES)
         description = _array(
             kind,
-            [self._rows, *shape],
-            [self._chunk_rows(column), *shape],
+            [rows, *shape],
+            [_chunk_rows(column.axes, self._size), *shape],
             column.dimensions,
             attributes,
         )
         _replace(self._folder / column.name / "zarr.json", description)
 
-    def _chunk_rows(self, column: Column) -> int:
-        """Steps per chunk."""
-        row: int = 8 * self._size**column.axes
-        return max(1, min(_CHUNK_ROWS, _CHUNK_BYTES // row))
+
+def _chunk_rows(axes: int, size: int) -> int:
+    """Steps per chunk of a variable with so many axes of length S."""
+    most = _MATRIX_CHUNK_BYTES if axes == 2 else _CHUNK_BYTES
+    row: int = 8 * size**axes
+    return max(1, min(_CHUNK_ROWS, most // row))
+
+
+def _thin(matrices: NDArray[np.generic], begin: int, thinning: Thinning) -> Thinning:
+    """Leave out matrices once there are many; how it goes on."""
+    for row, matrix in enumerate(matrices, begin):
+        if not np.isnan(matrix).all():
+            thinning = thinning.after(row)
+            if not thinning.written:
+                matrix[...] = np.nan
+    return thinning
 
 
 def write_group(folder: Path, attributes: dict[str, Any]) -> None:
     """Make a zarr group.
 
     Args:
-        folder: Its folder, which must not exist.
+        folder: Its folder.
         attributes: What the group says about itself.
 
     Raises:
         OSError: If it cannot be written.
     """
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     description = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
     _replace(folder / "zarr.json", json.dumps(description).encode())
 
@@ -160,7 +164,7 @@ def _array(
         "shape": shape,
         "data_type": kind,
         "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": chunk}},
-        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "."}},
         "fill_value": {"float64": "NaN", "string": ""}.get(kind, 0),
         "codecs": [{"name": "vlen-utf8"} if kind == "string" else codec],
         "attributes": attributes,
@@ -175,8 +179,8 @@ def _write_names(folder: Path, names: tuple[str, ...], long_name: str) -> None:
     encoded = [name.encode() for name in names]
     content = struct.pack("<I", len(names))
     content += b"".join(struct.pack("<I", len(name)) + name for name in encoded)
-    (folder / "c").mkdir(parents=True)
-    _replace(folder / "c" / "0", content)
+    folder.mkdir()
+    _replace(folder / "c.0", content)
     size = [len(names)]
     _replace(
         folder / "zarr.json", _array("string", size, size, ("group",), {"long_name": long_name})

@@ -4,32 +4,29 @@ Commands go through a pipe, snapshots come back through shared memory: looking a
 engine nothing, and a slow reader delays nobody.
 """
 
-import contextlib
-import itertools
 import multiprocessing
 import os
 import secrets
 import signal
 import threading
 import weakref
-from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from gnlab.errors import unknown_choice
 from gnlab.runs.board import Reader
-from gnlab.runs.child import Close, CloseRun, Message, Open, Send, serve
-from gnlab.runs.commands import Branch, Command
+from gnlab.runs.child import serve
 from gnlab.runs.cores import split
+from gnlab.runs.engine import Engine
+from gnlab.runs.messages import Close, Message
+from gnlab.runs.outbox import Outbox
 from gnlab.runs.packing import unpack
-from gnlab.runs.settings import Settings
-from gnlab.runs.snapshot import Snapshot, ended, opening
+from gnlab.runs.snapshot import Snapshot, ended
 
 _PATIENCE = 10.0
 _OUT_OF_MEMORY = ", perhaps because the machine is out of memory"
 
 
-class ProcessEngine:
+class ProcessEngine(Engine):
     """Makes runs step in a process of its own; see ``Engine`` for what each method promises.
 
     The process ends with this one, however this one ends. Should it end first, every run's
@@ -48,14 +45,12 @@ class ProcessEngine:
         threads: int = 1,
         pinned: bool = True,
     ) -> None:
+        super().__init__()
         self._prefix = f"gn-{os.getpid()}-{secrets.token_hex(2)}-"  # macOS: 31 at most
-        self._ids = itertools.count(1)
-        self._numbers = itertools.count(1)
-        self._latest: dict[str, Snapshot] = {}
         self._readers: dict[str, Reader] = {}
-        self._sending, self._reading = threading.Lock(), threading.Lock()
+        self._reading = threading.Lock()
         context = multiprocessing.get_context("spawn")
-        theirs, self._connection = context.Pipe(duplex=False)
+        theirs, ours = context.Pipe(duplex=False)
         folder = None if record_dir is None else Path(record_dir)
         cores = split()[1] if pinned else set()
         self._process = context.Process(
@@ -66,7 +61,8 @@ class ProcessEngine:
         )
         self._process.start()
         theirs.close()  # so that the pipe breaks when the process ends
-        self._end = weakref.finalize(self, _end, self._process, self._connection, self._readers)
+        self._outbox = Outbox(ours)
+        self._end = weakref.finalize(self, _end, self._process, self._outbox, self._readers)
 
     @property
     def alive(self) -> bool:
@@ -79,109 +75,39 @@ class ProcessEngine:
         assert self._process.pid is not None
         return self._process.pid
 
-    def open(self, settings: Settings) -> str:
-        """Open a run, paused.
+    def close(self) -> None:
+        """End the process after the step being made, by force after a while, and all runs."""
+        self._end()
+        self._latest.clear()
+
+    def forget(self, run_id: str) -> None:
+        """Take notice that a run is closed, and let go of its board.
 
         Args:
-            settings: Its settings.
-
-        Returns:
-            Its id.
-
-        Raises:
-            InputError: If there is no room for its snapshots in shared memory.
+            run_id: The run's id.
         """
-        run_id = self._new(settings)
-        self._tell(Open(run_id, settings))
+        with self._reading:
+            super().forget(run_id)
+            self._readers.pop(run_id).close()
+
+    def _new_id(self) -> str:
+        """An id, with the board for its run's snapshots."""
+        run_id = super()._new_id()
+        self._readers[run_id] = Reader(self._prefix + run_id)
         return run_id
 
-    def branch(self, run_id: str) -> str:
-        """Open a copy of a run, paused at the same step.
+    def _tell(self, message: Message) -> None:
+        self._outbox.put(message)
 
-        Args:
-            run_id: The run's id.
-
-        Returns:
-            The copy's id.
-
-        Raises:
-            InputError: If there is no such run, or no room in shared memory.
-        """
-        self._check(run_id)
-        copy = self._new(self._latest[run_id].settings)
-        self.send(run_id, Branch(copy))
-        return copy
-
-    def send(self, run_id: str, command: Command) -> int:
-        """Send a command.
-
-        Args:
-            run_id: The run's id.
-            command: The command.
-
-        Returns:
-            Its number, which ``Snapshot.applied`` reaches when it was taken.
-
-        Raises:
-            InputError: If there is no such run.
-        """
-        self._check(run_id)
-        number = next(self._numbers)
-        self._tell(Send(run_id, number, command))
-        return number
-
-    def snapshot(self, run_id: str, newer_than: int = -1) -> Snapshot | None:
-        """The newest snapshot of a run.
-
-        Args:
-            run_id: The run's id.
-            newer_than: The version last seen.
-
-        Returns:
-            The snapshot, or None if there is none newer.
-
-        Raises:
-            InputError: If there is no such run.
-        """
-        self._check(run_id)
-        latest = self._latest[run_id]
+    def _newest(self, run_id: str) -> Snapshot:
         with self._reading:
+            latest = self._latest[run_id]
             found = self._readers[run_id].read(latest.version)
             if found is not None:
                 latest = self._latest[run_id] = unpack(found[1])
             elif latest.state != "stopped" and not self._process.is_alive():
                 latest = self._latest[run_id] = ended(latest, self._how())
-        return latest if latest.version > newer_than else None
-
-    def close_run(self, run_id: str) -> None:
-        """Close a run.
-
-        Args:
-            run_id: The run's id.
-
-        Raises:
-            InputError: If there is no such run.
-        """
-        self._check(run_id)
-        self._tell(CloseRun(run_id))
-        self._readers.pop(run_id).close()
-        del self._latest[run_id]
-
-    def close(self) -> None:
-        """End the process after the step being made, and close all runs."""
-        self._end()
-        self._latest.clear()
-
-    def _new(self, settings: Settings) -> str:
-        run_id = f"run-{next(self._ids)}"
-        self._readers[run_id] = Reader(self._prefix + run_id)
-        self._latest[run_id] = opening(settings)
-        return run_id
-
-    def _tell(self, message: Message) -> None:
-        """Send a message; one to a process that has ended is lost, the snapshots say why."""
-        with self._sending, contextlib.suppress(OSError):
-            self._connection.send(message)
+        return latest
 
     def _how(self) -> str:
         """How the process ended."""
@@ -191,20 +117,15 @@ class ProcessEngine:
         name = signal.Signals(-code).name
         return f"its process was ended by {name}{_OUT_OF_MEMORY if name == 'SIGKILL' else ''}"
 
-    def _check(self, run_id: str) -> None:
-        if run_id not in self._latest:
-            raise unknown_choice("run", run_id, self._latest)
 
-
-def _end(process: BaseProcess, connection: Connection, readers: dict[str, Reader]) -> None:
+def _end(process: BaseProcess, outbox: Outbox, readers: dict[str, Reader]) -> None:
     """End the process in good order, by force if it does not listen, and remove the boards."""
-    with contextlib.suppress(OSError):  # it may have ended already
-        connection.send(Close())
+    outbox.put(Close())
     process.join(_PATIENCE)
     if process.is_alive():
         process.kill()
         process.join()
-    connection.close()
+    outbox.close()
     for reader in readers.values():
         reader.close()
     readers.clear()

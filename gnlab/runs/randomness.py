@@ -24,14 +24,15 @@ def seeded(device: torch.device, *numbers: int) -> Iterator[None]:
     """
     # A mixing of the numbers that is cheap: this is done several times in every step.
     mixed = hash(numbers) & (2**63 - 1)
-    before = torch.get_rng_state()
-    before_cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-    torch.default_generator.manual_seed(mixed)
-    if before_cuda is not None:
-        torch.cuda.manual_seed(mixed)
+    generators = [torch.default_generator]
+    if device.type == "cuda":
+        # The device's own, which need not be the present one's that torch.cuda.manual_seed seeds.
+        generators.append(torch.cuda.default_generators[device.index])
+    before = [generator.get_state() for generator in generators]
+    for generator in generators:
+        generator.manual_seed(mixed)
     try:
         yield
     finally:
-        torch.set_rng_state(before)
-        if before_cuda is not None:
-            torch.cuda.set_rng_state(before_cuda, device)
+        for generator, state in zip(generators, before, strict=True):
+            generator.set_state(state)

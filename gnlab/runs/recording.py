@@ -25,13 +25,15 @@ from gnlab.runs.settings import Settings
 
 STORE = "run.zarr"
 _BUFFER_BYTES = 8 * 2**20
+_Row = tuple[Record, Settings]
 
 
 def default_folder() -> Path:
     """Where runs record themselves unless told otherwise.
 
-    Nothing in it is ever deleted by gnlab: a step takes about 200 bytes and 8 per entry of H̄, the
-    matrices of a part about 1 GiB at most (then fewer are written, see ``part.MATRIX_BYTES``).
+    Nothing in it is ever deleted by gnlab. A step takes about 100 bytes and 50 per group, and one
+    with a summary 8 more per entry of H̄, of which fewer are written from 1 GiB on, see
+    ``part.MATRIX_BYTES``.
 
     Returns:
         The environment variable GNLAB_RUNS, else the platform's folder for a user's data.
@@ -59,7 +61,7 @@ def new_folder(parent: Path, settings: Settings) -> Path:
     """
     moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     preset = settings.preset.replace(":", "-").replace("/", "-")
-    return parent / f"{moment}-{preset}-{secrets.token_hex(2)}"
+    return parent / f"{moment}-{preset}-{secrets.token_hex(4)}"
 
 
 class Recording:
@@ -72,7 +74,7 @@ class Recording:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._waiting: list[tuple[Record, Settings]] = []
+        self._waiting: list[_Row] = []
         self._bytes = 0
         self._since = 0.0
         self._part: Part | None = None
@@ -116,29 +118,28 @@ class Recording:
         Raises:
             InputError: If it cannot be written; nothing more is recorded then.
         """
-        waiting, self._waiting, self._bytes = self._waiting, [], 0
         try:
-            begin = 0
-            for end in range(1, len(waiting) + 1):
-                if end == len(waiting) or self._breaks(waiting[end - 1], waiting[end]):
-                    self._write(waiting[begin:end])
-                    begin = end
+            while self._waiting:
+                rows = self._of_one_part()
+                self._write(rows)
+                # Only now: what Ctrl-C has broken off still waits.
+                del self._waiting[: len(rows)]
+            self._bytes = 0
         except OSError as error:
-            self._failed = True
+            self._failed, self._waiting, self._bytes = True, [], 0
             raise InputError(
                 f"the record cannot be written to {str(self.folder)!r}: {error.strerror}; "
                 "the run goes on without."
             ) from error
 
-    def _breaks(self, last: tuple[Record, Settings], new: tuple[Record, Settings]) -> bool:
-        """Whether a new part begins between two steps."""
-        return (
-            new[0].step != last[0].step + 1
-            or new[0].group != last[0].group
-            or _lasting(new[1]) != _lasting(last[1])
-        )
+    def _of_one_part(self) -> list[_Row]:
+        """The first of what waits, up to where a new part begins."""
+        for end in range(1, len(self._waiting)):
+            if _breaks(self._waiting[end - 1], self._waiting[end]):
+                return self._waiting[:end]
+        return self._waiting[:]
 
-    def _write(self, rows: list[tuple[Record, Settings]]) -> None:
+    def _write(self, rows: list[_Row]) -> None:
         """Write steps that belong to one part."""
         first, settings = rows[0]
         known = self._settings is not None and _lasting(settings) == _lasting(self._settings)
@@ -158,7 +159,8 @@ class Recording:
         while (store / f"part-{number}").exists():
             number += 1
         attributes = _about(settings) | {"partition": first.partition, "first_step": first.step}
-        if self._part is not None and first.step <= self._last_step:
+        same = self._settings is not None and self._settings.start == settings.start
+        if same and first.step <= self._last_step:
             attributes["rewound_from"] = self._last_step
         return Part(
             store / f"part-{number}",
@@ -167,6 +169,15 @@ class Recording:
             settings.optimizer == "grouped-newton",
             attributes,
         )
+
+
+def _breaks(last: _Row, new: _Row) -> bool:
+    """Whether a new part begins between two steps."""
+    return (
+        new[0].step != last[0].step + 1
+        or new[0].group != last[0].group
+        or _lasting(new[1]) != _lasting(last[1])
+    )
 
 
 def _lasting(settings: Settings) -> Settings:

@@ -20,11 +20,11 @@ from gnlab.errors import InputError
 from gnlab.problems import Problem
 from gnlab.runs.checkpoints import Checkpoint
 from gnlab.runs.course import Course
-from gnlab.runs.flat import flatten, put
+from gnlab.runs.flat import flatten, put, values_of
 from gnlab.runs.record import Record
 from gnlab.runs.recording import Recording
 from gnlab.runs.saved import Saved, read, write
-from gnlab.runs.settings import OWN, START, Settings, for_problem
+from gnlab.runs.settings import OWN, Settings, for_problem
 
 _FLUSH_SECONDS = 1.0
 _log = logging.getLogger(__name__)
@@ -66,6 +66,8 @@ class Run(Course):
     def record_to(self, folder: str | Path) -> None:
         """Write each finished step down from now on, about once a second.
 
+        If that cannot be done, a warning is logged and the run goes on without.
+
         Args:
             folder: Where ``run.zarr`` is made, or continued in a new part; ``open_record`` reads
                 it at any time.
@@ -73,7 +75,7 @@ class Run(Course):
         self.flush()
         self._recording = Recording(Path(folder))
         # What the last second brought shall not be lost when the program ends.
-        weakref.finalize(self, _flush_at_end, self._recording)
+        weakref.finalize(self, _flush_or_warn, self._recording)
 
     def flush(self) -> None:
         """Write down what was not written yet.
@@ -88,15 +90,14 @@ class Run(Course):
         """A copy that goes its own way from here; the data are shared.
 
         Returns:
-            The copy.
+            The copy, after the last finished step; a step begun by ``substep`` is not in it.
         """
-        self._abandon()
         problem = dataclasses.replace(self.problem, model=copy.deepcopy(self.model))
         other = Run.__new__(Run)
-        other._recording = None
+        other._recording, other.budget = None, self.budget
         other._start(problem, self.settings)
         other._checkpoints = self._checkpoints.copy()
-        other._log = copy.deepcopy(self._log)
+        other._log, other._levels = copy.deepcopy(self._log), self._levels
         other._return_to(self._checkpoints.get(self.step_count))
         return other
 
@@ -114,7 +115,7 @@ class Run(Course):
         settings = self.settings.changed(**choices)
         if settings == self.settings:
             return
-        if any(getattr(settings, name) != getattr(self.settings, name) for name in START):
+        if settings.start != self.settings.start:
             self._start(build(settings), settings)
             return
         self._abandon()
@@ -159,7 +160,7 @@ class Run(Course):
             raise InputError(f"{str(path)!r} is a run of {settings.preset!r}; give its problem=...")
         else:
             run = cls(settings)
-        saved.check_fit(dict(run.model.state_dict()), Path(path))
+        saved.check_fit(dict(values_of(run.model)), Path(path))
         run._resume(run._checkpoints.get(0), saved.start)
         run._resume(dataclasses.replace(saved.state, settings=run.settings), saved.model)
         run._log = saved.log
@@ -171,7 +172,7 @@ class Run(Course):
             return
         recording.add(record, self.settings)
         if recording.full or time.monotonic() - recording.since > _FLUSH_SECONDS:
-            recording.flush()
+            _flush_or_warn(recording)  # the step is made and kept, it cannot fail any more
 
     def _resume(self, state: Checkpoint, model: dict[str, Tensor]) -> None:
         """Go to a state whose model's values were read from a file."""
@@ -204,8 +205,8 @@ def build(settings: Settings) -> Problem:
     return problems.problem(settings.preset, seed=settings.seed, device=device, dtype=dtype)
 
 
-def _flush_at_end(recording: Recording) -> None:
-    """Write down what waits when a run is gone; there is nobody left to catch an error."""
+def _flush_or_warn(recording: Recording) -> None:
+    """Write down what waits, where nobody asked for it and nobody would catch an error."""
     try:
         recording.flush()
     except InputError as error:

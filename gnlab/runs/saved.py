@@ -49,16 +49,19 @@ class Saved:
             path: The file, for the message.
 
         Raises:
-            InputError: If a parameter is missing or of another shape.
+            InputError: If one is missing on either side or of another shape.
         """
-        for name, value in model.items():
-            saved = self.model.get(name)
-            if saved is None or saved.shape != value.shape:
-                got = "nothing" if saved is None else list(saved.shape)
-                raise InputError(
-                    f"{str(path)!r} does not fit the model: {name!r} is {list(value.shape)}, "
-                    f"saved is {got}."
+        for saved in (self.model, self.start):
+            for name in (*model, *saved):
+                wanted, got = (
+                    list(values[name].shape) if name in values else "nothing"
+                    for values in (model, saved)
                 )
+                if wanted != got:
+                    raise InputError(
+                        f"{str(path)!r} does not fit the model: {name!r} is {wanted}, saved is "
+                        f"{got}."
+                    )
 
 
 def write(saved: Saved, path: Path) -> None:

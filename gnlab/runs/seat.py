@@ -11,25 +11,38 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gnlab.errors import InputError
-from gnlab.runs.commands import Change, Command, Pace, Pause, Play, Reset, Rewind, Step, Substep
+from gnlab.runs.commands import (
+    Branch,
+    Change,
+    Command,
+    Pace,
+    Pause,
+    Play,
+    Reset,
+    Rewind,
+    Step,
+    Substep,
+)
 from gnlab.runs.failure import FAULTS, describe
 from gnlab.runs.inbox import Inbox
+from gnlab.runs.notice import Notice
 from gnlab.runs.rate import Rate
 from gnlab.runs.record import Record
 from gnlab.runs.run import Run
 from gnlab.runs.settings import START, Settings
-from gnlab.runs.snapshot import Snapshot, opening
+from gnlab.runs.snapshot import Snapshot, loading, opening
 
 _log = logging.getLogger(__name__)
+_ANY_TIME = (Play, Pause, Step, Pace, Branch)
 
 
 class Seat:
     """One run in an engine.
 
     Args:
-        settings: The run's settings; the run itself is set by ``seat`` once it is loaded.
-        load: Called with settings when another start is wanted; answers later with ``seat`` or
-            ``refuse``.
+        settings: The run's settings; the run itself is set by ``take_seat`` once it is loaded.
+        load: Called with settings when another start is wanted; answers later with ``take_seat``
+            or ``refuse``.
 
     Attributes:
         inbox: Commands not read yet.
@@ -53,7 +66,7 @@ class Seat:
         self._pace: float | None = None
         self._next = -math.inf
         self._applied = self._version = 0
-        self._message, self._severity, self._of_step = "", "info", False
+        self._notice = Notice()
         self._failed = False
         self._rate = Rate()
 
@@ -63,8 +76,8 @@ class Seat:
         Args:
             settings: The settings.
         """
-        self._loading, self._target = True, settings
-        self.tell(f"Loading {settings.preset} …", "info")
+        self._loading, self._failed, self._target = True, False, settings
+        self.tell(loading(settings), "info")
         self._load(settings)
 
     def take_seat(self, run: Run) -> None:
@@ -91,15 +104,19 @@ class Seat:
         self._failed = self.run is None
         self.tell(reason, "error")
 
-    def read(self) -> None:
-        """Read and carry out the commands that wait."""
-        commands, number = self.inbox.take()
-        if number == self._applied:
+    def read(self, until: float = math.inf) -> None:
+        """Read and carry out the commands that wait.
+
+        Args:
+            until: The number of the last command to read.
+        """
+        commands, self._applied = self.inbox.take(until)
+        if not commands:
             return
-        self._applied, self.changed = number, True
+        self.changed = True
+        if not self._loading:
+            self.tell("", "info")  # once: what one is refused for is still told after the next
         for command in commands:
-            if not self._loading:
-                self.tell("", "info")
             self._apply(command)
 
     def due(self, now: float) -> bool:
@@ -165,9 +182,9 @@ class Seat:
         seen = dataclasses.replace(
             opening(self._settings),
             version=self._version,
-            state="playing" if self.playing else "stopped" if self._failed else "paused",
-            message=self._message,
-            severity=self._severity,
+            state="stopped" if self._failed else "playing" if self.playing else "paused",
+            message=self._notice.text,
+            severity=self._notice.severity,
             applied=self._applied,
             time=self.published,
             folder=folder,
@@ -205,7 +222,11 @@ class Seat:
 
     def _apply(self, command: Command) -> None:
         """Carry out one command; what does not depend on the run at once, the rest when loaded."""
-        if isinstance(command, Play):
+        if isinstance(command, Change) and self._is_new_start(command.values):
+            self._try(lambda: self.want(self._target.changed(**command.values)))
+        elif self._loading and (self._held or not isinstance(command, _ANY_TIME)):
+            self._held.append(command)  # and all that follow it: they are carried out in order
+        elif isinstance(command, Play):
             self._wanted, self._next = math.inf, -math.inf
             self._rate.restart(0 if self.run is None else self.run.step_count)
         elif isinstance(command, Pause):
@@ -215,11 +236,7 @@ class Seat:
             self._wanted, self._next = begun + command.count, -math.inf
         elif isinstance(command, Pace):
             self._pace, self._next = command.steps_per_second, -math.inf
-        elif isinstance(command, Change) and self._is_new_start(command.values):
-            self._try(lambda: self.want(self._target.changed(**command.values)))
-        elif self._loading:
-            self._held.append(command)
-        elif self.run is not None:
+        elif self.run is not None and not isinstance(command, Branch):  # the loop opens the copy
             self._apply_to(self.run, command)
 
     def _apply_to(self, run: Run, command: Command) -> None:
@@ -265,7 +282,7 @@ class Seat:
         if run.step_count == before + 1 and run.record is not None:
             self._finished.append((run.record, run.settings))
             if run.record.status and not run.stopped:
-                self._warn(run.warning)
+                self.changed |= self._notice.tell_of_step(run.warning)
 
     def _is_new_start(self, values: Mapping[str, Any]) -> bool:
         """Whether a change needs a run to be loaded; any does where none could be."""
@@ -279,15 +296,5 @@ class Seat:
             message: One or two lines; "" to take back what was told.
             severity: "info", "warning" or "error".
         """
-        self._message, self._severity, self._of_step = message, severity, False
+        self._notice.tell(message, severity)
         self.changed = True
-
-    def _warn(self, warning: str) -> None:
-        """Show a step's warning, and take it back once a step has none."""
-        if warning and self._of_step:
-            self._message = warning  # seen with the next snapshot that is due anyway
-        elif warning:
-            self.tell(warning, "warning")
-            self._of_step = True
-        elif self._of_step:
-            self.tell("", "info")

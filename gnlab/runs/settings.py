@@ -60,6 +60,9 @@ BOUNDS: Mapping[str, Bound] = {
 START = ("preset", "seed", "device", "dtype")
 """The settings whose change is a new start; all others can change in the middle of a run."""
 
+BRINGING = frozenset({"preset", "optimizer"})
+"""The settings whose change brings others with it, see ``Settings.changed``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -101,8 +104,7 @@ class Settings:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
-        if self.optimizer not in OPTIMIZERS:
-            raise unknown_choice("optimizer", self.optimizer, OPTIMIZERS)
+        _check_optimizer(self.optimizer)
         if not isinstance(self.preset, str):
             raise InputError(f"preset must be a problem's name; got {self.preset!r}.")
         if not self.preset.startswith(OWN):
@@ -125,6 +127,10 @@ class Settings:
         if self.direction not in directions.NAMES:
             raise unknown_choice("direction", self.direction, directions.NAMES)
         _check_level(self.partition)
+        if isinstance(self.partition, Mapping):
+            # A copy: settings do not follow what a person does with the groups afterwards.
+            own = {group: list(names) for group, names in self.partition.items()}
+            object.__setattr__(self, "partition", own)
 
     def changed(self, **choices: Any) -> "Settings":
         """These settings with some choices replaced.
@@ -143,6 +149,7 @@ class Settings:
             InputError: If a name or value is not valid.
         """
         check_names(choices)
+        _check_optimizer(choices.get("optimizer", self.optimizer))
         values: dict[str, Any] = self.to_json()
         if choices.get("preset", self.preset) != self.preset:
             kept = ("optimizer", "seed", "device", "dtype")
@@ -151,6 +158,11 @@ class Settings:
             own = self.preset.startswith(OWN) and choices["optimizer"] not in _LR
             values["lr"] = self.lr if own else _LR.get(choices["optimizer"])
         return Settings(**{**values, **choices})
+
+    @property
+    def start(self) -> tuple[object, ...]:
+        """What the run's start follows from; settings that differ here are of another start."""
+        return tuple(getattr(self, name) for name in START)
 
     def to_json(self) -> dict[str, Any]:
         """The settings as plain values, for a file or a link; ``Settings(**...)`` restores them."""
@@ -177,13 +189,17 @@ def for_problem(problem: problems.Problem, **choices: Any) -> Settings:
         The settings; their preset's name begins with ``OWN``.
 
     Raises:
-        InputError: If a name or value is not valid.
+        InputError: If a name or value is not valid, or the model has no parameters.
     """
     check_names(choices)
+    _check_optimizer(choices.get("optimizer", OPTIMIZERS[0]))
+    first = next(problem.model.parameters(), None)
+    if first is None:
+        raise InputError(f"the model of {problem.name!r} has no parameters to train.")
     values = dataclasses.asdict(problem.hyperparameters)
     values["lr"] = _LR.get(choices.get("optimizer", ""), values["lr"])
     values["dtype"] = str(problem.dtype).removeprefix("torch.")
-    values["device"] = next(problem.model.parameters()).device.type
+    values["device"] = first.device.type
     name = OWN + problem.name.removeprefix(OWN)
     return Settings(**{**values, **choices, "preset": name})
 
@@ -201,6 +217,12 @@ def check_names(choices: Mapping[str, Any]) -> None:
     for name in choices:
         if name not in valid:
             raise unknown_choice("setting", name, valid)
+
+
+def _check_optimizer(name: object) -> None:
+    """Raise unless it is an optimizer's name."""
+    if name not in OPTIMIZERS:
+        raise unknown_choice("optimizer", name, OPTIMIZERS)
 
 
 def _check_level(level: Level) -> None:

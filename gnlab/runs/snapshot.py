@@ -49,7 +49,8 @@ class Snapshot:
             "solve" or "update".
         device: The device the run is on.
         time: When it was published, in seconds of ``time.monotonic``.
-        folder: Where the run records itself, for ``open_record``; "" if nowhere, or not yet.
+        folder: Where the run records itself, for ``open_record`` once its first steps are written;
+            "" if nowhere, and before the first step.
     """
 
     version: int
@@ -72,6 +73,18 @@ class Snapshot:
     folder: str = ""
 
 
+def loading(settings: Settings) -> str:
+    """What to tell of a run that is being loaded.
+
+    Args:
+        settings: Its settings.
+
+    Returns:
+        One line.
+    """
+    return f"Loading {settings.preset} …"
+
+
 def opening(settings: Settings) -> Snapshot:
     """What there is to see of a run that the engine has not come to yet: version 0.
 
@@ -85,7 +98,7 @@ def opening(settings: Settings) -> Snapshot:
         version=0,
         settings=settings,
         state="paused",
-        message="",
+        message=loading(settings),
         severity="info",
         step=0,
         epoch=0.0,

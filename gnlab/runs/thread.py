@@ -1,19 +1,17 @@
 """The engine as a thread of this process: for a notebook, whose kernel stays free meanwhile."""
 
-import itertools
 import threading
 import weakref
 from pathlib import Path
 
-from gnlab.errors import unknown_choice
-from gnlab.runs.commands import Branch, Command
-from gnlab.runs.engine import Loop
+from gnlab.runs.engine import Engine
+from gnlab.runs.loop import Loop
+from gnlab.runs.messages import Message
 from gnlab.runs.run import Run
-from gnlab.runs.settings import Settings
-from gnlab.runs.snapshot import Snapshot, ended, opening
+from gnlab.runs.snapshot import Snapshot, ended
 
 
-class ThreadEngine:
+class ThreadEngine(Engine):
     """Makes runs step on a thread; see ``Engine`` for what each method promises.
 
     Args:
@@ -21,27 +19,12 @@ class ThreadEngine:
     """
 
     def __init__(self, *, record_dir: str | Path | None = None) -> None:
-        self._latest: dict[str, Snapshot] = {}
-        self._ids = itertools.count(1)
-        self._numbers = itertools.count(1)
+        super().__init__()
         self._loop = Loop(self, None if record_dir is None else Path(record_dir))
         self._thread = threading.Thread(target=self._loop.run, name="gnlab-engine", daemon=True)
         self._thread.start()
         # A thread that is inside torch when the interpreter ends would abort the program.
         self._end = weakref.finalize(self, _end, self._loop, self._thread)
-
-    def open(self, settings: Settings) -> str:
-        """Open a run, paused.
-
-        Args:
-            settings: Its settings.
-
-        Returns:
-            Its id.
-        """
-        run_id = self._new(settings)
-        self._loop.open(run_id, settings)
-        return run_id
 
     def adopt(self, run: Run) -> str:
         """Take over a run that exists, paused.
@@ -64,64 +47,12 @@ class ThreadEngine:
 
         Returns:
             The run.
+
+        Raises:
+            InputError: If there is no such run.
         """
         self._check(run_id)
         return self._loop.run_of(run_id)
-
-    def branch(self, run_id: str) -> str:
-        """Open a copy of a run, paused at the same step.
-
-        Args:
-            run_id: The run's id.
-
-        Returns:
-            The copy's id.
-        """
-        self._check(run_id)
-        copy = self._new(self._latest[run_id].settings)
-        self.send(run_id, Branch(copy))
-        return copy
-
-    def send(self, run_id: str, command: Command) -> int:
-        """Send a command.
-
-        Args:
-            run_id: The run's id.
-            command: The command.
-
-        Returns:
-            Its number, which ``Snapshot.applied`` reaches when it was taken.
-        """
-        self._check(run_id)
-        number = next(self._numbers)
-        self._loop.send(run_id, number, command)
-        return number
-
-    def snapshot(self, run_id: str, newer_than: int = -1) -> Snapshot | None:
-        """The newest snapshot of a run.
-
-        Args:
-            run_id: The run's id.
-            newer_than: The version last seen.
-
-        Returns:
-            The snapshot, or None if there is none newer.
-        """
-        self._check(run_id)
-        latest = self._latest[run_id]
-        if latest.state != "stopped" and not self._thread.is_alive():
-            latest = self._latest[run_id] = ended(latest, "its thread has stopped")
-        return latest if latest.version > newer_than else None
-
-    def close_run(self, run_id: str) -> None:
-        """Close a run.
-
-        Args:
-            run_id: The run's id.
-        """
-        self._check(run_id)
-        self._loop.close_run(run_id)
-        self.forget(run_id)
 
     def close(self) -> None:
         """Close the engine after the step being made, and all its runs."""
@@ -137,22 +68,14 @@ class ThreadEngine:
         if run_id in self._latest:
             self._latest[run_id] = snapshot
 
-    def forget(self, run_id: str) -> None:
-        """Take notice that a run is closed.
+    def _tell(self, message: Message) -> None:
+        self._loop.hear(message)
 
-        Args:
-            run_id: The run's id.
-        """
-        self._latest.pop(run_id, None)
-
-    def _new(self, settings: Settings) -> str:
-        run_id = f"run-{next(self._ids)}"
-        self._latest[run_id] = opening(settings)
-        return run_id
-
-    def _check(self, run_id: str) -> None:
-        if run_id not in self._latest:
-            raise unknown_choice("run", run_id, self._latest)
+    def _newest(self, run_id: str) -> Snapshot:
+        latest = self._latest[run_id]
+        if latest.state != "stopped" and not self._thread.is_alive():
+            latest = self._latest[run_id] = ended(latest, "its thread has stopped")
+        return latest
 
 
 def _end(loop: Loop, thread: threading.Thread) -> None:

@@ -18,6 +18,7 @@ from gnlab import partitions
 from gnlab.cubic import CubicSolution
 from gnlab.optimizers import GroupedNewton, StepInfo
 from gnlab.problems import Batches, Problem, Stream
+from gnlab.runs.flat import unmoved
 from gnlab.runs.randomness import seeded
 from gnlab.runs.settings import OWN, Settings
 from gnlab.summaries import Summary
@@ -147,7 +148,7 @@ class Trainer:
         if grouped is None or grouped.summary_batch is None or info is None or info.summary is None:
             return math.nan
         x, y = grouped.summary_batch
-        with self._seeded(self.drawn - 1, 1):
+        with self._seeded(self.drawn - 1, 1), unmoved(self.model):
             after = self.problem.loss_fn(self.model(x), y)
         return float(info.summary.loss) - float(after)
 
@@ -198,10 +199,7 @@ class Trainer:
         partition = self.partition
         if settings.partition != old.partition:
             partition = partitions.partition(self.model, settings.partition)
-        # The share of the epoch that is done stays done: no sample comes twice in it.
-        drawn = math.ceil(self.epoch * orders[0].per_epoch - 1e-9)
-        if settings.batch_size != old.batch_size:
-            self.drawn = drawn
+        self.drawn = orders[0].after(self.batches, self.drawn)
         self.settings, self.partition = settings, partition
         self.batches, self.summary_batches = orders
         if settings.optimizer != old.optimizer:
@@ -213,7 +211,7 @@ class Trainer:
                 group.update(_torch_choices(settings))
 
     def resume(self, settings: Settings, drawn: int, optimizer: dict[str, Any]) -> None:
-        """Go to where a checkpoint was made; the model's values are put there by ``restore``.
+        """Go to where a checkpoint was made; the model's values are put there by ``flat.put``.
 
         Args:
             settings: The settings at the time.

@@ -10,31 +10,16 @@ from gnlab import cli
 from gnlab.cli.commands import COMMANDS
 
 
-def run(capsys, *arguments):
-    code = cli.main(arguments)
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
-
-
-def fails(capsys, *arguments):
-    code, _, err = run(capsys, *arguments)
-    assert code == 2
-    assert err.startswith("gnlab: ")
-    assert err.count("\n") == 1
-    assert "Traceback" not in err
-    return err
-
-
-def test_info_names_versions_devices_and_data(capsys, tmp_path, monkeypatch):
+def test_info_names_versions_devices_and_data(tmp_path, monkeypatch, run):
     monkeypatch.setenv("GNLAB_DATA", str(tmp_path))
-    code, out, _ = run(capsys, "info")
+    code, out, _ = run("info")
     assert code == 0
     for expected in (gnlab.__version__, "torch", "panel", "cpu", str(tmp_path), "MNIST", "absent"):
         assert expected in out
 
 
-def test_no_command_shows_the_help(capsys):
-    code, out, _ = run(capsys)
+def test_no_command_shows_the_help(run):
+    code, out, _ = run()
     assert code == 0
     assert all(command in out for command in COMMANDS)
 
@@ -47,14 +32,14 @@ def test_every_command_is_known_to_the_parser(capsys):
         assert f"gnlab {command}" in capsys.readouterr().out
 
 
-def test_an_unknown_command_gets_the_nearest(capsys):
-    error = fails(capsys, "trian")
+def test_an_unknown_command_gets_the_nearest(fails):
+    error = fails("trian")
     assert "'train'" in error
     assert all(command in error for command in COMMANDS)
 
 
-def test_an_unknown_option_is_one_line(capsys):
-    assert "--fast" in fails(capsys, "info", "--fast")
+def test_an_unknown_option_is_one_line(fails):
+    assert "--fast" in fails("info", "--fast")
 
 
 def test_the_module_is_the_command():

@@ -5,79 +5,65 @@ import signal
 import pytest
 
 import gnlab
-from gnlab import cli, runs
-
-
-def run(capsys, *arguments):
-    code = cli.main(arguments)
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
-
-
-def fails(capsys, *arguments):
-    code, _, err = run(capsys, *arguments)
-    assert code == 2
-    assert err.startswith("gnlab: ")
-    assert err.count("\n") == 1
-    assert "Traceback" not in err
-    return err
-
+from gnlab import runs
 
 QUICK = ("moons", "--optimizer", "sgd", "--seed", "1")
 
 
-def train(capsys, folder, *arguments):
-    return run(capsys, "train", *QUICK, "--out", str(folder), *arguments)
+@pytest.fixture
+def train(run):
+    """Calls ``gnlab train`` on a quick run, into a folder."""
+    return lambda folder, *arguments: run("train", *QUICK, "--out", str(folder), *arguments)
 
 
-def test_train_goes_to_the_step_asked_for_and_saves(capsys, tmp_path):
-    code, out, _ = train(capsys, tmp_path, "--steps", "5")
+def test_train_goes_to_the_step_asked_for_and_saves(tmp_path, train):
+    code, out, _ = train(tmp_path, "--steps", "5")
     assert code == 0
     assert "step 5" in out
     assert gnlab.Run.load(tmp_path / "checkpoint.pt").step_count == 5
 
 
-def test_every_step_is_in_the_record(capsys, tmp_path):
-    train(capsys, tmp_path, "--steps", "4")
-    train(capsys, tmp_path, "--steps", "7")
+def test_every_step_is_in_the_record(tmp_path, train):
+    train(tmp_path, "--steps", "4")
+    train(tmp_path, "--steps", "7")
     parts = runs.open_record(tmp_path).parts
     assert [int(step) for part in parts for step in part["step"]] == [1, 2, 3, 4, 5, 6, 7]
 
 
-def test_without_a_folder_a_new_one_is_made_where_runs_are_kept(capsys, tmp_path, monkeypatch):
+def test_without_a_folder_a_new_one_is_made_where_runs_are_kept(tmp_path, monkeypatch, run):
     monkeypatch.setenv("GNLAB_RUNS", str(tmp_path))
-    run(capsys, "train", *QUICK, "--steps", "2")
-    run(capsys, "train", *QUICK, "--steps", "2")
+    run("train", *QUICK, "--steps", "2")
+    run("train", *QUICK, "--steps", "2")
     assert len(list(tmp_path.glob("*/run.zarr"))) == 2
 
 
-def test_train_an_epoch_is_all_the_data_once(capsys, tmp_path):
-    train(capsys, tmp_path, "--epochs", "2")
+def test_train_an_epoch_is_all_the_data_once(tmp_path, train):
+    train(tmp_path, "--epochs", "2")
     assert gnlab.Run.load(tmp_path / "checkpoint.pt").epoch == 2.0
 
 
-def test_the_same_command_goes_on_where_it_was(capsys, tmp_path):
-    train(capsys, tmp_path / "in two", "--steps", "4")
-    code, out, _ = train(capsys, tmp_path / "in two", "--steps", "9")
+def test_the_same_command_goes_on_where_it_was(tmp_path, train):
+    train(tmp_path / "in two", "--steps", "4")
+    code, out, _ = train(tmp_path / "in two", "--steps", "9")
     assert code == 0
     assert "going on at step 4" in out
-    train(capsys, tmp_path / "at once", "--steps", "9")
+    train(tmp_path / "at once", "--steps", "9")
     losses = [gnlab.Run.load(tmp_path / name / "checkpoint.pt").record.loss for name in
               ("in two", "at once")]  # fmt: skip
     assert losses[0] == losses[1]
 
 
-def test_a_run_that_is_there_already_is_left_alone(capsys, tmp_path):
-    train(capsys, tmp_path, "--steps", "4")
-    code, out, _ = train(capsys, tmp_path, "--steps", "3")
+def test_a_run_that_is_there_already_is_left_alone(tmp_path, train):
+    train(tmp_path, "--steps", "4")
+    code, out, _ = train(tmp_path, "--steps", "3")
     assert code == 0
     assert "already" in out
     assert gnlab.Run.load(tmp_path / "checkpoint.pt").step_count == 4
 
 
-def test_another_run_is_never_written_over(capsys, tmp_path):
-    train(capsys, tmp_path, "--steps", "2")
-    error = fails(capsys, "train", *QUICK, "--out", str(tmp_path), "--lr", "0.25", "--steps", "9")
+def test_another_run_is_never_written_over(tmp_path, fails, train):
+    train(tmp_path, "--steps", "2")
+    error = fails("train", *QUICK, "--out", str(tmp_path), "--lr", "0.25", "--steps", "9")
     assert "lr" in error
     assert "0.25" in error
     assert "--out" in error
@@ -93,7 +79,7 @@ def ctrl_c():
 
 
 @pytest.mark.usefixtures("ctrl_c")
-def test_an_interruption_saves_the_last_whole_step(capsys, tmp_path, monkeypatch):
+def test_an_interruption_saves_the_last_whole_step(tmp_path, monkeypatch, train):
     step = gnlab.Run.step
 
     def interrupted(self):
@@ -103,16 +89,16 @@ def test_an_interruption_saves_the_last_whole_step(capsys, tmp_path, monkeypatch
         return record
 
     monkeypatch.setattr(gnlab.Run, "step", interrupted)
-    code, out, _ = train(capsys, tmp_path, "--steps", "1000")
+    code, out, _ = train(tmp_path, "--steps", "1000")
     assert code == 0
     assert "step 3" in out
     assert gnlab.Run.load(tmp_path / "checkpoint.pt").step_count == 3
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_run_that_cannot_go_on_says_why_and_keeps_its_last_good_step(capsys, tmp_path):
+def test_a_run_that_cannot_go_on_says_why_and_keeps_its_last_good_step(tmp_path, run):
     choices = ("rosenbrock", "--optimizer", "sgd", "--lr", "1000", "--steps", "50")
-    code, _, err = run(capsys, "train", *choices, "--out", str(tmp_path))
+    code, _, err = run("train", *choices, "--out", str(tmp_path))
     assert code == 1
     assert "not finite" in err
     assert "Traceback" not in err
@@ -135,10 +121,10 @@ def test_a_run_that_cannot_go_on_says_why_and_keeps_its_last_good_step(capsys, t
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_mistake_is_one_line(capsys, tmp_path, arguments, expected):
-    assert expected in fails(capsys, "train", *arguments, "--out", str(tmp_path / "run"))
+def test_a_mistake_is_one_line(tmp_path, arguments, expected, fails):
+    assert expected in fails("train", *arguments, "--out", str(tmp_path / "run"))
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(capsys, tmp_path):
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, fails):
     (tmp_path / "file").write_text("not a folder", encoding="utf-8")
-    fails(capsys, "train", *QUICK, "--steps", "2", "--out", str(tmp_path / "file" / "run"))
+    fails("train", *QUICK, "--steps", "2", "--out", str(tmp_path / "file" / "run"))

@@ -27,3 +27,10 @@ def test_nothing_to_draw_is_refused():
         Stream([]).next()
     with pytest.raises(InputError, match="got int"):
         Stream(3)
+
+
+def test_what_can_be_gone_through_once_only_says_so_at_its_end():
+    stream = Stream(iter(["a", "b"]))
+    assert [stream.next(), stream.next()] == ["a", "b"]
+    with pytest.raises(InputError, match="ended after 2 batches and cannot be gone through again"):
+        stream.next()

@@ -33,6 +33,24 @@ def test_no_sample_twice_in_an_epoch(size, batch_size, seed):
     assert drawn.max() < size
 
 
+@given(
+    size=st.integers(1, 60),
+    old_size=st.integers(1, 60),
+    new_size=st.integers(1, 60),
+    drawn=st.integers(0, 150),
+)
+def test_another_batch_size_repeats_no_sample_and_goes_on(size, old_size, new_size, drawn):
+    old, new = (Batches(size, min(each, size), 3) for each in (old_size, new_size))
+    number = new.after(old, drawn)
+    epoch = drawn // old.per_epoch
+    before = [old.indices(k) for k in range(epoch * old.per_epoch, drawn)]
+    after = [new.indices(k) for k in range(number, (epoch + 1) * new.per_epoch)]
+    seen = torch.cat([*before, *after, torch.empty(0, dtype=torch.int64)])
+    assert len(seen.unique()) == len(seen)
+    assert old.epoch(drawn) <= new.epoch(number) <= epoch + 1
+    assert old.after(old, drawn) == drawn
+
+
 def test_epochs_purposes_and_seeds_have_orders_of_their_own():
     orders = [
         Batches(50, 50, 0).indices(0),

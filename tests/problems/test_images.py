@@ -1,6 +1,8 @@
 """MNIST and CIFAR-10, from the real files where they are there, and what is said where not."""
 
 import gzip
+import threading
+import time
 
 import pytest
 import torch
@@ -86,6 +88,30 @@ def test_first_loss_is_near_guessing(name):
     order = Batches(len(p.train), p.hyperparameters.batch_size, 0)
     x, y = p.train.batch(order.indices(0))
     assert 2 < p.loss_fn(p.model(x), y).item() < 3
+
+
+def test_of_many_that_ask_at_once_one_reads(tmp_path, monkeypatch):
+    reading, readers, barrier = [], [], threading.Barrier(4)
+    few = torch.zeros(6100, 1, 1, 1, dtype=torch.uint8), torch.zeros(6100, dtype=torch.int64)
+
+    def read(name, root):
+        reading.append(name)
+        time.sleep(0.1)  # so that the others come meanwhile
+        return [few, few]
+
+    def ask():
+        barrier.wait()
+        readers.append(images.image_sets("mnist", tmp_path))
+
+    monkeypatch.setattr(images, "_download", lambda *_: None)
+    monkeypatch.setattr(images, "_read", read)
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert reading == ["mnist"]
+    assert all(found is readers[0] for found in readers)
 
 
 def test_root(monkeypatch, tmp_path):

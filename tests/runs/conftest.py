@@ -1,7 +1,13 @@
+import dataclasses
+import math
 import time
 
+import numpy as np
 import pytest
+import torch
+from torch import nn
 
+from gnlab.problems import Data, Hyperparameters, Problem
 from gnlab.runs import ProcessEngine, ThreadEngine
 
 DEADLINE = 60.0
@@ -85,3 +91,62 @@ def wait(look, condition, seconds=DEADLINE):
         if time.monotonic() > end:
             pytest.fail(f"waited in vain; last seen: {seen}")
         time.sleep(0.002)
+
+
+@pytest.fixture
+def parameters():
+    """All parameters of a run's model in one vector."""
+    return lambda run: torch.cat([p.detach().reshape(-1) for p in run.model.parameters()])
+
+
+@pytest.fixture
+def same():
+    """Whether two records are the same, number for number."""
+    return same_record
+
+
+@pytest.fixture
+def alike():
+    """Whether two records are of the same step, but for the time that it took."""
+    return lambda a, b: same_record(
+        dataclasses.replace(a, seconds=0), dataclasses.replace(b, seconds=0)
+    )
+
+
+def same_record(a, b):
+    return all(same_value(getattr(a, f.name), getattr(b, f.name)) for f in dataclasses.fields(a))
+
+
+def same_value(a, b):
+    if isinstance(a, np.ndarray):
+        return np.array_equal(a, b)
+    return a == b or (isinstance(a, float) and math.isnan(a) and math.isnan(b))
+
+
+@pytest.fixture
+def own_problem():
+    """Makes a regression of three inputs, with a model and inputs of one's own."""
+    return regression
+
+
+@pytest.fixture
+def noisy_problem():
+    """Makes a regression with dropout, whose steps draw random numbers."""
+
+    def make(inputs=None):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Dropout(0.5), nn.Linear(4, 1))
+        return dataclasses.replace(regression(model, inputs), name="noisy")
+
+    return make
+
+
+def regression(model, inputs=None):
+    source = torch.Generator().manual_seed(0)
+    inputs = torch.randn(40, 3, generator=source) if inputs is None else inputs
+    data = Data(inputs, torch.zeros(len(inputs), dtype=torch.int64))
+    numbers = Hyperparameters(0.1, 1.0, 2, 10, 10)
+    return Problem(
+        "own", "", model, lambda out, y: (out[:, 0] - y).square().mean(), data, None, None,
+        numbers, "classification", None, torch.float32,
+    )  # fmt: skip

@@ -1,3 +1,4 @@
+import dataclasses
 import secrets
 import subprocess
 import sys
@@ -10,13 +11,15 @@ import pytest
 from gnlab.errors import InputError
 from gnlab.runs import Run, Settings, board
 from gnlab.runs.board import CAPACITY, Reader, Writer
+from gnlab.runs.child import Boards
 from gnlab.runs.packing import pack, unpack
 from gnlab.runs.seat import Seat
+from gnlab.runs.snapshot import opening
 
 
 @pytest.fixture
 def name():
-    return f"gnlab-test-{secrets.token_hex(4)}-"
+    return f"gnlab-test-{secrets.token_hex(4)}-run"
 
 
 @pytest.fixture
@@ -68,6 +71,23 @@ def test_without_room_the_last_version_stays(pair, monkeypatch):
     assert bytes(reader.read(-1)[1]) == b"one"
     writer.write(3, [b"three"])
     assert reader.read(1)[0] == 3
+
+
+def test_a_snapshot_for_which_there_is_no_room_at_all_ends_nothing(pair, monkeypatch):
+    _, reader = pair
+    publishing = Boards(reader._name.removesuffix("run"))
+    publishing.publish("run", dataclasses.replace(opening(Settings("moons")), version=1))
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(board.os, "posix_fallocate", full)
+    large = Settings("moons", partition={"a": ["x" * 2 * CAPACITY]})
+    publishing.publish("run", dataclasses.replace(opening(large), version=2))
+    assert unpack(reader.read(-1)[1]).version == 1
+    publishing.publish("run", dataclasses.replace(opening(Settings("moons")), version=3))
+    assert unpack(reader.read(1)[1]).version == 3
+    publishing.forget("run")
 
 
 def test_no_version_is_ever_torn(name, until):

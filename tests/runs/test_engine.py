@@ -155,6 +155,17 @@ def test_a_branch_goes_its_own_way(engine):
     assert engine.snapshot(run).settings == MOONS
 
 
+def test_a_branch_leaves_the_run_playing(engine):
+    run = engine.ready(FAST)
+    engine.send(run, Play())
+    copy = engine.branch(run)
+    opened = engine.wait(copy, lambda s: s.levels)
+    assert opened.state == "paused"
+    step = engine.snapshot(run).step
+    engine.wait(run, lambda s: s.step > step + 5)
+    assert engine.snapshot(copy).step == opened.step
+
+
 def test_a_new_preset_is_loaded_while_others_go_on(engine):
     run, other = engine.ready(MOONS), engine.ready(FAST)
     engine.send(other, Play())

@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import types
 from pathlib import Path
 
 import pytest
 
-from gnlab.runs import Play, ProcessEngine, Settings, Step, open_record
+from gnlab.runs import Change, Play, ProcessEngine, Settings, Step, open_record, process
 
 FAST = Settings("quadratic", device="cpu", optimizer="sgd", lr=1e-4)
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc and /dev/shm")
@@ -25,8 +27,9 @@ def test_a_killed_engine_is_noticed_and_what_was_written_is_readable(tmp_path, u
     engine.send(run, Play())
 
     def written():
-        opened = [open_record(folder) for folder in tmp_path.iterdir()]
-        return len(opened[0].parts[0].step) if opened and opened[0].parts else 0
+        begun = [store.parent.parent for store in tmp_path.glob("*/run.zarr/zarr.json")]
+        parts = [part for folder in begun for part in open_record(folder).parts]
+        return len(parts[0].step) if parts else 0
 
     until(lambda: engine.snapshot(run), lambda s: s.folder)
     count = until(written, lambda found: found > 10)
@@ -45,6 +48,74 @@ def test_a_killed_engine_is_noticed_and_what_was_written_is_readable(tmp_path, u
     assert seen.folder == str(record.folder)
     engine.close()
     assert boards(engine) == []
+
+
+@pytest.fixture
+def stopped(until):
+    """An engine that takes nothing, as one deep inside a step that keeps Python's lock."""
+    engine = ProcessEngine(pinned=False)
+    run = engine.open(FAST)
+    until(lambda: engine.snapshot(run), lambda s: s.levels)
+    os.kill(engine.pid, signal.SIGSTOP)
+    yield engine, run
+    if engine.alive:
+        os.kill(engine.pid, signal.SIGCONT)
+    engine.close()
+
+
+def talk(engine, run, count):
+    """What a page's event loop does, and more often than a pipe has room for."""
+    asked = []
+
+    def ask():
+        for k in range(count):
+            engine.send(run, Change({"lr": k / count}))
+        asked.append((engine.branch(run), engine.open(FAST), engine.snapshot(run)))
+        engine.close_run(engine.open(FAST))
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    return asking, asked
+
+
+@ON_LINUX
+def test_who_asks_never_waits_for_the_engine(stopped, until):
+    engine, run = stopped
+    asking, asked = talk(engine, run, 3000)
+    until(asking.is_alive, lambda alive: not alive)
+    ((copy, other, seen),) = asked
+    assert (seen.step, seen.settings.lr) == (0, FAST.lr)
+    os.kill(engine.pid, signal.SIGCONT)
+    number = engine.send(run, Step(2))
+    after = until(lambda: engine.snapshot(run), lambda s: s.applied >= number and s.step == 2)
+    assert after.settings.lr == 2999 / 3000
+    for opened in (copy, other):
+        until(lambda o=opened: engine.snapshot(o), lambda s: s.levels)
+
+
+@ON_LINUX
+def test_an_engine_that_hears_nothing_is_ended_by_force(stopped, until, monkeypatch):
+    engine, run = stopped
+    monkeypatch.setattr(process, "_PATIENCE", 0.1)
+    asking, _ = talk(engine, run, 3000)
+    until(asking.is_alive, lambda alive: not alive)
+    engine.close()
+    assert not engine.alive
+    assert boards(engine) == []
+
+
+@ON_LINUX
+def test_a_message_that_makes_no_sense_ends_nothing(until, capfd, monkeypatch):
+    # A value whose class the engine's process cannot find.
+    here = type("Here", (), {"__module__": "only_here"})
+    monkeypatch.setitem(sys.modules, "only_here", types.SimpleNamespace(Here=here))
+    engine = ProcessEngine(pinned=False)
+    run = engine.open(FAST)
+    engine.send(run, Change({"lr": here()}))
+    engine.send(run, Step(2))
+    assert until(lambda: engine.snapshot(run), lambda s: s.step == 2).message == ""
+    engine.close()
+    assert "a message could not be read" in capfd.readouterr().err
 
 
 PARENT = """

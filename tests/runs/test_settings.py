@@ -1,5 +1,7 @@
+import json
 import math
 import pickle
+from types import MappingProxyType
 
 import pytest
 
@@ -40,6 +42,7 @@ def test_left_out_choices_are_the_presets_recommendation(name):
         ({"partition": {"a": [5]}}, "needs a list of parameter names"),
         ({"direction": {}}, "unknown direction"),
         ({"optimizer": None}, "unknown optimizer"),
+        ({"optimizer": ["adam"]}, "unknown optimizer"),
         ({"lr": None, "preset": "own:x"}, "lr must be"),
     ],
 )
@@ -48,6 +51,19 @@ def test_an_invalid_choice_is_named_with_what_is_valid(values, said):
         Settings(**values)
     assert said in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_an_optimizer_that_is_no_name_is_refused_in_a_change_too():
+    with pytest.raises(InputError, match="unknown optimizer"):
+        Settings().changed(optimizer=["adam"])
+
+
+def test_own_groups_are_the_settings_own():
+    groups = {"a": ["layer1.weight"], "b": ("layer1.bias",)}
+    settings = Settings("moons", partition=MappingProxyType(groups))
+    groups["a"].append("layer2.weight")
+    assert settings.partition == {"a": ["layer1.weight"], "b": ["layer1.bias"]}
+    assert json.loads(json.dumps(settings.to_json()))["partition"] == settings.partition
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():

@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from gnlab.runs import Change, Play, Run, Settings, Step, ThreadEngine, engine
+from gnlab.runs import Change, Play, Run, Settings, Step, ThreadEngine, loop
 
 
 @pytest.fixture
@@ -66,6 +66,34 @@ def test_a_fault_in_a_command_does_not_end_the_engine(own_engine, until, caplog)
     assert "could not be carried out" in caplog.text
 
 
+def test_who_asks_never_waits_for_a_step(own_engine, until):
+    run = own_engine.adopt(Run("moons", damping=1.0))
+    model = until(lambda: own_engine.run(run), lambda found: found is not None)
+    begun, release, step = threading.Event(), threading.Event(), model.step
+
+    def long():
+        begun.set()
+        release.wait()
+        return step()
+
+    model.step = long
+    own_engine.send(run, Step(1))
+    begun.wait()
+    try:  # the step ends only when all of this has been answered
+        number = own_engine.send(run, Change({"damping": 2.0}))
+        copy, other = own_engine.branch(run), own_engine.open(Settings("quadratic"))
+        own_engine.send(run, Change({"damping": 3.0}))
+        assert own_engine.snapshot(run).step == own_engine.snapshot(copy).step == 0
+        assert own_engine.snapshot(other).message == "Loading quadratic …"
+        own_engine.close_run(other)
+    finally:
+        release.set()
+    seen = until(lambda: own_engine.snapshot(run), lambda s: s.applied > number)
+    assert (seen.step, seen.settings.damping) == (1, 3.0)
+    seen = until(lambda: own_engine.snapshot(copy), lambda s: s.levels)
+    assert (seen.step, seen.settings.damping) == (1, 2.0)
+
+
 def test_an_engine_that_was_closed_says_so(until):
     closed = ThreadEngine()
     run = closed.adopt(Run("moons"))
@@ -76,7 +104,7 @@ def test_an_engine_that_was_closed_says_so(until):
 
 
 def test_kept_states_of_all_runs_share_the_room(own_engine, until, monkeypatch):
-    monkeypatch.setattr(engine, "MEMORY", 1000)
+    monkeypatch.setattr(loop, "MEMORY", 1000)
     runs = [own_engine.open(Settings("quadratic")) for _ in range(4)]
     for run in runs:
         until(lambda r=run: own_engine.snapshot(r), lambda s: s.levels)

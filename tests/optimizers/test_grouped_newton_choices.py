@@ -1,0 +1,63 @@
+"""GroupedNewton's hyperparameters: bad ones are named, good ones change in the middle."""
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from gnlab.errors import InputError
+from gnlab.optimizers import GroupedNewton
+from gnlab.problems.surfaces import loss_is_output as value
+
+NOTHING = (torch.zeros(1), torch.zeros(1))
+
+
+def test_partition_and_direction_change_in_the_middle(one_step, classifier, data):
+    batches = data(4)
+    model = classifier()
+    optimizer = GroupedNewton(model, cross_entropy, batches, "all", period=10)
+    losses = [one_step(model, optimizer, b, cross_entropy) for b in batches]
+    for level, count in [("tensor", 4), ("role", 2)]:
+        optimizer.change(partition=level)
+        losses += [one_step(model, optimizer, b, cross_entropy) for b in batches]
+        assert optimizer.step_sizes.shape == (count,)
+    optimizer.change(direction="adam", lr=0.05, damping=3.0)
+    losses += [one_step(model, optimizer, b, cross_entropy) for b in batches]
+    assert all(torch.tensor(losses).isfinite())
+    assert set(optimizer.state[next(model.parameters())]) == {"mean", "square", "step"}
+
+
+def test_a_refused_change_changes_nothing(quadratic):
+    model, _, _ = quadratic()
+    optimizer = GroupedNewton(model, value, [NOTHING], lr=0.1)
+    with pytest.raises(InputError, match="damping must be"):
+        optimizer.change(lr=0.7, damping=-1.0)
+    with pytest.raises(InputError, match="unknown level"):
+        optimizer.change(lr=0.7, partition="tensr")
+    assert optimizer.settings["lr"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"lr": -0.1}, "lr must be"),
+        ({"damping": float("nan")}, "damping must be"),
+        ({"period": 0}, "period must be"),
+        ({"period": 1.5}, "a whole number"),
+        ({"momentum": 1.0}, "momentum must be"),
+        ({"step_momentum": 2.0}, "step_momentum must be"),
+        ({"direction": "adm"}, "Did you mean 'adam'"),
+        ({"partition": "tenor"}, "Did you mean 'tensor'"),
+        ({"summary_batches": 3}, "summary_batches must be"),
+    ],
+)
+def test_bad_choices_are_named(choice, message, quadratic):
+    model, _, _ = quadratic()
+    with pytest.raises(InputError, match=message):
+        GroupedNewton(model, value, **({"summary_batches": [NOTHING]} | choice))
+
+
+def test_an_unknown_hyperparameter_is_answered_with_all_there_are(quadratic):
+    model, _, _ = quadratic()
+    optimizer = GroupedNewton(model, value, [NOTHING])
+    with pytest.raises(InputError, match=r"Did you mean 'direction'.*lr, damping, .*, direction"):
+        optimizer.change(directions="adam")

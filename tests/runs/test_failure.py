@@ -1,0 +1,114 @@
+"""Steps that cannot be made: where the run is then, and what it says."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from gnlab import InputError, problems
+from gnlab.runs import Run
+
+
+def test_a_diverging_run_is_on_its_last_good_step_and_says_why(parameters):
+    run = Run("quadratic", optimizer="sgd", lr=1e6)
+    record = run.step()
+    while not run.stopped:
+        record = run.step()
+    assert record.status == "nonfinite"
+    assert run.undone
+    assert bool(parameters(run).isfinite().all())
+    assert 1 <= record.step - run.step_count <= 2
+    assert "not finite" in run.stopped
+    assert "smaller λ₁" in run.stopped
+    assert run.history.step[-1] == run.step_count
+    assert run.settings.lr == 1e6
+    run.change(lr=0.01)
+    assert run.step().status == ""
+    assert run.stopped == ""
+
+
+def test_a_loss_that_overflows_takes_back_the_step_before():
+    run = Run("quadratic", optimizer="sgd", lr=1e6, momentum=0.0)
+    while not run.stopped:
+        run.step()
+    with torch.no_grad():
+        assert math.isfinite(run.problem.loss_fn(run.model(None), None).item())
+
+
+def test_data_that_are_not_finite_stop_the_run_where_it_is(parameters, noisy_problem):
+    inputs = torch.randn(40, 3, generator=torch.Generator().manual_seed(1))
+    inputs[7] = math.nan
+    run = Run(problem=noisy_problem(inputs))
+    for _ in range(5):
+        record = run.step()
+        if run.stopped:
+            break
+    assert record.status == "nonfinite"
+    assert math.isnan(record.loss)
+    assert record.step == run.step_count + 1
+    assert "the batch holds values that are not finite" in run.stopped
+    assert bool(parameters(run).isfinite().all())
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()])
+def test_out_of_memory_undoes_the_step_and_says_so(error, monkeypatch, parameters):
+    run = Run("moons")
+    run.step()
+    held = parameters(run)
+    monkeypatch.setattr(run._trainer.grouped, "measure", lambda: (_ for _ in ()).throw(error))
+    record = run.step()
+    assert record.status == "nonfinite"
+    assert "out of memory" in run.stopped
+    assert "smaller" in run.stopped
+    assert run.step_count == 1
+    assert torch.equal(parameters(run), held)
+    assert run.step().status == "solved"
+
+
+def test_a_gradient_that_was_not_computed_has_no_loss(monkeypatch):
+    run = Run("moons")
+    run.step()
+
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(run._trainer, "gradient", full)
+    record = run.step()
+    assert (record.step, record.status) == (2, "nonfinite")
+    assert math.isnan(record.loss)
+
+
+def test_an_error_inside_a_phase_leaves_the_run_at_its_last_step(monkeypatch, alike):
+    run, other = Run("moons"), Run("moons")
+    for each in (run, other):
+        each.step()
+
+    def broken():
+        raise InputError("cannot be summarised")
+
+    monkeypatch.setattr(run._trainer.grouped, "measure", broken)
+    with pytest.raises(InputError, match="cannot be summarised"):
+        run.step()
+    assert (run.step_count, run.phase) == (1, "")
+    assert alike(run.step(), other.step())
+
+
+def test_a_model_that_falls_without_limit_stops_with_advice():
+    surface = problems.problem("rosenbrock")
+
+    class Saddle(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.theta = nn.Parameter(torch.tensor([0.1, 0.2]))
+
+        def forward(self, x):
+            return self.theta[0] ** 2 - self.theta[1] ** 2
+
+    run = Run(problem=dataclasses.replace(surface, model=Saddle(), name="saddle"), damping=0.0)
+    record = run.step()
+    assert record.status == "unbounded"
+    assert "nothing moved" in run.stopped
+    assert "damping" in run.stopped
+    assert not run.undone

@@ -1,0 +1,95 @@
+import pytest
+import torch
+from torch import nn
+
+from gnlab import InputError
+from gnlab.runs import Run
+
+WAYS = [
+    {"optimizer": "adam"},
+    {"optimizer": "sgd"},
+    {"partition": "role", "period": 3},
+    {"direction": "adam", "lr": 0.02},
+    {"direction": "orthogonal", "damping": 3.0},
+]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_a_rewound_branched_or_loaded_run_repeats_bit_for_bit(
+    way, tmp_path, parameters, same, alike
+):
+    run = Run("moons", seed=3, **way)
+    records = [run.step() for _ in range(8)]
+    end = parameters(run)
+    run.rewind(3)
+    assert run.step_count == 3
+    assert same(run.record, records[2])
+    assert run.history.step.tolist() == [1, 2, 3]
+    branch = run.branch()
+    run.save(tmp_path / "run.pt")
+    loaded = Run.load(tmp_path / "run.pt")
+    assert loaded.settings == run.settings
+    for other in (run, branch, loaded):
+        again = [other.step() for _ in range(5)]
+        assert all(alike(a, b) for a, b in zip(again, records[3:], strict=True))
+        assert torch.equal(parameters(other), end)
+        assert other.history.step.tolist() == list(range(1, 9))
+    assert loaded.kept_steps[:2] == (0, 3)
+
+
+def test_an_own_problem_is_loaded_with_its_problem(tmp_path, alike, noisy_problem):
+    run = Run(problem=noisy_problem())
+    run.step()
+    run.save(tmp_path / "run.pt")
+    with pytest.raises(InputError, match="give its problem"):
+        Run.load(tmp_path / "run.pt")
+    loaded = Run.load(tmp_path / "run.pt", problem=noisy_problem())
+    assert alike(loaded.step(), run.step())
+
+
+def test_a_model_with_a_shared_layer_is_loaded(tmp_path, own_problem, alike):
+    def shared():
+        torch.manual_seed(0)
+        layer = nn.Linear(3, 3)
+        return own_problem(nn.Sequential(layer, nn.Tanh(), layer, nn.Tanh(), nn.Linear(3, 1)))
+
+    run = Run(problem=shared())
+    run.step()
+    run.save(tmp_path / "run.pt")
+    loaded = Run.load(tmp_path / "run.pt", problem=shared())
+    assert alike(loaded.step(), run.step())
+
+
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        ([nn.Linear(3, 1, bias=False)], "'0.bias' is nothing, saved is [1]"),
+        ([nn.Linear(3, 1), nn.Linear(1, 1)], "'1.weight' is [1, 1], saved is nothing"),
+        ([nn.Linear(3, 2)], "'0.weight' is [2, 3], saved is [1, 3]"),
+    ],
+)
+def test_a_run_of_another_model_is_not_loaded(layers, said, tmp_path, own_problem):
+    Run(problem=own_problem(nn.Sequential(nn.Linear(3, 1)))).save(tmp_path / "run.pt")
+    with pytest.raises(InputError) as caught:
+        Run.load(tmp_path / "run.pt", problem=own_problem(nn.Sequential(*layers)))
+    assert said in str(caught.value)
+
+
+def test_files_that_are_no_runs(tmp_path):
+    path = tmp_path / "file"
+    with pytest.raises(InputError, match="cannot be read"):
+        Run.load(path)
+    path.write_bytes(b"nonsense")
+    with pytest.raises(InputError, match="damaged or not a saved run"):
+        Run.load(path)
+    torch.save({"a": 1}, path)
+    with pytest.raises(InputError, match="not a run saved by this version"):
+        Run.load(path)
+    Run("moons").save(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match="damaged"):
+        Run.load(path)
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(InputError, match="cannot be written"):
+        Run("moons").save(tmp_path / "taken" / "run.pt")
