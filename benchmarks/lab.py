@@ -27,6 +27,7 @@ from benchmarks.browser import chromium
 from benchmarks.environment import ROOT
 from benchmarks.results import FOLDER, Results, write
 
+SERVE = ("gnlab", "serve", "--no-show", "--paused")
 FRAMES = "() => window.gnlab_frames ?? []"
 KEYS = """() => window.addEventListener("keydown",
   (event) => { window.pressed_at = performance.timeOrigin + event.timeStamp }, true)"""
@@ -34,8 +35,11 @@ ANSWERED = "(before) => (window.gnlab_frames ?? []).some((frame) => frame.applie
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """Serve the lab in a process of its own.
+def server(command: Sequence[str] = SERVE) -> Iterator[str]:
+    """Serve the lab, or something else, in a process of its own.
+
+    Args:
+        command: The module to run and its arguments; it is told the port with ``--port``.
 
     Yields:
         The page's address.
@@ -43,20 +47,24 @@ def server() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "gnlab", "serve", "--no-show", "--paused", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    whole = [sys.executable, "-m", *command, "--port", str(port)]
+    process = subprocess.Popen(whole, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
         _wait_for(port, process)
         yield f"http://localhost:{port}/"
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:  # not left behind to disturb the next measurement
+            process.kill()
+            raise
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
     for _ in range(1200):
         if process.poll() is not None:
-            raise RuntimeError(f"gnlab serve ended with exit code {process.returncode}")
+            raise RuntimeError(f"the server ended with exit code {process.returncode}")
         with suppress(OSError):
             socket.create_connection(("localhost", port), timeout=1).close()
             return
@@ -121,7 +129,9 @@ def _play(page: Page) -> None:
     page.wait_for_timeout(1500)
 
 
-def with_page(address: str, preset: str, seconds: float, presses: int) -> dict[str, object]:
+def with_page(
+    address: str, preset: str, seconds: float, presses: int, more: str = ""
+) -> dict[str, object]:
     """Open the page, play, and measure what is drawn.
 
     Args:
@@ -129,6 +139,7 @@ def with_page(address: str, preset: str, seconds: float, presses: int) -> dict[s
         preset: The problem.
         seconds: How long to watch.
         presses: How many controls to use.
+        more: Further choices of the link, each after "&".
 
     Returns:
         Time to the first frame, frames and steps per second, and all latencies.
@@ -136,7 +147,7 @@ def with_page(address: str, preset: str, seconds: float, presses: int) -> dict[s
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         asked = time.time() * 1000
-        page.goto(f"{address}?preset={preset}")
+        page.goto(f"{address}?preset={preset}{more}")
         page.wait_for_function("(window.gnlab_frames ?? []).length > 0", timeout=60_000)
         first = page.evaluate(FRAMES)[0]["drawn_at"] - asked
         _play(page)
@@ -179,7 +190,16 @@ def _steps(run: gnlab.Run, seconds: float) -> int:
     return done
 
 
-def _headless_elsewhere(preset: str, seconds: float) -> float:
+def headless_elsewhere(preset: str, seconds: float) -> float:
+    """Do what ``headless`` does in a process of its own.
+
+    Args:
+        preset: The problem.
+        seconds: How long to measure.
+
+    Returns:
+        Steps per second.
+    """
     command = [sys.executable, "-m", "benchmarks.lab", "--headless", "--preset", preset]
     command += ["--seconds", str(seconds)]
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
@@ -202,7 +222,7 @@ def measure(preset: str, seconds: float, rounds: int, presses: int) -> dict[str,
     paged: list[dict] = []
     with server() as address:
         for _ in tqdm(range(rounds), desc=preset, leave=False):
-            alone.append(_headless_elsewhere(preset, seconds))
+            alone.append(headless_elsewhere(preset, seconds))
             paged.append(with_page(address, preset, seconds, presses))
     shares = [page["steps_per_second"] / rate for rate, page in zip(alone, paged, strict=True)]
     medians = {

@@ -9,6 +9,7 @@ it is replaced whole, so no number in it was typed by hand.
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from benchmarks.environment import ROOT
 from benchmarks.figures import STYLES, TITLES
@@ -88,6 +89,31 @@ def page(results: Results) -> str:
     return rows(head, body) + _where(results)
 
 
+def findings(results: Results) -> str:
+    """Both sides of each finding, a row for each quantity."""
+    body = []
+    for name, found in results.cases.items():
+        here, instead = found["here"], found["instead"]
+        body.append([f"**{name}**", f"*{here['is']}*", f"*{instead['is']}*", ""])
+        for quantity, figure in here["figures"].items():
+            ratio = found["ratios"].get(quantity)
+            other = instead["figures"][quantity]
+            shown = "" if ratio is None else _digits(ratio)
+            body.append([quantity, _spread(figure), _spread(other), shown])
+    return rows(["", "here", "instead", "instead / here"], body) + _where(results)
+
+
+def _spread(figure: Mapping[str, Any]) -> str:
+    """A quantity's median, and its 95th percentile where there is one."""
+    shown = [figure[key] for key in ("median", "p95") if figure.get(key) is not None]
+    return " / ".join(map(_digits, shown)) or "none"
+
+
+def _digits(value: float) -> str:
+    """Three digits; of a larger number all before the point."""
+    return f"{value:.0f}" if value == round(value) or value >= 100 else f"{value:.3g}"
+
+
 def _where(results: Results) -> str:
     """One line: the machines on which the cases were measured."""
     machines = sorted({_machine(case["environment"]) for case in results.cases.values()})
@@ -106,6 +132,7 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "training": training,
     "gradients": gradients,
     "lab": page,
+    "findings": findings,
 }
 
 
