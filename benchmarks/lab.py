@@ -28,6 +28,7 @@ from benchmarks.environment import ROOT
 from benchmarks.results import FOLDER, Results, write
 
 SERVE = ("gnlab", "serve", "--no-show", "--paused")
+UNCAPPED = "60"
 FRAMES = "() => window.gnlab_frames ?? []"
 KEYS = """() => window.addEventListener("keydown",
   (event) => { window.pressed_at = performance.timeOrigin + event.timeStamp }, true)"""
@@ -220,10 +221,12 @@ def measure(preset: str, seconds: float, rounds: int, presses: int) -> dict[str,
     """
     alone: list[float] = []
     paged: list[dict] = []
-    with server() as address:
+    free: list[float] = []
+    with server() as address, server((*SERVE, "--frames", UNCAPPED)) as uncapped:
         for _ in tqdm(range(rounds), desc=preset, leave=False):
             alone.append(headless_elsewhere(preset, seconds))
             paged.append(with_page(address, preset, seconds, presses))
+            free.append(with_page(uncapped, preset, seconds, 1)["frames_per_second"])
     shares = [page["steps_per_second"] / rate for rate, page in zip(alone, paged, strict=True)]
     medians = {
         key: round(statistics.median(page[key] for page in paged), 1)
@@ -235,6 +238,7 @@ def measure(preset: str, seconds: float, rounds: int, presses: int) -> dict[str,
     }
     return {
         **medians,
+        "uncapped_frames_per_second": round(statistics.median(free), 1),
         **latencies,
         "headless_steps_per_second": round(statistics.median(alone), 1),
         "share_of_headless": round(statistics.median(shares), 3),

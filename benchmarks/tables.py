@@ -77,14 +77,14 @@ def page(results: Results) -> str:
             [
                 preset,
                 f"{found['first_frame_ms'] / 1e3:.1f} s",
-                f"{found['frames_per_second']:.1f}",
+                f"{found['frames_per_second']:.1f} / {found['uncapped_frames_per_second']:.1f}",
                 f"{pixel['median_ms']:.0f} / {pixel['p95_ms']:.0f} ms",
                 f"{control['median_ms']:.0f} / {control['p95_ms']:.0f} ms",
                 f"{found['steps_per_second']:.0f} / {found['headless_steps_per_second']:.0f}",
                 f"{100 * found['share_of_headless']:.0f} %",
             ]
         )
-    head = ["preset", "first frame", "frames/s", "step to pixel, median / p95"]
+    head = ["preset", "first frame", "frames/s, capped / not", "step to pixel, median / p95"]
     head += ["control to pixel, median / p95", "steps/s with page / without", "share"]
     return rows(head, body) + _where(results)
 

@@ -185,8 +185,8 @@ class Loop:
                 self._show(run_id, seat)
             if self._closing:
                 break
-            # Not before the step is recorded and shown: its run may be closed by what was posted.
-            self._heed(seat) if stepping else self._deliver()
+            if stepping:  # recorded and shown, since what was posted may close the run
+                self._heed(seat)
         return worked
 
     def _heed(self, stepped: Seat) -> None:
