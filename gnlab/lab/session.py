@@ -69,6 +69,7 @@ class Session:
         self.closed = False
         self._post, self._view, self._heard, self._rate = post, view, heard, rate
         self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._under_way: int | None = None
         self._number = 0
         self._seen = -1
@@ -120,7 +121,8 @@ class Session:
         """Begin to pull, on the running event loop; again does no harm."""
         if self._task is not None or self.closed:
             return
-        self._task = asyncio.get_running_loop().create_task(self._pull())
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._pull())
         self._task.add_done_callback(_report)
 
     def send(self, command: runs.Command) -> None:
@@ -160,8 +162,6 @@ class Session:
         """Look at the engine until the session ends."""
         while not self.closed:
             await asyncio.sleep(POLL)
-            if self.run_id is None:
-                continue
             if self._under_way is not None:
                 self._give_up()
             else:
@@ -176,6 +176,8 @@ class Session:
 
     def _look(self) -> None:
         """Take the newest snapshot, if it is time for a frame, and have it sent."""
+        if self.run_id is None or self._under_way is not None or self.closed:
+            return
         now = time.monotonic()
         # What a person just did is shown at once; the cap is for what happens by itself.
         answered = self.snapshot is None or not self.settled(self.snapshot)
@@ -233,6 +235,8 @@ class Session:
         self._under_way = None
         self._drawn.append(now)
         self._latencies.append(now - self._published)
+        if self._loop is not None:
+            self._loop.call_soon(self._look)  # at once, not when the next look is due
 
 
 def _report(task: "asyncio.Task[None]") -> None:

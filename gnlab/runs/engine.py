@@ -101,19 +101,11 @@ class Engine(abc.ABC):
         """
         self._check(run_id)
         self._tell(CloseRun(run_id))
-        self.forget(run_id)
+        self._drop(run_id)
 
     @abc.abstractmethod
     def close(self) -> None:
         """Close the engine after the step being made, and all its runs."""
-
-    def forget(self, run_id: str) -> None:
-        """Take notice that a run is closed.
-
-        Args:
-            run_id: The run's id.
-        """
-        self._latest.pop(run_id, None)
 
     @abc.abstractmethod
     def _tell(self, message: Message) -> None:
@@ -132,6 +124,10 @@ class Engine(abc.ABC):
     def _new_id(self) -> str:
         """An id that no run has had."""
         return f"run-{next(self._ids)}"
+
+    def _drop(self, run_id: str) -> None:
+        """Let go of what there is to see of a run."""
+        self._latest.pop(run_id, None)
 
     def _check(self, run_id: str) -> None:
         """Raise unless there is such a run."""

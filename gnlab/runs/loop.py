@@ -101,8 +101,9 @@ class Loop:
             run_id: Its id.
             run: The run; no one else may make it step from now on.
         """
-        seat = self._seat(run_id, run.settings)
-        self._post(lambda: self._settle(seat, run))
+        settings, answer = run.settings, partial(Seat.take_seat, run=run)
+        self._seat(run_id, settings)
+        self._post(lambda: self._answer(run_id, settings, answer))
 
     def send(self, run_id: str, number: int, command: Command) -> None:
         """Put a command into a run's inbox; a run that is not there takes none.
@@ -241,11 +242,6 @@ class Loop:
             self._archive.forget(run_id)
             self._boards.forget(run_id)
 
-    def _settle(self, seat: Seat, run: Run) -> None:
-        """Give a run that exists its seat."""
-        seat.take_seat(run)
-        self._share_memory()
-
     def _branch(self, source: Seat, number: int, run_id: str) -> None:
         """Open a copy of a run; of one that is not loaded, another with its settings."""
         source.read(until=number)  # what was sent before the branch, and nothing sent after it
@@ -295,7 +291,7 @@ class Loop:
         self._post(lambda: self._answer(run_id, settings, answer))
 
     def _answer(self, run_id: str, settings: Settings, answer: Callable[[Seat], None]) -> None:
-        """Hand over what was loaded, unless something else was asked for meanwhile."""
+        """Hand over a run or why there is none, unless another was asked for meanwhile."""
         seat = self._seats.get(run_id)
         if seat is not None and seat.target is settings:
             answer(seat)

@@ -80,21 +80,17 @@ class ProcessEngine(Engine):
         self._end()
         self._latest.clear()
 
-    def forget(self, run_id: str) -> None:
-        """Take notice that a run is closed, and let go of its board.
-
-        Args:
-            run_id: The run's id.
-        """
-        with self._reading:
-            super().forget(run_id)
-            self._readers.pop(run_id).close()
-
     def _new_id(self) -> str:
         """An id, with the board for its run's snapshots."""
         run_id = super()._new_id()
         self._readers[run_id] = Reader(self._prefix + run_id)
         return run_id
+
+    def _drop(self, run_id: str) -> None:
+        """Let go of what there is to see of a run, and of its board."""
+        with self._reading:
+            super()._drop(run_id)
+            self._readers.pop(run_id).close()
 
     def _tell(self, message: Message) -> None:
         self._outbox.put(message)

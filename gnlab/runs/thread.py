@@ -68,6 +68,14 @@ class ThreadEngine(Engine):
         if run_id in self._latest:
             self._latest[run_id] = snapshot
 
+    def forget(self, run_id: str) -> None:
+        """Take notice from the loop that a run is closed.
+
+        Args:
+            run_id: The run's id.
+        """
+        self._drop(run_id)
+
     def _tell(self, message: Message) -> None:
         self._loop.hear(message)
 
