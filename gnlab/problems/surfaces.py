@@ -62,7 +62,7 @@ class Quadratic(Surface):
 
     def height(self, points: Tensor) -> Tensor:
         """½ θᵀAθ at points [..., n], giving [...]."""
-        return 0.5 * torch.einsum("...i,ij,...j->...", points, self.matrix, points)
+        return 0.5 * ((points @ self.matrix) * points).sum(-1)
 
 
 class Rosenbrock(Surface):

@@ -4,7 +4,11 @@ import pytest
 import torch
 
 from gnlab.optimizers import GroupedNewton
+from gnlab.partitions import partition
 from gnlab.problems import Batches, Stream, problem
+from gnlab.summaries import summarise
+
+EMBEDDED = ("digits-mlp", "moons", "circles", "spirals", "quadratic", "rosenbrock")
 
 
 def train(name: str, steps: int, seed: int = 0):
@@ -52,6 +56,14 @@ def test_classification(name, steps, reached):
     p = train(name, steps)
     assert accuracy(p, p.train) > reached
     assert accuracy(p, p.validation) > reached - 0.03
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_no_problem_takes_the_slow_way_to_a_summary(name):
+    p = problem(name)
+    batch = p.train.batch(torch.arange(1))
+    groups = partition(p.model, p.hyperparameters.partition)
+    assert summarise(p.model, p.loss_fn, batch, groups).method == "jets"
 
 
 def test_quadratic_at_cauchys_rate():

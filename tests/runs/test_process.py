@@ -138,15 +138,19 @@ if __name__ == "__main__":
 def start_parent(tmp_path, how):
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
-    parent = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, str(script), how, str(tmp_path / "records")],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
+
+
+def told(parent):
+    """The engine's process number and the prefix of its boards, as the parent says them."""
     pid, prefix = parent.stdout.readline().split()
-    return parent, int(pid), prefix
+    return int(pid), prefix
 
 
 def gone(pid):
@@ -168,29 +172,27 @@ def left_over(prefix):
 
 @ON_LINUX
 def test_the_engine_ends_when_its_parent_is_killed(tmp_path, until):
-    parent, pid, prefix = start_parent(tmp_path, "wait")
-    parent.kill()
-    parent.wait()
-    until(lambda: gone(pid), bool)
-    until(lambda: left_over(prefix), lambda names: not names)
+    with start_parent(tmp_path, "wait") as parent:
+        pid, prefix = told(parent)
+        parent.kill()
+        parent.wait()
+        until(lambda: gone(pid), bool)
+        until(lambda: left_over(prefix), lambda names: not names)
+        assert parent.stderr.read() == ""
     written = steps_written(tmp_path)
     assert len(written) >= 200
     assert written == list(range(1, len(written) + 1))
-    assert parent.stderr.read() == ""
-    parent.stdout.close()
-    parent.stderr.close()
 
 
 @ON_LINUX
 def test_a_program_that_forgets_to_close_ends_cleanly(tmp_path, until):
-    parent, pid, prefix = start_parent(tmp_path, "end")
-    assert parent.wait(60) == 0
-    until(lambda: gone(pid), bool)
-    assert left_over(prefix) == []
+    with start_parent(tmp_path, "end") as parent:
+        pid, prefix = told(parent)
+        assert parent.wait(60) == 0
+        until(lambda: gone(pid), bool)
+        assert left_over(prefix) == []
+        assert parent.stderr.read() == ""
     assert len(steps_written(tmp_path)) >= 200
-    assert parent.stderr.read() == ""
-    parent.stdout.close()
-    parent.stderr.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a program choose its cores")
