@@ -19,7 +19,7 @@ class Summary:
         third: D^(3)_sss, the pure third derivative per group, signed, [S].
         inert: Whether a group has no effect on the loss along u (u is zero there, or its
             derivatives are rounding); its entries of g, H and third are exactly zero, [S] bool.
-        method: How it was computed: "autodiff" (the plain definition).
+        method: How it was computed: "jets" (the fast pass) or "autodiff" (the plain definition).
         weight: The data's normaliser (a number of samples, a sum of class weights): summaries
             of the same u over several batches combine as means with these weights. 1 for a loss
             that is a sum, whose summaries add.
