@@ -38,7 +38,9 @@ def training(results: Results) -> str:
         for optimizer in STYLES
         if optimizer in curves[preset]
     ]
-    return rows(["", "", *(f"epoch {k + 1}" for k in range(longest))], body) + _where(results)
+    return rows(
+        ["problem", "optimizer", *(f"epoch {k + 1}" for k in range(longest))], body
+    ) + _where(results)
 
 
 def _losses(losses: Sequence[float], longest: int) -> list[str]:
@@ -123,7 +125,7 @@ def _where(results: Results) -> str:
 def _machine(at: Mapping[str, object]) -> str:
     gpu = f", {at['gpu']}" if at["gpu"] else ""
     return (
-        f"{at['cpu']}, {at['cores']} cores{gpu}, torch {at['torch']} with {at['threads']} threads, "
+        f"{at['cpu']}, {at['cores']} cores{gpu}, torch {at['torch']} on {at['threads']} of them, "
         f"{str(at['date'])[:10]}"
     )
 
