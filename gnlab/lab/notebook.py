@@ -13,6 +13,7 @@ import panel as pn
 
 from gnlab import runs
 from gnlab.errors import InputError
+from gnlab.lab.cells import replace_earlier
 from gnlab.lab.host import Host
 from gnlab.lab.page import Page
 
@@ -21,6 +22,8 @@ _PATIENCE = 60.0
 
 class Lab:
     """A run's page, shown by a cell whose last line it is.
+
+    A cell that is run again closes the labs that it made before.
 
     Args:
         run_or_preset: A run to go on with, or the name of a preset.
@@ -47,6 +50,7 @@ class Lab:
             self._id = self._engine.open(chosen)
         self._theme = theme
         self._page: Page | None = None
+        replace_earlier(self.close)
 
     @property
     def run(self) -> runs.Run:

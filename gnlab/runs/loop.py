@@ -68,6 +68,7 @@ class Loop:
         self._cost = 0.0  # seconds that making and publishing a snapshot takes
         self._mail: deque[Callable[[], None]] = deque()
         self._loaders = threading.Semaphore(_LOADERS)
+        self._loading: set[threading.Thread] = set()
 
     def hear(self, message: Message) -> None:
         """Take a message; what it asks for is done between two steps.
@@ -133,6 +134,16 @@ class Loop:
         """End the loop after the step being made."""
         self._closing = True
         self._wake.set()
+
+    def wait_for_loaders(self, patience: float) -> None:
+        """Wait for what is being loaded, once the loop is closed.
+
+        Args:
+            patience: Seconds to wait at most, all together; a download may take longer.
+        """
+        end = time.monotonic() + patience
+        for loader in self._loading:
+            loader.join(max(0.0, end - time.monotonic()))
 
     def run_of(self, run_id: str) -> Run | None:
         """The run itself, None while it is loading.
@@ -268,14 +279,16 @@ class Loop:
     def _load(self, run_id: str, settings: Settings) -> None:
         """Load a run on a thread of its own, so that other runs go on meanwhile."""
         # A daemon, so that a download under way does not hold up the end of the program.
-        threading.Thread(
+        loader = threading.Thread(
             target=self._load_now, args=(run_id, settings), name="gnlab-load", daemon=True
-        ).start()
+        )
+        self._loading = {thread for thread in self._loading if thread.is_alive()} | {loader}
+        loader.start()
 
     def _load_now(self, run_id: str, settings: Settings) -> None:
         with self._loaders:
             seat = self._seats.get(run_id)
-            if seat is None or seat.target is not settings:
+            if self._closing or seat is None or seat.target is not settings:
                 return  # closed, or something else was asked for, while it waited for its turn
             try:
                 run = Run(settings)

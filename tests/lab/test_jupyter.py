@@ -42,6 +42,12 @@ CELLS = {
         f"lab.pause()\n{LOOK}",
         "lab",
     ],
+    "again": [
+        'import gnlab\nlabs = [gnlab.Lab("quadratic"), gnlab.Lab("moons")]\nlabs[0].play()',
+        "import json, threading\n"
+        "engines = [t.name for t in threading.enumerate()].count('gnlab-engine')\n"
+        "json.dumps({'engines': engines, 'states': [lab.snapshot.state for lab in labs]})",
+    ],
     "nested": [
         "import gnlab, ipywidgets\n"
         'lab = gnlab.Lab("digits-mlp")\n'
@@ -164,6 +170,14 @@ def test_the_page_lives_in_a_cell_and_other_cells_stay_usable(notebook, drag, ke
 
     assert "Error" not in book.run(3)  # it can be shown a second time
     book.page.locator(".gn-hessian canvas").nth(1).wait_for()
+
+
+def test_a_cell_that_is_run_again_closes_the_labs_it_made_before(notebook):
+    book = notebook("again")
+    for _ in range(2):
+        book.run(0)
+        assert book.look(1)["engines"] == 2
+    assert "stopped" not in book.look(1)["states"]
 
 
 def test_it_can_be_nested_in_a_layout_of_widgets(notebook, keep):

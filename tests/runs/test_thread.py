@@ -1,5 +1,7 @@
 """What only a thread can do: take over a run of this program."""
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -122,3 +124,16 @@ def test_a_persons_own_random_numbers_are_left_alone_by_a_running_engine(own_eng
     own_engine.send(run, Step(50))
     until(lambda: own_engine.snapshot(run), lambda s: s.step == 100)
     assert torch.equal(torch.rand(2), expected)
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.1, 0.3])
+def test_a_program_may_end_while_a_run_is_loading(pause):
+    # A thread that is inside torch when the interpreter ends would abort it.
+    script = (
+        "import time; from gnlab.runs import Settings, ThreadEngine; "
+        f"ThreadEngine().open(Settings('digits-mlp')); time.sleep({pause})"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, timeout=120, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")
