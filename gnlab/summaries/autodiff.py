@@ -17,6 +17,7 @@ References:
     Wolinski, arXiv:2312.03885, Sec. 3 (D^(d)(u)) and Sec. 4 (ḡ, H̄, D).
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -51,6 +52,8 @@ class Groups:
         return len(self.members)
 
 
+@functools.lru_cache(maxsize=2)  # a training run asks for the same ones at every step
+@torch.inference_mode(False)
 def groups_of(partition: Partition, device: torch.device) -> Groups:
     """The groups of a partition in the order of their first parameter.
 

@@ -5,6 +5,7 @@ buffers, random state and mode as they were before.
 """
 
 import contextlib
+import copy
 import functools
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar
@@ -27,7 +28,15 @@ Result = TypeVar("Result")
 
 
 class Watcher(Protocol):
-    """A context that sees every operation of an evaluation, told of the leaves beforehand."""
+    """A context that sees every operation of an evaluation, told of the leaves beforehand.
+
+    It lets nothing write into the leaves, which are the parameters' own values.
+
+    Attributes:
+        place: Told what is being evaluated: "" the model, "loss" the loss.
+    """
+
+    place: str
 
     def start(self, leaves: Parameters) -> None:
         """Told of the parameters."""
@@ -118,6 +127,12 @@ class Evaluation:
             )
         return result
 
+    def watched_by(self, watcher: Watcher) -> "Evaluation":
+        """The same, with something that sees every operation."""
+        watched = copy.copy(self)
+        watched._watcher = watcher
+        return watched
+
     def drew(self) -> bool:
         """Whether random numbers have been drawn since the evaluation's start (dropout)."""
         now = _random_state(device_of(self.model))
@@ -125,25 +140,29 @@ class Evaluation:
 
     def loss(self, output: Any) -> Tensor:
         """The loss of an output, checked."""
-        with decomposed(), self._watched():
+        with decomposed(), self._watched("loss"):
             return _checked_loss(self.loss_fn(output, self.targets))
 
     def _output(self) -> Any:
         """The model's output; only what is differentiated pays for the interception."""
-        with decomposed(), self._watched():
+        with decomposed(), self._watched(""):
             return self.model(self.inputs)
 
-    def _watched(self) -> contextlib.AbstractContextManager[object]:
+    def _watched(self, place: str) -> contextlib.AbstractContextManager[object]:
         """The watcher's context, if there is one."""
-        return contextlib.nullcontext() if self._watcher is None else self._watcher
+        if self._watcher is None:
+            return contextlib.nullcontext()
+        self._watcher.place = place
+        return self._watcher
 
     def _leaves(self, nudge: Callable[[Tensor], Tensor] | None) -> Parameters:
         """Fresh leaves with the trainable parameters' values."""
         leaves = {}
         for name, parameter in self.model.named_parameters():
             if parameter.requires_grad:
-                # A copy: a forward pass that writes into its parameters writes into the copy.
-                value = cast(parameter, self.dtype).clone()
+                value = cast(parameter, self.dtype).detach()
+                # A forward pass that writes into its parameters writes into the copy.
+                value = value.clone() if self._watcher is None else value
                 value = value if nudge is None else nudge(value)
                 leaves[name] = value.requires_grad_()
         return leaves

@@ -9,6 +9,8 @@ direction multiplied by a number (and the results divided by it). All of this is
 forward pass, the tangents and the backward pass round on their own; and rounding errors are small
 multiples of one unit, which a nudge alone often leaves the same, while a factor that no fraction
 of small numbers comes near never does. Digits that mean something come back; rounding does not.
+The fast pass has ḡ twice from the start, once from its jets and once from its adjoints, and so
+learns at no cost that there is nothing to look at.
 
 Legend: S groups, r the rank of a group, k the factors.
 """
@@ -21,6 +23,8 @@ from torch import Tensor
 
 from gnlab.summaries.autodiff import Along, Derivatives, Groups, pure_third
 from gnlab.summaries.evaluation import Evaluation, Parameters
+from gnlab.summaries.sweep import FACTOR, sweep
+from gnlab.summaries.tape import Tape
 
 # A number whose recomputed values all lie this near to it, relatively, is more than rounding.
 _FAITHFUL = 1 / 64
@@ -28,31 +32,28 @@ _FAITHFUL = 1 / 64
 # The golden, silver and bronze means are the numbers that fractions approximate worst.
 _FACTORS = tuple((n + (n**2 + 4) ** 0.5) / 2 for n in (1, 2, 3))
 
-Measure = Callable[[Along, Tensor, float], Tensor]
+Recompute = Callable[[float, list[int]], Tensor]
+"""(k, ranks) -> ḡ_s, H̄_s· and D^(3)_sss of some groups with other rounding, [len, S + 2]."""
 
 
-def inert_groups(
-    evaluation: Evaluation, groups: Groups, u: Parameters, base: Derivatives
-) -> Tensor:
+def inert_groups(base: Derivatives, again: Tensor, recompute: Recompute) -> Tensor:
     """Find the groups whose ḡ_s, row of H̄ and D^(3)_sss are all at rounding level.
 
     A stationary group (ḡ_s = 0 at a minimum) has curvature that is not rounding, so it is not
     inert. Numbers that are not finite are never called rounding.
 
     Args:
-        evaluation: The loss.
-        groups: The groups by rank.
-        u: The direction.
         base: The derivatives, by rank.
+        again: ḡ once more, with other rounding errors.
+        recompute: What computes everything once more, for the groups that this makes suspects.
 
     Returns:
         Whether each group is inert, by rank, [S] bool.
     """
-    values = _profile(base)
+    values = torch.cat([base.g[:, None], base.H, base.third[:, None]], 1)
     inert = (values == 0).all(1)
     # Where fewer than half of ḡ's digits come back, the group is looked at closely.
     half: float = torch.finfo(values.dtype).eps ** 0.5
-    again = _recompute(evaluation, groups, u, _FACTORS[0], _slopes)
     suspects = (again - base.g).abs() >= half * base.g.abs()
     suspects &= ~inert
     strayed = torch.zeros_like(values, dtype=torch.bool)
@@ -60,39 +61,102 @@ def inert_groups(
         ranks = suspects.nonzero()[:, 0].tolist()
         if not ranks:
             break
-        rows = _recompute(evaluation, groups, u, k, _rows_of(ranks))
-        strayed[ranks] |= (rows - values[ranks]).abs() >= _FAITHFUL * values[ranks].abs()
-        found = suspects & strayed.all(1)
-        inert |= found
-        suspects &= ~found
+        rows = recompute(k, ranks)
+        astray = (rows - values[ranks]).abs() >= _FAITHFUL * values[ranks].abs()
+        strayed[ranks] |= astray
+        inert |= suspects & strayed.all(1)
+        # That most of a row, and four numbers at least, come back by chance does not happen.
+        suspects[ranks] &= (~astray).sum(1) <= max(3, astray.shape[1] // 2)
+        suspects &= ~inert
     return inert
 
 
-def _profile(base: Derivatives) -> Tensor:
-    """ḡ_s, H̄_s· and D^(3)_sss of every group side by side, [S, S + 2]."""
-    return torch.cat([base.g[:, None], base.H, base.third[:, None]], 1)
+def slopes_again(evaluation: Evaluation, groups: Groups, u: Parameters) -> Tensor:
+    """ḡ with other rounding errors, by the plain definition, by rank, [S]."""
+
+    def slopes(along: Along, loss: Tensor, k: float) -> Tensor:
+        return along.entries(along.gradient(loss, graph=False)) / k
+
+    return _measured(evaluation, groups, u, _FACTORS[0], slopes)
 
 
-def _slopes(along: Along, loss: Tensor, k: float) -> Tensor:
-    """ḡ alone, [S], for a direction k times as long."""
-    return along.entries(along.gradient(loss, graph=False)) / k
+def plain_rows(evaluation: Evaluation, groups: Groups, u: Parameters) -> Recompute:
+    """What recomputes rows by the plain definition.
+
+    Args:
+        evaluation: The loss.
+        groups: The groups by rank.
+        u: The direction.
+
+    Returns:
+        The function.
+    """
+
+    def recompute(k: float, ranks: list[int]) -> Tensor:
+        def profile(along: Along, loss: Tensor, k: float) -> Tensor:
+            f = along.gradient(loss)
+            g, rows = along.entries(f), []
+            for r in ranks:
+                row = along.derivative(f, r, groups.reach[0], graph=True)
+                third = pure_third(row, r, along)
+                entries = [g[r : r + 1] / k, along.entries(row) / k**2, third[None] / k**3]
+                rows.append(torch.cat(entries))
+            return torch.stack(rows)
+
+        return _measured(evaluation, groups, u, k, profile)
+
+    return recompute
 
 
-def _rows_of(ranks: list[int]) -> Measure:
-    """What computes the profile of some groups alone, [len(ranks), S + 2]."""
+def jet_rows(evaluation: Evaluation, groups: Groups, u: Parameters) -> Recompute:
+    """What recomputes rows by the fast pass; arguments as for ``plain_rows``."""
 
-    def profile(along: Along, loss: Tensor, k: float) -> Tensor:
-        f = along.gradient(loss)
-        g, rows = along.entries(f), []
-        for r in ranks:
-            row = along.derivative(f, r, along.groups.reach[0], graph=True)
-            third = pure_third(row, r, along)
-            rows.append(
-                torch.cat([g[r : r + 1] / k, along.entries(row) / k**2, third[None] / k**3])
-            )
-        return torch.stack(rows)
+    def recompute(k: float, ranks: list[int]) -> Tensor:
+        tape = Tape()
+        nudged = _nudged(u, k)
 
-    return profile
+        def work(loss: Tensor, leaves: Parameters) -> Tensor:
+            found, _ = sweep(tape, loss, groups, leaves, nudged, k * FACTOR)
+            parts = [found.g[:, None] / k, found.H / k**2, found.third[:, None] / k**3]
+            return torch.cat(parts, 1)[ranks]
+
+        return evaluation.watched_by(tape).at(work, _nudge(k))
+
+    return recompute
+
+
+def _measured(
+    evaluation: Evaluation,
+    groups: Groups,
+    u: Parameters,
+    k: float,
+    measure: Callable[[Along, Tensor, float], Tensor],
+) -> Tensor:
+    """Measure derivatives again, of k times the loss along k times the direction."""
+    nudged = _nudged(u, k)
+
+    def work(loss: Tensor, leaves: Parameters) -> Tensor:
+        return measure(Along(groups, leaves, nudged), loss * k, k) / k
+
+    return evaluation.at(work, _nudge(k))
+
+
+def _nudged(u: Parameters, k: float) -> Parameters:
+    """K times the direction, moved by a unit in the last place."""
+    nudge = _nudge(k)
+    return {name: nudge(value) * k for name, value in u.items()}
+
+
+def _nudge(k: float) -> Callable[[Tensor], Tensor]:
+    """What moves values by a unit in the last place, this way or that."""
+    pattern = _signs(int(1000 * k))
+
+    def nudge(value: Tensor) -> Tensor:
+        copies = -(-value.numel() // len(pattern))
+        unit = (pattern * torch.finfo(value.dtype).eps).to(value)
+        return value * (1 + unit).repeat(copies)[: value.numel()].reshape(value.shape)
+
+    return nudge
 
 
 @functools.cache
@@ -103,26 +167,3 @@ def _signs(seed: int) -> Tensor:
     """
     rng = torch.Generator().manual_seed(seed)
     return torch.randint(0, 2, (16381,), generator=rng, dtype=torch.float64) * 2 - 1
-
-
-def _recompute(
-    evaluation: Evaluation,
-    groups: Groups,
-    u: Parameters,
-    k: float,
-    measure: Measure,
-) -> Tensor:
-    """Measure derivatives again with other rounding errors."""
-    pattern = _signs(int(1000 * k))
-
-    def nudge(value: Tensor) -> Tensor:
-        copies = -(-value.numel() // len(pattern))
-        unit = (pattern * torch.finfo(value.dtype).eps).to(value)
-        return value * (1 + unit).repeat(copies)[: value.numel()].reshape(value.shape)
-
-    nudged = {name: nudge(value) * k for name, value in u.items()}
-
-    def work(loss: Tensor, leaves: Parameters) -> Tensor:
-        return measure(Along(groups, leaves, nudged), loss * k, k) / k
-
-    return evaluation.at(work, nudge)

@@ -5,160 +5,232 @@ v = F(w₁, …) both go forward:
 
     Vˢ  = Σ_k ∂_kF·W_kˢ               Vˢˢ = Σ_k ∂_kF·W_kˢˢ + Σ_kl ∂²_klF[W_kˢ, W_lˢ]
 
-and with the adjoint δ = ∂L/∂v of the ordinary backward pass each operation adds its own curvature:
+A group that has not reached a value yet has no row in its jet, and a group of which a value is a
+linear function has no second row: the jets of a network's first layers are short.
 
-    ḡ_s = Lˢ                          H̄_st ⟵ ⟨δ, Σ_kl ∂²_klF[W_kˢ, W_lᵗ]⟩
-    D^(3)_sss ⟵ ⟨δ, Σ_klm ∂³_klmF[W_kˢ, W_lˢ, W_mˢ] + 3 Σ_kl ∂²_klF[W_kˢˢ, W_lˢ]⟩
-
-Nothing but δ goes backward. A group that has not reached a value yet has no row in its jet.
-
-Legend: S groups (s, t; as ranks, their order of depth), k ≤ S groups that have reached a value,
-V values [k, *shape].
+Legend: S groups (s, t; as ranks, their order of depth), k of them have reached a value.
 """
 
+import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Part:
-    """Derivatives of one value along some groups.
-
-    Attributes:
-        ranks: The groups, each once, in any order; k of them.
-        values: The derivatives, [k, *shape].
-    """
-
-    ranks: tuple[int, ...]
-    values: Tensor
-
-    def map(self, f: Callable[[Tensor], Tensor]) -> "Part":
-        """The same groups with f of the values."""
-        return Part(self.ranks, f(self.values))
-
-    @property
-    def rows(self) -> Tensor:
-        """The values as a matrix, [k, n]."""
-        return self.values.reshape(len(self.ranks), -1)
+Ranks = tuple[int, ...]
+"""Some groups, each once, in ascending order."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Jet:
     """What a value carries forward.
 
     Attributes:
-        first: Vˢ of the groups that have reached the value.
-        second: Vˢˢ of those for which it is not zero; None for none.
+        ranks: The groups that have reached the value, k of them.
+        bent: Those of them along which its second derivative is not zero, j of them.
+        values: Vˢˢ of the bent ones, then Vˢ of all, [j + k, *shape].
     """
 
-    first: Part
-    second: Part | None = None
+    ranks: Ranks
+    bent: Ranks
+    values: Tensor
+
+    @functools.cached_property
+    def first(self) -> Tensor:
+        """Vˢ, [k, *shape]."""
+        return self.values[len(self.bent) :]
+
+    @functools.cached_property
+    def second(self) -> Tensor:
+        """Vˢˢ, [j, *shape]."""
+        return self.values[: len(self.bent)]
+
+    @functools.cached_property
+    def matrix(self) -> "Jet":
+        """The same with each derivative as one row, [j + k, n]."""
+        if self.values.dim() == 2:
+            return self
+        return Jet(self.ranks, self.bent, self.values.reshape(len(self.values), -1))
 
     def linear(self, f: Callable[[Tensor], Tensor]) -> "Jet":
         """The jet of a linear function of the value.
 
         Args:
-            f: The function of many values at once, [k, *shape] -> [k, *new shape].
+            f: The function of many values at once, [n, *shape] -> [n, *new shape].
 
         Returns:
             The jet; f is called once.
         """
-        if self.second is None:
-            return Jet(self.first.map(f))
-        k = len(self.first.ranks)
-        values = f(torch.cat([self.first.values, self.second.values]))
-        return Jet(Part(self.first.ranks, values[:k]), Part(self.second.ranks, values[k:]))
+        return Jet(self.ranks, self.bent, f(self.values))
 
     def scaled(self, factor: Tensor) -> "Jet":
         """The jet of the value times a constant."""
-        second = None if self.second is None else self.second.map(lambda v: v * factor)
-        return Jet(self.first.map(lambda v: v * factor), second)
+        return Jet(self.ranks, self.bent, self.values * factor)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Operand:
-    """A value that depends on the parameters, as an argument of an operation.
+    """A value that depends on the parameters.
 
     Attributes:
         value: The value, without a graph.
-        jet: Its jet.
+        name: The parameter's name if it is one.
+        apart: Whether a parameter is used by anything but layers.
+        version: How often the value has been overwritten.
+        jet: Its jet, as long as an operation to come needs it.
     """
 
     value: Tensor
-    jet: Jet
+    name: str | None = None
+    apart: bool = False
+    version: int = field(init=False)
+    carried: Jet | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.version = self.value._version
+
+    @property
+    def jet(self) -> Jet:
+        """Its jet, while there is one."""
+        assert self.carried is not None
+        return self.carried
 
 
-class Curvature:
-    """H̄ and D^(3)_sss as they gather, in float64 whatever the tangents are in.
+class Assembly:
+    """A jet that is put together from the rows of several, those of the same group added up.
 
     Args:
-        size: S.
-        device: Where the tangents are.
+        ranks: The groups of the whole.
+        bent: Those with a second derivative.
+        shape: The value's shape.
+        like: A tensor of the dtype and device.
     """
 
-    def __init__(self, size: int, device: torch.device) -> None:
-        self.H = torch.zeros(size, size, dtype=torch.float64, device=device)
-        self.third = torch.zeros(size, dtype=torch.float64, device=device)
+    def __init__(self, ranks: Ranks, bent: Ranks, shape: Sequence[int], like: Tensor) -> None:
+        self._jet = Jet(ranks, bent, like.new_empty(len(bent) + len(ranks), *shape))
+        self._empty = set(range(len(bent) + len(ranks)))
 
-    def within(self, ranks: Sequence[int], block: Tensor) -> None:
-        """Add a symmetric block [k, k] to H̄."""
-        place = self._place(ranks)
-        self.H[place[:, None], place] += block.double()
+    def add(self, ranks: Ranks, bent: Ranks, make: Callable[[Tensor | None], Tensor]) -> Tensor:
+        """Add the rows of a jet.
 
-    def between(self, rows: Sequence[int], columns: Sequence[int], block: Tensor) -> None:
-        """Add a block [k, l] to H̄, and its transpose on the other side."""
-        row, column = self._place(rows), self._place(columns)
-        self.H[row[:, None], column] += block.double()
-        self.H[column[:, None], row] += block.double().T
+        Args:
+            ranks: Its groups.
+            bent: Those with a second derivative.
+            make: Makes the rows, [j + k, *shape] or what broadcasts to it; in the place that it
+                is given, if it is given one.
 
-    def pure(self, ranks: Sequence[int], values: Tensor) -> None:
-        """Add values [k] to D^(3)_sss."""
-        self.third[self._place(ranks)] += values.double()
+        Returns:
+            The rows as they were made.
+        """
+        values = self._jet.values
+        rows, side_by_side = _rows(self._jet.ranks, self._jet.bent, ranks, bent)
+        new = self._empty.intersection(rows)
+        if len(new) == len(rows) and side_by_side:
+            target = values[rows[0] : rows[0] + len(rows)]
+            made = make(target)
+            if made.data_ptr() != target.data_ptr():
+                target.copy_(made)
+        else:
+            if new:
+                values[index(tuple(sorted(new)), self._device)] = 0
+            made = make(None)
+            if side_by_side:
+                values[rows[0] : rows[0] + len(rows)] += made
+            else:
+                place = index(rows, self._device)
+                values.index_add_(0, place, made.expand(len(rows), *values.shape[1:]))
+        self._empty -= new
+        return made
 
-    def _place(self, ranks: Sequence[int]) -> Tensor:
-        return torch.tensor(ranks, device=self.third.device)
+    @property
+    def _device(self) -> torch.device:
+        return self._jet.values.device
 
-
-Term = Callable[[Curvature, Tensor], None]
-"""What an operation adds to the curvature, given the adjoint of its result."""
-
-
-def together(parts: Sequence[Part | None]) -> Part | None:
-    """The sum of some parts; a group that several have is added up."""
-    given = [part for part in parts if part is not None and part.ranks]
-    if len(given) < 2:
-        return given[0] if given else None
-    ranks = tuple(dict.fromkeys(rank for part in given for rank in part.ranks))
-    if len(ranks) == sum(len(part.ranks) for part in given):
-        return Part(ranks, torch.cat([part.values for part in given]))
-    first = given[0].values
-    new = first.new_zeros(len(ranks) - len(first), *first.shape[1:])
-    total = torch.cat([first, new]) if len(new) else first.clone()
-    for part in given[1:]:
-        place = torch.tensor([ranks.index(rank) for rank in part.ranks], device=total.device)
-        total.index_add_(0, place, part.values)
-    return Part(ranks, total)
-
-
-def in_common(one: Part | None, two: Part | None) -> tuple[tuple[int, ...], Tensor, Tensor] | None:
-    """The groups that two parts share, with the values of both; None for no group."""
-    if one is None or two is None:
-        return None
-    if one.ranks == two.ranks:
-        return one.ranks, one.values, two.values
-    ranks = tuple(rank for rank in one.ranks if rank in two.ranks)
-    if not ranks:
-        return None
-    first, second = (part.values[[part.ranks.index(r) for r in ranks]] for part in (one, two))
-    return ranks, first, second
+    def finish(self) -> Jet:
+        """The jet; rows that nothing was added to are zero."""
+        if self._empty:
+            self._jet.values[index(tuple(sorted(self._empty)), self._device)] = 0
+        return self._jet
 
 
-def sum_of(jets: Sequence[Jet | None]) -> Jet:
-    """The jet of a sum."""
+def sum_of(jets: Sequence[Jet | None], shape: Sequence[int]) -> Jet:
+    """The jet of a sum.
+
+    Args:
+        jets: The jets of the terms; None for a constant. Their values broadcast to ``shape``.
+        shape: The sum's shape.
+
+    Returns:
+        The sum's jet.
+    """
     given = [jet for jet in jets if jet is not None]
-    first = together([jet.first for jet in given])
-    assert first is not None
-    return Jet(first, together([jet.second for jet in given]))
+    if len(given) == 1 and given[0].values.shape[1:] == torch.Size(shape):
+        return given[0]
+    if len(given) == 2 and given[0].ranks == given[1].ranks and given[0].bent == given[1].bent:
+        total = given[0].values + given[1].values
+        return Jet(given[0].ranks, given[0].bent, total.expand(len(total), *shape))
+    ranks = union(*(jet.ranks for jet in given))
+    bent = union(*(jet.bent for jet in given))
+    result = Assembly(ranks, bent, shape, given[0].values)
+    for jet in given:
+        result.add(jet.ranks, jet.bent, lambda _, v=jet.values: v)  # type: ignore[misc]
+    return result.finish()
+
+
+@functools.lru_cache(maxsize=4096)
+def union(*ranks: Ranks) -> Ranks:
+    """All groups of some."""
+    return tuple(sorted(set().union(*ranks)))
+
+
+@functools.lru_cache(maxsize=4096)
+def common(one: Ranks, two: Ranks) -> Ranks:
+    """The groups that are in both."""
+    return tuple(sorted(set(one).intersection(two)))
+
+
+def rows_of(ranks: Ranks, values: Tensor, wanted: Ranks) -> Tensor:
+    """The rows of some groups.
+
+    Args:
+        ranks: The groups that the rows are of, k of them.
+        values: The rows, [k, ...].
+        wanted: The groups wanted.
+
+    Returns:
+        Their rows; a view where they lie side by side.
+    """
+    if wanted == ranks:
+        return values
+    place = places(ranks, wanted)
+    if isinstance(place, slice):
+        return values[place]
+    return values[index(place, values.device)]
+
+
+@functools.lru_cache(maxsize=4096)
+def places(ranks: Ranks, wanted: Ranks) -> slice | Ranks:
+    """Where some groups stand among others: a slice if they stand side by side."""
+    at = {rank: i for i, rank in enumerate(ranks)}
+    found = tuple(at[rank] for rank in wanted)
+    if not found or found == tuple(range(found[0], found[0] + len(found))):
+        start = found[0] if found else 0
+        return slice(start, start + len(found))
+    return found
+
+
+@functools.lru_cache(maxsize=4096)
+def _rows(ranks: Ranks, bent: Ranks, own: Ranks, own_bent: Ranks) -> tuple[tuple[int, ...], bool]:
+    """Which rows of a jet are those of another, and whether they lie side by side."""
+    of_bent = {rank: i for i, rank in enumerate(bent)}
+    of_first = {rank: len(bent) + i for i, rank in enumerate(ranks)}
+    rows = tuple(of_bent[r] for r in own_bent) + tuple(of_first[r] for r in own)
+    return rows, rows == tuple(range(rows[0], rows[0] + len(rows)))
+
+
+@functools.lru_cache(maxsize=4096)
+def index(rows: tuple[int, ...], device: torch.device) -> Tensor:
+    """Row numbers as a tensor, kept: sending it to a device anew would wait for the device."""
+    with torch.inference_mode(False):
+        return torch.tensor(rows, device=device)

@@ -7,6 +7,7 @@ References:
 """
 
 import logging
+import math
 from collections.abc import Mapping
 
 import torch
@@ -24,12 +25,13 @@ from gnlab.summaries.autodiff import (
 )
 from gnlab.summaries.batches import batches
 from gnlab.summaries.evaluation import Evaluation, LossFunction, Parameters, device_of
-from gnlab.summaries.inert import inert_groups
-from gnlab.summaries.interception import JetPass
+from gnlab.summaries.inert import inert_groups, jet_rows, plain_rows, slopes_again
 from gnlab.summaries.normalisers import Normaliser
 from gnlab.summaries.passes import Task, Values
 from gnlab.summaries.rules import NoRuleError
 from gnlab.summaries.summary import Summary
+from gnlab.summaries.sweep import sweep
+from gnlab.summaries.tape import Tape
 
 METHODS = ("auto", "jets", "autodiff")
 _log = logging.getLogger("gnlab")
@@ -109,24 +111,28 @@ def _summary(task: Task, groups: Groups, u: Parameters, method: str) -> Summary:
     Raises:
         NoRuleError: If an operation has no rule in the fast pass.
     """
-    passes: list[JetPass] = []
+    tapes: list[Tape] = []
 
-    def watcher() -> JetPass:
-        passes[:] = [JetPass(groups, u)]
-        return passes[0]
+    def watcher() -> Tape:
+        tapes[:] = [Tape()]
+        return tapes[0]
 
     def work(loss: Tensor, leaves: Parameters) -> Values:
-        if passes:
-            found = passes[0].finish(loss, leaves)
+        if tapes:
+            found, again = sweep(tapes[0], loss, groups, leaves, u)
         else:
             along = Along(groups, leaves, u)
             found = derivatives(along.gradient(loss), along)
-        return loss.detach(), found.g, found.H, found.third
+            again = torch.full_like(found.g, math.nan)
+        return loss.detach(), found.g, found.H, found.third, again
 
     def settle(evaluation: Evaluation, values: Values) -> Values:
         """Set what is nothing but rounding to zero; count the batches in which it is not."""
-        loss, g, H, third = values
-        inert = inert_groups(evaluation, groups, u, Derivatives(g, H, third))
+        loss, g, H, third, again = values
+        if not tapes:
+            again = slopes_again(evaluation, groups, u)
+        recompute = (jet_rows if tapes else plain_rows)(evaluation, groups, u)
+        inert = inert_groups(Derivatives(g, H, third), again, recompute)
         live = torch.where(inert, 0, torch.ones_like(g))
         either = inert[:, None] | inert
         return loss, g.where(~inert, 0), H.where(~either, 0), third.where(~inert, 0), live

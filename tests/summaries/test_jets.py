@@ -10,7 +10,7 @@ from gnlab.errors import InputError
 from gnlab.partitions import partition
 from gnlab.summaries import measure, summarise
 
-WITHOUT_RULE = {"recurrent": "gru", "attention": "multi_head_attention", "weight_norm": "norm"}
+WITHOUT_RULE = {"recurrent": "gru"}
 
 
 def close(fast, plain, tolerance):

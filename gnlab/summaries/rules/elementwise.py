@@ -16,21 +16,21 @@ Rule = Callable[..., Derivatives]
 
 
 def tanh(x: Tensor, y: Tensor) -> Derivatives:
-    """y = tanh x."""
-    one = 1 - y * y
-    two = -2 * y * one
-    return one, two, -2 * (one * one + y * two)
+    """Y = tanh x."""
+    one = torch.addcmul(torch.ones_like(y[:0].sum()), y, y, value=-1)
+    two = torch.mul(y, one).mul_(-2)
+    return one, two, torch.rsub(one, 4, alpha=6).mul_(one)
 
 
 def sigmoid(x: Tensor, y: Tensor) -> Derivatives:
-    """y = 1 / (1 + e⁻ˣ)."""
+    """Y = 1 / (1 + e⁻ˣ)."""
     one = y * (1 - y)
-    two = one * (1 - 2 * y)
-    return one, two, two * (1 - 2 * y) - 2 * one * one
+    two = torch.rsub(y, 1, alpha=2).mul_(one)
+    return one, two, torch.rsub(one, 1, alpha=6).mul_(one)
 
 
 def softplus(x: Tensor, y: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Derivatives:
-    """y = log(1 + e^{βx}) / β, and x itself where βx is above the threshold."""
+    """Y = log(1 + e^{βx}) / β, and x itself where βx is above the threshold."""
     s = torch.sigmoid(beta * x)
     one, two, _ = _all(sigmoid(x, s))
     bent = beta * x <= threshold
@@ -38,44 +38,44 @@ def softplus(x: Tensor, y: Tensor, beta: float = 1.0, threshold: float = 20.0) -
 
 
 def exp(x: Tensor, y: Tensor) -> Derivatives:
-    """y = eˣ."""
+    """Y = eˣ."""
     return y, y, y
 
 
 def log(x: Tensor, y: Tensor) -> Derivatives:
-    """y = log x."""
+    """Y = log x."""
     one = 1 / x
     return one, -one * one, 2 * one * one * one
 
 
 def sqrt(x: Tensor, y: Tensor) -> Derivatives:
-    """y = √x."""
+    """Y = √x."""
     one = 0.5 / y
     two = -0.5 * one / x
     return one, two, -1.5 * two / x
 
 
 def rsqrt(x: Tensor, y: Tensor) -> Derivatives:
-    """y = 1 / √x."""
+    """Y = 1 / √x."""
     one = -0.5 * y / x
     two = -1.5 * one / x
     return one, two, -2.5 * two / x
 
 
 def reciprocal(x: Tensor, y: Tensor) -> Derivatives:
-    """y = 1 / x."""
+    """Y = 1 / x."""
     one = -y * y
     two = -2 * one * y
     return one, two, -3 * two * y
 
 
 def square(x: Tensor, y: Tensor) -> Derivatives:
-    """y = x²."""
+    """Y = x²."""
     return 2 * x, torch.full_like(x, 2), None
 
 
 def power(x: Tensor, y: Tensor, exponent: float) -> Derivatives:
-    """y = xⁿ for a number n."""
+    """Y = xⁿ for a number n."""
     n = exponent
     one = n * x ** (n - 1) if n else torch.zeros_like(x)
     two = n * (n - 1) * x ** (n - 2) if n not in (0, 1) else None
@@ -84,40 +84,40 @@ def power(x: Tensor, y: Tensor, exponent: float) -> Derivatives:
 
 
 def sin(x: Tensor, y: Tensor) -> Derivatives:
-    """y = sin x."""
+    """Y = sin x."""
     one = torch.cos(x)
     return one, -y, -one
 
 
 def cos(x: Tensor, y: Tensor) -> Derivatives:
-    """y = cos x."""
+    """Y = cos x."""
     s = torch.sin(x)
     return -s, -y, s
 
 
 def erf(x: Tensor, y: Tensor) -> Derivatives:
-    """y = erf x."""
+    """Y = erf x."""
     one = 2 / math.sqrt(math.pi) * torch.exp(-x * x)
     return one, -2 * x * one, (4 * x * x - 2) * one
 
 
 def absolute(x: Tensor, y: Tensor) -> Derivatives:
-    """y = |x|."""
+    """Y = |x|."""
     return torch.sign(x), None, None
 
 
 def relu(x: Tensor, y: Tensor) -> Derivatives:
-    """y = max(x, 0)."""
+    """Y = max(x, 0)."""
     return (x > 0).to(x.dtype), None, None
 
 
 def leaky_relu(x: Tensor, y: Tensor, negative_slope: float = 0.01) -> Derivatives:
-    """y = x above zero, a·x below."""
+    """Y = x above zero, a·x below."""
     return torch.where(x > 0, 1.0, negative_slope).to(x.dtype), None, None
 
 
 def clamp(x: Tensor, y: Tensor, min: float | None = None, max: float | None = None) -> Derivatives:
-    """y = x within the bounds; at a bound itself the derivative is one, as in torch."""
+    """Y = x within the bounds; at a bound itself the derivative is one, as in torch."""
     inside = torch.ones_like(x, dtype=torch.bool)
     if min is not None:
         inside &= x >= min
@@ -127,14 +127,14 @@ def clamp(x: Tensor, y: Tensor, min: float | None = None, max: float | None = No
 
 
 def hardtanh(x: Tensor, y: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Derivatives:
-    """y = x within the bounds; at a bound itself the derivative is zero, as in torch."""
+    """Y = x within the bounds; at a bound itself the derivative is zero, as in torch."""
     return ((x > min_val) & (x < max_val)).to(x.dtype), None, None
 
 
 def elu(
     x: Tensor, y: Tensor, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0
 ) -> Derivatives:
-    """y = s·x above zero, s·α(e^{kx} − 1) below."""
+    """Y = s·x above zero, s·α(e^{kx} − 1) below."""
     below = scale * alpha * torch.exp(input_scale * x.clamp(max=0))
     up = x > 0
     k = input_scale
@@ -147,19 +147,19 @@ def selu(x: Tensor, y: Tensor) -> Derivatives:
 
 
 def celu(x: Tensor, y: Tensor, alpha: float = 1.0) -> Derivatives:
-    """y = x above zero, α(e^{x/α} − 1) below."""
+    """Y = x above zero, α(e^{x/α} − 1) below."""
     return elu(x, y, alpha, 1.0, 1 / alpha)
 
 
 def silu(x: Tensor, y: Tensor) -> Derivatives:
-    """y = x·sigmoid x."""
+    """Y = x·sigmoid x."""
     s = torch.sigmoid(x)
     one, two, three = _all(sigmoid(x, s))
     return s + x * one, 2 * one + x * two, 3 * two + x * three
 
 
 def gelu(x: Tensor, y: Tensor, approximate: str = "none") -> Derivatives:
-    """y = x·Φ(x), or with a tanh in place of the normal distribution's error function."""
+    """Y = x·Φ(x), or with a tanh in place of the normal distribution's error function."""
     if approximate == "none":
         density = torch.exp(-x * x / 2) / math.sqrt(2 * math.pi)
         below = 0.5 * (1 + torch.erf(x / math.sqrt(2)))
@@ -182,6 +182,9 @@ def _all(found: Derivatives) -> tuple[Tensor, Tensor, Tensor]:
     assert three is not None
     return one, two, three
 
+
+STRAIGHT = frozenset({"abs", "relu", "leaky_relu", "clamp", "hardtanh"})
+"""Those whose second derivative is zero."""
 
 RULES: Mapping[str, Rule] = {
     "tanh": tanh, "sigmoid": sigmoid, "softplus": softplus, "exp": exp, "log": log, "sqrt": sqrt,

@@ -3,6 +3,7 @@
 Legend: N samples, C classes, y targets.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,11 +12,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from gnlab.summaries.decompose import FORMULAS as DECOMPOSED
-from gnlab.summaries.rules import NoRuleError
+from gnlab.summaries.rules.calls import NoRuleError
 
 
 def divide(a: Any, b: Any, *, rounding_mode: str | None = None) -> Tensor:
-    """a / b."""
+    """A / b."""
     if rounding_mode is not None:
         raise NoRuleError("with a rounding mode")
     result: Tensor = a * torch.reciprocal(b) if isinstance(b, Tensor) else a * (1 / b)
@@ -56,53 +57,23 @@ def variance(x: Tensor, dim: Any = None, *_: Any, **more: Any) -> Tensor:
 
 
 def relu6(x: Tensor, inplace: bool = False) -> Tensor:
-    """x between 0 and 6."""
+    """X between 0 and 6."""
     return functional.hardtanh(x, 0.0, 6.0)
 
 
 def hardswish(x: Tensor, inplace: bool = False) -> Tensor:
-    """x times the piecewise linear sigmoid."""
+    """X times the piecewise linear sigmoid."""
     return x * relu6(x + 3) * (1 / 6)
 
 
 def mish(x: Tensor, inplace: bool = False) -> Tensor:
-    """x tanh(softplus x)."""
+    """X tanh(softplus x)."""
     return x * torch.tanh(functional.softplus(x))
 
 
 def logsigmoid(x: Tensor) -> Tensor:
-    """log sigmoid x."""
+    """Log sigmoid x."""
     return -functional.softplus(-x)
-
-
-def cross_entropy(
-    x: Tensor,
-    y: Tensor,
-    weight: Tensor | None = None,
-    size_average: object = None,
-    ignore_index: int = -100,
-    reduce: object = None,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
-) -> Tensor:
-    """Cross-entropy of scores [N, C, ...] with class numbers or probabilities; as torch's."""
-    axis = 1 if x.dim() > 1 else 0
-    log = torch.log_softmax(x, axis)
-    shape = [1] * log.dim()
-    shape[axis] = -1
-    weights = 1.0 if weight is None else weight.reshape(shape)
-    if y.is_floating_point():
-        target = y * (1 - label_smoothing) + label_smoothing / x.shape[axis]
-        each = -(log * (target * weights)).sum(axis)
-        return _reduced(each, reduction, each.numel())
-    known = y != ignore_index
-    place = y.where(known, 0).unsqueeze(axis)
-    own = (torch.ones_like(x) * weights).detach().gather(axis, place).squeeze(axis) * known
-    loss = -log.gather(axis, place).squeeze(axis) * own
-    if label_smoothing:
-        smooth = -(log * weights).sum(axis) * known
-        loss = loss * (1 - label_smoothing) + smooth * (label_smoothing / x.shape[axis])
-    return _reduced(loss, reduction, own.sum())
 
 
 def nll_loss(
@@ -152,6 +123,106 @@ def binary_cross_entropy_with_logits(
     return _reduced(each, reduction, each.numel())
 
 
+def l1_loss(
+    x: Tensor, y: Tensor, size_average: object = None, reduce: object = None,
+    reduction: str = "mean", weight: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """Absolute error; as torch's."""
+    if weight is not None:
+        raise NoRuleError("with weights")
+    each = torch.abs(x - y)
+    return _reduced(each, reduction, each.numel())
+
+
+def huber_loss(
+    x: Tensor, y: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
+) -> Tensor:
+    """Squared error near zero, absolute error beyond; as torch's."""
+    if weight is not None:
+        raise NoRuleError("with weights")
+    error = x - y
+    size = torch.abs(error)
+    each = torch.where(size <= delta, torch.square(error) * 0.5, (size - 0.5 * delta) * delta)
+    return _reduced(each, reduction, each.numel())
+
+
+def smooth_l1_loss(
+    x: Tensor, y: Tensor, size_average: object = None, reduce: object = None,
+    reduction: str = "mean", beta: float = 1.0,
+) -> Tensor:  # fmt: skip
+    """Huber's loss divided by its bound; as torch's."""
+    if beta == 0:
+        return l1_loss(x, y, reduction=reduction)
+    return huber_loss(x, y, reduction, beta) * (1 / beta)
+
+
+def kl_div(
+    x: Tensor, y: Tensor, size_average: object = None, reduce: object = None,
+    reduction: str = "mean", log_target: bool = False,
+) -> Tensor:  # fmt: skip
+    """Kullback and Leibler's divergence from log-probabilities x; as torch's."""
+    each = torch.exp(y) * (y - x) if log_target else torch.xlogy(y, y) - y * x
+    if reduction == "batchmean":
+        return each.sum() * (1 / each.shape[0])
+    return _reduced(each, reduction, each.numel())
+
+
+def deviation(x: Tensor, dim: Any = None, *_: Any, **more: Any) -> Tensor:
+    """The standard deviation along dimensions."""
+    return torch.sqrt(variance(x, dim, *_, **more))
+
+
+def vector_norm(
+    x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
+) -> Tensor:
+    """The length of vectors."""
+    if ord != 2 or dtype is not None:
+        raise NoRuleError("of another order than two")
+    dims = tuple(range(x.dim())) if dim is None else dim
+    return torch.sqrt(torch.square(x).sum(dims, keepdim=keepdim))
+
+
+def logsumexp(x: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
+    """Log Σ eˣ along dimensions."""
+    top = x.detach().amax(dim, keepdim=True)
+    top = torch.where(torch.isfinite(top), top, 0)
+    total = torch.log(torch.exp(x - top).sum(dim, keepdim=True)) + top
+    dims = {d % x.dim() for d in ([dim] if isinstance(dim, int) else dim)}
+    shape = [n for d, n in enumerate(total.shape) if keepdim or d not in dims]
+    return total.reshape(shape)
+
+
+def raised(x: Tensor, base: float) -> Tensor:
+    """baseˣ for a number."""
+    return torch.exp(x * math.log(base))
+
+
+def baddbmm(a: Tensor, b: Tensor, c: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """β a + α b c, for stacks of matrices."""
+    return addmm(a, b, c, beta=beta, alpha=alpha)
+
+
+def addcmul(a: Tensor, b: Tensor, c: Tensor, *, value: float = 1) -> Tensor:
+    """A + v b c."""
+    return a + b * c * value
+
+
+def addcdiv(a: Tensor, b: Tensor, c: Tensor, *, value: float = 1) -> Tensor:
+    """A + v b / c."""
+    return a + b * torch.reciprocal(c) * value
+
+
+def larger(a: Tensor, b: Tensor) -> Tensor:
+    """The larger of a and b, their mean where they are equal, as torch's backward pass has it."""
+    share = (a > b).to(a.dtype) + 0.5 * (a == b).to(a.dtype)
+    return torch.where(share == 0.5, 0.5 * (a + b), torch.where(share > 0, a, b))
+
+
+def smaller(a: Tensor, b: Tensor) -> Tensor:
+    """The smaller of a and b, likewise."""
+    return -larger(-a, -b)
+
+
 def _reduced(each: Tensor, reduction: str, count: Any) -> Tensor:
     """A loss's values as its reduction has them."""
     if reduction == "none":
@@ -168,7 +239,11 @@ FORMULAS: Mapping[str, Callable[..., Any]] = {
     },
     "div": divide, "softmax": softmax, "dropout": dropout, "addmm": addmm, "var": variance,
     "relu6": relu6, "hardswish": hardswish, "mish": mish, "logsigmoid": logsigmoid,
-    "cross_entropy": cross_entropy, "nll_loss": nll_loss, "mse_loss": mse_loss,
+    "nll_loss": nll_loss, "mse_loss": mse_loss, "l1_loss": l1_loss, "huber_loss": huber_loss,
+    "smooth_l1_loss": smooth_l1_loss, "kl_div": kl_div, "std": deviation,
+    "linalg_vector_norm": vector_norm, "logsumexp": logsumexp, "rpow": raised,
+    "baddbmm": baddbmm, "addcmul": addcmul, "addcdiv": addcdiv, "maximum": larger,
+    "minimum": smaller,
     "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
 }  # fmt: skip
 """The formulas by the operation's plain name."""

@@ -1,0 +1,92 @@
+"""What operations add up to: H̄, D^(3)_sss, and ḡ a second time.
+
+Every operation of the loss adds its own curvature, given its result's adjoint δ = ∂L/∂v:
+
+    H̄_st       ⟵ ⟨δ, Σ_kl ∂²_klF[W_kˢ, W_lᵗ]⟩
+    D^(3)_sss  ⟵ ⟨δ, Σ_klm ∂³_klmF[W_kˢ, W_lˢ, W_mˢ] + 3 Σ_kl ∂²_klF[W_kˢˢ, W_lˢ]⟩
+
+and where a parameter enters, ⟨δ, Vˢ⟩ is its part of ḡ_s: the same number as the loss's own first
+derivative, with other rounding.
+
+Legend: S groups, k and l of them.
+"""
+
+import torch
+from torch import Tensor
+
+from gnlab.summaries.jets import Jet, Ranks, common, index, places, rows_of
+
+
+class Curvature:
+    """The sums, in float64 whatever the jets are in.
+
+    Args:
+        size: S.
+        device: Where the jets are.
+    """
+
+    def __init__(self, size: int, device: torch.device) -> None:
+        self._H = torch.zeros(size, size, dtype=torch.float64, device=device)
+        self.third = torch.zeros(size, dtype=torch.float64, device=device)
+        self.slopes = torch.zeros(size, dtype=torch.float64, device=device)
+        self._all = tuple(range(size))
+
+    @property
+    def H(self) -> Tensor:
+        """H̄, symmetric, [S, S]."""
+        return (self._H + self._H.T) / 2
+
+    def within(self, ranks: Ranks, block: Tensor) -> None:
+        """Add a symmetric block [k, k] to H̄."""
+        self._add(ranks, ranks, block, 1)
+
+    def between(self, rows: Ranks, columns: Ranks, block: Tensor) -> None:
+        """Add a block [k, l] to H̄, and its transpose on the other side."""
+        self._add(rows, columns, block, 2)  # half of it is on the other side when it is read
+
+    def pure(self, ranks: Ranks, values: Tensor, times: float = 1) -> None:
+        """Add values [k], times a number, to D^(3)_sss."""
+        self._into(self.third, ranks, values, times)
+
+    def slope(self, ranks: Ranks, values: Tensor) -> None:
+        """Add values [k] to ḡ_s as the adjoints have it."""
+        self._into(self.slopes, ranks, values, 1)
+
+    def product(self, one: Jet, two: Jet) -> None:
+        """Add what a product of two variables adds: ⟨δ, B(Aˢ, Bᵗ) + B(Aᵗ, Bˢ)⟩ and so on.
+
+        Args:
+            one: The first factor's jet.
+            two: The second factor's, with δ drawn back through it to the first factor's shape.
+        """
+        left, right = one.matrix, two.matrix
+        self.between(one.ranks, two.ranks, left.first @ right.first.T)
+        for ranks, a, others, b in (
+            (one.bent, left.second, two.ranks, right.first),
+            (one.ranks, left.first, two.bent, right.second),
+        ):
+            shared = common(ranks, others)
+            if shared:
+                self.pure(shared, dots(rows_of(ranks, a, shared), rows_of(others, b, shared)), 3)
+
+    def _add(self, rows: Ranks, columns: Ranks, block: Tensor, times: float) -> None:
+        row, column = places(self._all, rows), places(self._all, columns)
+        if isinstance(row, slice) and isinstance(column, slice):
+            self._H[row, column].add_(block, alpha=times)
+        else:
+            place = index(rows, block.device)[:, None], index(columns, block.device)
+            self._H.index_put_(place, times * block.double(), accumulate=True)
+
+    def _into(self, total: Tensor, ranks: Ranks, values: Tensor, times: float) -> None:
+        place = places(self._all, ranks)
+        if isinstance(place, slice):
+            total[place].add_(values, alpha=times)
+        else:
+            total.index_add_(0, index(ranks, total.device), values.double(), alpha=times)
+
+
+def dots(a: Tensor, b: Tensor) -> Tensor:
+    """The product of each row of a matrix with the same row of another, [k, n] -> [k]."""
+    # A batched product of matrices says the same, thirty times as slowly.
+    result: Tensor = torch.linalg.vecdot(a, b)
+    return result

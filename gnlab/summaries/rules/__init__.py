@@ -1,0 +1,7 @@
+"""Rules: what each operation does to jets, and the curvature that it adds."""
+
+from gnlab.summaries.rules.calls import Call, NoRuleError
+from gnlab.summaries.rules.formulas import FORMULAS
+from gnlab.summaries.rules.table import CURVED, KEEPING, LAYERS, RULES
+
+__all__ = ["CURVED", "FORMULAS", "KEEPING", "LAYERS", "RULES", "Call", "NoRuleError"]

@@ -1,0 +1,94 @@
+"""What a rule is given: one call of an operation, as it was recorded."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+from torch.autograd.graph import GradientEdge
+
+from gnlab.summaries.curvature import Curvature
+from gnlab.summaries.jets import Jet, Operand
+
+
+class NoRuleError(Exception):
+    """There is no rule for an operation; the message names it."""
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One call of an operation.
+
+    Attributes:
+        name: The operation's plain name.
+        func: The operation, which overwrites nothing.
+        args: Its arguments; a tensor that depends on the parameters is an ``Operand``.
+        kwargs: Its keyword arguments, likewise.
+        results: What it returned that depends on the parameters.
+        several: Whether it returned a list, of which these are the entries.
+        edge: Where the adjoint of its only result is found.
+        kept: What was kept of the computation for the rule.
+        place: The module that called it, by name; "loss" within the loss.
+        delta: The adjoint δ, once it is known; None where the loss does not depend on the result.
+        spent: The operands that no later call takes.
+    """
+
+    name: str
+    func: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    results: list[Operand]
+    several: bool = False
+    edge: GradientEdge | None = None
+    kept: Tensor | None = None
+    place: str = ""
+    delta: Tensor | None = None
+    spent: list[Operand] = field(default_factory=list)
+
+    @property
+    def out(self) -> Tensor:
+        """Its only result's value."""
+        return self.results[0].value
+
+    def named(self, *names: str) -> dict[str, Any]:
+        """The arguments by name; ``names`` are those of the positional ones."""
+        return dict(zip(names, self.args, strict=False)) | self.kwargs
+
+    def only(self) -> Operand:
+        """The first argument, which alone may depend on the parameters.
+
+        Returns:
+            The argument.
+
+        Raises:
+            NoRuleError: If another one does, or it does not.
+        """
+        x = self.args[0] if self.args else self.kwargs.get("input")
+        if len(operands((self.args, self.kwargs))) > 1 or not isinstance(x, Operand):
+            raise NoRuleError("with a variable in an unusual place")
+        return x
+
+
+Rule = Callable[[Call, Curvature], "Jet | list[Jet]"]
+"""Makes the jets of a call's results and adds the call's curvature."""
+
+
+def operands(given: Any) -> "list[Operand]":
+    """The operands among arguments, however nested."""
+    if isinstance(given, Operand):
+        return [given]
+    if isinstance(given, dict):
+        given = list(given.values())
+    if isinstance(given, (tuple, list)):
+        return [operand for entry in given for operand in operands(entry)]
+    return []
+
+
+def value_of(argument: Any) -> Any:
+    """An argument's value."""
+    return argument.value if isinstance(argument, Operand) else argument
+
+
+def jet_of(argument: Any) -> Jet | None:
+    """An argument's jet, None for a constant."""
+    return argument.jet if isinstance(argument, Operand) else None

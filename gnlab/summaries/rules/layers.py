@@ -1,0 +1,184 @@
+"""Jets through layers: y = W x + b, with the few groups that own a part of W or b.
+
+A layer is a product whose second factor has few derivatives, one for each group that owns a part
+of it, and whose first has many, all of which go through one call.
+
+Legend: N samples, k groups that have reached the input, m that own a part of the weight.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gnlab.summaries.curvature import Curvature
+from gnlab.summaries.jets import Assembly, Jet, Operand, common, rows_of, union
+from gnlab.summaries.rules.calls import Call, NoRuleError, jet_of, value_of
+from gnlab.summaries.rules.products import mixed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """A layer y = W x + b.
+
+    Attributes:
+        x: Its input.
+        weight: W.
+        bias: b or None.
+        forward: (v, W, out) -> W v, for many inputs [n, *x] and one weight; in ``out`` if given.
+        back: (δ, W) -> Wᵀ δ.
+        bias_shape: The bias's shape as it broadcasts over y.
+    """
+
+    x: Any
+    weight: Any
+    bias: Any
+    forward: Callable[[Tensor, Tensor, Tensor | None], Tensor]
+    back: Callable[[Tensor, Tensor], Tensor]
+    bias_shape: tuple[int, ...]
+
+    def each(self, v: Tensor, U: Tensor, out: Tensor | None = None) -> Tensor:
+        """U_i v_i for every i, or U_i v for one v."""
+        if len(U) == 1:
+            return self.forward(v, U[0], out)
+        one = len(v) == 1
+        return torch.cat(
+            [self.forward(v if one else v[i : i + 1], U[i], None) for i in range(len(U))]
+        )
+
+
+def apply(layer: Layer, call: Call, curvature: Curvature) -> Jet:
+    """The jet of a layer's result, and its curvature."""
+    x, weight, bias = jet_of(layer.x), jet_of(layer.weight), jet_of(layer.bias)
+    crossed = None if x is None or weight is None else mixed(x, weight, layer.each)
+    given = [jet for jet in (x, weight, bias, crossed) if jet is not None]
+    ranks, bent = union(*(jet.ranks for jet in given)), union(*(jet.bent for jet in given))
+    y = Assembly(ranks, bent, call.out.shape, given[0].values)
+    if x is not None:
+        jet, matrix = x, value_of(layer.weight)
+        y.add(jet.ranks, jet.bent, lambda out: layer.forward(jet.values, matrix, out))
+        if weight is not None and call.delta is not None:
+            delta = call.delta
+            curvature.product(x, weight.linear(lambda U: _drawn(layer, delta, U)))
+    if crossed is not None:
+        y.add((), crossed.bent, lambda _: crossed.values)
+    own = []
+    if weight is not None:
+        inputs = value_of(layer.x)[None]
+        moved = y.add(weight.ranks, weight.bent, lambda o: layer.each(inputs, weight.values, o))
+        own.append((layer.weight, weight, moved))
+    if bias is not None:
+        shift = bias.values.reshape(len(bias.values), *layer.bias_shape)
+        own.append((layer.bias, bias, y.add(bias.ranks, bias.bent, lambda _: shift)))
+    result = y.finish()
+    if call.delta is not None:
+        _tell(own, result, x, call.delta, curvature)
+    return result
+
+
+def _tell(
+    own: list[tuple[Operand, Jet, Tensor]],
+    result: Jet,
+    x: Jet | None,
+    delta: Tensor,
+    curvature: Curvature,
+) -> None:
+    """Tell the slopes of the parameters that only layers use: ⟨δ, what they alone move⟩."""
+    told = [entry for entry in own if entry[0].name is not None and not entry[0].apart]
+    ranks = union(*(jet.ranks for _, jet, _ in told))
+    if len(told) == len(own) and not (x is not None and common(ranks, x.ranks)):
+        moved = rows_of(result.ranks, result.matrix.first, ranks)
+        curvature.slope(ranks, moved @ delta.reshape(-1))
+        return
+    for _, jet, values in told:
+        first = values[len(jet.bent) :]
+        adjoint = delta.sum_to_size(first.shape[1:])
+        curvature.slope(jet.ranks, first.reshape(len(first), -1) @ adjoint.reshape(-1))
+
+
+def _drawn(layer: Layer, delta: Tensor, U: Tensor) -> Tensor:
+    """δ drawn back through each U."""
+    if len(U) == 1:
+        return layer.back(delta, U[0])[None]
+    return torch.stack([layer.back(delta, each) for each in U])
+
+
+def linear(call: Call, curvature: Curvature) -> Jet:
+    """Y = x Wᵀ + b."""
+    given = call.named("input", "weight", "bias")
+    shape = call.out.shape
+
+    def forward(v: Tensor, W: Tensor, out: Tensor | None) -> Tensor:
+        v = v.reshape(-1, W.shape[1])
+        if out is None:
+            return torch.mm(v, W.T).reshape(-1, *shape)
+        torch.mm(v, W.T, out=out.view(-1, W.shape[0]))
+        return out
+
+    def back(delta: Tensor, W: Tensor) -> Tensor:
+        return delta @ W
+
+    bias_shape = (*[1] * (len(shape) - 1), shape[-1] if shape else 1)
+    if value_of(given["weight"]).dim() != 2:
+        raise NoRuleError("with a vector for a weight")
+    layer = Layer(given["input"], given["weight"], given.get("bias"), forward, back, bias_shape)
+    return apply(layer, call, curvature)
+
+
+def convolution(call: Call, curvature: Curvature) -> Jet:
+    """Y = x ∗ W + b in one to three dimensions."""
+    given = call.named("input", "weight", "bias", "stride", "padding", "dilation", "groups")
+    x, func, shape = value_of(given["input"]), call.func, call.out.shape
+    dims = len(shape) - 2
+    if x.dim() != len(shape) or dims < 1:
+        raise NoRuleError("without a dimension of samples")
+    options = [given.get(name, usual) for name, usual in _CONVOLUTION.items()]
+
+    def forward(v: Tensor, W: Tensor, out: Tensor | None) -> Tensor:
+        y: Tensor = func(v.reshape(-1, *x.shape[1:]), W, None, *options)
+        return y.reshape(-1, *shape)
+
+    def back(delta: Tensor, W: Tensor) -> Tensor:
+        return _drawn_back(func, x, delta, W, options, dims)
+
+    bias_shape = (1, shape[1], *[1] * dims)
+    layer = Layer(given["input"], given["weight"], given.get("bias"), forward, back, bias_shape)
+    return apply(layer, call, curvature)
+
+
+_CONVOLUTION = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+
+
+def _drawn_back(
+    func: Callable[..., Tensor], x: Tensor, delta: Tensor, W: Tensor, options: list[Any], dims: int
+) -> Tensor:
+    """δ drawn back through a convolution by W."""
+    *sizes, groups = options
+    if isinstance(sizes[1], str):  # "same" or "valid": torch itself knows what that is
+        zero = delta.new_zeros(()).expand(x.shape)
+        drawn: Tensor = torch.func.vjp(lambda v: func(v, W, None, *options), zero)[1](delta)[0]
+        return drawn
+    stride, padding, dilation = (
+        [size] * dims if isinstance(size, int) else list(size) * (dims // len(size))
+        for size in sizes
+    )
+    drawn, _, _ = torch.ops.aten.convolution_backward(
+        delta, x, W, None, stride, padding, dilation, False, [0] * dims, groups,
+        [True, False, False],
+    )  # fmt: skip
+    return drawn
+
+
+def embedding(call: Call, curvature: Curvature) -> Jet:
+    """Y = rows of a table; the padding row is a constant."""
+    given = call.named("tokens", "weight", "padding_idx", "max_norm")
+    if given.get("max_norm") is not None:
+        raise NoRuleError("with max_norm")
+    tokens, padding = given["tokens"], given.get("padding_idx")
+    table: Operand = given["weight"]
+    if padding is None:
+        return table.jet.linear(lambda v: v[:, tokens])
+    live = (tokens != padding % len(table.value)).to(call.out.dtype)
+    return table.jet.linear(lambda v: v[:, tokens] * live[..., None])

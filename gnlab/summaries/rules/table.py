@@ -1,0 +1,31 @@
+"""Every operation that the fast pass knows, by its plain name in torch.
+
+An operation is known either by its rule, which makes jets and curvature, or by a formula in
+operations that have a rule (``formulas.py``).
+"""
+
+from collections.abc import Mapping
+
+from gnlab.summaries.rules import elementwise, layers, losses, products, shapes
+from gnlab.summaries.rules.calls import Rule
+from gnlab.summaries.rules.pointwise import pointwise
+
+RULES: Mapping[str, Rule] = {
+    **shapes.RULES,
+    **{name: pointwise(function) for name, function in elementwise.RULES.items()},
+    "mul": products.mul, "matmul": products.matmul, "einsum": products.einsum,
+    "outer": products.outer, "dot": products.outer, "mv": products.matmul,
+    "linear": layers.linear, "conv1d": layers.convolution, "conv2d": layers.convolution,
+    "conv3d": layers.convolution, "embedding": layers.embedding,
+    "log_softmax": losses.log_softmax, "cross_entropy": losses.cross_entropy,
+}  # fmt: skip
+"""The rules."""
+
+KEEPING = dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d"), shapes.with_indices)
+"""How to call those of which more than the result is kept."""
+
+CURVED = frozenset(RULES) - frozenset(shapes.RULES) - elementwise.STRAIGHT - {"embedding"}
+"""Those that need their result's adjoint."""
+
+LAYERS = frozenset({"linear", "conv1d", "conv2d", "conv3d"})
+"""Those that say their parameters' slopes themselves."""

@@ -1,0 +1,229 @@
+"""What a loss is made of: every operation that the model and the loss call, recorded.
+
+The operations are seen where torch's functions are called, not by tracing: control flow in Python
+is simply followed. What is in a person's own function of torch's, or in torch's own Python, is
+seen through down to the operations that have a rule.
+"""
+
+import functools
+import types
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import get_gradient_edge
+from torch.overrides import TorchFunctionMode
+
+from gnlab.summaries.jets import Operand
+from gnlab.summaries.rules import CURVED, FORMULAS, KEEPING, LAYERS, RULES, Call, NoRuleError
+from gnlab.summaries.rules.calls import operands
+
+_PLAIN = {
+    "radd": "add", "iadd": "add", "isub": "sub", "rmul": "mul", "imul": "mul", "multiply": "mul",
+    "truediv": "div", "itruediv": "div", "true_divide": "div", "divide": "div",
+    "rtruediv": "rdiv", "mm": "matmul", "bmm": "matmul", "subtract": "sub", "concat": "cat",
+    "concatenate": "cat", "clip": "clamp", "absolute": "abs", "special_erf": "erf",
+    "ger": "outer", "inner": "dot", "ipow": "pow",
+}  # fmt: skip
+"""Other names of the same operations."""
+
+_WRITING = frozenset({"iadd", "isub", "imul", "itruediv", "ipow", "setitem"})
+_DISPATCH = ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic")
+
+
+class Tape(TorchFunctionMode):
+    """A context that records the operations on what depends on the parameters.
+
+    Attributes:
+        calls: The calls, in order.
+        leaves: The parameters by name.
+        place: What is being evaluated; the calls are marked with it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[Call] = []
+        self.leaves: dict[str, Operand] = {}
+        self.place = ""
+        self._known: dict[int, tuple[Tensor, int, Operand]] = {}
+        self._own: set[int] = set()
+        self._seen_through: list[Callable[..., Any]] = []
+
+    def start(self, leaves: Mapping[str, Tensor]) -> None:
+        """Take notice of the parameters.
+
+        Args:
+            leaves: The parameters by name.
+        """
+        for name, leaf in leaves.items():
+            self.leaves[name] = Operand(leaf.detach(), name)
+            self._keep(leaf, self.leaves[name])
+            self._own.add(leaf.untyped_storage().data_ptr())
+
+    def operand(self, tensor: Tensor) -> Operand:
+        """What is known of a value.
+
+        Args:
+            tensor: A value that depends on the parameters.
+
+        Returns:
+            Its operand.
+
+        Raises:
+            NoRuleError: If it comes from an operation that was not seen.
+        """
+        known = self._known.get(id(tensor))
+        if known is None:
+            raise NoRuleError("a value whose origin was not seen")
+        if known[1] != tensor._version:
+            raise NoRuleError("a change in place through a view")
+        return known[2]
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Call ``func``, or what it is made of, and record the call."""
+        options = dict(kwargs or {})
+        name, in_place = _name(func, options)
+        if in_place:
+            self._check_writing(name, options.get("out", args[0] if args else None))
+        if name not in RULES:
+            if name in FORMULAS:
+                return self._by_formula(name, in_place, args, options)
+            if _is_pure_python(func) and func not in self._seen_through:
+                return self._see_through(func, args, options)
+        given = self._operands(args, in_place), self._operands(options, in_place)
+        kept = None
+        if name in KEEPING:
+            result, kept = KEEPING[name](func, args, options)
+        else:
+            result = func(*args, **options)
+        results = result if isinstance(result, (tuple, list)) else (result,)
+        # What is handed on as it was (a tensor that is contiguous already) is known already.
+        if in_place or not any(result is argument for argument in args):
+            variable = [r for r in results if isinstance(r, Tensor) and r.requires_grad]
+            if variable:
+                call = self._record(name, func, given, results)
+                call.several, call.kept = isinstance(result, (tuple, list)), kept
+        return result
+
+    def _record(
+        self,
+        name: str,
+        func: Callable[..., Any],
+        given: tuple[Any, Any],
+        results: Sequence[Any],
+    ) -> Call:
+        """Keep a call."""
+        if name not in RULES:
+            raise NoRuleError(name)
+        args, kwargs = given
+        call = Call(name, _overwriting_nothing(func, name), args, kwargs, [])
+        call.place = self.place
+        with torch._C.DisableTorchFunction():
+            for tensor in results:
+                call.results.append(Operand(tensor.detach()))
+                self._keep(tensor, call.results[-1])
+            if name in CURVED:
+                call.edge = get_gradient_edge(results[0])
+        if name not in LAYERS:
+            for operand in operands(given):
+                operand.apart = True
+        self.calls.append(call)
+        return call
+
+    def _by_formula(
+        self, name: str, in_place: bool, args: tuple[Any, ...], options: dict[str, Any]
+    ) -> Any:
+        """Call the formula of an operation."""
+        with self:
+            result = FORMULAS[name](*args, **options)
+        if not in_place:
+            return result
+        target: Tensor = args[0]
+        self._operands(target, True)
+        target.copy_(result)
+        if result.requires_grad:
+            self._keep(target, self.operand(result))
+        return target
+
+    def _see_through(
+        self, func: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]
+    ) -> Any:
+        """Call one of torch's Python functions such that what it calls is seen."""
+        self._seen_through.append(func)
+        try:
+            with self:
+                return _undispatched(func)(*args, **options)
+        finally:
+            self._seen_through.pop()
+
+    def _operands(self, given: Any, copied: bool) -> Any:
+        """Arguments as a rule wants them; copies of their values if the call overwrites them."""
+        if isinstance(given, dict):
+            return {key: self._operands(value, copied) for key, value in given.items()}
+        if isinstance(given, (tuple, list)):
+            return type(given)(self._operands(value, copied) for value in given)
+        if not isinstance(given, Tensor):
+            return given
+        with torch._C.DisableTorchFunction():
+            if not given.requires_grad:
+                return given.detach().clone() if copied else given.detach()
+            operand = self.operand(given)
+            if copied:
+                operand.value = operand.value.clone()
+                operand.version = operand.value._version
+            return operand
+
+    def _check_writing(self, name: str, target: Any) -> None:
+        """Raise if a parameter is about to be overwritten: it is the model's own."""
+        with torch._C.DisableTorchFunction():
+            if isinstance(target, Tensor) and target.untyped_storage().data_ptr() in self._own:
+                raise NoRuleError(f"{name}, in place, of a parameter")
+
+    def _keep(self, tensor: Tensor, operand: Operand) -> None:
+        """Remember a value, and the tensor: its place in memory must stay its own."""
+        self._known[id(tensor)] = (tensor, tensor._version, operand)
+
+
+def _name(func: Callable[..., Any], options: Mapping[str, Any]) -> tuple[str, bool]:
+    """An operation's plain name, and whether it overwrites its first argument."""
+    name: str = getattr(func, "__name__", str(func))
+    if name == "__get__":
+        name = func.__self__.__name__  # type: ignore[attr-defined]
+    in_place = bool(options.get("inplace", False)) or options.get("out") is not None
+    if name.startswith("__"):
+        name = name.strip("_")
+        in_place |= name in _WRITING
+    elif name.endswith("_"):
+        name, in_place = name[:-1], True
+    return _PLAIN.get(name, name), in_place
+
+
+def _overwriting_nothing(func: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """The operation as one that overwrites nothing."""
+    plain = {"mul": torch.mul, "matmul": torch.matmul}
+    return plain.get(name, func)
+
+
+def _is_pure_python(func: Callable[..., Any]) -> bool:
+    """Whether a function of torch's is made of others in Python."""
+    module = getattr(func, "__module__", None) or ""
+    return isinstance(func, types.FunctionType) and module.split(".")[0] == "torch"
+
+
+@functools.cache
+def _undispatched(func: types.FunctionType) -> Callable[..., Any]:
+    """A Python function of torch's without its own question whether somebody watches."""
+    blind = dict.fromkeys(_DISPATCH, lambda *_: False)
+    copy = types.FunctionType(
+        func.__code__, {**func.__globals__, **blind}, func.__name__, func.__defaults__,
+        func.__closure__,
+    )  # fmt: skip
+    copy.__kwdefaults__ = func.__kwdefaults__
+    return copy
