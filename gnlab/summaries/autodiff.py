@@ -104,7 +104,7 @@ class Along:
         """∇⟨f, u_r⟩ with respect to the parameters ``targets``."""
         names = [n for n in self.groups.members[r] if n in f and f[n].requires_grad]
         outputs = [f[n] for n in names]
-        return self._differentiate(outputs, [self._part(n, r) for n in names], targets, graph)
+        return self._differentiate(outputs, [self.part(n, r) for n in names], targets, graph)
 
     def entries(self, f: Field) -> Tensor:
         """⟨f, u_t⟩ for every rank t, [S]."""
@@ -126,7 +126,7 @@ class Along:
         """Whether u is exactly zero in a group, for every rank, [S] bool."""
         return self.entries({name: u.sign() for name, u in self.u.items()}) == 0
 
-    def _part(self, name: str, r: int) -> Tensor:
+    def part(self, name: str, r: int) -> Tensor:
         """The direction on the elements of group r, zero elsewhere."""
         owner = self.groups.owners[name]
         return self.u[name] if owner.dim() == 0 else torch.where(owner == r, self.u[name], 0)

@@ -16,6 +16,12 @@ from torch import Tensor
 
 from gnlab.summaries.jets import Jet, Ranks, common, index, places, rows_of
 
+LOSS = "loss"
+"""Where the operations of the loss come from."""
+
+Origin = tuple[str, str]
+"""Where a part of H̄ comes from: the module's name or "loss", and the operation's name."""
+
 
 class Curvature:
     """The sums, in float64 whatever the jets are in.
@@ -23,18 +29,29 @@ class Curvature:
     Args:
         size: S.
         device: Where the jets are.
+        named: Whether H̄'s parts are kept apart by operation, or only the loss's from the model's.
+
+    Attributes:
+        third: D^(3)_sss, [S].
+        slopes: ḡ as the adjoints have it, [S].
     """
 
-    def __init__(self, size: int, device: torch.device) -> None:
-        self._H = torch.zeros(size, size, dtype=torch.float64, device=device)
+    def __init__(self, size: int, device: torch.device, named: bool = False) -> None:
+        self._named = named
         self.third = torch.zeros(size, dtype=torch.float64, device=device)
         self.slopes = torch.zeros(size, dtype=torch.float64, device=device)
+        self._parts: dict[Origin, Tensor] = {}
+        self._origin: Origin = ("", "")
         self._all = tuple(range(size))
 
+    def begin(self, origin: Origin) -> None:
+        """Count what follows into the part of H̄ of some origin."""
+        self._origin = origin if self._named else (LOSS if origin[0] == LOSS else "", "")
+
     @property
-    def H(self) -> Tensor:
-        """H̄, symmetric, [S, S]."""
-        return (self._H + self._H.T) / 2
+    def parts(self) -> dict[Origin, Tensor]:
+        """H̄'s parts by their origin, each symmetric, [S, S]."""
+        return {origin: (H + H.T) / 2 for origin, H in self._parts.items()}
 
     def within(self, ranks: Ranks, block: Tensor) -> None:
         """Add a symmetric block [k, k] to H̄."""
@@ -70,12 +87,15 @@ class Curvature:
                 self.pure(shared, dots(rows_of(ranks, a, shared), rows_of(others, b, shared)), 3)
 
     def _add(self, rows: Ranks, columns: Ranks, block: Tensor, times: float) -> None:
+        if self._origin not in self._parts:
+            self._parts[self._origin] = self.third.new_zeros(len(self._all), len(self._all))
+        H = self._parts[self._origin]
         row, column = places(self._all, rows), places(self._all, columns)
         if isinstance(row, slice) and isinstance(column, slice):
-            self._H[row, column].add_(block, alpha=times)
+            H[row, column].add_(block, alpha=times)
         else:
             place = index(rows, block.device)[:, None], index(columns, block.device)
-            self._H.index_put_(place, times * block.double(), accumulate=True)
+            H.index_put_(place, times * block.double(), accumulate=True)
 
     def _into(self, total: Tensor, ranks: Ranks, values: Tensor, times: float) -> None:
         place = places(self._all, ranks)

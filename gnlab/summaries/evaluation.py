@@ -8,6 +8,7 @@ import contextlib
 import copy
 import functools
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -188,6 +189,23 @@ def _places(model: nn.Module) -> Iterator[tuple[str, str]]:
         for path, module in model.named_modules():
             for name, tensor in named(module, recurse=False, remove_duplicate=False):
                 yield f"{path}.{name}".lstrip("."), first[id(tensor)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluated:
+    """A loss that has been evaluated.
+
+    Attributes:
+        evaluation: The evaluation.
+        output: The model's output.
+        loss: The loss.
+        leaves: The parameters that it is a function of, by name.
+    """
+
+    evaluation: Evaluation
+    output: Any
+    loss: Tensor
+    leaves: Parameters
 
 
 def device_of(model: nn.Module) -> torch.device:

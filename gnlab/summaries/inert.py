@@ -116,7 +116,7 @@ def jet_rows(evaluation: Evaluation, groups: Groups, u: Parameters) -> Recompute
         nudged = _nudged(u, k)
 
         def work(loss: Tensor, leaves: Parameters) -> Tensor:
-            found, _ = sweep(tape, loss, groups, leaves, nudged, k * FACTOR)
+            found = sweep(tape, loss, groups, leaves, nudged, k * FACTOR).derivatives
             parts = [found.g[:, None] / k, found.H / k**2, found.third[:, None] / k**3]
             return torch.cat(parts, 1)[ranks]
 

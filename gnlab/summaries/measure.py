@@ -7,7 +7,7 @@ References:
 """
 
 import logging
-import math
+import os
 from collections.abc import Mapping
 
 import torch
@@ -15,23 +15,15 @@ from torch import Tensor, nn
 
 from gnlab.errors import InputError, check_number, unknown_choice
 from gnlab.partitions import Partition
-from gnlab.summaries.autodiff import (
-    Along,
-    Derivatives,
-    Groups,
-    derivatives,
-    groups_of,
-    tensor_of_order,
-)
+from gnlab.summaries.agreement import COMPARE, check_agreement
+from gnlab.summaries.autodiff import Along, groups_of, tensor_of_order
 from gnlab.summaries.batches import batches
-from gnlab.summaries.evaluation import Evaluation, LossFunction, Parameters, device_of
-from gnlab.summaries.inert import inert_groups, jet_rows, plain_rows, slopes_again
+from gnlab.summaries.compute import Computation
+from gnlab.summaries.evaluation import Evaluated, LossFunction, device_of
 from gnlab.summaries.normalisers import Normaliser
 from gnlab.summaries.passes import Task, Values
 from gnlab.summaries.rules import NoRuleError
 from gnlab.summaries.summary import Summary
-from gnlab.summaries.sweep import sweep
-from gnlab.summaries.tape import Tape
 
 METHODS = ("auto", "jets", "autodiff")
 _log = logging.getLogger("gnlab")
@@ -48,6 +40,8 @@ def summarise(
     method: str = "auto",
     dtype: torch.dtype | None = None,
     normaliser: Normaliser | None = None,
+    ggn: bool = False,
+    parts: bool = False,
 ) -> Summary:
     """Summarise a loss along a direction: ḡ, H̄ and D, one entry per group.
 
@@ -64,12 +58,17 @@ def summarise(
         dtype: What to compute in (``torch.float64``); None: the model's own dtype.
         normaliser: How batches of a loss unknown to torch combine: "samples" (a mean), "sum", or
             a function (x, y) -> weight. None: by the loss, checked by a trial if it is unknown.
+        ggn: Whether to return the generalised Gauss–Newton summary too, ``Summary.ggn``.
+        parts: Whether to return H̄'s parts by operation too, ``Summary.parts``; where the plain
+            definition is computed they are two, the loss's and the model's.
 
     Returns:
         The summary, in the dtype computed in, on the model's device.
 
     Raises:
         InputError: If something given does not fit; the message says what.
+        ArithmeticError: If the environment variable ``GNLAB_COMPARE`` is set, which has every fast
+            summary computed by the plain definition too, and the two do not agree.
     """
     if method not in METHODS:
         raise unknown_choice("method", method, METHODS)
@@ -77,16 +76,21 @@ def summarise(
     task.check()
     u = task.gradient() if direction is None else task.direction(direction)
     groups = groups_of(partition, device_of(model))
-    if method != "autodiff":
-        try:
-            return _summary(task, groups, u, "jets")
-        except NoRuleError as error:
-            if method == "jets":
-                raise InputError(
-                    f"the fast pass has no rule for {error}; use method='auto'."
-                ) from error
-            _tell(str(error))
-    return _summary(task, groups, u, "autodiff")
+    wanted = Computation(task, groups, u, ggn=ggn, parts=parts)
+    if method == "autodiff":
+        return wanted.by_definition()
+    try:
+        found = wanted.by_jets()
+    except NoRuleError as error:
+        if method == "jets":
+            raise InputError(
+                f"the fast pass has no rule for {error}; use method='auto'."
+            ) from error
+        _tell(str(error))
+        return wanted.by_definition()
+    if os.environ.get(COMPARE):
+        check_agreement(found, wanted.by_definition())
+    return found
 
 
 def _tell(operation: str) -> None:
@@ -94,54 +98,6 @@ def _tell(operation: str) -> None:
     if operation not in _told:
         _told.add(operation)
         _log.warning("no fast summary of %s: summaries take the plain way, slowly.", operation)
-
-
-def _summary(task: Task, groups: Groups, u: Parameters, method: str) -> Summary:
-    """The summary by one method.
-
-    Args:
-        task: The loss and the data.
-        groups: The groups by rank.
-        u: The direction.
-        method: "jets" or "autodiff".
-
-    Returns:
-        The summary.
-
-    Raises:
-        NoRuleError: If an operation has no rule in the fast pass.
-    """
-    tapes: list[Tape] = []
-
-    def watcher() -> Tape:
-        tapes[:] = [Tape()]
-        return tapes[0]
-
-    def work(loss: Tensor, leaves: Parameters) -> Values:
-        if tapes:
-            found, again = sweep(tapes[0], loss, groups, leaves, u)
-        else:
-            along = Along(groups, leaves, u)
-            found = derivatives(along.gradient(loss), along)
-            again = torch.full_like(found.g, math.nan)
-        return loss.detach(), found.g, found.H, found.third, again
-
-    def settle(evaluation: Evaluation, values: Values) -> Values:
-        """Set what is nothing but rounding to zero; count the batches in which it is not."""
-        loss, g, H, third, again = values
-        if not tapes:
-            again = slopes_again(evaluation, groups, u)
-        recompute = (jet_rows if tapes else plain_rows)(evaluation, groups, u)
-        inert = inert_groups(Derivatives(g, H, third), again, recompute)
-        live = torch.where(inert, 0, torch.ones_like(g))
-        either = inert[:, None] | inert
-        return loss, g.where(~inert, 0), H.where(~either, 0), third.where(~inert, 0), live
-
-    chosen = watcher if method == "jets" else None
-    (loss, g, H, third, live), weight = task.combined(work, settle, chosen)
-    rank = groups.order.argsort().to(g.device)
-    inert = live[rank] == 0
-    return Summary(loss, g[rank], H[rank][:, rank], third[rank], inert, method, weight)
 
 
 def derivative_tensor(
@@ -181,9 +137,9 @@ def derivative_tensor(
     u = task.gradient() if direction is None else task.direction(direction)
     groups = groups_of(partition, device_of(model))
 
-    def work(loss: Tensor, leaves: Parameters) -> Values:
-        along = Along(groups, leaves, u)
-        return (tensor_of_order(along.gradient(loss), along, order),)
+    def work(seen: Evaluated) -> Values:
+        along = Along(groups, seen.leaves, u)
+        return (tensor_of_order(along.gradient(seen.loss), along, order),)
 
     (result,), _ = task.combined(work)
     rank = groups.order.argsort().to(result.device)

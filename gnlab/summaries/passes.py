@@ -17,6 +17,7 @@ from gnlab.partitions import Partition
 from gnlab.summaries.autodiff import Along, groups_of
 from gnlab.summaries.batches import Batch, Loader, cast
 from gnlab.summaries.evaluation import (
+    Evaluated,
     Evaluation,
     LossFunction,
     Parameters,
@@ -105,16 +106,16 @@ class Task:
         groups = groups_of(self.partition, device_of(self.model))
         names = list(self.partition.shapes)
 
-        def work(loss: Tensor, leaves: Parameters) -> Values:
-            found = Along(groups, leaves, {}).gradient(loss, graph=False)
-            return tuple(found.get(n, torch.zeros_like(leaves[n])) for n in names)
+        def work(seen: Evaluated) -> Values:
+            found = Along(groups, seen.leaves, {}).gradient(seen.loss, graph=False)
+            return tuple(found.get(n, torch.zeros_like(seen.leaves[n])) for n in names)
 
         values, _ = self.combined(work)
         return dict(zip(names, values, strict=True))
 
     def combined(
         self,
-        work: Callable[[Tensor, Parameters], Values],
+        work: Callable[[Evaluated], Values],
         after: Callable[[Evaluation, Values], Values] | None = None,
         watcher: Callable[[], Watcher] | None = None,
     ) -> tuple[Values, float]:
@@ -123,7 +124,7 @@ class Task:
         Every pass sees the same random numbers, and leaves the random state as it was.
 
         Args:
-            work: A batch's values v_b, from its loss and leaves.
+            work: A batch's values v_b, from its evaluation.
             after: Changes a batch's values once its graph is gone.
             watcher: Makes what is to see every operation of a batch's evaluation.
 
@@ -163,7 +164,7 @@ class Task:
         batch: Batch,
         alone: bool,
         weighing: Weighing,
-        work: Callable[[Tensor, Parameters], Values],
+        work: Callable[[Evaluated], Values],
         after: Callable[[Evaluation, Values], Values] | None,
         watcher: Callable[[], Watcher] | None,
     ) -> tuple[float, Values]:
@@ -175,7 +176,7 @@ class Task:
         def run(output: Any, leaves: Parameters) -> tuple[float, Values]:
             loss = evaluation.loss(output)
             weight = weighing.weight(batch, evaluation, output, alone=alone)
-            return weight, work(loss, leaves)
+            return weight, work(Evaluated(evaluation, output, loss, leaves))
 
         try:
             weight, values = evaluation.with_output(run)

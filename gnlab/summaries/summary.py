@@ -9,6 +9,24 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """One operation's part of H̄.
+
+    Attributes:
+        module: The module that calls the operation, by its name in the model; "loss" for the loss,
+            whose operations' parts together are the generalised Gauss–Newton matrix.
+        operation: The operation; "" for all of the loss's, or the model's, together.
+        kind: "loss", "activation", "product", "softmax" or "model" (all of the model's).
+        H: The part, symmetric, [S, S].
+    """
+
+    module: str
+    operation: str
+    kind: str
+    H: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Summary:
     """The loss's derivatives along one direction u, summed over the groups of a partition.
 
@@ -23,6 +41,9 @@ class Summary:
         weight: The data's normaliser (a number of samples, a sum of class weights): summaries
             of the same u over several batches combine as means with these weights. 1 for a loss
             that is a sum, whose summaries add.
+        ggn: The generalised Gauss–Newton summary Σ⟨Jˢ, ∇²ℓ Jᵗ⟩, the loss's own part of H̄,
+            [S, S], if it was asked for.
+        parts: H̄ by operation, if that was asked for; their sum is H̄.
 
     References:
         Wolinski, arXiv:2312.03885, Sec. 3 (D^(d)) and Sec. 4 (ḡ, H̄, D).
@@ -35,6 +56,8 @@ class Summary:
     inert: Tensor
     method: str
     weight: float = 1.0
+    ggn: Tensor | None = None
+    parts: tuple[Part, ...] = ()
 
     @property
     def d(self) -> Tensor:

@@ -12,15 +12,16 @@ Legend: S groups.
 import functools
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from gnlab.summaries.autodiff import Along, Derivatives, Field, Groups
-from gnlab.summaries.curvature import Curvature
+from gnlab.summaries.curvature import Curvature, Origin
 from gnlab.summaries.jets import Jet, Operand, index
-from gnlab.summaries.rules import RULES, Call, NoRuleError
+from gnlab.summaries.rules import CURVED, RULES, Call, NoRuleError
 from gnlab.summaries.rules.calls import operands
 from gnlab.summaries.tape import Tape
 
@@ -30,6 +31,21 @@ from gnlab.summaries.tape import Tape
 FACTOR = (1 + math.sqrt(5)) / 2
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sweep:
+    """What a sweep finds, by rank.
+
+    Attributes:
+        derivatives: ḡ, H̄ and D^(3)_sss, in the loss's dtype.
+        slopes: ḡ again, as the adjoints have it, in the loss's dtype.
+        parts: H̄'s parts by their origin, in float64; their sum is H̄.
+    """
+
+    derivatives: Derivatives
+    slopes: Tensor
+    parts: dict[Origin, Tensor]
+
+
 def sweep(
     tape: Tape,
     loss: Tensor,
@@ -37,7 +53,8 @@ def sweep(
     leaves: Mapping[str, Tensor],
     u: Mapping[str, Tensor],
     factor: float = FACTOR,
-) -> tuple[Derivatives, Tensor]:
+    named: bool = False,
+) -> Sweep:
     """Compute ḡ, H̄ and D^(3)_sss of a loss that was evaluated under a tape.
 
     Args:
@@ -47,9 +64,10 @@ def sweep(
         leaves: The parameters by name.
         u: The direction by parameter name.
         factor: What the adjoints are multiplied by meanwhile.
+        named: Whether H̄'s parts are kept apart by operation, or only the loss's from the model's.
 
     Returns:
-        The derivatives by rank, and ḡ again as the adjoints have it; all in the loss's dtype.
+        What was found.
 
     Raises:
         NoRuleError: If an operation has no rule.
@@ -57,7 +75,7 @@ def sweep(
     if loss.device.type == "cpu":
         _keep_memory()
     result = tape.operand(loss)
-    curvature = Curvature(groups.size, loss.device)
+    curvature = Curvature(groups.size, loss.device, named)
     _check_unchanged(tape.calls)
     gradients = _adjoints(tape, loss, leaves, factor)
     everything = tuple(range(groups.size))
@@ -71,10 +89,11 @@ def sweep(
             _replay(call, curvature)
         g = torch.zeros_like(curvature.slopes)
         g[index(result.jet.ranks, g.device)] = result.jet.first.double()
+        parts = {origin: part / factor for origin, part in curvature.parts.items()}
+        H = sum(parts.values(), torch.zeros(groups.size, groups.size).to(g))
     like = loss.detach()
-    H, third = curvature.H / factor, curvature.third / factor
-    found = Derivatives(g.to(like), H.to(like), third.to(like))
-    return found, (curvature.slopes / factor).to(like)
+    found = Derivatives(g.to(like), H.to(like), (curvature.third / factor).to(like))
+    return Sweep(found, (curvature.slopes / factor).to(like), parts)
 
 
 @functools.cache
@@ -140,6 +159,8 @@ def _mark_spent(calls: list[Call], result: Operand) -> None:
 
 def _replay(call: Call, curvature: Curvature) -> None:
     """Make the jets of a call's results, add its curvature, let go of what is spent."""
+    if call.name in CURVED:
+        curvature.begin((call.place, call.name))
     try:
         jets = RULES[call.name](call, curvature)
     except NoRuleError as error:

@@ -2,6 +2,6 @@
 
 from gnlab.summaries.rules.calls import Call, NoRuleError
 from gnlab.summaries.rules.formulas import FORMULAS
-from gnlab.summaries.rules.table import CURVED, KEEPING, LAYERS, RULES
+from gnlab.summaries.rules.table import CURVED, KEEPING, KINDS, LAYERS, RULES
 
-__all__ = ["CURVED", "FORMULAS", "KEEPING", "LAYERS", "RULES", "Call", "NoRuleError"]
+__all__ = ["CURVED", "FORMULAS", "KEEPING", "KINDS", "LAYERS", "RULES", "Call", "NoRuleError"]

@@ -29,3 +29,10 @@ CURVED = frozenset(RULES) - frozenset(shapes.RULES) - elementwise.STRAIGHT - {"e
 
 LAYERS = frozenset({"linear", "conv1d", "conv2d", "conv3d"})
 """Those that say their parameters' slopes themselves."""
+
+KINDS: Mapping[str, str] = {
+    **dict.fromkeys(elementwise.RULES, "activation"),
+    **dict.fromkeys(("mul", "matmul", "einsum", "outer", "dot", "mv", *LAYERS), "product"),
+    **dict.fromkeys(("log_softmax", "cross_entropy"), "softmax"),
+}
+"""What kind of operation each curved one is."""

@@ -1,0 +1,151 @@
+"""A summary by one method: each batch's derivatives, cleared of rounding and combined.
+
+Legend: S groups.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from gnlab.errors import InputError
+from gnlab.summaries.autodiff import Along, Derivatives, Groups, derivatives
+from gnlab.summaries.curvature import LOSS, Origin
+from gnlab.summaries.evaluation import Evaluated, Evaluation, Parameters
+from gnlab.summaries.gauss_newton import gauss_newton
+from gnlab.summaries.inert import inert_groups, jet_rows, plain_rows, slopes_again
+from gnlab.summaries.passes import Task, Values
+from gnlab.summaries.rules import KINDS
+from gnlab.summaries.summary import Part, Summary
+from gnlab.summaries.sweep import sweep
+from gnlab.summaries.tape import Modules, Tape
+
+_MODEL: Origin = ("", "")
+_LOSS: Origin = (LOSS, "")
+
+
+class Computation:
+    """A summary to be computed.
+
+    Args:
+        task: The loss and the data.
+        groups: The groups by rank.
+        u: The direction.
+        ggn: Whether the Gauss–Newton summary is wanted.
+        parts: Whether H̄'s parts by operation are wanted.
+    """
+
+    def __init__(
+        self, task: Task, groups: Groups, u: Parameters, *, ggn: bool, parts: bool
+    ) -> None:
+        self._task, self._groups, self._u = task, groups, u
+        self._ggn, self._parts = ggn, parts
+        self._tape: Tape | None = None
+        self._origins: list[Origin] = []
+
+    def by_jets(self) -> Summary:
+        """The summary by the fast pass.
+
+        Returns:
+            The summary.
+
+        Raises:
+            NoRuleError: If an operation has no rule.
+        """
+        if not self._parts:
+            return self._combined("jets", None)
+        with Modules(self._task.model) as modules:
+            return self._combined("jets", modules)
+
+    def by_definition(self) -> Summary:
+        """The summary by the plain definition, in which the model is one part."""
+        return self._combined("autodiff", None)
+
+    def _combined(self, method: str, modules: Modules | None) -> Summary:
+        self._origins.clear()
+
+        def watcher() -> Tape:
+            self._tape = Tape(modules)
+            return self._tape
+
+        fast = method == "jets"
+        values, weight = self._task.combined(
+            self._swept if fast else self._differentiated, self._settled, watcher if fast else None
+        )
+        self._tape = None
+        return self._summary(values, weight, method)
+
+    def _swept(self, seen: Evaluated) -> Values:
+        """A batch's values by the fast pass."""
+        assert self._tape is not None
+        groups, u = self._groups, self._u
+        found = sweep(self._tape, seen.loss, groups, seen.leaves, u, named=self._parts)
+        return self._values(seen, found.derivatives, found.slopes, found.parts)
+
+    def _differentiated(self, seen: Evaluated) -> Values:
+        """A batch's values by the plain definition."""
+        along = Along(self._groups, seen.leaves, self._u)
+        parts = {}
+        if self._ggn or self._parts:
+            parts[_LOSS] = gauss_newton(seen, along)
+        found = derivatives(along.gradient(seen.loss), along)
+        if parts:
+            parts[_MODEL] = found.H - parts[_LOSS]
+        return self._values(seen, found, torch.full_like(found.g, math.nan), parts)
+
+    def _values(
+        self, seen: Evaluated, found: Derivatives, again: Tensor, parts: dict[Origin, Tensor]
+    ) -> Values:
+        """A batch's values side by side."""
+        values = seen.loss.detach(), found.g, found.H, found.third, again
+        if not (self._ggn or self._parts):
+            return values
+        if not self._origins:
+            self._origins += [*parts] or [_MODEL]
+        strange = set(parts).difference(self._origins)
+        if strange:
+            raise InputError(
+                f"the parts of H̄ cannot be combined: {strange.pop()} occurs in some batches only; "
+                "ask for them batch by batch."
+            )
+        none = torch.zeros_like(found.H)
+        stack = [parts[o].to(found.H) if o in parts else none for o in self._origins]
+        return *values, torch.stack(stack)
+
+    def _settled(self, evaluation: Evaluation, values: Values) -> Values:
+        """Set what is nothing but rounding to zero; count the batches in which it is not."""
+        loss, g, H, third, again, *parts = values
+        groups, u, fast = self._groups, self._u, self._tape is not None
+        if not fast:
+            again = slopes_again(evaluation, groups, u)
+        recompute = (jet_rows if fast else plain_rows)(evaluation, groups, u)
+        inert = inert_groups(Derivatives(g, H, third), again, recompute)
+        live = torch.where(inert, 0, torch.ones_like(g))
+        either = inert[:, None] | inert
+        clear = [part.where(~either, 0) for part in parts]
+        return loss, g.where(~inert, 0), H.where(~either, 0), third.where(~inert, 0), live, *clear
+
+    def _summary(self, values: Values, weight: float, method: str) -> Summary:
+        """The summary, its groups in the partition's order."""
+        loss, g, H, third, live, *stack = values
+        rank = self._groups.order.argsort().to(g.device)
+        ggn: Tensor | None = None
+        parts: tuple[Part, ...] = ()
+        if stack:
+            found = stack[0][:, rank][:, :, rank]
+            of_loss = [i for i, origin in enumerate(self._origins) if origin[0] == LOSS]
+            ggn = found[of_loss].sum(0) if self._ggn else None
+            parts = tuple(
+                Part(*origin, _kind(origin), part)
+                for origin, part in zip(self._origins, found, strict=True)
+            )
+        inert = live[rank] == 0
+        return Summary(
+            loss, g[rank], H[rank][:, rank], third[rank], inert, method, weight, ggn,
+            parts if self._parts else (),
+        )  # fmt: skip
+
+
+def _kind(origin: Origin) -> str:
+    """What kind of operation a part comes from."""
+    return LOSS if origin[0] == LOSS else KINDS.get(origin[1], "model")
