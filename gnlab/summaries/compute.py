@@ -33,13 +33,21 @@ class Computation:
         u: The direction.
         ggn: Whether the Gauss–Newton summary is wanted.
         parts: Whether H̄'s parts by operation are wanted.
+        memory: Bytes that the fast pass may take for jets; None: half of what is free.
     """
 
     def __init__(
-        self, task: Task, groups: Groups, u: Parameters, *, ggn: bool, parts: bool
+        self,
+        task: Task,
+        groups: Groups,
+        u: Parameters,
+        *,
+        ggn: bool,
+        parts: bool,
+        memory: float | None,
     ) -> None:
         self._task, self._groups, self._u = task, groups, u
-        self._ggn, self._parts = ggn, parts
+        self._ggn, self._parts, self._memory = ggn, parts, memory
         self._tape: Tape | None = None
         self._origins: list[Origin] = []
 
@@ -79,7 +87,9 @@ class Computation:
         """A batch's values by the fast pass."""
         assert self._tape is not None
         groups, u = self._groups, self._u
-        found = sweep(self._tape, seen.loss, groups, seen.leaves, u, named=self._parts)
+        found = sweep(
+            self._tape, seen.loss, groups, seen.leaves, u, named=self._parts, budget=self._memory
+        )
         return self._values(seen, found.derivatives, found.slopes, found.parts)
 
     def _differentiated(self, seen: Evaluated) -> Values:
@@ -118,7 +128,11 @@ class Computation:
         groups, u, fast = self._groups, self._u, self._tape is not None
         if not fast:
             again = slopes_again(evaluation, groups, u)
-        recompute = (jet_rows if fast else plain_rows)(evaluation, groups, u)
+        recompute = (
+            jet_rows(evaluation, groups, u, self._memory)
+            if fast
+            else plain_rows(evaluation, groups, u)
+        )
         inert = inert_groups(Derivatives(g, H, third), again, recompute)
         live = torch.where(inert, 0, torch.ones_like(g))
         either = inert[:, None] | inert

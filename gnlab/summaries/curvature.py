@@ -53,6 +53,16 @@ class Curvature:
         """H̄'s parts by their origin, each symmetric, [S, S]."""
         return {origin: (H + H.T) / 2 for origin, H in self._parts.items()}
 
+    def take(self, ranks: Ranks, other: "Curvature") -> None:
+        """Take over what concerns some groups from sums over these groups alone."""
+        rows = index(ranks, self.third.device)
+        self.third[rows] = other.third[rows]
+        for origin, H in other._parts.items():
+            if origin not in self._parts:
+                self._parts[origin] = torch.zeros_like(H)
+            self._parts[origin][rows[:, None], rows] = H[rows[:, None], rows]
+        self.slopes[rows] = other.slopes[rows]
+
     def within(self, ranks: Ranks, block: Tensor) -> None:
         """Add a symmetric block [k, k] to H̄."""
         self._add(ranks, ranks, block, 1)

@@ -108,15 +108,29 @@ def plain_rows(evaluation: Evaluation, groups: Groups, u: Parameters) -> Recompu
     return recompute
 
 
-def jet_rows(evaluation: Evaluation, groups: Groups, u: Parameters) -> Recompute:
-    """What recomputes rows by the fast pass; arguments as for ``plain_rows``."""
+def jet_rows(
+    evaluation: Evaluation, groups: Groups, u: Parameters, memory: float | None
+) -> Recompute:
+    """What recomputes rows by the fast pass.
+
+    Args:
+        evaluation: The loss.
+        groups: The groups by rank.
+        u: The direction.
+        memory: Bytes that jets may take, as for ``sweep``.
+
+    Returns:
+        The function.
+    """
 
     def recompute(k: float, ranks: list[int]) -> Tensor:
         tape = Tape()
         nudged = _nudged(u, k)
 
         def work(loss: Tensor, leaves: Parameters) -> Tensor:
-            found = sweep(tape, loss, groups, leaves, nudged, k * FACTOR).derivatives
+            found = sweep(
+                tape, loss, groups, leaves, nudged, factor=k * FACTOR, budget=memory
+            ).derivatives
             parts = [found.g[:, None] / k, found.H / k**2, found.third[:, None] / k**3]
             return torch.cat(parts, 1)[ranks]
 

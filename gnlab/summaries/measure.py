@@ -42,6 +42,7 @@ def summarise(
     normaliser: Normaliser | None = None,
     ggn: bool = False,
     parts: bool = False,
+    memory: float | None = None,
 ) -> Summary:
     """Summarise a loss along a direction: ḡ, H̄ and D, one entry per group.
 
@@ -61,6 +62,8 @@ def summarise(
         ggn: Whether to return the generalised Gauss–Newton summary too, ``Summary.ggn``.
         parts: Whether to return H̄'s parts by operation too, ``Summary.parts``; where the plain
             definition is computed they are two, the loss's and the model's.
+        memory: Bytes that the fast pass may take for derivatives along the groups; beyond it the
+            groups go in chunks, more slowly, to the same answer. None: half of what is free.
 
     Returns:
         The summary, in the dtype computed in, on the model's device.
@@ -72,11 +75,13 @@ def summarise(
     """
     if method not in METHODS:
         raise unknown_choice("method", method, METHODS)
+    if memory is not None:
+        check_number("memory", memory, low=0)
     task = Task(model, loss_fn, batches(data), partition, dtype, normaliser)
     task.check()
     u = task.gradient() if direction is None else task.direction(direction)
     groups = groups_of(partition, device_of(model))
-    wanted = Computation(task, groups, u, ggn=ggn, parts=parts)
+    wanted = Computation(task, groups, u, ggn=ggn, parts=parts, memory=memory)
     if method == "autodiff":
         return wanted.by_definition()
     try:

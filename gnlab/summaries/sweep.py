@@ -19,8 +19,9 @@ import torch
 from torch import Tensor
 
 from gnlab.summaries.autodiff import Along, Derivatives, Field, Groups
+from gnlab.summaries.chunks import free_memory, passes
 from gnlab.summaries.curvature import Curvature, Origin
-from gnlab.summaries.jets import Jet, Operand, index
+from gnlab.summaries.jets import Jet, Operand, Ranks, common, index
 from gnlab.summaries.rules import CURVED, RULES, Call, NoRuleError
 from gnlab.summaries.rules.calls import operands
 from gnlab.summaries.tape import Tape
@@ -52,8 +53,10 @@ def sweep(
     groups: Groups,
     leaves: Mapping[str, Tensor],
     u: Mapping[str, Tensor],
+    *,
     factor: float = FACTOR,
     named: bool = False,
+    budget: float | None = None,
 ) -> Sweep:
     """Compute ḡ, H̄ and D^(3)_sss of a loss that was evaluated under a tape.
 
@@ -65,6 +68,8 @@ def sweep(
         u: The direction by parameter name.
         factor: What the adjoints are multiplied by meanwhile.
         named: Whether H̄'s parts are kept apart by operation, or only the loss's from the model's.
+        budget: Bytes that jets may take before the groups go in chunks; None: half of what is
+            free.
 
     Returns:
         What was found.
@@ -74,26 +79,48 @@ def sweep(
     """
     if loss.device.type == "cpu":
         _keep_memory()
-    result = tape.operand(loss)
-    curvature = Curvature(groups.size, loss.device, named)
     _check_unchanged(tape.calls)
     gradients = _adjoints(tape, loss, leaves, factor)
-    everything = tuple(range(groups.size))
     with torch.no_grad():
+        total, g = _forward(tape, tape.operand(loss), groups, u, named, budget)
         if gradients:
-            curvature.slope(everything, Along(groups, leaves, u).entries(gradients))
-        for name, jet in _starting(groups, u).items():
+            total.slopes += Along(groups, leaves, u).entries(gradients)
+        parts = {origin: part / factor for origin, part in total.parts.items()}
+        H = sum(parts.values(), total.third.new_zeros(groups.size, groups.size))
+    like = loss.detach()
+    found = Derivatives(g.to(like), H.to(like), (total.third / factor).to(like))
+    return Sweep(found, (total.slopes / factor).to(like), parts)
+
+
+def _forward(
+    tape: Tape,
+    result: Operand,
+    groups: Groups,
+    u: Mapping[str, Tensor],
+    named: bool,
+    budget: float | None,
+) -> tuple[Curvature, Tensor]:
+    """Carry the jets forward, of all groups at once or chunk by chunk; the curvature and ḡ."""
+    device = result.value.device
+    _mark_spent(tape.calls, result)
+    members = _members(groups, u)
+    starting = {id(tape.leaves[name]): ranks for name, ranks in members.items()}
+    room = free_memory(device) if budget is None else budget
+    total = Curvature(groups.size, device, named)
+    g = torch.zeros_like(total.slopes)
+    for some in passes(tape.calls, starting, groups.size, room):
+        for name, ranks in members.items():
+            jet = _start(u[name], groups.owners[name], common(ranks, some))
             tape.leaves[name].carried = jet
-        _mark_spent(tape.calls, result)
+        whole = len(some) == groups.size
+        curvature = total if whole else Curvature(groups.size, device, named)
         for call in tape.calls:
             _replay(call, curvature)
-        g = torch.zeros_like(curvature.slopes)
-        g[index(result.jet.ranks, g.device)] = result.jet.first.double()
-        parts = {origin: part / factor for origin, part in curvature.parts.items()}
-        H = sum(parts.values(), torch.zeros(groups.size, groups.size).to(g))
-    like = loss.detach()
-    found = Derivatives(g.to(like), H.to(like), (curvature.third / factor).to(like))
-    return Sweep(found, (curvature.slopes / factor).to(like), parts)
+        if not whole:
+            total.take(some, curvature)
+        if result.carried is not None:
+            g[index(result.jet.ranks, device)] = result.jet.first.double()
+    return total, g
 
 
 @functools.cache
@@ -129,21 +156,22 @@ def _adjoints(tape: Tape, loss: Tensor, leaves: Mapping[str, Tensor], factor: fl
     return {name: gradient for name, gradient in rest if gradient is not None}
 
 
-def _starting(groups: Groups, u: Mapping[str, Tensor]) -> dict[str, Jet]:
-    """The parameters' jets: u on a group's own elements, nothing else."""
+def _members(groups: Groups, u: Mapping[str, Tensor]) -> dict[str, Ranks]:
+    """The groups of each parameter's elements."""
     members: dict[str, list[int]] = {name: [] for name in u}
     for rank, names in enumerate(groups.members):
         for name in names:
             members[name].append(rank)
-    jets = {}
-    for name, value in u.items():
-        owner, ranks = groups.owners[name], tuple(members[name])
-        if owner.dim() == 0:
-            values = value[None]
-        else:
-            values = torch.stack([value.where(owner == rank, 0) for rank in ranks])
-        jets[name] = Jet(ranks, (), values)
-    return jets
+    return {name: tuple(ranks) for name, ranks in members.items()}
+
+
+def _start(u: Tensor, owner: Tensor, ranks: Ranks) -> Jet | None:
+    """A parameter's jet along some groups: u on a group's own elements, nothing else."""
+    if not ranks:
+        return None
+    if owner.dim() == 0:
+        return Jet(ranks, (), u[None])
+    return Jet(ranks, (), torch.stack([u.where(owner == rank, 0) for rank in ranks]))
 
 
 def _mark_spent(calls: list[Call], result: Operand) -> None:
@@ -159,14 +187,18 @@ def _mark_spent(calls: list[Call], result: Operand) -> None:
 
 def _replay(call: Call, curvature: Curvature) -> None:
     """Make the jets of a call's results, add its curvature, let go of what is spent."""
-    if call.name in CURVED:
-        curvature.begin((call.place, call.name))
-    try:
-        jets = RULES[call.name](call, curvature)
-    except NoRuleError as error:
-        raise NoRuleError(f"{call.name} {error}") from error
-    for operand, jet in zip(call.results, jets if isinstance(jets, list) else [jets], strict=True):
-        operand.carried = jet
+    given = operands((call.args, call.kwargs))
+    if any(operand.carried is not None for operand in given):
+        if any(operand.carried is None for operand in given):
+            call = call.without_jetless()
+        if call.name in CURVED:
+            curvature.begin((call.place, call.name))
+        try:
+            jets = RULES[call.name](call, curvature)
+        except NoRuleError as error:
+            raise NoRuleError(f"{call.name} {error}") from error
+        made = jets if isinstance(jets, list) else [jets]
+        for operand, jet in zip(call.results, made, strict=True):
+            operand.carried = jet
     for operand in call.spent:
         operand.carried = None
-    call.delta = None

@@ -76,3 +76,19 @@ def test_dropout_has_the_mask_of_the_plain_way():
     u = {name: torch.randn_like(p) for name, p in model.named_parameters()}
     asked = model, nn.CrossEntropyLoss(label_smoothing=0.1), batch, partition(model, "tensor"), u
     close(summarise(*asked, method="jets"), summarise(*asked, method="autodiff"), 1e-10)
+
+
+def test_groups_in_chunks_give_the_same_answer(case):
+    if case.name in WITHOUT_RULE:
+        return
+    parts = max(case.partitions(), key=lambda p: p.num_groups)
+    at_once = summarise(*_asked(case, parts), method="jets", parts=True, ggn=True)
+    for memory in (0, 2000):
+        chunked = summarise(
+            *_asked(case, parts), method="jets", parts=True, ggn=True, memory=memory
+        )
+        close(chunked, at_once, 1e-12)
+        assert (chunked.ggn - at_once.ggn).abs().max() <= 1e-12 * at_once.H.abs().max()
+        assert {(p.module, p.operation) for p in chunked.parts} == {
+            (p.module, p.operation) for p in at_once.parts
+        }

@@ -1,5 +1,6 @@
 """What a rule is given: one call of an operation, as it was recorded."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,6 +55,12 @@ class Call:
         """The arguments by name; ``names`` are those of the positional ones."""
         return dict(zip(names, self.args, strict=False)) | self.kwargs
 
+    def without_jetless(self) -> "Call":
+        """The same with every operand that carries no jet as a constant."""
+        given = (self.args, self.kwargs)
+        args, kwargs = _constant_where(given, lambda operand: operand.carried is None)
+        return dataclasses.replace(self, args=args, kwargs=kwargs)
+
     def only(self) -> Operand:
         """The first argument, which alone may depend on the parameters.
 
@@ -71,6 +78,17 @@ class Call:
 
 Rule = Callable[[Call, Curvature], "Jet | list[Jet]"]
 """Makes the jets of a call's results and adds the call's curvature."""
+
+
+def _constant_where(given: Any, jetless: Callable[[Operand], bool]) -> Any:
+    """Arguments with some operands replaced by their values."""
+    if isinstance(given, Operand):
+        return given.value if jetless(given) else given
+    if isinstance(given, dict):
+        return {key: _constant_where(value, jetless) for key, value in given.items()}
+    if isinstance(given, (tuple, list)):
+        return type(given)(_constant_where(value, jetless) for value in given)
+    return given
 
 
 def operands(given: Any) -> "list[Operand]":

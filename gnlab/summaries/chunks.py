@@ -1,0 +1,96 @@
+"""Groups in chunks, where the jets of all of them at once would not fit into memory.
+
+H̄_st needs the jets of s and of t at the same time, so every pair of chunks goes forward together;
+the adjoints are found once. With c chunks that is c − 1 times the work of one pass, with 2/c of
+its memory. The answer does not depend on the chunks.
+
+Legend: S groups, c chunks.
+"""
+
+import itertools
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+
+from gnlab.summaries.jets import Ranks, union
+from gnlab.summaries.rules import Call
+from gnlab.summaries.rules.calls import operands
+
+_SHARE = 0.5  # of the memory that is free; the rest is for what the operations need meanwhile
+
+
+def passes(
+    calls: Sequence[Call], starting: Mapping[int, Ranks], size: int, budget: float
+) -> list[Ranks]:
+    """Divide the groups among passes, such that every two of them are together in one.
+
+    Args:
+        calls: The calls of the loss, each marked with what is spent after it.
+        starting: The groups of each parameter, by the id of its operand.
+        size: S.
+        budget: Bytes that jets may take.
+
+    Returns:
+        The groups of each pass; all of them in one if they fit, and in as few chunks as fit else
+        (down to one group each, whether that fits or not).
+    """
+    everything = tuple(range(size))
+    if size < 3 or most(calls, starting, everything) <= budget:
+        return [everything]
+    for count in range(3, size + 1):
+        chunks = [everything[i * size // count : (i + 1) * size // count] for i in range(count)]
+        pairs = [union(*pair) for pair in itertools.combinations(chunks, 2)]
+        if count == size or all(most(calls, starting, pair) <= budget for pair in pairs):
+            return pairs
+    raise AssertionError("the last count is the number of groups")
+
+
+def most(calls: Sequence[Call], starting: Mapping[int, Ranks], some: Ranks) -> float:
+    """The most bytes that the jets of some groups take at any time.
+
+    Args:
+        calls: The calls.
+        starting: The groups of each parameter, by the id of its operand.
+        some: The groups.
+
+    Returns:
+        An estimate from above: every group is taken to have a second derivative.
+    """
+    chosen = set(some)
+    reached = {key: frozenset(chosen.intersection(ranks)) for key, ranks in starting.items()}
+    held: dict[int, float] = {}
+    peak = 0.0
+    for call in calls:
+        given = [reached.get(id(o), frozenset()) for o in operands((call.args, call.kwargs))]
+        groups = frozenset[int]().union(*given)
+        for operand in call.results:
+            reached[id(operand)] = groups
+            value = operand.value
+            held[id(operand)] = 2.0 * len(groups) * value.numel() * value.element_size()
+        peak = max(peak, sum(held.values()))
+        for operand in call.spent:
+            held.pop(id(operand), None)
+    return peak
+
+
+def free_memory(device: torch.device) -> float:
+    """The bytes that jets may take on a device unless a person says otherwise.
+
+    Args:
+        device: The device.
+
+    Returns:
+        Half of what is free; infinity where that is not known.
+    """
+    if device.type == "cuda":
+        return _SHARE * torch.cuda.mem_get_info(device)[0]
+    with suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return _SHARE * 1024 * float(line.split()[1])
+    with suppress(OSError, ValueError, AttributeError):
+        return _SHARE * float(os.sysconf("SC_PAGE_SIZE")) * os.sysconf("SC_PHYS_PAGES")
+    return float("inf")
