@@ -6,6 +6,7 @@ References:
     Wolinski, arXiv:2312.03885, Sec. 3 (D^(d)) and Sec. 4 (ḡ, H̄, D).
 """
 
+import contextlib
 import logging
 import os
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from gnlab.summaries.compute import Computation
 from gnlab.summaries.evaluation import Evaluated, LossFunction, device_of
 from gnlab.summaries.normalisers import Normaliser
 from gnlab.summaries.passes import Task, Values
+from gnlab.summaries.precision import full_precision
 from gnlab.summaries.rules import NoRuleError
 from gnlab.summaries.summary import Summary
 
@@ -43,6 +45,7 @@ def summarise(
     ggn: bool = False,
     parts: bool = False,
     memory: float | None = None,
+    tf32: bool = False,
 ) -> Summary:
     """Summarise a loss along a direction: ḡ, H̄ and D, one entry per group.
 
@@ -64,6 +67,7 @@ def summarise(
             definition is computed they are two, the loss's and the model's.
         memory: Bytes that the fast pass may take for derivatives along the groups; beyond it the
             groups go in chunks, more slowly, to the same answer. None: half of what is free.
+        tf32: Whether a GPU may multiply float32 numbers as TensorFloat-32, with ten bits of each.
 
     Returns:
         The summary, in the dtype computed in, on the model's device.
@@ -79,11 +83,16 @@ def summarise(
         check_number("memory", memory, low=0)
     task = Task(model, loss_fn, batches(data), partition, dtype, normaliser)
     task.check()
-    u = task.gradient() if direction is None else task.direction(direction)
-    groups = groups_of(partition, device_of(model))
-    wanted = Computation(task, groups, u, ggn=ggn, parts=parts, memory=memory)
-    if method == "autodiff":
-        return wanted.by_definition()
+    device = device_of(model)
+    with contextlib.nullcontext() if tf32 else full_precision(device):
+        u = task.gradient() if direction is None else task.direction(direction)
+        groups = groups_of(partition, device)
+        wanted = Computation(task, groups, u, ggn=ggn, parts=parts, memory=memory)
+        return wanted.by_definition() if method == "autodiff" else _fast(wanted, method)
+
+
+def _fast(wanted: Computation, method: str) -> Summary:
+    """The summary by the fast pass, or the plain way where that is allowed and needed."""
     try:
         found = wanted.by_jets()
     except NoRuleError as error:
