@@ -17,7 +17,6 @@ import torch
 
 from gnlab.summaries.jets import Ranks, union
 from gnlab.summaries.rules import Call
-from gnlab.summaries.rules.calls import operands
 
 _SHARE = 0.5  # of the memory that is free; the rest is for what the operations need meanwhile
 
@@ -38,7 +37,8 @@ def passes(
         (down to one group each, whether that fits or not).
     """
     everything = tuple(range(size))
-    if size < 3 or most(calls, starting, everything) <= budget:
+    together = sum(o.value.numel() * o.value.element_size() for c in calls for o in c.results)
+    if size < 3 or 2 * size * together <= budget or most(calls, starting, everything) <= budget:
         return [everything]
     for count in range(3, size + 1):
         chunks = [everything[i * size // count : (i + 1) * size // count] for i in range(count)]
@@ -64,7 +64,7 @@ def most(calls: Sequence[Call], starting: Mapping[int, Ranks], some: Ranks) -> f
     held: dict[int, float] = {}
     peak = 0.0
     for call in calls:
-        given = [reached.get(id(o), frozenset()) for o in operands((call.args, call.kwargs))]
+        given = [reached.get(id(o), frozenset()) for o in call.given]
         groups = frozenset[int]().union(*given)
         for operand in call.results:
             reached[id(operand)] = groups

@@ -6,6 +6,7 @@ large terms, does not, and torch uses it for convolutions unless told otherwise.
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
@@ -27,8 +28,8 @@ def full_precision(device: torch.device) -> Iterator[None]:
         yield
         return
     name, off = ("fp32_precision", "ieee") if _NEW else ("allow_tf32", False)
-    cudnn = torch.backends.cudnn.conv if _NEW else torch.backends.cudnn
-    switches = [torch.backends.cuda.matmul, cudnn]
+    cudnn: Any = torch.backends.cudnn
+    switches = [torch.backends.cuda.matmul, cudnn.conv if _NEW else cudnn]
     before = [getattr(switch, name) for switch in switches]
     try:
         for switch in switches:

@@ -23,7 +23,6 @@ from gnlab.summaries.chunks import free_memory, passes
 from gnlab.summaries.curvature import Curvature, Origin
 from gnlab.summaries.jets import Jet, Operand, Ranks, common, index
 from gnlab.summaries.rules import CURVED, RULES, Call, NoRuleError
-from gnlab.summaries.rules.calls import operands
 from gnlab.summaries.tape import Tape
 
 # The adjoints are those of the loss times this, and their sums are divided by it: so they round
@@ -137,7 +136,7 @@ def _keep_memory() -> None:
 def _check_unchanged(calls: list[Call]) -> None:
     """Raise if a value was overwritten after it was recorded."""
     for call in calls:
-        for operand in [*call.results, *operands((call.args, call.kwargs))]:
+        for operand in [*call.results, *call.given]:
             if operand.value._version != operand.version:
                 raise NoRuleError("a change in place through a view")
 
@@ -178,7 +177,7 @@ def _mark_spent(calls: list[Call], result: Operand) -> None:
     """Find after which call each operand is needed no more."""
     last: dict[int, tuple[Call, Operand]] = {}
     for call in calls:
-        for operand in [*call.results, *operands((call.args, call.kwargs))]:
+        for operand in [*call.results, *call.given]:
             last[id(operand)] = (call, operand)
     for call, operand in last.values():
         if operand is not result:
@@ -187,9 +186,9 @@ def _mark_spent(calls: list[Call], result: Operand) -> None:
 
 def _replay(call: Call, curvature: Curvature) -> None:
     """Make the jets of a call's results, add its curvature, let go of what is spent."""
-    given = operands((call.args, call.kwargs))
-    if any(operand.carried is not None for operand in given):
-        if any(operand.carried is None for operand in given):
+    jetless = [operand.carried is None for operand in call.given]
+    if not all(jetless):
+        if any(jetless):
             call = call.without_jetless()
         if call.name in CURVED:
             curvature.begin((call.place, call.name))

@@ -18,7 +18,6 @@ from torch.utils.hooks import RemovableHandle
 
 from gnlab.summaries.jets import Operand
 from gnlab.summaries.rules import CURVED, FORMULAS, KEEPING, LAYERS, RULES, Call, NoRuleError
-from gnlab.summaries.rules.calls import operands
 
 _PLAIN = {
     "radd": "add", "iadd": "add", "isub": "sub", "rmul": "mul", "imul": "mul", "multiply": "mul",
@@ -137,7 +136,7 @@ class Tape(TorchFunctionMode):
             if name in CURVED:
                 call.edge = get_gradient_edge(results[0])
         if name not in LAYERS:
-            for operand in operands(given):
+            for operand in call.given:
                 operand.apart = True
         self.calls.append(call)
         return call

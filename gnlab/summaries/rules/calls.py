@@ -32,6 +32,7 @@ class Call:
         place: The module that called it, by name; "loss" within the loss.
         delta: The adjoint δ, once it is known; None where the loss does not depend on the result.
         spent: The operands that no later call takes.
+        given: The operands among the arguments.
     """
 
     name: str
@@ -45,6 +46,10 @@ class Call:
     place: str = ""
     delta: Tensor | None = None
     spent: list[Operand] = field(default_factory=list)
+    given: list[Operand] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.given = operands((self.args, self.kwargs))
 
     @property
     def out(self) -> Tensor:
@@ -71,7 +76,7 @@ class Call:
             NoRuleError: If another one does, or it does not.
         """
         x = self.args[0] if self.args else self.kwargs.get("input")
-        if len(operands((self.args, self.kwargs))) > 1 or not isinstance(x, Operand):
+        if len(self.given) > 1 or not isinstance(x, Operand):
             raise NoRuleError("with a variable in an unusual place")
         return x
 

@@ -19,50 +19,52 @@ from gnlab.summaries.rules.calls import Call
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Softmax:
-    """The jet of x under the mean of softmax(x) along an axis.
+    """The moments of a jet under p = softmax(x) along an axis, which is kept.
 
     Attributes:
         jet: The jet of x.
         p: softmax(x).
-        axis: The axis, not negative.
-        means: E[V] and E[W] of all rows, with the axis kept.
+        axis: The axis, counted in a jet's values.
+        weighted: pV.
+        means: E[V].
         squares: E[V²].
+        cubes: E[V³].
     """
 
     jet: Jet
     p: Tensor
     axis: int
-    means: Jet
+    weighted: Tensor
+    means: Tensor
     squares: Tensor
+    cubes: Tensor
 
     @classmethod
     def of(cls, jet: Jet, p: Tensor, axis: int) -> "Softmax":
-        """The means of a jet."""
-        means = jet.linear(lambda v: (v * p).sum(axis + 1, keepdim=True))
-        squares = (jet.first * jet.first * p).sum(axis + 1, keepdim=True)
-        return cls(jet, p, axis, means, squares)
+        """The moments of a jet; the axis is one of the value's."""
+        axis, V = axis + 1, jet.first
+        first = V * p
+        second = first * V
+        third = second * V
+        moments = (t.sum(axis, keepdim=True) for t in (first, second, third))
+        return cls(jet, p, axis, first, *moments)
 
-    def normaliser(self) -> Jet:
-        """The jet of log Σ eˣ, the axis kept."""
-        m = self.means.first
-        bend = Jet((), self.jet.ranks, self.squares - m * m)
-        return sum_of([self.means, bend], self.means.values.shape[1:])
+    def variances(self) -> Tensor:
+        """E[V²] − E[V]²."""
+        return self.squares - self.means * self.means
 
     def curve(self, weight: Tensor, curvature: Curvature) -> None:
         """Add the curvature of Σ weight · log Σ eˣ, the axis kept in weight."""
-        V, m, k = self.jet.first, self.means.first, len(self.jet.ranks)
-        mean = (m * weight).reshape(k, -1) @ m.reshape(k, -1).T
-        weighted = V * (self.p * weight)
-        curvature.within(self.jet.ranks, weighted.reshape(k, -1) @ V.reshape(k, -1).T - mean)
-        cubes = (V * V * V * self.p).sum(self.axis + 1, keepdim=True)
-        third = cubes - 3 * m * self.squares + 2 * m * m * m
-        curvature.pure(self.jet.ranks, (third * weight).reshape(k, -1).sum(1))
-        bent = self.jet.bent
+        ranks, bent, k = self.jet.ranks, self.jet.bent, len(self.jet.ranks)
+        m = self.means
+        pulled, mean = (self.weighted * weight).reshape(k, -1), (m * weight).reshape(k, -1)
+        curvature.within(ranks, pulled @ self.jet.matrix.first.T - mean @ m.reshape(k, -1).T)
+        third = self.cubes - m * (3 * self.squares - 2 * m * m)
+        curvature.pure(ranks, third.reshape(k, -1) @ weight.reshape(-1))
         if bent:
-            v, mv = (rows_of(self.jet.ranks, t, bent) for t in (weighted, m))
-            both = dots(v.reshape(len(bent), -1), self.jet.matrix.second)
-            flat = (mv * self.means.second * weight).reshape(len(bent), -1).sum(1)
-            curvature.pure(bent, 3 * (both - flat))
+            means = (self.jet.second * self.p).sum(self.axis).reshape(len(bent), -1)
+            both = dots(rows_of(ranks, pulled, bent), self.jet.matrix.second)
+            curvature.pure(bent, both - dots(rows_of(ranks, mean, bent), means), 3)
 
 
 def log_softmax(call: Call, curvature: Curvature) -> Jet:
@@ -72,8 +74,9 @@ def log_softmax(call: Call, curvature: Curvature) -> Jet:
     found = Softmax.of(x.jet, torch.exp(call.out), axis)
     if call.delta is not None:
         found.curve(-call.delta.sum(axis, keepdim=True), curvature)
-    normaliser = found.normaliser().linear(torch.neg)
-    return sum_of([x.jet, normaliser], call.out.shape)
+    means = x.jet.linear(lambda v: v - (v * found.p).sum(axis + 1, keepdim=True))
+    bend = Jet((), x.jet.ranks, -found.variances())
+    return sum_of([means, bend], call.out.shape)
 
 
 def cross_entropy(call: Call, curvature: Curvature) -> Jet:
@@ -87,16 +90,19 @@ def cross_entropy(call: Call, curvature: Curvature) -> Jet:
     T, count = weights_of_targets(x.value, axis, given)
     total = T.sum(axis, keepdim=True)
     found = Softmax.of(x.jet, torch.softmax(x.value, axis), axis)
-    if call.delta is not None:
-        each = call.delta if count is None else call.delta / count
-        each = each.unsqueeze(axis) if count is None else each
-        found.curve(total * each, curvature)
-    normaliser = found.normaliser().scaled(total)
-    own = x.jet.linear(lambda v: (v * T).sum(axis + 1, keepdim=True).neg())
-    y = sum_of([normaliser, own], total.shape)
+    slopes = total * found.p - T
     if count is None:
-        return y.linear(lambda v: v.squeeze(axis + 1))
-    return y.linear(lambda v: v.reshape(len(v), -1).sum(1) / count)
+        if call.delta is not None:
+            found.curve(total * call.delta.unsqueeze(axis), curvature)
+        linear = x.jet.linear(lambda v: (v * slopes).sum(axis + 1))
+        bend = (found.variances() * total).squeeze(axis + 1)
+        return sum_of([linear, Jet((), x.jet.ranks, bend)], call.out.shape)
+    weight = total / count
+    if call.delta is not None:
+        found.curve(weight * call.delta, curvature)
+    linear = x.jet.matrix.linear(lambda v: v @ (slopes / count).reshape(-1))
+    bend = found.variances().reshape(len(x.jet.ranks), -1) @ weight.reshape(-1)
+    return sum_of([linear, Jet((), x.jet.ranks, bend)], ())
 
 
 def weights_of_targets(x: Tensor, axis: int, given: dict[str, Any]) -> tuple[Tensor, Any]:
