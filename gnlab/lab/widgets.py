@@ -23,7 +23,12 @@ _TEN_TO = "return tick <= off ? '0 (off)' : Number((10 ** tick).toPrecision(2)).
 
 def row(*widgets: Any) -> pn.Row:
     """Widgets side by side, equally wide."""
-    return pn.Row(*widgets, sizing_mode="stretch_width", margin=0, styles={"gap": "8px"})
+    # A grid: in a flexible box Bokeh 3.7 gives a button whose label has changed all the width.
+    styles = {
+        "display": "grid", "grid-auto-flow": "column", "grid-auto-columns": "minmax(0, 1fr)",
+        "gap": "8px",
+    }  # fmt: skip
+    return pn.Row(*widgets, sizing_mode="stretch_width", margin=0, styles=styles)
 
 
 def rule(title: str) -> Div:
