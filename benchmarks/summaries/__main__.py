@@ -11,22 +11,13 @@ one that is stored is not measured again. A single case on a GPU:
 import argparse
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
 from benchmarks.results import FOLDER, Results, write
-from benchmarks.summaries.cases import KINDS, NETWORKS, Case, Network
-from benchmarks.summaries.floor import work
+from benchmarks.summaries.cases import KINDS, NETWORKS, Case
+from benchmarks.summaries.floor import floor_of
 from benchmarks.summaries.memory import peak
 from benchmarks.summaries.rounds import Effort, measure, medians
-
-
-def floor_of(network: Network) -> float:
-    """The least time of a fast summary of a network, in gradients."""
-    model = network.build("meta")
-    # A batch norm in train mode refuses a single sample.
-    inputs = torch.zeros((2, *network.inputs), device="meta")
-    return work(model, inputs, network.split(model)).floor
 
 
 def measured(name: str, batch: int, device: str, limit: float, effort: Effort) -> dict[str, object]:
