@@ -88,13 +88,21 @@ def _time(found: Mapping[str, Any], kind: str) -> str:
 
 
 def _ratios(found: Mapping[str, Any]) -> list[str]:
-    if "fast_per_gradient" not in found:
+    if "floor" not in found:
         return [""] * 5
-    fast, floor, memory = found["fast_per_gradient"], found["floor"], found["memory"]
+    fast, floor, memory = found.get("fast_per_gradient"), found["floor"], found["memory"]
+    over = None if fast is None else fast / floor
     added = [f"{memory[k]['peak_mib'] - memory[k]['before_mib']:.0f}" for k in KINDS if k in memory]
-    plain = found.get("plain_per_fast")
-    shown = "" if plain is None else f"{plain:.1f}"
-    return [f"{fast:.1f}", f"{floor:.2f}", f"{fast / floor:.2f}", shown, " / ".join(added)]
+    ratios = [
+        "" if value is None else format(value, digits)
+        for value, digits in (
+            (fast, ".1f"),
+            (floor, ".2f"),
+            (over, ".2f"),
+            (found.get("plain_per_fast"), ".1f"),
+        )
+    ]
+    return [*ratios, " / ".join(added)]
 
 
 def growth(results: Results) -> str:

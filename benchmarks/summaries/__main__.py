@@ -36,17 +36,22 @@ def measured(name: str, batch: int, device: str, limit: float, effort: Effort) -
     memory = {kind: peak(name, batch, device, kind, limit) for kind in KINDS}
     refused = {kind: found for kind, found in memory.items() if isinstance(found, str)}
     sizes: dict[str, object] = {"network": name, "batch": batch, "device": device}
-    if "gradient" in refused or "fast" in refused:
-        write(f"{name} at batch {batch}: not enough {refused}")
+    if "gradient" in refused:
+        write(f"{name} at batch {batch}: not even a gradient is affordable")
         return {**sizes, "refused": refused}
     case = Case(NETWORKS[name], batch, device)
     kinds = [kind for kind in KINDS if kind not in refused]
     times = medians(measure(case.seconds, kinds, effort, f"{name}, batch {batch}"))
     floor = floor_of(NETWORKS[name])
+    shown = {
+        kind: f"too much {refused[kind]}"
+        if kind in refused
+        else f"{times[f'{kind}_per_gradient']:.1f} gradients"
+        for kind in ("fast", "plain")
+    }
     write(
-        f"{name} at batch {batch}: S = {case.partition.num_groups}, the fast pass takes "
-        f"{times['fast_per_gradient']:.1f} gradients, floor {floor:.1f}, plain way "
-        + (f"{times['plain_per_gradient']:.1f}" if "plain" in kinds else "refused")
+        f"{name} at batch {batch}: S = {case.partition.num_groups}, fast {shown['fast']}, "
+        f"floor {floor:.2f}, plain {shown['plain']}"
     )
     return {
         **sizes,

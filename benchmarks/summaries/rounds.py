@@ -70,14 +70,15 @@ def medians(measured: Mapping[str, list[float]]) -> dict[str, object]:
         measured: The seconds of each kind; those of the plain way may be of the first rounds only.
 
     Returns:
-        The median seconds by kind, the times of fast and plain in gradients, and of plain in fast.
+        The median seconds by kind; of the kinds that there are, the medians of fast and plain in
+        gradients, and of plain in fast.
     """
     found: dict[str, object] = {
         "median_seconds": {kind: statistics.median(times) for kind, times in measured.items()},
         "seconds": dict(measured),
     }
     for above, below in (("fast", "gradient"), ("plain", "gradient"), ("plain", "fast")):
-        if above in measured:
+        if above in measured and below in measured:
             ratios = [a / b for a, b in zip(measured[above], measured[below], strict=False)]
             found[f"{above}_per_{below}"] = statistics.median(ratios)
     return found

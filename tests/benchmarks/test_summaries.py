@@ -36,6 +36,12 @@ def test_a_kind_that_was_not_affordable_has_no_ratio():
     assert "plain_per_fast" not in found
 
 
+def test_without_the_fast_pass_the_plain_way_is_still_in_gradients():
+    found = medians({"gradient": [1.0, 2.0], "plain": [30.0]})
+    assert found["plain_per_gradient"] == 30
+    assert "plain_per_fast" not in found
+
+
 def test_runs_of_units_hold_every_parameter_in_its_units_group():
     model = perceptron(4, 6, 5).build("cpu")
     partition = by_units(model, 4)

@@ -59,11 +59,18 @@ def test_what_was_too_much_is_said(results):
     assert row[-2:] == ["", "7 / 7"]
 
 
-def test_a_case_without_any_fast_summary_stands_last(results):
-    refused = {"fast": "memory", "plain": "time"}
+def test_a_case_without_a_fast_summary_has_its_floor(results):
+    case = one(refused={"fast": "memory"}, median_seconds={"gradient": 0.1, "plain": 30.0})
+    del case["plain_per_fast"], case["fast_per_gradient"], case["memory"]["fast"]
+    row = cells(tables.summaries(results(a=case)), 0)
+    assert row[4:] == ["100 ms", "too much memory", "30000 ms", "", "1.25", "", "", "7 / 7"]
+
+
+def test_a_case_without_a_gradient_stands_last(results):
+    refused = dict.fromkeys(("gradient", "fast", "plain"), "memory")
     nothing = {"network": "huge", "batch": 100, "device": "cpu", "refused": refused}
     table = tables.summaries(results(a=nothing, b=one()))
-    expected = ["huge", "100", "", "", "", "too much memory", "too much time", *[""] * 5]
+    expected = ["huge", "100", "", "", *["too much memory"] * 3, *[""] * 5]
     assert cells(table, 1) == expected
 
 
