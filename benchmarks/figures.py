@@ -7,11 +7,12 @@ Bokeh lays them out and the machine's Chromium takes the picture.
 
 import argparse
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bokeh.embed import file_html
 from bokeh.layouts import row
-from bokeh.models import FixedTicker, Legend, LegendItem, NumeralTickFormatter, UIElement
+from bokeh.models import FixedTicker, Legend, LegendItem, NumeralTickFormatter, Range1d, UIElement
 from bokeh.plotting import figure
 from bokeh.resources import INLINE
 
@@ -34,6 +35,15 @@ STYLES = {
     ),
     "adam": ("Adam", "#555555", "triangle", "dashed"),
 }
+
+
+# What is drawn of a growth curve: key in the results, colour, marker, dash.
+WAYS = {
+    "plain way": ("plain_per_gradient", "#D55E00", "square", "solid"),
+    "fast pass": ("fast_per_gradient", "#0072B2", "circle", "solid"),
+    "floor of the fast pass": ("floor", "#555555", "triangle", "dashed"),
+}
+GROWTH = {"groups": "groups, S", "depth": "layers", "batch": "samples in the batch"}
 
 
 def training(results: Results) -> UIElement:
@@ -71,6 +81,74 @@ def _panel(title: str, curves: list[tuple[str, list[float]]]) -> figure:
     small = [m * 10.0**e for e in (-3, -2, -1) for m in (1, 2, 3, 5, 7)]
     panel.yaxis.ticker = FixedTicker(ticks=small + [1 + tenth / 10 for tenth in range(10)])
     panel.yaxis.formatter = NumeralTickFormatter(format="0.[00]")
+    _plain(panel)
+    drawn: dict[str, list] = defaultdict(list)
+    for optimizer, losses in curves:
+        label, *style = STYLES[optimizer]
+        drawn[label] += _line(panel, list(range(1, len(losses) + 1)), losses, *style)
+    in_order = {label: drawn[label] for label, *_ in STYLES.values() if label in drawn}
+    legend = _legend(in_order, location="center", orientation="horizontal", spacing=14)
+    panel.add_layout(legend, "below")
+    return panel
+
+
+def curves_of(results: Results) -> dict[str, list[dict]]:
+    """The points of each growth curve that was measured on the CPU, in their order."""
+    points: dict[str, list[dict]] = defaultdict(list)
+    for case in sorted(results.cases, key=lambda case: results.cases[case]["at"]):
+        curve, _, device = case.split("/")
+        if device == "cpu":
+            points[curve].append(results.cases[case])
+    return {curve: points[curve] for curve in GROWTH if points[curve]}
+
+
+def growth(results: Results) -> UIElement:
+    """Lay out the growth curves side by side, on one scale.
+
+    Args:
+        results: What ``benchmarks.summaries.growth`` stored.
+
+    Returns:
+        The Bokeh layout.
+    """
+    curves = curves_of(results)
+    keys = [key for key, *_ in WAYS.values()]
+    values = [found[key] for points in curves.values() for found in points for key in keys]
+    span = Range1d(min(values) / 1.3, max(values) * 1.3)
+    panels = [_growth_panel(curve, points, span) for curve, points in curves.items()]
+    panels[0].yaxis.axis_label = "time, in gradients"
+    return row(*panels, spacing=10)
+
+
+def _growth_panel(curve: str, points: list[dict], span: Range1d) -> figure:
+    at = [found["at"] for found in points]
+    panel = figure(
+        width=320,
+        height=360,
+        x_axis_type="log",
+        y_axis_type="log",
+        x_axis_label=GROWTH[curve],
+        y_range=span,
+        toolbar_location=None,
+        background_fill_color="white",
+    )
+    panel.xaxis.ticker = FixedTicker(ticks=at if len(at) < 7 else at[::2])
+    panel.yaxis.ticker = FixedTicker(ticks=[m * 10**e for e in range(5) for m in (1, 3)])
+    panel.yaxis.formatter = NumeralTickFormatter(format="0")
+    panel.xaxis.formatter = NumeralTickFormatter(format="0")
+    _plain(panel)
+    drawn = {
+        label: _line(panel, at, [found[key] for found in points], *style)
+        for label, (key, *style) in WAYS.items()
+    }
+    if curve == "batch":  # one legend for all, where the curves are low
+        legend = _legend(drawn, location="top_right", orientation="vertical", spacing=4)
+        panel.add_layout(legend)
+    return panel
+
+
+def _plain(panel: figure) -> None:
+    """A panel's frame, grid and letters."""
     panel.xgrid.grid_line_color = None
     panel.outline_line_color = None
     panel.title.text_font_size = "12pt"
@@ -78,25 +156,23 @@ def _panel(title: str, curves: list[tuple[str, list[float]]]) -> figure:
         axis.axis_label_text_font_size = "11pt"
         axis.axis_label_text_font_style = "normal"
         axis.major_label_text_font_size = "11pt"
-    drawn: dict[str, list] = defaultdict(list)
-    for optimizer, losses in curves:
-        label, colour, marker, dash = STYLES[optimizer]
-        epochs = list(range(1, len(losses) + 1))
-        line = panel.line(epochs, losses, color=colour, line_width=2.5, line_dash=dash)
-        points = panel.scatter(epochs, losses, color=colour, marker=marker, size=9)
-        drawn[label] += [line, points]
-    labels = [label for label, *_ in STYLES.values() if label in drawn]
-    legend = Legend(
-        items=[LegendItem(label=label, renderers=drawn[label]) for label in labels],
-        location="center",
-        orientation="horizontal",
+
+
+def _line(panel: figure, x: list, y: list, colour: str, marker: str, dash: str) -> list:
+    """One curve with its points."""
+    line = panel.line(x, y, color=colour, line_width=2.5, line_dash=dash)
+    return [line, panel.scatter(x, y, color=colour, marker=marker, size=9)]
+
+
+def _legend(drawn: Mapping[str, list], **layout: object) -> Legend:
+    """A legend without a frame."""
+    return Legend(
+        items=[LegendItem(label=label, renderers=lines) for label, lines in drawn.items()],
         padding=0,
-        spacing=14,
         border_line_color=None,
         label_text_font_size="10pt",
+        **layout,
     )
-    panel.add_layout(legend, "below")
-    return panel
 
 
 def picture(layout: UIElement, path: Path) -> None:
@@ -115,14 +191,21 @@ def picture(layout: UIElement, path: Path) -> None:
     write(f"{path}")
 
 
+FIGURES: Mapping[str, Callable[[Results], UIElement]] = {"training": training, "growth": growth}
+
+
 def main() -> None:
     """Draw the figures whose results are there."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--results", type=Path, default=FOLDER / "training.json")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images" / "training.png")
+    parser.add_argument("--figure", nargs="+", choices=FIGURES, default=list(FIGURES))
+    parser.add_argument("--results", type=Path, default=FOLDER, help="folder of the JSON files")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
     arguments = parser.parse_args()
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    picture(training(Results(arguments.results)), arguments.out)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for name in arguments.figure:
+        results = Results(arguments.results / f"{name}.json")
+        if results.cases:
+            picture(FIGURES[name](results), arguments.out / f"{name}.png")
 
 
 if __name__ == "__main__":

@@ -12,9 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.environment import ROOT
-from benchmarks.figures import STYLES, TITLES
+from benchmarks.figures import STYLES, TITLES, curves_of
 from benchmarks.results import FOLDER, Results, write
+from benchmarks.summaries.cases import KINDS
 
+PICTURE = "Time of a summary, in gradients, against the number of groups, the depth and the batch"
 PAGES = (ROOT / "README.md", ROOT / "docs" / "performance.md")
 
 
@@ -48,26 +50,76 @@ def _losses(losses: Sequence[float], longest: int) -> list[str]:
     return shown + [""] * (longest - len(shown))
 
 
-def gradients(results: Results) -> str:
-    """Time and added memory of one gradient and one summary."""
+def summaries(results: Results) -> str:
+    """Time, work and added memory of one gradient and one summary, by the fast pass and plainly."""
     body = []
-    for case, found in sorted(results.cases.items(), key=lambda item: item[1]["parameters"]):
-        seconds, memory = found["median_seconds"], found["memory"]
-        added = {k: memory[k]["peak_mib"] - memory[k]["before_mib"] for k in memory}
-        body.append(
-            [
-                case.split("/")[0],
-                f"{found['parameters']:,}".replace(",", " "),
-                str(found["groups"]),
-                f"{1e3 * seconds['gradient']:.1f} ms",
-                f"{1e3 * seconds['summary']:.0f} ms",
-                f"{found['median_ratio']:.1f}",
-                f"{added['gradient']:.0f} MiB",
-                f"{added['summary']:.0f} MiB",
-            ]
-        )
-    head = ["network", "P", "S", "gradient", "summary", "ratio", "gradient adds", "summary adds"]
+    for found in sorted(results.cases.values(), key=_place):
+        times = [_time(found, kind) for kind in KINDS]
+        body.append([_named(found), str(found["batch"]), *_sizes(found), *times, *_ratios(found)])
+    head = ["network", "batch", "P", "S", "gradient", "fast", "plain", "fast, in gradients"]
+    head += ["floor", "over the floor", "plain / fast", "MiB added, in the same order"]
     return rows(head, body) + _where(results)
+
+
+def _place(found: Mapping[str, Any]) -> tuple[str, int, int]:
+    """Small batches and networks first, those that could not be measured last of all."""
+    return found["device"], found["batch"], found.get("parameters", 1 << 62)
+
+
+def _named(found: Mapping[str, Any]) -> str:
+    at = f" at {found['level']}" if "level" in found else ""
+    return found["network"] + at + ("" if found["device"] == "cpu" else f" on {found['device']}")
+
+
+def _sizes(found: Mapping[str, Any]) -> list[str]:
+    if "parameters" not in found:
+        return ["", ""]
+    return [f"{found['parameters']:,}".replace(",", " "), str(found["groups"])]
+
+
+def _time(found: Mapping[str, Any], kind: str) -> str:
+    """A kind's median time, or what was not enough for it."""
+    if kind in found["refused"]:
+        return f"too much {found['refused'][kind]}"
+    if kind not in found.get("median_seconds", {}):
+        return ""
+    milliseconds = 1e3 * found["median_seconds"][kind]
+    return f"{milliseconds:.1f} ms" if milliseconds < 100 else f"{milliseconds:.0f} ms"
+
+
+def _ratios(found: Mapping[str, Any]) -> list[str]:
+    if "floor" not in found:
+        return [""] * 5
+    fast, floor, memory = found.get("fast_per_gradient"), found["floor"], found["memory"]
+    over = None if fast is None else fast / floor
+    added = [f"{memory[k]['peak_mib'] - memory[k]['before_mib']:.0f}" for k in KINDS if k in memory]
+    ratios = [
+        "" if value is None else format(value, digits)
+        for value, digits in (
+            (fast, ".1f"),
+            (floor, ".2f"),
+            (over, ".2f"),
+            (found.get("plain_per_fast"), ".1f"),
+        )
+    ]
+    return [*ratios, " / ".join(added)]
+
+
+def growth(results: Results) -> str:
+    """The picture of the curves, and their points."""
+    body = [
+        [
+            curve,
+            str(found["at"]),
+            str(found["groups"]),
+            f"{1e3 * found['median_seconds']['gradient']:.2f} ms",
+            *(f"{found[key]:.1f}" for key in ("fast_per_gradient", "plain_per_gradient", "floor")),
+        ]
+        for curve, points in curves_of(results).items()
+        for found in points
+    ]
+    head = ["curve", "at", "S", "gradient", "fast, in gradients", "plain, in gradients", "floor"]
+    return f"![{PICTURE}](images/growth.png)\n\n" + rows(head, body) + _where(results)
 
 
 def page(results: Results) -> str:
@@ -132,7 +184,8 @@ def _machine(at: Mapping[str, object]) -> str:
 
 TABLES: Mapping[str, Callable[[Results], str]] = {
     "training": training,
-    "gradients": gradients,
+    "summaries": summaries,
+    "growth": growth,
     "lab": page,
     "findings": findings,
 }

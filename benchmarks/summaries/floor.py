@@ -1,0 +1,115 @@
+"""The floor: the multiply-accumulates that a fast summary cannot do without, in gradients.
+
+A group pays, for its first and its second tangent, the forward work of the layers after the one
+that it starts in. Beside these there is the forward pass, the gradients of all layers' inputs but
+the first's, and at each layer one product of its inputs with the direction. One gradient, the
+unit, is the forward pass, the gradients of the inputs and those of the weights.
+
+Legend: S groups.
+"""
+
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.summaries.cases import Network
+from gnlab import Partition
+
+COUNTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Multiply-accumulates, all of one batch.
+
+    Attributes:
+        gradient: Those of one gradient.
+        summary: The least of one fast summary.
+    """
+
+    gradient: int
+    summary: int
+
+    @property
+    def floor(self) -> float:
+        """The least time of a summary, in gradients, if arithmetic were all."""
+        return self.summary / self.gradient
+
+
+def work(model: nn.Module, inputs: Tensor, partition: Partition) -> Work:
+    """Count the work of a gradient and of a fast summary of a chain of layers.
+
+    Counted are linear layers and convolutions, in the order in which they are executed; on the
+    meta device nothing is computed. What it leaves out: products that no layer makes (attention),
+    everything elementwise, normalisation, and the products of a group's tangents with its own
+    direction in the later layers that it owns. Every layer executed later counts as one after: of
+    two branches side by side, the first is charged for the second too, which is more than it owes.
+
+    Args:
+        model: The network.
+        inputs: A batch.
+        partition: Its groups.
+
+    Returns:
+        The work.
+
+    Raises:
+        ValueError: If a parameter's module is never called, so that nobody knows where it starts.
+    """
+    calls = _calls(model, inputs)
+    forward = sum(macs for _, macs in calls)
+    first = next(macs for _, macs in calls if macs)
+    back = forward - first
+    starts = _starts([name for name, _ in calls], partition)
+    tangents = sum(2 * sum(macs for _, macs in calls[start + 1 :]) for start in starts)
+    weights = products = forward
+    return Work(forward + back + weights, forward + back + products + tangents)
+
+
+def floor_of(network: Network) -> float:
+    """The least time of a fast summary of a network, in gradients."""
+    model = network.build("meta")
+    # A batch norm in train mode refuses a single sample.
+    inputs = torch.zeros((2, *network.inputs), device="meta")
+    return work(model, inputs, network.split(model)).floor
+
+
+def _calls(model: nn.Module, inputs: Tensor) -> list[tuple[str, int]]:
+    """Every call of a module that owns parameters, by name, with its forward work."""
+    calls: list[tuple[str, int]] = []
+    hooks = []
+    for name, module in model.named_modules():
+        if next(module.parameters(recurse=False), None) is not None:
+            hooks.append(
+                module.register_forward_hook(
+                    lambda module, _, output, name=name: calls.append((name, _macs(module, output)))
+                )
+            )
+    try:
+        with torch.no_grad():
+            model(inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return calls
+
+
+def _macs(module: nn.Module, output: Tensor) -> int:
+    """The multiply-accumulates of one call: for each output, the weights it is a sum over."""
+    if isinstance(module, COUNTED):
+        return output.numel() * prod(module.weight.shape[1:])
+    return 0
+
+
+def _starts(order: list[str], partition: Partition) -> list[int]:
+    """The call in which each group starts."""
+    starts: dict[int, int] = {}
+    for name, owner in partition.groups.items():
+        module = name.rpartition(".")[0]
+        if module not in order:
+            raise ValueError(f"{name!r} belongs to a module that is never called.")
+        for group in owner.unique().tolist():
+            starts[group] = min(order.index(module), starts.get(group, len(order)))
+    return list(starts.values())

@@ -1,0 +1,117 @@
+"""The tables and figures are made from results alone."""
+
+import pytest
+
+from benchmarks import figures, tables
+from benchmarks.results import Results
+
+AT = {"cpu": "a processor", "cores": 2, "gpu": None, "torch": "2", "threads": 2, "date": "2026"}
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Makes results from cases, without the record of this machine."""
+
+    def make(**cases):
+        made = Results(tmp_path / "none.json")
+        made.cases = {name: {**case, "environment": AT} for name, case in cases.items()}
+        return made
+
+    return make
+
+
+def one(**changes):
+    memory = {"before_mib": 100.0, "peak_mib": 107.0, "seconds": 1.0}
+    return {
+        "network": "small",
+        "level": "tensor",
+        "batch": 100,
+        "device": "cpu",
+        "groups": 8,
+        "parameters": 12345,
+        "median_seconds": {"gradient": 0.005, "fast": 0.0123, "plain": 0.15},
+        "fast_per_gradient": 2.5,
+        "plain_per_fast": 12.0,
+        "floor": 1.25,
+        "memory": dict.fromkeys(("gradient", "fast", "plain"), memory),
+        "refused": {},
+        **changes,
+    }
+
+
+def cells(table, row):
+    return [cell.strip() for cell in table.splitlines()[2 + row].strip("|").split("|")]
+
+
+def test_a_measured_summary_is_a_row(results):
+    table = tables.summaries(results(a=one()))
+    times = ["5.0 ms", "12.3 ms", "150 ms"]
+    numbers = ["2.5", "1.25", "2.00", "12.0", "7 / 7 / 7"]
+    assert cells(table, 0) == ["small at tensor", "100", "12 345", "8", *times, *numbers]
+    assert table.endswith("Measured on a processor, 2 cores, torch 2 on 2 of them, 2026.")
+
+
+def test_what_was_too_much_is_said(results):
+    case = one(refused={"plain": "memory"}, median_seconds={"gradient": 0.1, "fast": 1.0})
+    del case["plain_per_fast"], case["memory"]["plain"]
+    row = cells(tables.summaries(results(a=case)), 0)
+    assert row[6] == "too much memory"
+    assert row[-2:] == ["", "7 / 7"]
+
+
+def test_a_case_without_a_fast_summary_has_its_floor(results):
+    case = one(refused={"fast": "memory"}, median_seconds={"gradient": 0.1, "plain": 30.0})
+    del case["plain_per_fast"], case["fast_per_gradient"], case["memory"]["fast"]
+    row = cells(tables.summaries(results(a=case)), 0)
+    assert row[4:] == ["100 ms", "too much memory", "30000 ms", "", "1.25", "", "", "7 / 7"]
+
+
+def test_a_case_without_a_gradient_stands_last(results):
+    refused = dict.fromkeys(("gradient", "fast", "plain"), "memory")
+    nothing = {"network": "huge", "batch": 100, "device": "cpu", "refused": refused}
+    table = tables.summaries(results(a=nothing, b=one()))
+    expected = ["huge", "100", "", "", *["too much memory"] * 3, *[""] * 5]
+    assert cells(table, 1) == expected
+
+
+def test_small_batches_stand_first_and_another_device_is_named(results):
+    table = tables.summaries(
+        results(a=one(device="cuda"), b=one(batch=1000), c=one(parameters=9), d=one())
+    )
+    assert [cells(table, row)[:3] for row in range(4)] == [
+        ["small at tensor", "100", "9"],
+        ["small at tensor", "100", "12 345"],
+        ["small at tensor", "1000", "12 345"],
+        ["small at tensor on cuda", "100", "12 345"],
+    ]
+
+
+def points(curve, *at):
+    ratios = {"fast_per_gradient": 2.0, "plain_per_gradient": 20.0, "floor": 1.5}
+    seconds = {"median_seconds": {"gradient": 0.001}}
+    return {f"{curve}/{k}/cpu": {"at": k, "groups": 2, **ratios, **seconds} for k in at}
+
+
+def test_growth_has_its_points_in_order_and_its_picture(results):
+    found = results(**points("depth", 16, 2), **points("groups", 4), **points("groups", 32))
+    table = tables.growth(found)
+    assert table.startswith("![")
+    assert "](images/growth.png)\n\n| curve" in table
+    rows = [line for line in table.splitlines() if line.startswith(("| groups", "| depth"))]
+    assert [row.split("|")[2].strip() for row in rows] == ["4", "32", "2", "16"]
+    assert rows[0] == "| groups | 4 | 2 | 1.00 ms | 2.0 | 20.0 | 1.5 |"
+
+
+def test_the_growth_figure_draws_three_lines_a_panel_on_one_scale(results):
+    found = results(**points("groups", 2, 4), **points("batch", 10, 100))
+    panels = figures.growth(found).children
+    assert [panel.xaxis.axis_label for panel in panels] == ["groups, S", "samples in the batch"]
+    assert panels[0].y_range is panels[1].y_range
+    drawn = [renderer.data_source.data["y"] for renderer in panels[0].renderers[::2]]
+    assert drawn == [[20, 20], [2, 2], [1.5, 1.5]]
+
+
+def test_every_table_has_its_place_in_a_page():
+    pages = "".join(path.read_text(encoding="utf-8") for path in tables.PAGES)
+    for name in tables.TABLES:
+        assert pages.count(f"<!-- table {name} -->") == pages.count(f"<!-- end {name} -->") == 1
