@@ -238,7 +238,8 @@ class Controls(pn.viewable.Viewer):
         elif isinstance(value, float):
             value = int(value)
         if not self._choices.choose(name, value):
-            self._actions.send(runs.Change({name: value}))
+            change = runs.live(value) if name == "preset" else {name: value}
+            self._actions.send(runs.Change(change))
 
     def _viewed(self, name: str, value: str) -> None:
         """Take another value of a choice that only makes the view."""

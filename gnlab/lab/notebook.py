@@ -46,7 +46,7 @@ class Lab:
                 )
             self._id = self._engine.adopt(run_or_preset)
         else:
-            chosen = runs.Settings(preset=run_or_preset).changed(**settings)
+            chosen = runs.Settings(**runs.live(run_or_preset)).changed(**settings)
             self._id = self._engine.open(chosen)
         self._theme = theme
         self._page: Page | None = None

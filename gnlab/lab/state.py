@@ -174,7 +174,7 @@ def from_query(query: str | Mapping[str, str]) -> tuple[Choices, list[str]]:
     choices = Choices()
     remarks = _take(choices, given, ("preset", "optimizer"))
     try:
-        choices.adopt(runs.Settings(preset=choices.preset, optimizer=choices.optimizer))
+        choices.adopt(runs.Settings(**runs.live(choices.preset), optimizer=choices.optimizer))
     except InputError as error:
         remarks.append(str(error))
     rest = [name for name in (*RUN, *VIEW) if name not in ("preset", "optimizer")]

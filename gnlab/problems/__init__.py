@@ -1,7 +1,7 @@
 """Problems: a network, its loss and its data under one name, ready to be trained."""
 
 from gnlab.problems.batches import Batches
-from gnlab.problems.presets import NAMES, describe, problem, recommended
+from gnlab.problems.presets import NAMES, describe, live_period, problem, recommended
 from gnlab.problems.problem import Data, Hyperparameters, Normalisation, Problem
 from gnlab.problems.streams import Stream, generator
 
@@ -15,6 +15,7 @@ __all__ = [
     "Stream",
     "describe",
     "generator",
+    "live_period",
     "problem",
     "recommended",
 ]

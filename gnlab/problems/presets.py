@@ -49,6 +49,7 @@ class Preset:
         build: Makes the model and the data (train, validation, test).
         classes: The number of classes; None for a surface.
         loss_fn: (model output, targets) ↦ the loss.
+        live: Whether a summary takes so little that the lab makes one at every step.
     """
 
     title: str
@@ -56,6 +57,7 @@ class Preset:
     build: Callable[[Options], tuple[nn.Module, tuple[Data, Data | None, Data | None]]]
     classes: int | None
     loss_fn: Callable[[Tensor, Tensor], Tensor] = nn.functional.cross_entropy
+    live: bool = True
 
 
 def problem(
@@ -133,6 +135,25 @@ def recommended(name: str) -> Hyperparameters:
         InputError: If the name is unknown.
     """
     return _preset(name).hyperparameters
+
+
+def live_period(name: str) -> int:
+    """The steps from one summary to the next that a preset is looked at with.
+
+    The paper's ten steps keep the cost of the summaries low; a person who looks wants to see every
+    step's, where it takes little.
+
+    Args:
+        name: One of ``NAMES``.
+
+    Returns:
+        One where a summary takes little, else what is recommended.
+
+    Raises:
+        InputError: If the name is unknown.
+    """
+    preset = _preset(name)
+    return 1 if preset.live else preset.hyperparameters.period
 
 
 def _preset(name: str) -> Preset:
@@ -268,12 +289,14 @@ _PRESETS: dict[str, Preset] = {
         _published(0.3),
         functools.partial(_images, images="cifar10", network=networks.vgg11),
         classes=10,
+        live=False,
     ),
     "bigmlp-cifar10": Preset(
         "CIFAR-10; perceptron 3072–20×1024–10, ELU (the paper's BigMLP)",
         _published(0.1),
         functools.partial(_images, images="cifar10", network=networks.big_mlp),
         classes=10,
+        live=False,
     ),
     "vbigmlp-cifar10": Preset(
         "CIFAR-10; perceptron 3072–100×1024–10, ELU (the paper's VBigMLP)",
@@ -281,6 +304,7 @@ _PRESETS: dict[str, Preset] = {
         replace(_published(0.1), partition="chunk:5"),
         functools.partial(_images, images="cifar10", network=networks.very_big_mlp),
         classes=10,
+        live=False,
     ),
     "quadratic": Preset(
         "Surface: an oblique elliptic bowl, condition number 30, from Cauchy's worst start",

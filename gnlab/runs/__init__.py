@@ -21,7 +21,7 @@ from gnlab.runs.record import Record
 from gnlab.runs.recorded import Recorded, open_record
 from gnlab.runs.recording import default_folder
 from gnlab.runs.run import Run
-from gnlab.runs.settings import BOUNDS, Bound, Settings
+from gnlab.runs.settings import BOUNDS, Bound, Settings, live
 from gnlab.runs.snapshot import Level, Snapshot
 from gnlab.runs.thread import ThreadEngine
 from gnlab.runs.train import resume, train
@@ -52,6 +52,7 @@ __all__ = [
     "ThreadEngine",
     "choices",
     "default_folder",
+    "live",
     "open_record",
     "pin_server",
     "resume",

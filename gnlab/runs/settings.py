@@ -219,6 +219,20 @@ def check_names(choices: Mapping[str, Any]) -> None:
             raise unknown_choice("setting", name, valid)
 
 
+def live(preset: str) -> dict[str, Any]:
+    """The choices with which the lab opens a preset: as recommended, but seen at every step.
+
+    Args:
+        preset: The preset's name; one that is unknown is left to ``Settings`` to refuse.
+
+    Returns:
+        Choices for ``Settings`` or ``Settings.changed``.
+    """
+    if preset not in problems.NAMES:
+        return {"preset": preset}
+    return {"preset": preset, "period": problems.live_period(preset)}
+
+
 def _check_optimizer(name: object) -> None:
     """Raise unless it is an optimizer's name."""
     if name not in OPTIMIZERS:

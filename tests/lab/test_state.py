@@ -21,10 +21,10 @@ def test_a_link_restores_every_choice():
         assert getattr(restored, name) == getattr(choices, name), name
 
 
-def test_what_a_link_leaves_out_is_the_presets_recommendation():
+def test_what_a_link_leaves_out_is_the_presets_recommendation_seen_at_every_step():
     choices, remarks = from_query("preset=lenet-cifar10")
     assert not remarks
-    assert choices.settings() == runs.Settings(preset="lenet-cifar10")
+    assert choices.settings() == runs.Settings(preset="lenet-cifar10", period=1)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from gnlab import problems
 from gnlab.errors import InputError
-from gnlab.runs import BOUNDS, Settings, choices
+from gnlab.runs import BOUNDS, Settings, choices, live
 
 
 @pytest.mark.parametrize("name", problems.NAMES)
@@ -98,3 +98,11 @@ def test_choices_and_bounds_are_told_without_building_anything():
     assert "adam" in choices().optimizers
     for name, bound in BOUNDS.items():
         assert bound.low <= getattr(Settings(), name) <= bound.high
+
+
+@pytest.mark.parametrize("preset", problems.NAMES)
+def test_the_lab_shows_every_step_where_that_takes_little(preset):
+    settings = Settings(**live(preset))
+    costly = {"vgg11-cifar10", "bigmlp-cifar10", "vbigmlp-cifar10"}
+    assert settings.period == (Settings(preset).period if preset in costly else 1)
+    assert Settings().changed(**live(preset)) == settings
