@@ -13,6 +13,9 @@ PLACE = """([name, x, y]) => {
   return [left + view.frame.x_scale.compute(x), top + view.frame.y_scale.compute(y)]
 }"""
 
+COLUMNS = """() => Object.fromEntries(Object.entries(model_named('rates-groups').data)
+  .map(([name, column]) => [name, Array.from(column)]))"""
+
 
 @pytest.fixture
 def page(tab, address):
@@ -57,7 +60,7 @@ def test_a_cell_of_the_matrix(point, record):
 
 
 def test_a_learning_rate(page, point, record):
-    drawn = page.evaluate("() => model_named('rates-groups').data")
+    drawn = page.evaluate(COLUMNS)
     assert (record.step_size == 0).any()  # a negative one, which counts as zero, is shown too
     for group, name in enumerate(record.group):
         said = point("rates", drawn["size"][group], drawn["y"][group])
