@@ -32,7 +32,7 @@ KINDS = {
 }
 """The kinds in a record's order: each one's title, and its line's colour and dash."""
 
-UNKNOWN = "Not told apart: the summary took the plain way."
+UNKNOWN = "Not told apart: the plain way was taken."
 """What stands in place of the parts where a record has none."""
 
 _ROUNDING = 1e-6
