@@ -28,6 +28,7 @@ _CARDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "agreement": (("agreement",),),
     "damping": (("scale", "regulariser"),),
     "trust": (("trust",), ("eigenvalue",)),
+    "anatomy": (("anatomy-gauss-newton", "anatomy-activations", "anatomy-products", "shares"),),
 }
 """The figures of each card, in rows."""
 

@@ -40,6 +40,15 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         "r = ‖Dη‖ is the length of the step in units in which curvature changes; it never falls "
         "below r₀, which is above zero only while the smallest eigenvalue κ_min is negative.",
     ),
+    "anatomy": (
+        "Anatomy of H̄: what bends the loss",
+        "H̄ is the sum of three parts, here on one colour scale: Gauss–Newton, the bend of the loss "
+        "itself, never negative where the loss is convex; that of the activations; and that of "
+        "the products of weights and inputs. What makes H̄ indefinite is in the latter two: a "
+        "negative cell on the diagonal names the layer, in the products any cell names the pair. "
+        "Over time: each part's share ηᵀH_kη / Σ_j |ηᵀH_jη| of the bend along the step, below "
+        "zero where it bends the loss down.",
+    ),
 }
 """Title and caption by the card's name."""
 

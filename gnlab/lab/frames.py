@@ -15,6 +15,7 @@ import numpy as np
 from gnlab.lab import palettes, scales
 from gnlab.lab.figures import (
     agreement,
+    anatomy,
     damping,
     heatmap,
     losses,
@@ -70,6 +71,8 @@ def build() -> dict[str, Plot]:
         trust.build(),
         trust.build_eigenvalue(),
         agreement.build(),
+        *anatomy.build(),
+        anatomy.build_shares(),
     )
     return {plot.name: plot for plot in plots}
 
@@ -110,7 +113,7 @@ class Painter:
             "phases": strip.update_phases(snapshot, theme),
             **self._matrices(snapshot.summary, view, theme),
             **self._groups(snapshot, view, theme),
-            **(self._courses(snapshot, view) if courses else {}),
+            **(self._courses(snapshot, view, theme) if courses else {}),
         }
         for name, axis in _DECADES.items():
             if name in updates:
@@ -190,8 +193,8 @@ class Painter:
             "regulariser": damping.regulariser(summary, view.order, theme, before("regulariser")),
         }
 
-    def _courses(self, snapshot: Snapshot, view: View) -> dict[str, Update]:
-        """The figures over time."""
+    def _courses(self, snapshot: Snapshot, view: View, theme: palettes.Theme) -> dict[str, Update]:
+        """The figures over time, and what is looked at as rarely: H̄'s parts."""
         history = snapshot.history
         roles = () if snapshot.record is None else snapshot.record.role
         kappa = self._scale("eigenvalue", history.eigenvalue_min, view)
@@ -205,7 +208,20 @@ class Painter:
             "trust": trust.update(history, self._decades.get("trust")),
             "eigenvalue": trust.update_eigenvalue(history, kappa),
             "agreement": agreement.update(history, decrease),
+            "shares": anatomy.update_shares(history),
+            **self._anatomy(snapshot.summary, view, theme),
         }
+
+    def _anatomy(
+        self, record: Record | None, view: View, theme: palettes.Theme
+    ) -> dict[str, Update]:
+        """H̄'s parts."""
+        parts = anatomy.shown(record, view.scale)
+        if record is None or parts is None:
+            return anatomy.update(record, None, _UNIT, view.order, theme, [])
+        limits = self._scale(f"anatomy {view.scale}", parts, view, record)
+        notes = self._once("anatomy", record, lambda: anatomy.notes(record))
+        return anatomy.update(record, parts, limits, view.order, theme, notes)
 
     def _scale(
         self, name: str, values: np.ndarray, view: View, record: Record | None = None
@@ -234,14 +250,12 @@ def _latest_rates(record: Record | None, summary: Record | None) -> Record | Non
 
 
 def _signs(H: np.ndarray) -> str:
-    """One clause about H̄: how many of its eigenvalues are negative."""
+    """One clause about H̄: its size, and how many of its eigenvalues are negative."""
     if not np.isfinite(H).all():
         return "not finite"
-    size = np.sqrt(np.abs(np.diag(H)))
-    scaled = H / np.where(size > 0, size, 1.0)[:, None] / np.where(size > 0, size, 1.0)[None, :]
-    negative = int((np.linalg.eigvalsh(scaled) < -1e-12 * len(H)).sum())
-    many = "one negative eigenvalue" if negative == 1 else f"{negative} negative eigenvalues"
-    return f"S = {len(H)} · " + (many if negative else "positive semidefinite")
+    own = np.abs(np.diag(H))
+    scaled = scales.scale_free(H, np.diag(np.where(own > 0, own, 1.0)))
+    return f"S = {len(H)} · {scales.signs(scaled, 1e-12)}"
 
 
 def _same(old: Any, new: Any) -> bool:

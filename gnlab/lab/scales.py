@@ -157,19 +157,39 @@ def power_of_ten(exponent: int) -> str:
     return "10" + str(exponent).translate(_SUPERSCRIPT)
 
 
-def scale_free(H: Array) -> Array:
+def scale_free(H: Array, by: Array | None = None) -> Array:
     """H̄_ij / √|H̄_ii H̄_jj|: the same whatever unit each group is measured in.
 
     Args:
         H: [S, S].
+        by: The matrix whose diagonal divides, [S, S]; None: H itself.
 
     Returns:
-        [S, S], its diagonal ±1; NaN where a diagonal entry is zero.
+        [S, S], its own diagonal ±1; NaN where a diagonal entry that divides is zero.
     """
-    root = np.sqrt(np.abs(np.diag(H)))
+    root = np.sqrt(np.abs(np.diag(H if by is None else by)))
     with np.errstate(divide="ignore", invalid="ignore"):
         scaled = H / root[:, None] / root[None, :]
     return np.where(np.isfinite(scaled), scaled, np.nan)
+
+
+def signs(H: Array, tolerance: float) -> str:
+    """One clause about a symmetric matrix in scale-free variables: is it indefinite?
+
+    Args:
+        H: [S, S].
+        tolerance: The size of an eigenvalue that is nothing but rounding, per group.
+
+    Returns:
+        How many of its eigenvalues are negative, or that none is.
+    """
+    if not np.isfinite(H).all():
+        return "not finite"
+    if not H.any():
+        return "zero"
+    negative = int((np.linalg.eigvalsh(H) < -tolerance * len(H)).sum())
+    many = "one negative eigenvalue" if negative == 1 else f"{negative} negative eigenvalues"
+    return many if negative else "positive semidefinite"
 
 
 def inverse(H: Array) -> Inverse:

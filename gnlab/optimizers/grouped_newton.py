@@ -45,6 +45,7 @@ class GroupedNewton(torch.optim.Optimizer):
         direction: "gradient", "momentum", "adam" or "orthogonal".
         momentum: μ_g in [0, 1), the decay of the average of gradients.
         step_momentum: μ_η in [0, 1), the decay of the average of step sizes.
+        parts: Whether a summary has H̄'s parts by operation too, where they cost no extra pass.
 
     Raises:
         InputError: If a choice is unknown or a number out of bounds.
@@ -65,8 +66,10 @@ class GroupedNewton(torch.optim.Optimizer):
         direction: str = "momentum",
         momentum: float = 0.9,
         step_momentum: float = 0.5,
+        *,
+        parts: bool = False,
     ) -> None:
-        self.model, self.loss_fn = model, loss_fn
+        self.model, self.loss_fn, self._parts = model, loss_fn, parts
         self.partition = _as_partition(model, partition)
         self._named = {n: p for n, p in model.named_parameters() if p.requires_grad}
         self._batches = Stream(summary_batches)
@@ -179,8 +182,9 @@ class GroupedNewton(torch.optim.Optimizer):
         """
         self.summary_batch = self._batches.next()
         self._summary = summarise(
-            self.model, self.loss_fn, self.summary_batch, self.partition, self.direction
-        )
+            self.model, self.loss_fn, self.summary_batch, self.partition, self.direction,
+            parts="fast" if self._parts else False,
+        )  # fmt: skip
         return self._summary
 
     @torch.no_grad()

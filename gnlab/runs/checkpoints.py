@@ -189,8 +189,8 @@ def capture(
     state = optimizer.state_dict()
     if not isinstance(optimizer, GroupedNewton):  # which makes new tensors at every step
         state = cloned(state)
-    matrices = sum(r.H.nbytes for r in shown if r is not None and r.H is not None)
-    size = flat.nbytes + _nbytes(state) + matrices
+    arrays = [a for r in shown if r is not None for a in (r.H, r.H_parts) if a is not None]
+    size = flat.nbytes + _nbytes(state) + sum(array.nbytes for array in arrays)
     return Checkpoint(step, drawn, settings, flat, state, *shown, size)
 
 

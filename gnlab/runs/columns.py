@@ -1,6 +1,6 @@
 """Columns: the variables of a record on disk, with their dimensions, units and names.
 
-Legend: S groups, T steps.
+Legend: S groups, T steps, K kinds of operation.
 """
 
 import math
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnlab.cubic import Status
-from gnlab.runs.record import Array, Record
+from gnlab.runs.record import KINDS, Array, Record
 
 STATUSES = ("", *(status.name for status in Status))
 """What the codes of the variable ``status`` mean, from 0."""
@@ -25,17 +25,30 @@ class Column:
         axes: How many axes of length S follow the step's.
         long_name: For a person.
         units: Of its values; "loss" stands for the unit of the loss.
+        kinds: Whether an axis of the kinds of operation follows the step's.
     """
 
     name: str
     axes: int
     long_name: str
     units: str = "1"
+    kinds: bool = False
 
     @property
     def dimensions(self) -> tuple[str, ...]:
         """The names of its dimensions."""
-        return ("step", "group", "group_")[: 1 + self.axes]
+        return ("step", *(["kind"] if self.kinds else []), *("group", "group_")[: self.axes])
+
+    def shape(self, groups: int) -> tuple[int, ...]:
+        """The shape of one step's value.
+
+        Args:
+            groups: S.
+
+        Returns:
+            The lengths of its dimensions, but for the step's.
+        """
+        return (*([len(KINDS)] if self.kinds else []), *[groups] * self.axes)
 
     def values(self, records: list[Record], groups: int) -> NDArray[np.generic]:
         """The variable's values over some steps.
@@ -45,13 +58,13 @@ class Column:
             groups: S.
 
         Returns:
-            [T], [T, S] or [T, S, S]; NaN where a record has none.
+            [T], [T, S], [T, S, S] or [T, K, S, S]; NaN where a record has none.
         """
         if self.name == "status":
             return np.array([STATUSES.index(record.status) for record in records], dtype=np.int8)
         if self.name == "step":
             return np.array([record.step for record in records], dtype=np.int64)
-        rows: Array = np.full((len(records), *[groups] * self.axes), math.nan)
+        rows: Array = np.full((len(records), *self.shape(groups)), math.nan)
         for row, record in enumerate(records):
             value = getattr(record, self.name)
             if value is not None:
@@ -82,5 +95,6 @@ GROUPED = (
     Column("step_size_solved", 1, "step sizes as solved for"),
     Column("regulariser", 1, "diagonal of the matrix that regularises H", "loss"),
     Column("H", 2, "Hessian according to the partition", "loss"),
+    Column("H_parts", 2, "parts of H by kind of operation, whose sum is H", "loss", kinds=True),
 )
 STEP = Column("step", 0, "finished steps")

@@ -1,6 +1,6 @@
 """Composing a record: a step's numbers, taken from the optimizer as plain arrays.
 
-Legend: S groups.
+Legend: S groups, K kinds of operation.
 """
 
 import math
@@ -10,8 +10,12 @@ import numpy as np
 from torch import Tensor
 
 from gnlab.optimizers import StepInfo
-from gnlab.runs.record import Array, Record
+from gnlab.runs.record import KINDS, Array, Record
 from gnlab.runs.trainer import Trainer, Validation
+from gnlab.summaries import Summary
+
+_KINDS = {"loss": "gauss-newton", "product": "products"}
+"""What the parts of a summary are counted as; every other one is the activations'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,19 @@ def compose(step: int, trainer: Trainer, outcome: Outcome, info: StepInfo | None
         status="" if solution is None else solution.status.name,
         seconds=outcome.seconds,
         direction=settings.direction,
+        H_parts=None if summary is None else _parts(summary),
     )
+
+
+def _parts(summary: Summary) -> Array | None:
+    """H̄'s parts by kind, [K, S, S], if the summary has any."""
+    if not summary.parts:
+        return None
+    total = np.zeros((len(KINDS), *summary.H.shape))
+    for part in summary.parts:
+        total[KINDS.index(_KINDS.get(part.kind, "activations"))] += _array(part.H)
+    total.flags.writeable = False
+    return total
 
 
 def _array(values: Tensor) -> Array:

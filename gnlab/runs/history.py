@@ -1,6 +1,6 @@
 """History: a whole run in bounded memory, its resolution halved whenever it is full.
 
-Legend: S groups, T rows of the history.
+Legend: S groups, T rows of the history, K kinds of operation.
 """
 
 import math
@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from gnlab.runs.record import Array, Record
+from gnlab.runs.record import KINDS, Array, Record
+from gnlab.runs.shares import shares
 
 COLUMNS = (
     "step",
@@ -57,6 +58,8 @@ class History:
         seconds: Time the step took.
         step_size: η as applied, of the present partition only, [T′, S].
         step_size_step: The steps of the rows of ``step_size``, [T′].
+        share: Each kind's share of the curvature along the step, see ``shares``, [T″, K].
+        share_step: The steps of the rows of ``share``, [T″].
         groups: The names of the S groups.
         since_step: The step since which the partition is the present one.
         stride: Steps per row.
@@ -77,6 +80,8 @@ class History:
     seconds: Array
     step_size: Array
     step_size_step: Array
+    share: Array
+    share_step: Array
     groups: tuple[str, ...]
     since_step: int
     stride: int
@@ -185,6 +190,7 @@ class HistoryLog:
     def __init__(self) -> None:
         self._scalars = Log(len(COLUMNS))
         self._sizes: Log | None = None
+        self._shares = Log(1 + len(KINDS))
         self._partition = ""
         self._groups: tuple[str, ...] = ()
         self._since = 0
@@ -199,6 +205,9 @@ class HistoryLog:
         if (record.partition, record.group) != (self._partition, self._groups):
             self._partition, self._groups = record.partition, record.group
             self._since, self._sizes = record.step, None
+        found = shares(record)
+        if found is not None:
+            self._shares.append(np.array([record.step, *found]))
         if record.step_size is None:
             return
         if self._sizes is None:
@@ -212,6 +221,7 @@ class HistoryLog:
             step: The last step to keep.
         """
         self._scalars.truncate(step)
+        self._shares.truncate(step)
         if step < self._since:
             self._partition, self._groups, self._sizes, self._since = "", (), None, 0
         if self._sizes is not None:
@@ -233,11 +243,14 @@ class HistoryLog:
         sizes = np.empty((0, 1 + len(groups)))
         if groups and self._sizes is not None:
             sizes = self._sizes.rows(until)
+        shared = self._shares.rows(until)
         return History(
             **columns,
             # Contiguous, so that a snapshot is copied to shared memory as it lies.
             step_size=np.ascontiguousarray(sizes[:, 1:]),
             step_size_step=np.ascontiguousarray(sizes[:, 0]),
+            share=np.ascontiguousarray(shared[:, 1:]),
+            share_step=np.ascontiguousarray(shared[:, 0]),
             groups=groups,
             since_step=self._since,
             stride=self._scalars.stride,
@@ -248,6 +261,7 @@ class HistoryLog:
         return {
             "scalars": self._scalars.to_plain(),
             "sizes": None if self._sizes is None else self._sizes.to_plain(),
+            "shares": self._shares.to_plain(),
             "partition": self._partition,
             "groups": list(self._groups),
             "since": self._since,
@@ -266,6 +280,8 @@ class HistoryLog:
         log = cls()
         log._scalars = Log.of(plain["scalars"])
         log._sizes = None if plain["sizes"] is None else Log.of(plain["sizes"])
+        if "shares" in plain:  # a file of an earlier version has none
+            log._shares = Log.of(plain["shares"])
         log._partition, log._groups = plain["partition"], tuple(plain["groups"])
         log._since = plain["since"]
         return log

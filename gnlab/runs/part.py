@@ -5,10 +5,11 @@ costs two small files per variable, a tenth of what a general library takes, and
 replaced whole, so a killed program leaves no half of one. ``step`` is written last: what it holds
 is there in every variable. A chunk in which nothing was measured has no file.
 
-Legend: S groups, T steps.
+Legend: S groups, T steps, K kinds of operation.
 """
 
 import json
+import math
 import os
 import struct
 from pathlib import Path
@@ -18,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnlab.runs.columns import GROUPED, SCALARS, STATUSES, STEP, Column
-from gnlab.runs.record import Record
+from gnlab.runs.record import KINDS, Record
 from gnlab.runs.thinning import Thinning
 
 MATRIX_BYTES = 2**30
-"""After this many bytes of H̄ in a part only every second chunk is written, after half as many more
-every fourth, and so on; the other variables are written at every step."""
+"""After this many bytes of H̄ and its parts in one group only every second chunk is written, after
+half as many more every fourth, and so on; the other variables are written at every step."""
 
 _CHUNK_BYTES = 2**20
 _MATRIX_CHUNK_BYTES = 2**14  # small: it is written whole, also where few of its steps have an H̄
@@ -57,10 +58,13 @@ class Part:
         self._tails: dict[str, NDArray[np.generic]] = {}
         self._rows = 0
         rows = _chunk_rows(2, len(groups))
-        self._thinning = Thinning(rows, max(1, MATRIX_BYTES // (rows * 8 * len(groups) ** 2)))
+        each = sum(8 * math.prod(c.shape(self._size)) for c in self._columns if c.axes == 2)
+        self._thinning = Thinning(rows, max(1, MATRIX_BYTES // (rows * max(1, each))))
         write_group(folder, attributes)
         _write_names(folder / "group", groups, "names of the groups")
         _write_names(folder / "role", roles, "roles of the groups")
+        if grouped:
+            _write_names(folder / "kind", KINDS, "kinds of operation", "kind")
         for column in (*self._columns, STEP):
             (folder / column.name).mkdir()
             self._describe(column, 0)
@@ -78,7 +82,9 @@ class Part:
         for column in (*self._columns, STEP):
             values = column.values(records, self._size)
             if column.axes == 2:
-                thinning = _thin(values, self._rows, thinning)
+                # H̄'s parts go the way of H̄.
+                after = _thin(values, self._rows, self._thinning)
+                thinning = thinning if column.kinds else after
             tails[column.name] = self._write(column, values)
             self._describe(column, rows)
         # Only now, so that what Ctrl-C has broken off can be written again from its beginning.
@@ -94,7 +100,7 @@ class Part:
             chunk = values[first : first + rows]
             whole = np.full((rows, *chunk.shape[1:]), _fill(column), dtype=chunk.dtype)
             whole[: len(chunk)] = chunk
-            key = ["c", str((self._rows - offset + first) // rows), *["0"] * column.axes]
+            key = ["c", str((self._rows - offset + first) // rows), *["0"] * (chunk.ndim - 1)]
             if whole.dtype.kind != "f" or not np.isnan(whole).all():
                 _replace(self._folder / column.name / ".".join(key), whole.tobytes())
         return whole
@@ -102,7 +108,7 @@ class Part:
     def _describe(self, column: Column, rows: int) -> None:
         """Write a variable's metadata, with its present length."""
         kind = {"status": "int8", "step": "int64"}.get(column.name, "float64")
-        shape = [self._size] * column.axes
+        shape = column.shape(self._size)
         attributes: dict[str, Any] = {"long_name": column.long_name, "units": column.units}
         if column.name == "status":
             attributes["flag_values"] = list(range(len(STATUSES)))
@@ -174,7 +180,9 @@ def _array(
     return json.dumps(description).encode()
 
 
-def _write_names(folder: Path, names: tuple[str, ...], long_name: str) -> None:
+def _write_names(
+    folder: Path, names: tuple[str, ...], long_name: str, dimension: str = "group"
+) -> None:
     """Write an array of names: their number, then each one's length in bytes and its bytes."""
     encoded = [name.encode() for name in names]
     content = struct.pack("<I", len(names))
@@ -182,9 +190,8 @@ def _write_names(folder: Path, names: tuple[str, ...], long_name: str) -> None:
     folder.mkdir()
     _replace(folder / "c.0", content)
     size = [len(names)]
-    _replace(
-        folder / "zarr.json", _array("string", size, size, ("group",), {"long_name": long_name})
-    )
+    attributes = {"long_name": long_name}
+    _replace(folder / "zarr.json", _array("string", size, size, (dimension,), attributes))
 
 
 def _fill(column: Column) -> float:

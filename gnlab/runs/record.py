@@ -1,6 +1,6 @@
 """Records: what one step did, as plain arrays.
 
-Legend: S groups.
+Legend: S groups, K kinds of operation.
 """
 
 from dataclasses import dataclass
@@ -9,6 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+
+KINDS = ("gauss-newton", "activations", "products")
+"""The kinds of operation by which H̄ is taken apart: those of the loss; the model's nonlinear
+functions of one value, a softmax in the model among them; the model's products of two values,
+which every layer is one of (its weights and its input)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +49,8 @@ class Record:
             step that was undone because the loss or a parameter was not finite.
         seconds: Time the step took.
         direction: The direction's name.
+        H_parts: H̄'s parts, whose sum is H̄, in the order of ``KINDS``, [K, S, S]; None where the
+            summary took the plain way, which would need extra passes to tell them apart.
     """
 
     step: int
@@ -71,3 +78,4 @@ class Record:
     status: str
     seconds: float
     direction: str
+    H_parts: Array | None = None

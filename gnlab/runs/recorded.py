@@ -77,7 +77,9 @@ def _part(store: Path, name: str) -> "xr.Dataset":
             join="exact",
             combine_attrs="override",
         )
-    dataset = dataset.isel(step=slice(0, steps)).set_coords(["group", "role"])
+    # A record of an earlier version, and one of adam or sgd, knows no kinds.
+    named = [name for name in ("group", "role", "kind") if name in dataset]
+    dataset = dataset.isel(step=slice(0, steps)).set_coords(named)
     status = dataset["status"]
     said = status.copy(data=np.array(STATUSES)[status.values.astype(int)])
     said.attrs = {"long_name": status.attrs["long_name"]}

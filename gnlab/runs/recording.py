@@ -32,8 +32,8 @@ def default_folder() -> Path:
     """Where runs record themselves unless told otherwise.
 
     Nothing in it is ever deleted by gnlab. A step takes about 100 bytes and 50 per group, and one
-    with a summary 8 more per entry of H̄, of which fewer are written from 1 GiB on, see
-    ``part.MATRIX_BYTES``.
+    with a summary 32 more per entry of H̄, for it and its parts, of which fewer are written from
+    1 GiB on, see ``part.MATRIX_BYTES``.
 
     Returns:
         The environment variable GNLAB_RUNS, else the platform's folder for a user's data.
@@ -110,7 +110,8 @@ class Recording:
         if not self._waiting:
             self._since = time.monotonic()
         self._waiting.append((record, settings))
-        self._bytes += 1024 + (0 if record.H is None else record.H.nbytes)
+        matrices = [m for m in (record.H, record.H_parts) if m is not None]
+        self._bytes += 1024 + sum(matrix.nbytes for matrix in matrices)
 
     def flush(self) -> None:
         """Write what waits.

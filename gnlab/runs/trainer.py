@@ -278,6 +278,7 @@ class Trainer:
             direction=settings.direction,
             momentum=settings.momentum,
             step_momentum=settings.step_momentum,
+            parts=True,
         )
 
     def _validation_batches(self) -> Sequence[tuple[Tensor, Tensor]]:

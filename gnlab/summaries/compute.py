@@ -4,6 +4,7 @@ Legend: S groups.
 """
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -32,7 +33,7 @@ class Computation:
         groups: The groups by rank.
         u: The direction.
         ggn: Whether the Gauss–Newton summary is wanted.
-        parts: Whether H̄'s parts by operation are wanted.
+        parts: Whether H̄'s parts by operation are wanted; "fast": only of the fast pass.
         memory: Bytes that the fast pass may take for jets; None: half of what is free.
     """
 
@@ -43,11 +44,11 @@ class Computation:
         u: Parameters,
         *,
         ggn: bool,
-        parts: bool,
+        parts: bool | Literal["fast"],
         memory: float | None,
     ) -> None:
         self._task, self._groups, self._u = task, groups, u
-        self._ggn, self._parts, self._memory = ggn, parts, memory
+        self._ggn, self._wanted, self._parts, self._memory = ggn, parts, bool(parts), memory
         self._tape: Tape | None = None
         self._origins: list[Origin] = []
 
@@ -60,6 +61,7 @@ class Computation:
         Raises:
             NoRuleError: If an operation has no rule.
         """
+        self._parts = bool(self._wanted)
         if not self._parts:
             return self._combined("jets", None)
         with Modules(self._task.model) as modules:
@@ -67,6 +69,7 @@ class Computation:
 
     def by_definition(self) -> Summary:
         """The summary by the plain definition, in which the model is one part."""
+        self._parts = self._wanted is True
         return self._combined("autodiff", None)
 
     def _combined(self, method: str, modules: Modules | None) -> Summary:

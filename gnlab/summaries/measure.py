@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +44,7 @@ def summarise(
     dtype: torch.dtype | None = None,
     normaliser: Normaliser | None = None,
     ggn: bool = False,
-    parts: bool = False,
+    parts: bool | Literal["fast"] = False,
     memory: float | None = None,
     tf32: bool = False,
 ) -> Summary:
@@ -64,7 +65,8 @@ def summarise(
             a function (x, y) -> weight. None: by the loss, checked by a trial if it is unknown.
         ggn: Whether to return the generalised Gauss–Newton summary too, ``Summary.ggn``.
         parts: Whether to return H̄'s parts by operation too, ``Summary.parts``; where the plain
-            definition is computed they are two, the loss's and the model's.
+            definition is computed they are two, the loss's and the model's, and cost extra passes.
+            "fast": only with the fast pass, which gives them at no extra pass.
         memory: Bytes that the fast pass may take for derivatives along the groups; beyond it the
             groups go in chunks, more slowly, to the same answer. None: half of what is free.
         tf32: Whether a GPU may multiply float32 numbers as TensorFloat-32, with ten bits of each.

@@ -43,6 +43,9 @@ CURVATURE = np.array(
         [0.0, 0.002, 0.3, -0.04],
     ]
 )
+BENT = np.diag([0.0, -1.0, 0.0, -0.1])
+CROSSED = np.array([[0, 0, -0.7, 0], [0, 0, 0, 0], [-0.7, 0, 0, 0.1], [0, 0, 0.1, 0]])
+PARTS = np.stack([CURVATURE - BENT - CROSSED, BENT, CROSSED])
 
 
 def make_record(**changes) -> Record:
@@ -53,7 +56,7 @@ def make_record(**changes) -> Record:
         step_size_solved=np.array([0.6, -4.0, 2.0, 0.03]), radius=1.5, radius_min=0.2,
         eigenvalue_min=-0.4, regulariser=np.array([3.0, 0.75, 0.0, 6.75]), damping=1.0, lr=0.1,
         decrease_predicted=0.02, decrease_measured=0.015, status="solved", seconds=0.01,
-        direction="momentum",
+        direction="momentum", H_parts=PARTS,
     )  # fmt: skip
     return dataclasses.replace(made, **changes)
 
@@ -67,6 +70,7 @@ def make_history(rows: int = 5, groups: tuple[str, ...] = GROUPS) -> History:
         damping=np.ones(rows), lr=np.full(rows, 0.1), radius=measured, radius_min=0 * steps,
         eigenvalue_min=-measured, decrease_predicted=measured, decrease_measured=-measured,
         seconds=nan, step_size=np.outer(steps, np.arange(len(groups))), step_size_step=steps,
+        share=np.outer(np.ones(rows), [0.7, -0.2, 0.1]), share_step=steps,
         groups=groups, since_step=1, stride=1,
     )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """The whole way, from a mouse in a real browser to the run and back to what is drawn."""
 
+import numpy as np
 import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -10,6 +11,9 @@ LOSSES = """() => {
   const {step, loss} = model_named('loss-train').data
   return Array.from(step, (at, i) => [at, loss[i]])
 }"""
+ANATOMY = """() => ["gauss-newton", "activations", "products"].map((kind) =>
+  Array.from(model_named(`anatomy-${kind}-cells`)?.data.raw[0] ?? []))"""
+SHARES = "() => Array.from(model_named('shares-lines').data.step)"
 STEP = "() => window.gnlab_frames.at(-1).step"
 
 
@@ -105,6 +109,42 @@ def test_a_figure_out_of_sight_waits_and_is_up_to_date_when_scrolled_to(lab):
     lab.page.keyboard.press(" ")
     lab.settle()
     assert lab.read(rows) == lab.read(STEP)
+
+
+def test_the_parts_of_the_curvature_follow_the_run_and_add_up(lab, drag, keep):
+    def of_size(cells):
+        lab.wait(f"(cells) => ({ANATOMY})().every((part) => part.length == cells)", cells)
+
+    def add_up():
+        whole, parts = np.array(lab.read(RAW)), np.array(lab.read(ANATOMY))
+        assert parts.sum(axis=0) == pytest.approx(whole, rel=1e-4, abs=1e-5 * np.abs(parts).max())
+        return parts
+
+    of_size(0)
+    lab.press("▶ Play")
+    lab.wait(f"() => ({STEP})() > 3")
+    lab.page.locator(".gn-anatomy").scroll_into_view_if_needed()
+    of_size(64)
+    before = lab.read(ANATOMY)
+    changed = "part.some((value, i) => value != before[k][i])"
+    lab.wait(f"(before) => ({ANATOMY})().every((part, k) => {changed})", before)
+    drag(lab.page, 0.0)
+    of_size(1)
+    drag(lab.page, 1.0)
+    of_size(64)
+    lab.press("Pause")
+    lab.settle()
+    keep(lab.page, "anatomy")
+    last = add_up()
+    assert (np.abs(last).max(axis=1) > 0).all()
+    steps = lab.read(SHARES)
+    assert steps[-1] == lab.read(STEP)
+
+    lab.page.keyboard.press("ArrowLeft")
+    lab.wait(f"(step) => ({STEP})() < step", steps[-1])
+    lab.settle()
+    assert (add_up() != last).any()
+    assert lab.read(SHARES) == [step for step in steps if step <= lab.read(STEP)]
 
 
 def test_the_keyboard(lab):

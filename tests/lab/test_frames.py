@@ -4,12 +4,23 @@ import numpy as np
 import pytest
 
 from gnlab.lab import frames, palettes, scales
-from gnlab.lab.figures import agreement, base, damping, heatmap, losses, rates, rates_history, trust
+from gnlab.lab.figures import (
+    agreement,
+    anatomy,
+    base,
+    damping,
+    heatmap,
+    losses,
+    rates,
+    rates_history,
+    trust,
+)
 from gnlab.lab.figures.strip import Meter
 from gnlab.lab.frames import Painter, View
 from gnlab.runs import Settings
 
 LIMITS = scales.Limits(9.0, 0.01)
+ANATOMY = ("anatomy-gauss-newton", "anatomy-activations", "anatomy-products")
 
 
 def columns_are_one_length(update):
@@ -158,11 +169,13 @@ def test_a_change_of_the_partition_changes_the_shape(record, snapshot, H):
     painter = Painter()
     painter.frame(snapshot(), View(), Meter())
     coarse = record(
-        H=H[:2, :2], group=("weights", "biases"), role=("weights", "biases"), d=np.ones(2),
+        H=H[:2, :2], H_parts=np.stack([H[:2, :2]] * 3),
+        group=("weights", "biases"), role=("weights", "biases"), d=np.ones(2),
         step_size=np.ones(2), step_size_solved=np.ones(2), regulariser=np.ones(2),
     )  # fmt: skip
     frame = painter.frame(snapshot(record=coarse, summary=coarse), View(), Meter())
-    assert frame.data["hessian|cells"]["image"][0].shape == (2, 2)
+    for name in ("hessian", *ANATOMY):
+        assert frame.data[f"{name}|cells"]["image"][0].shape == (2, 2)
 
 
 def test_a_locked_scale_stays(record, snapshot, H):
@@ -200,6 +213,62 @@ def test_the_header_tells_what_runs(snapshot):
         .data["values"]["text"]
     )
     assert texts == ["playing", "3", "0.50", "1.25", "123", "18", "41 ms", "cpu", "digits-mlp"]
+
+
+@pytest.mark.parametrize("scale", ["raw", "scale-free"])
+@pytest.mark.parametrize("order", ["tensor", "blocks"])
+def test_the_parts_add_up_to_the_matrix_shown_on_one_scale(scale, order, snapshot):
+    shown = Painter().updates(snapshot(), View(order=order, scale=scale), Meter())
+    cells = [shown[name].data["cells"] for name in ANATOMY]
+    whole = shown["hessian"].data
+    total = np.sum([one["raw"][0] for one in cells], axis=0)
+    assert total == pytest.approx(whole["cells"]["raw"][0], rel=1e-5, abs=1e-6)
+    assert all(shown[name].data["names"] == whole["names"] for name in ANATOMY)
+    first, *others = [shown[name].data["bar"] for name in ANATOMY]
+    assert all(bar["text"] == first["text"] for bar in others)
+    # The same number has the same colour in all three: what is larger is never paler.
+    raw, image = (np.ravel([one[key][0] for one in cells]) for key in ("raw", "image"))
+    assert (np.diff(image[np.argsort(raw)]) >= 0).all()
+
+
+def test_each_part_says_whether_it_can_make_the_matrix_indefinite(record):
+    assert anatomy.notes(record()) == [
+        "Gauss–Newton · positive semidefinite",
+        "activations · 2 negative eigenvalues",
+        "products · one negative eigenvalue",
+    ]
+    flat = np.array([[1.0, 1 + 1e-7], [1 + 1e-7, 1.0]])  # its zero eigenvalue is rounded below
+    rounded = np.stack([flat, np.diag([1.0, 0.0]), np.zeros((2, 2))])
+    assert anatomy.notes(record(H_parts=rounded)) == [
+        "Gauss–Newton · positive semidefinite",
+        "activations · positive semidefinite",
+        "products · zero",
+    ]
+
+
+def test_parts_that_are_not_told_apart_are_said_to_be_so_in_a_line(record, snapshot):
+    plain = record(H_parts=None)
+    shown = Painter().updates(snapshot(record=plain, summary=plain), View(), Meter())
+    for name in ANATOMY:
+        assert shown[name].data["cells"]["image"] == []
+        assert shown[name].data["note"]["text"] == [anatomy.UNKNOWN]
+    assert shown["hessian"].data["cells"]["image"][0].shape == (4, 4)
+    before = Painter().updates(snapshot(record=None, summary=None), View(), Meter())
+    assert "Press Play" in before[ANATOMY[0]].data["note"]["text"][0]
+
+
+def test_the_shares_over_time_go_below_zero_only_where_one_does(history):
+    update = anatomy.update_shares(history())
+    assert update.data["lines"]["step"].tolist() == [1, 2, 3, 4, 5]
+    assert update.data["lines"]["activations"] == pytest.approx(np.full(5, -0.2))
+    assert update.y == (-0.55, 1.05)
+    above = dataclasses.replace(history(), share=np.abs(history().share))
+    assert anatomy.update_shares(above).y == (-0.12, 1.05)
+
+
+def test_the_parts_are_sent_as_rarely_as_the_figures_over_time(snapshot):
+    often = Painter().updates(snapshot(), View(), Meter(), courses=False)
+    assert not {*ANATOMY, "shares"} & often.keys()
 
 
 def test_a_theme_colours_everything_that_is_tagged(plots):

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from gnlab.runs import Run
+from gnlab.summaries import compute, measure
+from gnlab.summaries.rules.table import RULES
 
 
 def test_a_record_holds_what_its_step_measured(parameters):
@@ -41,3 +43,39 @@ def test_steps_between_summaries_have_none():
     assert all(math.isnan(r.decrease_measured) == (r.H is None) for r in records)
     run.rewind(6)
     assert run.summary.step == 4
+
+
+def test_a_record_has_the_curvature_by_kind_of_operation():
+    run = Run("moons", dtype="float64", period=2)
+    record, between = run.step(), run.step()
+    assert record.H_parts.shape == (3, 6, 6)
+    np.testing.assert_allclose(record.H_parts.sum(axis=0), record.H, rtol=1e-9, atol=1e-12)
+    loss, activations, products = record.H_parts
+    assert np.linalg.eigvalsh(loss)[0] > -1e-9 * np.abs(loss).max()  # a convex loss
+    assert (np.diag(products) == 0).all()  # a product is linear in each of its factors
+    assert np.abs(activations).max() > 0
+    assert between.H_parts is None
+    assert run.history.share_step.tolist() == [1]
+    # A run that is rewound has the step's shares, not those of the way that was given up.
+    run.step()
+    run.rewind(1)
+    assert run.history.share_step.tolist() == [1]
+
+
+def test_where_the_plain_way_is_taken_the_parts_are_left_out(monkeypatch):
+    run = Run("moons", period=1)
+    passes = []
+    plain = measure.Computation.by_definition
+
+    def counted(computation):
+        passes.append(computation)
+        return plain(computation)
+
+    monkeypatch.setattr(measure.Computation, "by_definition", counted)
+    monkeypatch.setattr(compute, "gauss_newton", None)  # an extra pass would fail
+    monkeypatch.delitem(RULES, "linear")
+    record = run.step()
+    assert len(passes) == 1
+    assert record.H is not None
+    assert record.H_parts is None
+    assert run.history.share.shape == (0, 3)

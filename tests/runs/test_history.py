@@ -9,18 +9,19 @@ from hypothesis import strategies as st
 
 from gnlab.runs.history import HistoryLog, Log
 from gnlab.runs.record import Record
+from gnlab.runs.shares import shares
 
 NAN = math.nan
 
 
-def record(step, *, groups=("a", "b"), size=None, val=NAN, level="tensor"):
+def record(step, *, groups=("a", "b"), size=None, val=NAN, level="tensor", parts=None):
     return Record(
         step=step, epoch=step / 10, loss=1 / step, val_loss=val, accuracy=NAN, partition=level,
         group=groups, role=("weights",) * len(groups), g=None, H=None, third=None, d=None,
         step_size=None if size is None else np.full(len(groups), float(size)),
         step_size_solved=None, radius=NAN, radius_min=NAN, eigenvalue_min=NAN, regulariser=None,
         damping=1.0, lr=0.1, decrease_predicted=NAN, decrease_measured=NAN, status="",
-        seconds=0.0, direction="momentum",
+        seconds=0.0, direction="momentum", H_parts=parts,
     )  # fmt: skip
 
 
@@ -115,3 +116,43 @@ def test_step_sizes_of_many_groups_take_bounded_memory(groups):
         log.append(record(step, groups=names, size=step))
     assert log.history().step_size.size <= max(2**18, 16 * groups)
     assert log.history().step_size_step[-1] == 59
+
+
+PARTS = np.array([[[3.0, 1.0], [1.0, 2.0]], [[0.0, -1.0], [-1.0, 0.0]], [[0.0, 0.0], [0.0, -2.0]]])
+
+
+def test_shares_are_of_the_curvature_along_the_step():
+    made = record(1, size=1, parts=PARTS)
+    assert shares(made) == pytest.approx(np.array([7, -2, -2]) / 11)
+    # The same function, with the second group's direction ten times as long.
+    unit = np.array([1.0, 10.0])
+    scaled = PARTS * unit[:, None] * unit
+    other = dataclasses.replace(made, H_parts=scaled, step_size=made.step_size / unit)
+    assert shares(other) == pytest.approx(shares(made))
+
+
+def test_without_parts_or_steps_or_any_bend_there_are_no_shares():
+    for changes in ({"parts": None, "size": 1}, {"size": None}, {"size": 0}, {"size": math.inf}):
+        assert shares(record(1, **{"parts": PARTS, **changes})) is None
+
+
+def test_shares_over_time_are_bounded_and_follow_a_rewind():
+    log = HistoryLog()
+    for step in range(1, 3001):
+        log.append(record(step, size=1, parts=PARTS if step % 2 else None))
+    kept = log.history()
+    assert kept.share.shape == (len(kept.share_step), 3)
+    assert len(kept.share_step) <= 1024
+    assert kept.share_step[-1] == 2999
+    assert np.abs(kept.share).sum(axis=1) == pytest.approx(np.ones(len(kept.share)))
+    log.truncate(1000)
+    assert log.history().share_step[-1] <= 1000
+    assert log.history(until=500).share_step[-1] <= 500
+
+
+def test_a_log_of_an_earlier_version_has_no_shares():
+    log = HistoryLog()
+    log.append(record(1, size=1, parts=PARTS))
+    plain = log.to_plain()
+    del plain["shares"]
+    assert HistoryLog.of(plain).history().share.shape == (0, 3)

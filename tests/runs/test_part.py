@@ -16,7 +16,7 @@ def written(tmp_path):
 
     def write(run, rows, *, every=1, flush=700):
         recording, template = Recording(tmp_path), run.step()
-        bare = dataclasses.replace(template, H=None)
+        bare = dataclasses.replace(template, H=None, H_parts=None)
         for step in range(1, rows + 1):
             made = template if (step - 1) % every == 0 else bare
             recording.add(dataclasses.replace(made, step=step, loss=float(step)), run.settings)
@@ -29,8 +29,8 @@ def written(tmp_path):
     return write
 
 
-def matrix_bytes(folder):
-    return sum(f.stat().st_size for f in folder.glob("run.zarr/part-0/H/c.*"))
+def matrix_bytes(folder, name="H"):
+    return sum(f.stat().st_size for f in folder.glob(f"run.zarr/part-0/{name}/c.*"))
 
 
 @pytest.mark.parametrize("rows", [1023, 1024, 1025, 3000])
@@ -63,13 +63,15 @@ def test_matrices_are_thinned_when_there_are_many_and_nothing_else(
 ):
     matrix = 2 * 2 * 8
     monkeypatch.setattr(part, "_MATRIX_CHUNK_BYTES", chunk * matrix)
-    monkeypatch.setattr(part, "MATRIX_BYTES", 12 * matrix)
+    monkeypatch.setattr(part, "MATRIX_BYTES", 12 * 4 * matrix)  # H̄ and its three parts
     read = written(Run("moons", partition="role"), 96, flush=10)
     has = ~np.isnan(read.H.values[:, 0, 0])
     assert has[:12].all()
     # 12, then every second chunk of the next 12, every fourth of the next 24, ...
     assert [int(has[:n].sum()) for n in (12, 24, 48, 96)] == [12, 18, 24, 30]
     assert matrix_bytes(tmp_path) == 30 * matrix
+    np.testing.assert_array_equal(~np.isnan(read.H_parts.values[:, 0, 0, 0]), has)
+    assert matrix_bytes(tmp_path, "H_parts") == 30 * 3 * matrix
     assert not np.isnan(read.g.values).any()
 
 

@@ -38,7 +38,16 @@ def test_what_is_written_is_what_was_recorded(tmp_path):
     for name in ("epoch", "loss", "val_loss", "accuracy", "lr", "damping", "radius", "radius_min"):
         np.testing.assert_array_equal(part[name], [getattr(r, name) for r in records])
     for row, record in enumerate(records):
-        for name in ("g", "H", "third", "d", "step_size", "step_size_solved", "regulariser"):
+        for name in (
+            "g",
+            "H",
+            "H_parts",
+            "third",
+            "d",
+            "step_size",
+            "step_size_solved",
+            "regulariser",
+        ):
             value = getattr(record, name)
             here = part[name].values[row]
             np.testing.assert_array_equal(
@@ -46,6 +55,9 @@ def test_what_is_written_is_what_was_recorded(tmp_path):
             )
     assert part.status.values.tolist() == ["solved", "", "solved", "", "solved", "", "solved"]
     assert part.H.dims == ("step", "group", "group_")
+    assert part.H_parts.dims == ("step", "kind", "group", "group_")
+    assert part.kind.values.tolist() == ["gauss-newton", "activations", "products"]
+    np.testing.assert_allclose(part.H_parts.sum("kind", skipna=False), part.H, rtol=1e-6)
 
 
 def test_everything_is_explained(tmp_path):
@@ -57,6 +69,7 @@ def test_everything_is_explained(tmp_path):
     assert found.parts[0].attrs["partition"] == "tensor"
     for name, variable in found.parts[0].data_vars.items():
         assert variable.attrs["long_name"], name
+    assert found.parts[0].H_parts.attrs["units"] == "loss"
 
 
 def test_a_new_part_begins_where_the_groups_or_a_setting_change(tmp_path):

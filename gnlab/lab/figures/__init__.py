@@ -2,6 +2,7 @@
 
 from gnlab.lab.figures import (
     agreement,
+    anatomy,
     base,
     damping,
     heatmap,
@@ -14,6 +15,7 @@ from gnlab.lab.figures import (
 
 __all__ = [
     "agreement",
+    "anatomy",
     "base",
     "damping",
     "heatmap",

@@ -122,13 +122,14 @@ def update(
         limits: The colour scale.
         order: One of ``scales.ORDERS``.
         theme: Colours for the roles.
-        note: One line above the matrix.
+        note: One line above the matrix, or in its place.
 
     Returns:
         The new data; NaN entries stay NaN.
     """
     if shown is None:
-        empty = {"x": [0.5], "y": [0.5], "text": ["Press Play: the first summary appears here."]}
+        why = note or "Press Play: the first summary appears here."
+        empty = {"x": [0.5], "y": [0.5], "text": [why]}
         return Update({**_nothing(), "note": empty})
     place = scales.block_order(roles, order)
     values = scales.block_means(shown[np.ix_(place, place)])
