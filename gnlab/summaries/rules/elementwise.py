@@ -113,7 +113,7 @@ def relu(x: Tensor, y: Tensor) -> Derivatives:
 
 def leaky_relu(x: Tensor, y: Tensor, negative_slope: float = 0.01) -> Derivatives:
     """Y = x above zero, a·x below."""
-    return torch.where(x > 0, 1.0, negative_slope).to(x.dtype), None, None
+    return torch.full_like(x, negative_slope).masked_fill_(x > 0, 1), None, None
 
 
 def clamp(x: Tensor, y: Tensor, min: float | None = None, max: float | None = None) -> Derivatives:
