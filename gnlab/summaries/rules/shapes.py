@@ -93,6 +93,18 @@ def linear(call: Call, curvature: Curvature) -> "Jet | list[Jet]":
     return [Jet(jet.ranks, jet.bent, values) for values in each(jet.values)]
 
 
+def widened(call: Call, curvature: Curvature) -> Jet:
+    """Y = x with margins; a constant in them has no derivative."""
+    given = call.named("input", "pad", "mode", "value")
+    if call.name == "constant_pad_nd":
+        given = {"pad": call.args[1]}
+    mode, margins = given.get("mode", "constant"), list(given["pad"])
+    x = call.only()
+    if mode == "constant":
+        return x.jet.linear(_padded(margins))
+    return x.jet.linear(torch.vmap(lambda v: functional.pad(v, margins, mode)))
+
+
 def pooled(call: Call, curvature: Curvature) -> Jet:
     """Y = means over windows of samples [N, C, ...]: more values are more samples."""
     x, out = call.only(), call.out
@@ -161,7 +173,10 @@ def _spread(argument: Any, shape: torch.Size, factor: float = 1.0) -> Jet | None
 
 def chosen(call: Call, curvature: Curvature) -> Jet:
     """Y = a where the condition holds, else b."""
-    condition, a, b = call.args[:3]
+    function = call.func is torch.where
+    names = ("condition", "input", "other") if function else ("input", "condition", "other")
+    given = call.named(*names)
+    condition, a, b = (given[name] for name in ("condition", "input", "other"))
     shape, dtype = call.out.shape, call.out.dtype
     jets = [
         None if jet is None else jet.scaled(mask.to(dtype))
@@ -228,9 +243,9 @@ RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("sum", "mean"), total),
     **dict.fromkeys(
         ("gather", "select", "narrow", "index_select", "movedim", "cumsum", "tril", "triu",
-         "split", "chunk", "unbind", "roll", "flip", "repeat", "repeat_interleave", "pad",
+         "split", "chunk", "unbind", "roll", "flip", "repeat", "repeat_interleave",
          "diagonal", "tile", "unfold", "pixel_shuffle", "T", "H", "take_along_dim", "interpolate",
-         "upsample", "constant_pad_nd", "tensor_split", "diag_embed", "im2col", "fold"),
+         "tensor_split", "diag_embed", "im2col", "fold"),
         linear,
     ),
     **dict.fromkeys(
@@ -239,7 +254,7 @@ RULES: Mapping[str, Rule] = {
         pooled,
     ),
     **dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d"), greatest_pooled),
-    "permute": permuted, "getitem": taken, "add": added, "sub": subtracted,
+    "pad": widened, "constant_pad_nd": widened, "permute": permuted, "getitem": taken, "add": added, "sub": subtracted,
     "rsub": subtracted_from, "where": chosen, "masked_fill": masked, "cat": concatenated,
     "stack": stacked,
 }  # fmt: skip
