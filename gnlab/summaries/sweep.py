@@ -76,7 +76,7 @@ def sweep(
         _keep_memory()
     result = tape.operand(loss)
     curvature = Curvature(groups.size, loss.device, named)
-    _check_unchanged(tape.calls)
+    _check_unchanged(tape)
     gradients = _adjoints(tape, loss, leaves, factor)
     everything = tuple(range(groups.size))
     with torch.no_grad():
@@ -107,9 +107,11 @@ def _keep_memory() -> None:
     torch.empty(2**25 - 2**13, dtype=torch.uint8)
 
 
-def _check_unchanged(calls: list[Call]) -> None:
+def _check_unchanged(tape: Tape) -> None:
     """Raise if a value was overwritten after it was recorded."""
-    for call in calls:
+    if any(constant._version != version for constant, version in tape.constants):
+        raise NoRuleError("a constant overwritten after its use")
+    for call in tape.calls:
         for operand in [*call.results, *operands((call.args, call.kwargs))]:
             if operand.value._version != operand.version:
                 raise NoRuleError("a change in place through a view")
@@ -165,7 +167,11 @@ def _replay(call: Call, curvature: Curvature) -> None:
         jets = RULES[call.name](call, curvature)
     except NoRuleError as error:
         raise NoRuleError(f"{call.name} {error}") from error
+    except (TypeError, KeyError, IndexError, ValueError) as error:
+        raise NoRuleError(f"{call.name} with unusual arguments") from error
     for operand, jet in zip(call.results, jets if isinstance(jets, list) else [jets], strict=True):
+        if jet.values.shape[1:] != operand.value.shape or jet.values.dtype != operand.value.dtype:
+            raise NoRuleError(f"{call.name} with a result of an unusual shape or dtype")
         operand.carried = jet
     for operand in call.spent:
         operand.carried = None

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from gnlab.summaries.curvature import Curvature, dots
 from gnlab.summaries.jets import Jet, rows_of, sum_of
-from gnlab.summaries.rules.calls import Call
+from gnlab.summaries.rules.calls import Call, NoRuleError
+from gnlab.summaries.rules.criteria import modern
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +69,10 @@ class Softmax:
 def log_softmax(call: Call, curvature: Curvature) -> Jet:
     """Y = x − log Σ eˣ."""
     x = call.only()
-    axis = call.named("input", "dim")["dim"] % call.out.dim()
+    dim = call.named("input", "dim").get("dim")
+    if dim is None or call.out.dtype != x.value.dtype:
+        raise NoRuleError("without a dimension, or with a dtype")
+    axis = dim % max(call.out.dim(), 1)
     found = Softmax.of(x.jet, torch.exp(call.out), axis)
     if call.delta is not None:
         found.curve(-call.delta.sum(axis, keepdim=True), curvature)
@@ -110,6 +114,7 @@ def weights_of_targets(x: Tensor, axis: int, given: dict[str, Any]) -> tuple[Ten
     Returns:
         T, [N, C, ...], and what the sum over the samples is divided by; None for no sum.
     """
+    modern(given.get("size_average"), given.get("reduce"))
     y, weight = given["target"], given.get("weight")
     smoothing = given.get("label_smoothing", 0.0)
     shape = [1] * x.dim()

@@ -13,13 +13,20 @@ from torch.nn import functional
 
 from gnlab.summaries.curvature import Curvature
 from gnlab.summaries.jets import Jet, Operand, sum_of
-from gnlab.summaries.rules.calls import Call, NoRuleError, Rule, jet_of, value_of
+from gnlab.summaries.rules.calls import Call, NoRuleError, Rule, jet_of, operands, value_of
 
 
 def reshaped(call: Call, curvature: Curvature) -> Jet:
     """Y = x in another shape, or another dtype."""
     out = call.out
-    return call.only().jet.linear(lambda v: v.reshape(len(v), *out.shape).to(out.dtype))
+    return _moved(call).jet.linear(lambda v: v.reshape(len(v), *out.shape).to(out.dtype))
+
+
+def _moved(call: Call) -> Operand:
+    """The operand that gets another shape; another one may be what has the shape already."""
+    if call.name.endswith("_as") and isinstance(call.args[0], Operand):
+        return call.args[0]
+    return call.only()
 
 
 def permuted(call: Call, curvature: Curvature) -> Jet:
@@ -47,7 +54,7 @@ def turned(call: Call, curvature: Curvature) -> Jet:
 def expanded(call: Call, curvature: Curvature) -> Jet:
     """Y = x, repeated without copies."""
     shape = call.out.shape
-    return call.only().jet.linear(
+    return _moved(call).jet.linear(
         lambda v: v.reshape(len(v), *[1] * (len(shape) + 1 - v.dim()), *v.shape[1:]).expand(
             len(v), *shape
         )
@@ -71,7 +78,7 @@ def total(call: Call, curvature: Curvature) -> Jet:
         else:
             return x.jet
     share = out.numel() / max(x.value.numel(), 1) if call.name == "mean" else 1
-    return x.jet.linear(lambda v: v.sum(over).reshape(len(v), *out.shape) * share)
+    return x.jet.linear(lambda v: v.sum(over, dtype=out.dtype).reshape(len(v), *out.shape) * share)
 
 
 def taken(call: Call, curvature: Curvature) -> "Jet | list[Jet]":
@@ -86,11 +93,42 @@ def taken(call: Call, curvature: Curvature) -> "Jet | list[Jet]":
 def linear(call: Call, curvature: Curvature) -> "Jet | list[Jet]":
     """Any y = A x, by calling A for many values at once."""
     x = call.only()
-    each = torch.vmap(lambda v: call.func(v, *call.args[1:], **call.kwargs))
+    func = torch.movedim if call.name == "movedim" else call.func
+    each = torch.vmap(lambda v: func(v, *call.args[1:], **call.kwargs))
     if not call.several:
         return x.jet.linear(each)
     jet = x.jet
     return [Jet(jet.ranks, jet.bent, values) for values in each(jet.values)]
+
+
+def affine(call: Call, curvature: Curvature) -> Jet:
+    """Any y = A(x₁, x₂, …) + c, by calling it for one of its operands at a time."""
+    if any(not isinstance(entry, Operand) and operands(entry) for entry in call.args):
+        raise NoRuleError("with a variable in an unusual place")
+    given = {**dict(enumerate(call.args)), **call.kwargs}
+
+    def without(value: Any) -> Any:
+        """No more than the shape of what is not a place."""
+        value = value_of(value)
+        floating = isinstance(value, Tensor) and value.is_floating_point()
+        return torch.zeros_like(value) if floating else value
+
+    rest = {key: without(value) for key, value in given.items()}
+
+    def apply(moved: dict[Any, Any]) -> Tensor:
+        full = rest | moved
+        y: Tensor = call.func(
+            *[full[i] for i in range(len(call.args))], **{k: full[k] for k in call.kwargs}
+        )
+        return y
+
+    constant = apply({})
+    jets = [
+        value.jet.linear(torch.vmap(lambda v, key=key: apply({key: v}) - constant))
+        for key, value in given.items()
+        if isinstance(value, Operand)
+    ]
+    return sum_of(jets, call.out.shape)
 
 
 def widened(call: Call, curvature: Curvature) -> Jet:
@@ -245,13 +283,19 @@ RULES: Mapping[str, Rule] = {
         ("gather", "select", "narrow", "index_select", "movedim", "cumsum", "tril", "triu",
          "split", "chunk", "unbind", "roll", "flip", "repeat", "repeat_interleave",
          "diagonal", "tile", "unfold", "pixel_shuffle", "T", "H", "take_along_dim", "interpolate",
-         "tensor_split", "diag_embed", "im2col", "fold"),
+         "tensor_split", "diag_embed", "im2col", "fold", "pixel_unshuffle", "channel_shuffle",
+         "fliplr", "flipud", "rot90", "hsplit", "masked_select"),
         linear,
     ),
     **dict.fromkeys(
         ("avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d", "adaptive_avg_pool2d",
          "adaptive_avg_pool3d"),
         pooled,
+    ),
+    **dict.fromkeys(
+        ("index_add", "index_copy", "index_fill", "scatter", "scatter_add", "slice_scatter",
+         "select_scatter", "diagonal_scatter"),
+        affine,
     ),
     **dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d"), greatest_pooled),
     "pad": widened, "constant_pad_nd": widened, "permute": permuted, "getitem": taken, "add": added, "sub": subtracted,

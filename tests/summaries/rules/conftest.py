@@ -68,7 +68,7 @@ class Problem:
 
     def partitions(self) -> list[Partition]:
         """All; by layer, listed against the model's order; three that cut through every tensor."""
-        shapes = {n: p.shape for n, p in self.model.named_parameters()}
+        shapes = {n: self.u[n].shape for n, _ in self.model.named_parameters() if n in self.u}
         groups = {n: torch.arange(s.numel()).reshape(s) % 3 for n, s in shapes.items()}
         owners: dict[str, list[str]] = {"out": ["out"]}
         for n in reversed(shapes):
@@ -92,7 +92,7 @@ class Problem:
             values = []
             for k in range(-4, 5):
                 step = p.expand(k * STEP * eta)
-                moved = {n: q + self.u[n] * step[n] for n, q in theta.items()}
+                moved = {n: q + self.u[n] * step[n] if n in step else q for n, q in theta.items()}
                 values.append(functional_call(self.model, moved, (self.x,)))
             orders = torch.tensor([STEP, STEP**2, STEP**3], dtype=DOUBLE)
             return STENCILS @ torch.stack(values) / orders
@@ -114,9 +114,7 @@ class Problem:
             # What the stencils leave out is of size h⁸ or h⁶, times a derivative of order nine;
             # rounding is 1e-16 / hᵈ, that is 4e-12 for H̄ and 1e-9 for D^(3), times ten or so.
             known = self.differences(p) if differences else found
-            for one, two, tolerance in zip(
-                found, known, (1e-9, 1e-8, 1e-6), strict=True
-            ):
+            for one, two, tolerance in zip(found, known, (1e-9, 1e-8, 1e-6), strict=True):
                 near(one, two, tolerance, f"{self.name} by differences, {p.level}", 0.1)
             if plain:
                 slow = self.summary(p, "autodiff")
@@ -138,7 +136,8 @@ def between() -> Callable[..., Problem]:
     def make(name: str, function: Callable[..., object], *shapes: tuple[int, ...]) -> Problem:
         torch.manual_seed(0)
         model = Between(function, shapes)
-        u = {n: 0.4 * torch.randn_like(p) for n, p in reversed(list(model.named_parameters()))}
+        named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+        u = {n: 0.4 * torch.randn_like(p) for n, p in reversed(named)}
         return Problem(name, model, torch.tensor([0.6, -0.4], dtype=DOUBLE), u)
 
     return make

@@ -16,7 +16,7 @@ FIXED = torch.tensor([[0.3, -0.7, 1.1], [0.2, 0.9, -0.4]], dtype=torch.float64)
 
 def spread(x):
     """X with no two entries nearly equal, so that no difference changes which is greater."""
-    return x + 5 * torch.sin(torch.arange(1.0, x.numel() + 1).double()).reshape(x.shape)
+    return x + 3.0 * (7 * torch.arange(x.numel()) % x.numel()).reshape(x.shape)
 
 
 OPERATIONS = {
@@ -62,6 +62,7 @@ OPERATIONS = {
     "sum: no dims": (lambda x: x.sum(()).square(), S),
     "sum: by name": (lambda x: torch.sum(input=x, dim=0).square(), S),
     "sum: of a scalar": (lambda x: x.sum().exp(), ()),
+    "sum: dtype": (lambda x: x.float().sum(1, dtype=torch.float64).double(), S),
     "mean": (lambda x: x.mean().square(), S),
     "mean: dims": (lambda x: x.mean([0, -1]).square(), C),
     "mean: keep": (lambda x: (x - x.mean(1, True)).square(), S),
@@ -96,6 +97,24 @@ OPERATIONS = {
     "interpolate": (lambda x: F.interpolate(x, size=(3, 4), mode="bilinear").sin(), (1, 2, 2, 3)),
     "interpolate: nearest": (lambda x: F.interpolate(x, scale_factor=2).square(), (1, 2, 2)),
     "interpolate: module": (lambda x: nn.Upsample(scale_factor=2, mode="bicubic")(x).sin(), (1, 1, 2, 3)),
+    "pixel_unshuffle": (lambda x: F.pixel_unshuffle(x, 2).sin(), (1, 1, 2, 4)),
+    "channel_shuffle": (lambda x: F.channel_shuffle(x, 2).sin() * x, (1, 4, 1, 2)),
+    "fliplr": (lambda x: x.fliplr().exp() * x, S), "flipud": (lambda x: x.flipud().exp() * x, S),
+    "rot90": (lambda x: x.rot90().exp() * FIXED.T, S),
+    "movedim: axis": (lambda x: x.moveaxis(0, 1).exp() * FIXED.T, S),
+    "hsplit": (lambda x: [z.exp() * k for k, z in enumerate(x.hsplit(3))], S),
+    "masked_select": (lambda x: x.masked_select(MASK).exp(), S),
+    "index_add": (lambda x, y: x.index_add(1, ORDER[:2], y, alpha=0.5).exp(), S, (2, 2)),
+    "index_add: constant": (lambda x: FIXED.index_add(1, ORDER, x).exp(), S),
+    "index_copy": (lambda x, y: x.index_copy(1, ORDER[:2], y).exp(), S, (2, 2)),
+    "index_fill": (lambda x: x.index_fill(1, ORDER[:2], 0.5).exp(), S),
+    "scatter": (lambda x, y: x.scatter(1, PLACES[:, :1], y).exp(), S, (2, 1)),
+    "scatter: number": (lambda x: x.scatter(1, PLACES[:, :2], 0.7).exp(), S),
+    "scatter_add": (lambda x, y: x.scatter_add(1, PLACES, y).exp(), S, S),
+    "scatter_add: constant": (lambda x: torch.zeros_like(FIXED).scatter_add(1, PLACES, x).exp(), S),
+    "slice_scatter": (lambda x, y: x.slice_scatter(y, 1, 1).exp(), S, (2, 2)),
+    "select_scatter": (lambda x, y: x.select_scatter(y, 1, 1).exp(), S, (2,)),
+    "diagonal_scatter": (lambda x, y: x.diagonal_scatter(y).exp(), S, (2,)),
     "avg_pool1d": (lambda x: F.avg_pool1d(x, 2, 1, 1).sin(), C),
     "avg_pool2d": (lambda x: F.avg_pool2d(x, 2, stride=1).sin(), (2, 1, 3, 3)),
     "avg_pool2d: ceil": (
@@ -158,7 +177,7 @@ def test_every_rule_is_tried():
 
 def test_derivatives(operation, used):
     name = operation.name.split(":")[0]
-    if name in SINGLE:
+    if name in SINGLE or "dtype" in operation.name:
         single(operation)
     else:
         operation.check()
