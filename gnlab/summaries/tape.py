@@ -205,9 +205,19 @@ class Tape(TorchFunctionMode):
                 return constant
             operand = self.operand(given)
             if copied:
-                operand.value = operand.value.clone()
-                operand.version = operand.value._version
+                self._copy(operand, given)
             return operand
+
+    def _copy(self, operand: Operand, overwritten: Tensor) -> None:
+        """Keep copies of a value about to be overwritten, and of what it is a view of."""
+        place = overwritten.untyped_storage().data_ptr()
+        known = [entry[2] for entry in self._known.values()] if overwritten._is_view() else []
+        for other in {id(o): o for o in (operand, *known)}.values():
+            value, beneath = other.value, other.value.untyped_storage().data_ptr() == place
+            # What has changed already is left to be found out.
+            if other is operand or (beneath and value._version == other.version):
+                other.value = value.clone()
+                other.version = other.value._version
 
     def _check_writing(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> None:
         """Raise if a parameter is about to be overwritten, or a value behind autograd's back."""

@@ -165,6 +165,8 @@ def test_takes_the_plain_way(name):
 SAME = {
     "residual": lambda h: h.sin().add_(h),
     "augmented": lambda h: (h := h * 2) + (h := h.sin()),
+    "a view of what is used no more": lambda h: F.silu((h + 0).view(-1, 4), inplace=True),
+    "a view of a view": lambda h: h.sin().view(2, -1).view(-1, 4).mul_(3).sigmoid_().mul(h),
     "relu twice": lambda h: F.relu(F.relu_(h + 0) + 0, inplace=True),
     "hardswish in place": lambda h: F.hardswish(h + 0, inplace=True),
     "detached": lambda h: h * h.detach() + h.data,
@@ -176,8 +178,8 @@ SAME = {
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_is_right_either_way(name):
-    agree(network(SAME[name]))
+def test_is_right_by_the_fast_pass(name):
+    assert agree(network(SAME[name])) == "jets"
 
 
 def clamp_data(model):
