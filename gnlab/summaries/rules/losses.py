@@ -1,7 +1,7 @@
 """Jets through the softmax and its cross-entropy, by their cumulants.
 
 With p = softmax(x) and E the mean under p, log Σ eˣ has the first derivative E[V], the second
-E[V²] − E[V]² (a covariance) and the third E[V³] − 3 E[V] E[V²] + 2 E[V]³.
+E[C²] with C = V − E[V] (a covariance) and the third E[C³].
 
 Legend: N samples, C classes, T targets' weights [N, C, ...], k groups that have reached x.
 """
@@ -23,47 +23,40 @@ class Softmax:
     """The jet of x under the mean of softmax(x) along an axis.
 
     Attributes:
-        jet: The jet of x.
         p: softmax(x).
         axis: The axis, not negative.
         means: E[V] and E[W] of all rows, with the axis kept.
-        squares: E[V²].
+        centred: V − E[V] and W − E[W]: where p is nearly one, raw moments would cancel.
+        variances: E[(V − E[V])²], with the axis kept.
     """
 
-    jet: Jet
     p: Tensor
     axis: int
     means: Jet
-    squares: Tensor
+    centred: Jet
+    variances: Tensor
 
     @classmethod
     def of(cls, jet: Jet, p: Tensor, axis: int) -> "Softmax":
-        """The means of a jet."""
+        """The moments of a jet."""
         means = jet.linear(lambda v: (v * p).sum(axis + 1, keepdim=True))
-        squares = (jet.first * jet.first * p).sum(axis + 1, keepdim=True)
-        return cls(jet, p, axis, means, squares)
+        centred = Jet(jet.ranks, jet.bent, jet.values - means.values)
+        variances = (centred.first * centred.first * p).sum(axis + 1, keepdim=True)
+        return cls(p, axis, means, centred, variances)
 
     def normaliser(self) -> Jet:
         """The jet of log Σ eˣ, the axis kept."""
-        m = self.means.first
-        bend = Jet((), self.jet.ranks, self.squares - m * m)
+        bend = Jet((), self.centred.ranks, self.variances)
         return sum_of([self.means, bend], self.means.values.shape[1:])
 
     def curve(self, weight: Tensor, curvature: Curvature) -> None:
         """Add the curvature of Σ weight · log Σ eˣ, the axis kept in weight."""
-        V, m, k = self.jet.first, self.means.first, len(self.jet.ranks)
-        mean = (m * weight).reshape(k, -1) @ m.reshape(k, -1).T
-        weighted = V * (self.p * weight)
-        curvature.within(self.jet.ranks, weighted.reshape(k, -1) @ V.reshape(k, -1).T - mean)
-        cubes = (V * V * V * self.p).sum(self.axis + 1, keepdim=True)
-        third = cubes - 3 * m * self.squares + 2 * m * m * m
-        curvature.pure(self.jet.ranks, (third * weight).reshape(k, -1).sum(1))
-        bent = self.jet.bent
-        if bent:
-            v, mv = (rows_of(self.jet.ranks, t, bent) for t in (weighted, m))
-            both = dots(v.reshape(len(bent), -1), self.jet.matrix.second)
-            flat = (mv * self.means.second * weight).reshape(len(bent), -1).sum(1)
-            curvature.pure(bent, 3 * (both - flat))
+        c, rows = self.centred, self.centred.matrix
+        weighted = (c.first * (self.p * weight)).reshape(len(c.ranks), -1)
+        curvature.within(c.ranks, weighted @ rows.first.T)
+        curvature.pure(c.ranks, dots(weighted, rows.first * rows.first))
+        if c.bent:
+            curvature.pure(c.bent, dots(rows_of(c.ranks, weighted, c.bent), rows.second), 3)
 
 
 def log_softmax(call: Call, curvature: Curvature) -> Jet:
