@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.hooks import RemovableHandle
 
 from gnlab.summaries.jets import Operand
+from gnlab.summaries.modules import Modules
 from gnlab.summaries.rules import CURVED, FORMULAS, KEEPING, LAYERS, RULES, Call, NoRuleError
 from gnlab.summaries.rules.calls import operands
 
@@ -51,7 +51,7 @@ class Tape(TorchFunctionMode):
         modules: Knows the module that computes, if the calls shall be marked with it.
     """
 
-    def __init__(self, modules: "Modules | None" = None) -> None:
+    def __init__(self, modules: Modules | None = None) -> None:
         super().__init__()
         self._modules = modules
         self.calls: list[Call] = []
@@ -235,42 +235,6 @@ class Tape(TorchFunctionMode):
     def _keep(self, tensor: Tensor, operand: Operand) -> None:
         """Remember a value, and the tensor: its place in memory must stay its own."""
         self._known[id(tensor)] = (tensor, tensor._version, operand)
-
-
-class Modules:
-    """A context that knows which of a model's modules is computing.
-
-    Args:
-        model: The model, of which nothing is left changed.
-    """
-
-    def __init__(self, model: nn.Module) -> None:
-        self._model = model
-        self._within: list[str] = []
-        self._hooks: list[RemovableHandle] = []
-
-    @property
-    def now(self) -> str:
-        """The innermost module's name; "" for the model itself."""
-        return self._within[-1] if self._within else ""
-
-    def __enter__(self) -> "Modules":
-        for name, module in self._model.named_modules():
-            self._hooks += [
-                module.register_forward_pre_hook(functools.partial(self._enter, name)),
-                module.register_forward_hook(self._leave, always_call=True),
-            ]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for hook in self._hooks:
-            hook.remove()
-
-    def _enter(self, name: str, *_: object) -> None:
-        self._within.append(name)
-
-    def _leave(self, *_: object) -> None:
-        self._within.pop()
 
 
 def _name(func: Callable[..., Any], options: Mapping[str, Any]) -> tuple[str, bool]:

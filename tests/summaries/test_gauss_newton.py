@@ -38,8 +38,9 @@ def plain():
 
 def mixed():
     return nn.Sequential(
-        nn.Unflatten(1, (1, 4)), nn.Conv1d(1, 3, 2), nn.GELU(), nn.BatchNorm1d(3, track_running_stats=False), nn.Flatten(),
-        nn.LayerNorm(9), nn.Linear(9, 3),
+        nn.Unflatten(1, (1, 4)), nn.Conv1d(1, 3, 2), nn.GELU(),
+        nn.BatchNorm1d(3, track_running_stats=False), nn.Flatten(), nn.LayerNorm(9),
+        nn.Linear(9, 3),
     )  # fmt: skip
 
 
@@ -152,6 +153,7 @@ def test_a_right_pass_agrees_and_a_wrong_rule_is_found_out(monkeypatch):
     monkeypatch.setattr(sweeping, "RULES", {**RULES, "tanh": wrong})
     with pytest.raises(ArithmeticError, match="disagree: g differs"):
         summarise(*problem("squared error"))
+
     # A wrong curvature with the right slope, too.
     def flat(call, curvature):
         call.delta = torch.zeros_like(call.out)

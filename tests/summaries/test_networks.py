@@ -54,7 +54,9 @@ class Apply(nn.Module):
     def forward(self, x):
         return {
             "softmax": lambda: x.softmax(-1),
-            "standardise": lambda: (x - x.mean(1, keepdim=True)) / (x.var(1, keepdim=True) + 1).sqrt(),
+            "standardise": lambda: (
+                (x - x.mean(1, keepdim=True)) / (x.var(1, keepdim=True) + 1).sqrt()
+            ),
             "norm": lambda: x * x.norm(dim=1, keepdim=True),
             "flip": lambda: torch.cat([x[..., 1:], x[..., :1]], -1) * x.sum(-1, keepdim=True),
             "logsumexp": lambda: x - x.logsumexp(-1, keepdim=True),

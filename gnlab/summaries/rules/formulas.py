@@ -88,12 +88,14 @@ def addmv(a: Tensor, b: Tensor, c: Tensor, *, beta: float = 1, alpha: float = 1)
 
 def addbmm(a: Tensor, b: Tensor, c: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """β a + α Σ b c, summed over a stack of matrices."""
-    return beta * a + alpha * torch.bmm(b, c).sum(0)
+    result: Tensor = beta * a + alpha * torch.bmm(b, c).sum(0)
+    return result
 
 
 def addr(a: Tensor, b: Tensor, c: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """β a + α b cᵀ for vectors b and c."""
-    return beta * a + alpha * torch.outer(b, c)
+    result: Tensor = beta * a + alpha * torch.outer(b, c)
+    return result
 
 
 def bilinear(x: Tensor, y: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -105,7 +107,8 @@ def bilinear(x: Tensor, y: Tensor, weight: Tensor, bias: Tensor | None = None) -
 
 def lerp(a: Tensor, b: Tensor, weight: Any) -> Tensor:
     """A + w (b − a)."""
-    return a + weight * (b - a)
+    result: Tensor = a + weight * (b - a)
+    return result
 
 
 def logarithm(base: float) -> Callable[[Tensor], Tensor]:

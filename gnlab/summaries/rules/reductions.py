@@ -79,7 +79,7 @@ def matrix_norm(
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between vectors, each at least ε long; as torch's."""
-    shape = torch.broadcast_shapes(x1.shape, x2.shape)
+    shape = torch.broadcast_shapes(x1.shape, x2.shape)  # type: ignore[no-untyped-call]
     x, y = x1.expand(shape), x2.expand(shape)
     lengths = (torch.clamp(vector_norm(v, 2, dim, True), min=eps) for v in (x, y))
     a, b = (v * torch.reciprocal(length) for v, length in zip((x, y), lengths, strict=True))
@@ -132,7 +132,7 @@ def extreme(name: str) -> Callable[..., Any]:
         options = dict(zip(("dim", "keepdim"), given, strict=False)) | more
         if not options:
             return whole(x)
-        other = options.pop("other", options["dim"] if "dim" in options else None)
+        other = options.get("other", options.get("dim"))
         if isinstance(other, Tensor):
             return two(x, other)
         with torch._C.DisableTorchFunction():

@@ -55,7 +55,7 @@ OPERATIONS = {
     "einsum: one": (lambda x: torch.einsum("ij->j", x).sin() + torch.einsum("ij->", x), S),
     "einsum: constant": (lambda x: torch.einsum("...j,ij->...i", FIXED, x).sin(), S),
     "einsum: same": (lambda x: torch.einsum("ij,kj->ik", x, x), S),
-    "linear": (lambda x, w, b: F.linear(x, w, b), S, (2, 3), (2,)),
+    "linear": (F.linear, S, (2, 3), (2,)),
     "linear: deep": (lambda x, w: F.linear(x, w).sin(), (2, 2, 3), (2, 3)),
     "linear: one sample": (lambda x, w, b: F.linear(x, w, b).sin(), (3,), (2, 3), (2,)),
     "linear: constant": (lambda w, b: F.linear(FIXED, w, bias=b).exp(), (2, 3), (2,)),
@@ -77,7 +77,8 @@ OPERATIONS = {
     "conv2d: samples": (conv("conv2d", padding=(1, 0)), (2, 1, 2, 2), (1, 1, 2, 2), (1,)),
     "conv2d: constant": (lambda w: F.conv2d(IMAGE, w, dilation=2).sin(), (2, 2, 2, 2)),
     "conv2d: module": (
-        layers(nn.Conv2d(1, 2, 2, padding_mode="circular", padding=1), nn.ELU(), nn.Conv2d(2, 1, 2)),
+        layers(nn.Conv2d(1, 2, 2, padding_mode="circular", padding=1), nn.ELU(),
+               nn.Conv2d(2, 1, 2)),
         (1, 1, 3, 2),
     ),
     "conv3d": (conv("conv3d", padding=(1, 0, 0)), (1, 1, 2, 2, 2), (1, 1, 2, 2, 1), (1,)),

@@ -14,6 +14,14 @@ MASK = torch.tensor([[True, False, True], [False, True, False]])
 FIXED = torch.tensor([[0.3, -0.7, 1.1], [0.2, 0.9, -0.4]], dtype=torch.float64)
 
 
+def residual(x, y):
+    """X + y by way of an overwritten sum, that is overwritten once more."""
+    total = x.sin()
+    total += y
+    total *= 2
+    return total.exp()
+
+
 def spread(x):
     """X with no two entries nearly equal, so that no difference changes which is greater."""
     return x + 3.0 * (7 * torch.arange(x.numel()) % x.numel()).reshape(x.shape)
@@ -91,12 +99,16 @@ OPERATIONS = {
     "diag_embed": (lambda x: x.diag_embed().sin() + x[..., None], S),
     "unfold": (lambda x: x.unfold(1, 2, 1).square(), S),
     "unfold: images": (lambda x: F.unfold(x, 2).square(), (1, 2, 3, 3)),
-    "im2col": (lambda x: torch._C._nn.im2col(x, (2, 2), (1, 1), (0, 0), (1, 1)).sin(), (1, 1, 3, 3)),
+    "im2col": (
+        lambda x: torch._C._nn.im2col(x, (2, 2), (1, 1), (0, 0), (1, 1)).sin(), (1, 1, 3, 3),
+    ),
     "fold": (lambda x: F.fold(x, (3, 3), 2).square(), (1, 4, 4)),
     "pixel_shuffle": (lambda x: F.pixel_shuffle(x, 2).sin() * FIXED[0, 0], (1, 4, 2, 1)),
     "interpolate": (lambda x: F.interpolate(x, size=(3, 4), mode="bilinear").sin(), (1, 2, 2, 3)),
     "interpolate: nearest": (lambda x: F.interpolate(x, scale_factor=2).square(), (1, 2, 2)),
-    "interpolate: module": (lambda x: nn.Upsample(scale_factor=2, mode="bicubic")(x).sin(), (1, 1, 2, 3)),
+    "interpolate: module": (
+        lambda x: nn.Upsample(scale_factor=2, mode="bicubic")(x).sin(), (1, 1, 2, 3),
+    ),
     "pixel_unshuffle": (lambda x: F.pixel_unshuffle(x, 2).sin(), (1, 1, 2, 4)),
     "channel_shuffle": (lambda x: F.channel_shuffle(x, 2).sin() * x, (1, 4, 1, 2)),
     "fliplr": (lambda x: x.fliplr().exp() * x, S), "flipud": (lambda x: x.flipud().exp() * x, S),
@@ -128,8 +140,12 @@ OPERATIONS = {
     "adaptive_avg_pool2d: module": (lambda x: nn.AdaptiveAvgPool2d(1)(x).sin(), (2, 2, 3, 2)),
     "adaptive_avg_pool3d": (lambda x: F.adaptive_avg_pool3d(x, 2).sin(), (1, 1, 3, 2, 3)),
     "max_pool1d": (lambda x: F.max_pool1d(spread(x), 2).sin(), C),
-    "max_pool2d": (lambda x: F.max_pool2d(spread(x), 2, 1, padding=1, dilation=1).sin(), (1, 2, 3, 3)),
-    "max_pool2d: module": (lambda x: nn.MaxPool2d(2, ceil_mode=True)(spread(x)).sin(), (2, 1, 3, 3)),
+    "max_pool2d": (
+        lambda x: F.max_pool2d(spread(x), 2, 1, padding=1, dilation=1).sin(), (1, 2, 3, 3),
+    ),
+    "max_pool2d: module": (
+        lambda x: nn.MaxPool2d(2, ceil_mode=True)(spread(x)).sin(), (2, 1, 3, 3),
+    ),
     "max_pool2d: torch": (lambda x: torch.max_pool2d(spread(x), 2).sin(), (1, 2, 2, 3)),
     "max_pool2d: no samples": (lambda x: F.max_pool2d(spread(x), 2, stride=1).sin(), (2, 3, 3)),
     "max_pool3d": (lambda x: F.max_pool3d(spread(x), 2, 1).sin(), (1, 1, 3, 2, 3)),
@@ -143,10 +159,11 @@ OPERATIONS = {
     "add: constant": (lambda x: (x + FIXED).exp() + (1 + x).sin(), (3,)),
     "add: same": (lambda x: (x + x).exp(), S),
     "add: in place": (lambda x, y: (x * 1).add_(y, alpha=2).exp(), S, (3,)),
-    "add: residual": (lambda x, y: residual(x, y), S, S),
+    "add: residual": (residual, S, S),
     "sub": (lambda x, y: (x - y).exp(), (3,), S), "sub: number": (lambda x: (x - 2).exp(), S),
     "sub: alpha": (lambda x, y: x.sub(y, alpha=0.5).exp(), S, (1,)),
-    "rsub": (lambda x: (1 - x).exp(), S), "sub: from a constant": (lambda x: (FIXED - x).exp(), (3,)),
+    "rsub": (lambda x: (1 - x).exp(), S),
+    "sub: from a constant": (lambda x: (FIXED - x).exp(), (3,)),
     "rsub: alpha": (lambda x, y: torch.rsub(x, y, alpha=0.4).exp(), S, (3,)),
     "where": (lambda x, y: torch.where(MASK, x, y).exp(), S, (3,)),
     "where: number": (lambda x: torch.where(MASK, x, 1.0).exp(), S),
@@ -161,14 +178,6 @@ OPERATIONS = {
 }  # fmt: skip
 SINGLE = ("float", "double", "type_as")
 """These go through single precision, in which neither way has many digits."""
-
-
-def residual(x, y):
-    """X + y by way of an overwritten sum, that is overwritten once more."""
-    total = x.sin()
-    total += y
-    total *= 2
-    return total.exp()
 
 
 def test_every_rule_is_tried():
