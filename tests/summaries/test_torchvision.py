@@ -92,7 +92,8 @@ def test_small_networks(name, mode):
 # plain definition takes seconds for each group.
 @pytest.mark.parametrize("name", LARGE)
 def test_large_networks(name):
-    check(name, "train", "all")
+    # EfficientNet's plain definition in train mode takes as long as three others.
+    check(name, "eval" if name == "efficientnet_b0" else "train", "all")
 
 
 @pytest.mark.parametrize("name", [*LARGE, *MORE])
