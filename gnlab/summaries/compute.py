@@ -15,11 +15,12 @@ from gnlab.summaries.curvature import LOSS, Origin
 from gnlab.summaries.evaluation import Evaluated, Evaluation, Parameters
 from gnlab.summaries.gauss_newton import gauss_newton
 from gnlab.summaries.inert import inert_groups, jet_rows, plain_rows, slopes_again
+from gnlab.summaries.modules import Modules
 from gnlab.summaries.passes import Task, Values
 from gnlab.summaries.rules import KINDS
 from gnlab.summaries.summary import Part, Summary
 from gnlab.summaries.sweep import sweep
-from gnlab.summaries.tape import Modules, Tape
+from gnlab.summaries.tape import Tape
 
 _MODEL: Origin = ("", "")
 _LOSS: Origin = (LOSS, "")

@@ -78,7 +78,7 @@ def sweep(
     """
     if loss.device.type == "cpu":
         _keep_memory()
-    _check_unchanged(tape.calls)
+    _check_unchanged(tape)
     gradients = _adjoints(tape, loss, leaves, factor)
     with torch.no_grad():
         total, g = _forward(tape, tape.operand(loss), groups, u, named, budget)
@@ -133,9 +133,11 @@ def _keep_memory() -> None:
     torch.empty(2**25 - 2**13, dtype=torch.uint8)
 
 
-def _check_unchanged(calls: list[Call]) -> None:
+def _check_unchanged(tape: Tape) -> None:
     """Raise if a value was overwritten after it was recorded."""
-    for call in calls:
+    if any(constant._version != version for constant, version in tape.constants):
+        raise NoRuleError("a constant overwritten after its use")
+    for call in tape.calls:
         for operand in [*call.results, *call.given]:
             if operand.value._version != operand.version:
                 raise NoRuleError("a change in place through a view")
@@ -188,16 +190,25 @@ def _replay(call: Call, curvature: Curvature) -> None:
     """Make the jets of a call's results, add its curvature, let go of what is spent."""
     jetless = [operand.carried is None for operand in call.given]
     if not all(jetless):
-        if any(jetless):
-            call = call.without_jetless()
-        if call.name in CURVED:
-            curvature.begin((call.place, call.name))
-        try:
-            jets = RULES[call.name](call, curvature)
-        except NoRuleError as error:
-            raise NoRuleError(f"{call.name} {error}") from error
-        made = jets if isinstance(jets, list) else [jets]
+        made = _made(call.without_jetless() if any(jetless) else call, curvature)
         for operand, jet in zip(call.results, made, strict=True):
             operand.carried = jet
     for operand in call.spent:
         operand.carried = None
+
+
+def _made(call: Call, curvature: Curvature) -> list[Jet]:
+    """The jets of a call's results."""
+    if call.name in CURVED:
+        curvature.begin((call.place, call.name))
+    try:
+        jets = RULES[call.name](call, curvature)
+    except NoRuleError as error:
+        raise NoRuleError(f"{call.name} {error}") from error
+    except (TypeError, KeyError, IndexError, ValueError) as error:
+        raise NoRuleError(f"{call.name} with unusual arguments") from error
+    made = jets if isinstance(jets, list) else [jets]
+    for operand, jet in zip(call.results, made, strict=True):
+        if jet.values.shape[1:] != operand.value.shape or jet.values.dtype != operand.value.dtype:
+            raise NoRuleError(f"{call.name} with a result of an unusual shape or dtype")
+    return made

@@ -11,22 +11,27 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
 from torch.overrides import TorchFunctionMode
-from torch.utils.hooks import RemovableHandle
+from torch.utils._pytree import tree_leaves
 
 from gnlab.summaries.jets import Operand
+from gnlab.summaries.modules import Modules
 from gnlab.summaries.rules import CURVED, FORMULAS, KEEPING, LAYERS, RULES, Call, NoRuleError
 
 _PLAIN = {
     "radd": "add", "iadd": "add", "isub": "sub", "rmul": "mul", "imul": "mul", "multiply": "mul",
     "truediv": "div", "itruediv": "div", "true_divide": "div", "divide": "div",
-    "rtruediv": "rdiv", "mm": "matmul", "bmm": "matmul", "subtract": "sub", "concat": "cat",
-    "concatenate": "cat", "clip": "clamp", "absolute": "abs", "special_erf": "erf",
-    "ger": "outer", "inner": "dot", "ipow": "pow",
+    "mm": "matmul", "bmm": "matmul", "subtract": "sub", "concat": "cat",
+    "concatenate": "cat", "clip": "clamp", "absolute": "abs", "special_erf": "erf", "vdot": "dot",
+    "ger": "outer", "inner": "dot", "ipow": "pow", "_threshold": "threshold",
+    "log_sigmoid": "logsigmoid", "moveaxis": "movedim",
 }  # fmt: skip
 """Other names of the same operations."""
+
+_LEAVING = frozenset({"set_data", "set", "numpy", "array", "dlpack", "share_memory"})
+"""What could change a value unseen."""
 
 _WRITING = frozenset({"iadd", "isub", "imul", "itruediv", "ipow", "setitem"})
 _DISPATCH = ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic")
@@ -39,17 +44,19 @@ class Tape(TorchFunctionMode):
         calls: The calls, in order.
         leaves: The parameters by name.
         place: What is being evaluated; the calls are marked with it.
+        constants: The other tensors that the calls take, and how often each had been overwritten.
 
     Args:
         modules: Knows the module that computes, if the calls shall be marked with it.
     """
 
-    def __init__(self, modules: "Modules | None" = None) -> None:
+    def __init__(self, modules: Modules | None = None) -> None:
         super().__init__()
         self._modules = modules
         self.calls: list[Call] = []
         self.leaves: dict[str, Operand] = {}
         self.place = ""
+        self.constants: list[tuple[Tensor, int]] = []
         self._known: dict[int, tuple[Tensor, int, Operand]] = {}
         self._own: set[int] = set()
         self._seen_through: list[Callable[..., Any]] = []
@@ -95,12 +102,15 @@ class Tape(TorchFunctionMode):
         options = dict(kwargs or {})
         name, in_place = _name(func, options)
         if in_place:
-            self._check_writing(name, options.get("out", args[0] if args else None))
+            self._check_writing(name, args, options)
+        if name in _LEAVING:
+            raise NoRuleError(name)
         if name not in RULES:
             if name in FORMULAS:
                 return self._by_formula(name, in_place, args, options)
             if _is_pure_python(func) and func not in self._seen_through:
                 return self._see_through(func, args, options)
+        seen = len(self.constants)
         given = self._operands(args, in_place), self._operands(options, in_place)
         kept = None
         if name in KEEPING:
@@ -114,6 +124,8 @@ class Tape(TorchFunctionMode):
             if variable:
                 call = self._record(name, func, given, results)
                 call.several, call.kept = isinstance(result, (tuple, list)), kept
+                return result
+        del self.constants[seen:]
         return result
 
     def _record(
@@ -126,6 +138,8 @@ class Tape(TorchFunctionMode):
         """Keep a call."""
         if name not in RULES:
             raise NoRuleError(name)
+        if torch._C._is_any_autocast_enabled():
+            raise NoRuleError(f"{name} under autocast")
         args, kwargs = given
         call = Call(name, _overwriting_nothing(func, name), args, kwargs, [])
         call.place = self.place or (self._modules.now if self._modules is not None else "")
@@ -145,11 +159,19 @@ class Tape(TorchFunctionMode):
         self, name: str, in_place: bool, args: tuple[Any, ...], options: dict[str, Any]
     ) -> Any:
         """Call the formula of an operation."""
-        with self:
-            result = FORMULAS[name](*args, **options)
-        if not in_place:
+        target: Tensor | None = args[0] if in_place else None
+        if (
+            target is not None
+        ):  # what the formula keeps of its first argument is not to be overwritten
+            with self:
+                args = (target.clone(), *args[1:])
+        try:
+            with self:
+                result = FORMULAS[name](*args, **options)
+        except TypeError as error:
+            raise NoRuleError(f"{name} with unusual arguments") from error
+        if target is None:
             return result
-        target: Tensor = args[0]
         self._operands(target, True)
         target.copy_(result)
         if result.requires_grad:
@@ -177,63 +199,48 @@ class Tape(TorchFunctionMode):
             return given
         with torch._C.DisableTorchFunction():
             if not given.requires_grad:
-                return given.detach().clone() if copied else given.detach()
+                constant = given.detach().clone() if copied else given.detach()
+                self.constants.append((constant, constant._version))
+                return constant
             operand = self.operand(given)
             if copied:
-                operand.value = operand.value.clone()
-                operand.version = operand.value._version
+                self._copy(operand, given)
             return operand
 
-    def _check_writing(self, name: str, target: Any) -> None:
-        """Raise if a parameter is about to be overwritten: it is the model's own."""
+    def _copy(self, operand: Operand, overwritten: Tensor) -> None:
+        """Keep copies of a value about to be overwritten, and of what it is a view of."""
+        place = overwritten.untyped_storage().data_ptr()
+        known = [entry[2] for entry in self._known.values()] if overwritten._is_view() else []
+        for other in {id(o): o for o in (operand, *known)}.values():
+            value, beneath = other.value, other.value.untyped_storage().data_ptr() == place
+            # What has changed already is left to be found out.
+            if other is operand or (beneath and value._version == other.version):
+                other.value = value.clone()
+                other.version = other.value._version
+
+    def _check_writing(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> None:
+        """Raise if a parameter is about to be overwritten, or a value behind autograd's back."""
+        given = args[0] if args else next(iter(options.values()), None)
+        targets = tree_leaves((given, options.get("out")))
         with torch._C.DisableTorchFunction():
-            if isinstance(target, Tensor) and target.untyped_storage().data_ptr() in self._own:
-                raise NoRuleError(f"{name}, in place, of a parameter")
+            for target in targets:
+                if not isinstance(target, Tensor):
+                    continue
+                if target.untyped_storage().data_ptr() in self._own:
+                    raise NoRuleError(f"{name}, in place, of a parameter")
+                if target.requires_grad and not torch.is_grad_enabled():
+                    raise NoRuleError(f"{name}, in place, without a gradient")
 
     def _keep(self, tensor: Tensor, operand: Operand) -> None:
         """Remember a value, and the tensor: its place in memory must stay its own."""
         self._known[id(tensor)] = (tensor, tensor._version, operand)
 
 
-class Modules:
-    """A context that knows which of a model's modules is computing.
-
-    Args:
-        model: The model, of which nothing is left changed.
-    """
-
-    def __init__(self, model: nn.Module) -> None:
-        self._model = model
-        self._within: list[str] = []
-        self._hooks: list[RemovableHandle] = []
-
-    @property
-    def now(self) -> str:
-        """The innermost module's name; "" for the model itself."""
-        return self._within[-1] if self._within else ""
-
-    def __enter__(self) -> "Modules":
-        for name, module in self._model.named_modules():
-            self._hooks += [
-                module.register_forward_pre_hook(functools.partial(self._enter, name)),
-                module.register_forward_hook(self._leave, always_call=True),
-            ]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for hook in self._hooks:
-            hook.remove()
-
-    def _enter(self, name: str, *_: object) -> None:
-        self._within.append(name)
-
-    def _leave(self, *_: object) -> None:
-        self._within.pop()
-
-
 def _name(func: Callable[..., Any], options: Mapping[str, Any]) -> tuple[str, bool]:
     """An operation's plain name, and whether it overwrites its first argument."""
     name: str = getattr(func, "__name__", str(func))
+    if name == "__set__":
+        name = "set_" + func.__self__.__name__  # type: ignore[attr-defined]
     if name == "__get__":
         name = func.__self__.__name__  # type: ignore[attr-defined]
     in_place = bool(options.get("inplace", False)) or options.get("out") is not None

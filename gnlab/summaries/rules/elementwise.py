@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from gnlab.summaries.rules.calls import NoRuleError
+
 Derivatives = tuple[Tensor, Tensor | None, Tensor | None]
 Rule = Callable[..., Derivatives]
 
@@ -37,6 +39,13 @@ def softplus(x: Tensor, y: Tensor, beta: float = 1.0, threshold: float = 20.0) -
     return s.where(bent, 1), (beta * one).where(bent, 0), (beta**2 * two).where(bent, 0)
 
 
+def logsigmoid(x: Tensor, y: Tensor) -> Derivatives:
+    """Y = −log(1 + e⁻ˣ)."""
+    s, one = torch.sigmoid(x), torch.sigmoid(-x)
+    two = -s * one
+    return one, two, two * (one - s)
+
+
 def exp(x: Tensor, y: Tensor) -> Derivatives:
     """Y = eˣ."""
     return y, y, y
@@ -46,6 +55,16 @@ def log(x: Tensor, y: Tensor) -> Derivatives:
     """Y = log x."""
     one = 1 / x
     return one, -one * one, 2 * one * one * one
+
+
+def log1p(x: Tensor, y: Tensor) -> Derivatives:
+    """Y = log(1 + x)."""
+    return log(1 + x, y)
+
+
+def expm1(x: Tensor, y: Tensor) -> Derivatives:
+    """Y = eˣ − 1."""
+    return exp(x, torch.exp(x))
 
 
 def sqrt(x: Tensor, y: Tensor) -> Derivatives:
@@ -76,6 +95,8 @@ def square(x: Tensor, y: Tensor) -> Derivatives:
 
 def power(x: Tensor, y: Tensor, exponent: float) -> Derivatives:
     """Y = xⁿ for a number n."""
+    if isinstance(exponent, Tensor):
+        raise NoRuleError("with a tensor for its exponent")
     n = exponent
     one = n * x ** (n - 1) if n else torch.zeros_like(x)
     two = n * (n - 1) * x ** (n - 2) if n not in (0, 1) else None
@@ -93,6 +114,31 @@ def cos(x: Tensor, y: Tensor) -> Derivatives:
     """Y = cos x."""
     s = torch.sin(x)
     return -s, -y, s
+
+
+def tan(x: Tensor, y: Tensor) -> Derivatives:
+    """Y = tan x."""
+    one = 1 + y * y
+    return one, 2 * y * one, (2 + 6 * y * y) * one
+
+
+def atan(x: Tensor, y: Tensor) -> Derivatives:
+    """Y = arctan x."""
+    one = 1 / (1 + x * x)
+    two = -2 * x * one * one
+    return one, two, (6 * x * x - 2) * one * one * one
+
+
+def sinh(x: Tensor, y: Tensor) -> Derivatives:
+    """Y = sinh x."""
+    one = torch.cosh(x)
+    return one, y, one
+
+
+def cosh(x: Tensor, y: Tensor) -> Derivatives:
+    """Y = cosh x."""
+    one = torch.sinh(x)
+    return one, y, one
 
 
 def erf(x: Tensor, y: Tensor) -> Derivatives:
@@ -113,7 +159,7 @@ def relu(x: Tensor, y: Tensor) -> Derivatives:
 
 def leaky_relu(x: Tensor, y: Tensor, negative_slope: float = 0.01) -> Derivatives:
     """Y = x above zero, a·x below."""
-    return torch.where(x > 0, 1.0, negative_slope).to(x.dtype), None, None
+    return torch.full_like(x, negative_slope).masked_fill_(x > 0, 1), None, None
 
 
 def clamp(x: Tensor, y: Tensor, min: float | None = None, max: float | None = None) -> Derivatives:
@@ -129,6 +175,26 @@ def clamp(x: Tensor, y: Tensor, min: float | None = None, max: float | None = No
 def hardtanh(x: Tensor, y: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Derivatives:
     """Y = x within the bounds; at a bound itself the derivative is zero, as in torch."""
     return ((x > min_val) & (x < max_val)).to(x.dtype), None, None
+
+
+def threshold(x: Tensor, y: Tensor, threshold: float, value: float) -> Derivatives:
+    """Y = x above the threshold, a number below."""
+    return (x > threshold).to(x.dtype), None, None
+
+
+def shrink(x: Tensor, y: Tensor, lambd: float = 0.5) -> Derivatives:
+    """Y = 0 within −λ and λ; beyond them x, or x moved by λ towards zero."""
+    return (x.abs() > lambd).to(x.dtype), None, None
+
+
+def below(x: Tensor, y: Tensor, max: float) -> Derivatives:
+    """Y = x, a bound at most."""
+    return clamp(x, y, max=max)
+
+
+def flat(x: Tensor, y: Tensor, *_: object, **__: object) -> Derivatives:
+    """Y has steps only."""
+    return torch.zeros_like(x), None, None
 
 
 def elu(
@@ -183,14 +249,20 @@ def _all(found: Derivatives) -> tuple[Tensor, Tensor, Tensor]:
     return one, two, three
 
 
-STRAIGHT = frozenset({"abs", "relu", "leaky_relu", "clamp", "hardtanh"})
+STRAIGHT = frozenset(
+    {"abs", "relu", "leaky_relu", "clamp", "clamp_min", "clamp_max", "hardtanh", "threshold",
+     "softshrink", "hardshrink", "sign", "floor", "ceil", "round", "trunc"}
+)  # fmt: skip
 """Those whose second derivative is zero."""
 
 RULES: Mapping[str, Rule] = {
     "tanh": tanh, "sigmoid": sigmoid, "softplus": softplus, "exp": exp, "log": log, "sqrt": sqrt,
     "rsqrt": rsqrt, "reciprocal": reciprocal, "square": square, "pow": power, "sin": sin,
-    "cos": cos, "erf": erf, "abs": absolute, "relu": relu, "leaky_relu": leaky_relu,
-    "clamp": clamp, "hardtanh": hardtanh, "elu": elu, "selu": selu, "celu": celu, "silu": silu,
-    "gelu": gelu,
+    "cos": cos, "tan": tan, "atan": atan, "sinh": sinh, "cosh": cosh, "erf": erf, "log1p": log1p,
+    "expm1": expm1, "abs": absolute, "relu": relu, "leaky_relu": leaky_relu, "clamp": clamp,
+    "clamp_min": clamp, "clamp_max": below, "hardtanh": hardtanh, "threshold": threshold,
+    "softshrink": shrink, "hardshrink": shrink, "elu": elu, "selu": selu, "celu": celu,
+    "silu": silu, "gelu": gelu, "logsigmoid": logsigmoid,
+    **dict.fromkeys(("sign", "floor", "ceil", "round", "trunc"), flat),
 }  # fmt: skip
 """The rules by the function's name in torch."""

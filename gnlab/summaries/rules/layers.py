@@ -171,12 +171,35 @@ def _drawn_back(
     return drawn
 
 
+def transposed(call: Call, curvature: Curvature) -> Jet:
+    """Y = a convolution's transpose of x, by W, + b."""
+    names = "input", "weight", "bias", "stride", "padding", "output_padding", "groups", "dilation"
+    given = call.named(*names)
+    x, func, shape = value_of(given["input"]), call.func, call.out.shape
+    dims = int(call.name[-2])
+    if x.dim() != dims + 2:
+        raise NoRuleError("without a dimension of samples")
+    options = {name: given[name] for name in names[3:] if name in given}
+
+    def forward(v: Tensor, W: Tensor, out: Tensor | None) -> Tensor:
+        y: Tensor = func(v.reshape(-1, *x.shape[1:]), W, None, **options)
+        return y.reshape(-1, *shape)
+
+    def back(delta: Tensor, W: Tensor) -> Tensor:
+        drawn: Tensor = torch.func.vjp(lambda v: func(v, W, None, **options), x)[1](delta)[0]
+        return drawn
+
+    bias_shape = (1, shape[1], *[1] * dims)
+    layer = Layer(given["input"], given["weight"], given.get("bias"), forward, back, bias_shape)
+    return apply(layer, call, curvature)
+
+
 def embedding(call: Call, curvature: Curvature) -> Jet:
     """Y = rows of a table; the padding row is a constant."""
-    given = call.named("tokens", "weight", "padding_idx", "max_norm")
+    given = call.named("input", "weight", "padding_idx", "max_norm")
     if given.get("max_norm") is not None:
         raise NoRuleError("with max_norm")
-    tokens, padding = given["tokens"], given.get("padding_idx")
+    tokens, padding = given["input"], given.get("padding_idx")
     table: Operand = given["weight"]
     if padding is None:
         return table.jet.linear(lambda v: v[:, tokens])

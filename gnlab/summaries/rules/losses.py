@@ -1,7 +1,7 @@
 """Jets through the softmax and its cross-entropy, by their cumulants.
 
 With p = softmax(x) and E the mean under p, log Σ eˣ has the first derivative E[V], the second
-E[V²] − E[V]² (a covariance) and the third E[V³] − 3 E[V] E[V²] + 2 E[V]³.
+E[C²] with C = V − E[V] (a covariance) and the third E[C³].
 
 Legend: N samples, C classes, T targets' weights [N, C, ...], k groups that have reached x.
 """
@@ -14,7 +14,8 @@ from torch import Tensor
 
 from gnlab.summaries.curvature import Curvature, dots
 from gnlab.summaries.jets import Jet, rows_of, sum_of
-from gnlab.summaries.rules.calls import Call
+from gnlab.summaries.rules.calls import Call, NoRuleError
+from gnlab.summaries.rules.criteria import modern
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,61 +23,47 @@ class Softmax:
     """The moments of a jet under p = softmax(x) along an axis, which is kept.
 
     Attributes:
-        jet: The jet of x.
         p: softmax(x).
-        axis: The axis, counted in a jet's values.
-        weighted: pV.
-        means: E[V].
-        squares: E[V²].
-        cubes: E[V³].
+        centred: V − E[V] and W − E[W]: where p is nearly one, raw moments would cancel.
+        weighted: p (V − E[V]).
+        variances: E[(V − E[V])²].
     """
 
-    jet: Jet
     p: Tensor
-    axis: int
+    centred: Jet
     weighted: Tensor
-    means: Tensor
-    squares: Tensor
-    cubes: Tensor
+    variances: Tensor
 
     @classmethod
     def of(cls, jet: Jet, p: Tensor, axis: int) -> "Softmax":
         """The moments of a jet; the axis is one of the value's."""
-        axis, V = axis + 1, jet.first
-        first = V * p
-        second = first * V
-        third = second * V
-        moments = (t.sum(axis, keepdim=True) for t in (first, second, third))
-        return cls(jet, p, axis, first, *moments)
-
-    def variances(self) -> Tensor:
-        """E[V²] − E[V]²."""
-        return self.squares - self.means * self.means
+        centred = jet.linear(lambda v: v - (v * p).sum(axis + 1, keepdim=True))
+        weighted = centred.first * p
+        variances = (weighted * centred.first).sum(axis + 1, keepdim=True)
+        return cls(p, centred, weighted, variances)
 
     def curve(self, weight: Tensor, curvature: Curvature) -> None:
         """Add the curvature of Σ weight · log Σ eˣ, the axis kept in weight."""
-        ranks, bent, k = self.jet.ranks, self.jet.bent, len(self.jet.ranks)
-        m = self.means
-        pulled, mean = (self.weighted * weight).reshape(k, -1), (m * weight).reshape(k, -1)
-        curvature.within(ranks, pulled @ self.jet.matrix.first.T - mean @ m.reshape(k, -1).T)
-        third = self.cubes - m * (3 * self.squares - 2 * m * m)
-        curvature.pure(ranks, third.reshape(k, -1) @ weight.reshape(-1))
-        if bent:
-            means = (self.jet.second * self.p).sum(self.axis).reshape(len(bent), -1)
-            both = dots(rows_of(ranks, pulled, bent), self.jet.matrix.second)
-            curvature.pure(bent, both - dots(rows_of(ranks, mean, bent), means), 3)
+        c, rows = self.centred, self.centred.matrix
+        pulled = (self.weighted * weight).reshape(len(c.ranks), -1)
+        curvature.within(c.ranks, pulled @ rows.first.T)
+        curvature.pure(c.ranks, dots(pulled, rows.first * rows.first))
+        if c.bent:
+            curvature.pure(c.bent, dots(rows_of(c.ranks, pulled, c.bent), rows.second), 3)
 
 
 def log_softmax(call: Call, curvature: Curvature) -> Jet:
     """Y = x − log Σ eˣ."""
     x = call.only()
-    axis = call.named("input", "dim")["dim"] % call.out.dim()
+    dim = call.named("input", "dim").get("dim")
+    if dim is None or call.out.dtype != x.value.dtype:
+        raise NoRuleError("without a dimension, or with a dtype")
+    axis = dim % max(call.out.dim(), 1)
     found = Softmax.of(x.jet, torch.exp(call.out), axis)
     if call.delta is not None:
         found.curve(-call.delta.sum(axis, keepdim=True), curvature)
-    means = x.jet.linear(lambda v: v - (v * found.p).sum(axis + 1, keepdim=True))
-    bend = Jet((), x.jet.ranks, -found.variances())
-    return sum_of([means, bend], call.out.shape)
+    bend = Jet((), x.jet.ranks, -found.variances)
+    return sum_of([found.centred, bend], call.out.shape)
 
 
 def cross_entropy(call: Call, curvature: Curvature) -> Jet:
@@ -95,13 +82,13 @@ def cross_entropy(call: Call, curvature: Curvature) -> Jet:
         if call.delta is not None:
             found.curve(total * call.delta.unsqueeze(axis), curvature)
         linear = x.jet.linear(lambda v: (v * slopes).sum(axis + 1))
-        bend = (found.variances() * total).squeeze(axis + 1)
+        bend = (found.variances * total).squeeze(axis + 1)
         return sum_of([linear, Jet((), x.jet.ranks, bend)], call.out.shape)
     weight = total / count
     if call.delta is not None:
         found.curve(weight * call.delta, curvature)
     linear = x.jet.matrix.linear(lambda v: v @ (slopes / count).reshape(-1))
-    bend = found.variances().reshape(len(x.jet.ranks), -1) @ weight.reshape(-1)
+    bend = found.variances.reshape(len(x.jet.ranks), -1) @ weight.reshape(-1)
     return sum_of([linear, Jet((), x.jet.ranks, bend)], ())
 
 
@@ -116,6 +103,7 @@ def weights_of_targets(x: Tensor, axis: int, given: dict[str, Any]) -> tuple[Ten
     Returns:
         T, [N, C, ...], and what the sum over the samples is divided by; None for no sum.
     """
+    modern(given.get("size_average"), given.get("reduce"))
     y, weight = given["target"], given.get("weight")
     smoothing = given.get("label_smoothing", 0.0)
     shape = [1] * x.dim()

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gnlab.summaries.curvature import Curvature
 from gnlab.summaries.jets import Jet, common, rows_of, sum_of
-from gnlab.summaries.rules.calls import Call, NoRuleError, jet_of, value_of
+from gnlab.summaries.rules.calls import Call, NoRuleError, jet_of, operands, value_of
 
 Bilinear = Callable[[Tensor, Tensor], Tensor]
 
@@ -126,7 +126,10 @@ def einsum(call: Call, curvature: Curvature) -> Jet:
 
 def outer(call: Call, curvature: Curvature) -> Jet:
     """A product that ``general`` sees to."""
-    return general(call.func, call, curvature, *call.args[:2])
+    a, b, *rest = call.args
+    if operands((rest, call.kwargs)):
+        raise NoRuleError("with a variable in an unusual place")
+    return general(lambda v, w: call.func(v, w, *rest, **call.kwargs), call, curvature, a, b)
 
 
 def _product(

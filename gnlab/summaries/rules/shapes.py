@@ -12,14 +12,23 @@ from torch import Tensor
 from torch.nn import functional
 
 from gnlab.summaries.curvature import Curvature
-from gnlab.summaries.jets import Jet, Operand, sum_of
-from gnlab.summaries.rules.calls import Call, NoRuleError, Rule, jet_of, value_of
+from gnlab.summaries.jets import Jet, Operand
+from gnlab.summaries.rules import joins
+from gnlab.summaries.rules.calls import Call, NoRuleError, Rule
+from gnlab.summaries.rules.joins import padded
 
 
 def reshaped(call: Call, curvature: Curvature) -> Jet:
     """Y = x in another shape, or another dtype."""
     out = call.out
-    return call.only().jet.linear(lambda v: v.reshape(len(v), *out.shape).to(out.dtype))
+    return _moved(call).jet.linear(lambda v: v.reshape(len(v), *out.shape).to(out.dtype))
+
+
+def _moved(call: Call) -> Operand:
+    """The operand that gets another shape; another one may be what has the shape already."""
+    if call.name.endswith("_as") and isinstance(call.args[0], Operand):
+        return call.args[0]
+    return call.only()
 
 
 def permuted(call: Call, curvature: Curvature) -> Jet:
@@ -47,7 +56,7 @@ def turned(call: Call, curvature: Curvature) -> Jet:
 def expanded(call: Call, curvature: Curvature) -> Jet:
     """Y = x, repeated without copies."""
     shape = call.out.shape
-    return call.only().jet.linear(
+    return _moved(call).jet.linear(
         lambda v: v.reshape(len(v), *[1] * (len(shape) + 1 - v.dim()), *v.shape[1:]).expand(
             len(v), *shape
         )
@@ -71,7 +80,7 @@ def total(call: Call, curvature: Curvature) -> Jet:
         else:
             return x.jet
     share = out.numel() / max(x.value.numel(), 1) if call.name == "mean" else 1
-    return x.jet.linear(lambda v: v.sum(over).reshape(len(v), *out.shape) * share)
+    return x.jet.linear(lambda v: v.sum(over, dtype=out.dtype).reshape(len(v), *out.shape) * share)
 
 
 def taken(call: Call, curvature: Curvature) -> "Jet | list[Jet]":
@@ -86,11 +95,24 @@ def taken(call: Call, curvature: Curvature) -> "Jet | list[Jet]":
 def linear(call: Call, curvature: Curvature) -> "Jet | list[Jet]":
     """Any y = A x, by calling A for many values at once."""
     x = call.only()
-    each = torch.vmap(lambda v: call.func(v, *call.args[1:], **call.kwargs))
+    func = torch.movedim if call.name == "movedim" else call.func
+    each = torch.vmap(lambda v: func(v, *call.args[1:], **call.kwargs))
     if not call.several:
         return x.jet.linear(each)
     jet = x.jet
     return [Jet(jet.ranks, jet.bent, values) for values in each(jet.values)]
+
+
+def widened(call: Call, curvature: Curvature) -> Jet:
+    """Y = x with margins; a constant in them has no derivative."""
+    given = call.named("input", "pad", "mode", "value")
+    if call.name == "constant_pad_nd":
+        given = {"pad": call.args[1]}
+    mode, margins = given.get("mode", "constant"), list(given["pad"])
+    x = call.only()
+    if mode == "constant":
+        return x.jet.linear(padded(margins))
+    return x.jet.linear(torch.vmap(lambda v: functional.pad(v, margins, mode)))
 
 
 def pooled(call: Call, curvature: Curvature) -> Jet:
@@ -129,92 +151,6 @@ def with_indices(func: Callable[..., Any], args: Any, options: Any) -> tuple[Ten
     return result, kept
 
 
-def added(call: Call, curvature: Curvature, sign: float = 1.0) -> Jet:
-    """Y = a + αb, broadcast."""
-    a, b = call.args[:2]
-    factor = sign * call.kwargs.get("alpha", 1)
-    shape = call.out.shape
-    return sum_of([_spread(a, shape), _spread(b, shape, factor)], shape)
-
-
-def subtracted(call: Call, curvature: Curvature) -> Jet:
-    """Y = a − αb."""
-    return added(call, curvature, -1.0)
-
-
-def subtracted_from(call: Call, curvature: Curvature) -> Jet:
-    """Y = b − αa, as torch.rsub."""
-    a, b = call.args[:2]
-    shape = call.out.shape
-    return sum_of([_spread(b, shape), _spread(a, shape, -call.kwargs.get("alpha", 1))], shape)
-
-
-def _spread(argument: Any, shape: torch.Size, factor: float = 1.0) -> Jet | None:
-    """An argument's jet, times a number, so that it broadcasts over the result."""
-    jet = jet_of(argument)
-    if jet is None:
-        return None
-    ones = [1] * (len(shape) - argument.value.dim())
-    jet = jet.linear(lambda v: v.reshape(len(v), *ones, *v.shape[1:]))
-    return jet if factor == 1 else jet.linear(lambda v: v * factor)
-
-
-def chosen(call: Call, curvature: Curvature) -> Jet:
-    """Y = a where the condition holds, else b."""
-    condition, a, b = call.args[:3]
-    shape, dtype = call.out.shape, call.out.dtype
-    jets = [
-        None if jet is None else jet.scaled(mask.to(dtype))
-        for jet, mask in ((_spread(a, shape), condition), (_spread(b, shape), ~condition))
-    ]
-    return sum_of(jets, shape)
-
-
-def masked(call: Call, curvature: Curvature) -> Jet:
-    """Y = x, and a constant where the mask holds."""
-    jet, shape = _spread(call.only(), call.out.shape), call.out.shape
-    assert jet is not None
-    return jet.linear(lambda v: v.expand(len(v), *shape).masked_fill(call.args[1], 0))
-
-
-def concatenated(call: Call, curvature: Curvature) -> Jet:
-    """Y = the arguments side by side."""
-    given = call.named("tensors", "dim")
-    return _side_by_side(given["tensors"], given.get("dim", 0) % call.out.dim(), call.out.shape)
-
-
-def stacked(call: Call, curvature: Curvature) -> Jet:
-    """Y = the arguments along a new dimension."""
-    given = call.named("tensors", "dim")
-    axis = given.get("dim", 0) % call.out.dim()
-    tensors = []
-    for tensor in given["tensors"]:
-        if isinstance(tensor, Operand):
-            jet = tensor.jet.linear(lambda v: v.unsqueeze(axis + 1))
-            tensors.append(Operand(tensor.value.unsqueeze(axis), carried=jet))
-        else:
-            tensors.append(tensor.unsqueeze(axis))
-    return _side_by_side(tensors, axis, call.out.shape)
-
-
-def _side_by_side(tensors: Any, axis: int, shape: torch.Size) -> Jet:
-    """The jet of tensors side by side along an axis."""
-    at, jets = 0, []
-    for tensor in tensors:
-        width = value_of(tensor).shape[axis]
-        margins = [0, 0] * (len(shape) - 1 - axis) + [at, shape[axis] - at - width]
-        jet = jet_of(tensor)
-        if jet is not None and width:
-            jets.append(jet.linear(_padded(margins)))
-        at += width
-    return sum_of(jets, shape)
-
-
-def _padded(margins: list[int]) -> Callable[[Tensor], Tensor]:
-    """Pads with zeros."""
-    return lambda v: functional.pad(v, margins)
-
-
 RULES: Mapping[str, Rule] = {
     **dict.fromkeys(
         ("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "view_as",
@@ -228,9 +164,11 @@ RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("sum", "mean"), total),
     **dict.fromkeys(
         ("gather", "select", "narrow", "index_select", "movedim", "cumsum", "tril", "triu",
-         "split", "chunk", "unbind", "roll", "flip", "repeat", "repeat_interleave", "pad",
+         "split", "chunk", "unbind", "roll", "flip", "repeat", "repeat_interleave",
          "diagonal", "tile", "unfold", "pixel_shuffle", "T", "H", "take_along_dim", "interpolate",
-         "upsample", "constant_pad_nd", "tensor_split", "diag_embed", "im2col", "fold"),
+         "tensor_split", "diag_embed", "im2col", "fold",
+         "pixel_unshuffle", "channel_shuffle",
+         "fliplr", "flipud", "rot90", "hsplit", "masked_select"),
         linear,
     ),
     **dict.fromkeys(
@@ -239,8 +177,7 @@ RULES: Mapping[str, Rule] = {
         pooled,
     ),
     **dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d"), greatest_pooled),
-    "permute": permuted, "getitem": taken, "add": added, "sub": subtracted,
-    "rsub": subtracted_from, "where": chosen, "masked_fill": masked, "cat": concatenated,
-    "stack": stacked,
+    "pad": widened, "constant_pad_nd": widened, "permute": permuted, "getitem": taken,
+    **joins.RULES,
 }  # fmt: skip
 """The rules by the operation's plain name."""

@@ -14,9 +14,12 @@ RULES: Mapping[str, Rule] = {
     **shapes.RULES,
     **{name: pointwise(function) for name, function in elementwise.RULES.items()},
     "mul": products.mul, "matmul": products.matmul, "einsum": products.einsum,
-    "outer": products.outer, "dot": products.outer, "mv": products.matmul,
+    "outer": products.outer, "dot": products.outer, "tensordot": products.outer,
+    "mv": products.matmul,
     "linear": layers.linear, "conv1d": layers.convolution, "conv2d": layers.convolution,
-    "conv3d": layers.convolution, "embedding": layers.embedding,
+    "conv3d": layers.convolution,
+    **dict.fromkeys([f"conv_transpose{d}d" for d in (1, 2, 3)], layers.transposed),
+    "embedding": layers.embedding,
     "log_softmax": losses.log_softmax, "cross_entropy": losses.cross_entropy,
 }  # fmt: skip
 """The rules."""
@@ -27,12 +30,14 @@ KEEPING = dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d"), shapes.with_
 CURVED = frozenset(RULES) - frozenset(shapes.RULES) - elementwise.STRAIGHT - {"embedding"}
 """Those that need their result's adjoint."""
 
-LAYERS = frozenset({"linear", "conv1d", "conv2d", "conv3d"})
+LAYERS = frozenset({"linear", *(f"conv{way}{d}d" for d in (1, 2, 3) for way in ("", "_transpose"))})
 """Those that say their parameters' slopes themselves."""
 
 KINDS: Mapping[str, str] = {
     **dict.fromkeys(elementwise.RULES, "activation"),
-    **dict.fromkeys(("mul", "matmul", "einsum", "outer", "dot", "mv", *LAYERS), "product"),
+    **dict.fromkeys(
+        ("mul", "matmul", "einsum", "outer", "dot", "tensordot", "mv", *LAYERS), "product"
+    ),
     **dict.fromkeys(("log_softmax", "cross_entropy"), "softmax"),
 }
 """What kind of operation each curved one is."""

@@ -1,0 +1,145 @@
+"""Losses written out in operations that have a rule; their arguments are torch's.
+
+Legend: N samples, C classes, x scores or predictions, y targets.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gnlab.summaries.rules.calls import NoRuleError
+
+
+def nll_loss(
+    log: Tensor,
+    y: Tensor,
+    weight: Tensor | None = None,
+    size_average: object = None,
+    ignore_index: int = -100,
+    reduce: object = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Negative log-likelihood of class numbers; as torch's."""
+    modern(size_average, reduce)
+    axis = 1 if log.dim() > 1 else 0
+    shape = [1] * log.dim()
+    shape[axis] = -1
+    weights = 1.0 if weight is None else weight.reshape(shape)
+    known = y != ignore_index
+    place = y.where(known, 0).unsqueeze(axis)
+    own = (torch.ones_like(log) * weights).detach().gather(axis, place).squeeze(axis) * known
+    return _reduced(-log.gather(axis, place).squeeze(axis) * own, reduction, own.sum())
+
+
+def mse_loss(
+    x: Tensor, y: Tensor, size_average: object = None, reduce: object = None,
+    reduction: str = "mean", weight: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """Squared error; as torch's."""
+    modern(size_average, reduce)
+    if weight is not None:
+        raise NoRuleError("with weights")
+    each = torch.square(x - y)
+    return _reduced(each, reduction, each.numel())
+
+
+def binary_cross_entropy_with_logits(
+    x: Tensor,
+    y: Tensor,
+    weight: Tensor | None = None,
+    size_average: object = None,
+    reduce: object = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """Binary cross-entropy of scores; as torch's."""
+    modern(size_average, reduce)
+    more = 1.0 if pos_weight is None else pos_weight
+    each = -(more * y * functional.logsigmoid(x) + (1 - y) * functional.logsigmoid(-x))
+    each = each if weight is None else each * weight
+    return _reduced(each, reduction, each.numel())
+
+
+def binary_cross_entropy(
+    x: Tensor, y: Tensor, weight: Tensor | None = None, size_average: object = None,
+    reduce: object = None, reduction: str = "mean",
+) -> Tensor:  # fmt: skip
+    """Binary cross-entropy of probabilities, whose logarithm is -100 at least; as torch's."""
+    modern(size_average, reduce)
+    own, other = (torch.clamp(torch.log(p), min=-100.0) for p in (x, 1 - x))
+    each = -(y * own + (1 - y) * other)
+    each = each if weight is None else each * weight
+    return _reduced(each, reduction, each.numel())
+
+
+def l1_loss(
+    x: Tensor, y: Tensor, size_average: object = None, reduce: object = None,
+    reduction: str = "mean", weight: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """Absolute error; as torch's."""
+    modern(size_average, reduce)
+    if weight is not None:
+        raise NoRuleError("with weights")
+    each = torch.abs(x - y)
+    return _reduced(each, reduction, each.numel())
+
+
+def huber_loss(
+    x: Tensor, y: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
+) -> Tensor:
+    """Squared error near zero, absolute error beyond; as torch's."""
+    if weight is not None:
+        raise NoRuleError("with weights")
+    error = x - y
+    size = torch.abs(error)
+    each = torch.where(size <= delta, torch.square(error) * 0.5, (size - 0.5 * delta) * delta)
+    return _reduced(each, reduction, each.numel())
+
+
+def smooth_l1_loss(
+    x: Tensor, y: Tensor, size_average: object = None, reduce: object = None,
+    reduction: str = "mean", beta: float = 1.0,
+) -> Tensor:  # fmt: skip
+    """Huber's loss divided by its bound; as torch's."""
+    modern(size_average, reduce)
+    if beta == 0:
+        return l1_loss(x, y, reduction=reduction)
+    return huber_loss(x, y, reduction, beta) * (1 / beta)
+
+
+def kl_div(
+    x: Tensor, y: Tensor, size_average: object = None, reduce: object = None,
+    reduction: str = "mean", log_target: bool = False,
+) -> Tensor:  # fmt: skip
+    """Kullback and Leibler's divergence from log-probabilities x; as torch's."""
+    modern(size_average, reduce)
+    each = torch.exp(y) * (y - x) if log_target else torch.xlogy(y, y) - y * x
+    if reduction == "batchmean":
+        return each.sum() * (1 / each.shape[0])
+    return _reduced(each, reduction, each.numel())
+
+
+def modern(size_average: object, reduce: object) -> None:
+    """Raise if a reduction is asked for in the way of years ago."""
+    if size_average is not None or reduce is not None:
+        raise NoRuleError("with size_average or reduce")
+
+
+def _reduced(each: Tensor, reduction: str, count: Any) -> Tensor:
+    """A loss's values as its reduction has them."""
+    if reduction == "none":
+        return each
+    total = each.sum()
+    return total if reduction == "sum" else total * (1 / count)
+
+
+FORMULAS: Mapping[str, Callable[..., Any]] = {
+    "nll_loss": nll_loss, "mse_loss": mse_loss, "l1_loss": l1_loss, "huber_loss": huber_loss,
+    "smooth_l1_loss": smooth_l1_loss, "kl_div": kl_div,
+    "binary_cross_entropy": binary_cross_entropy,
+    "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
+}  # fmt: skip
+"""The formulas by the loss's name."""

@@ -1,0 +1,144 @@
+"""Jets through what is linear in several values at once: sums, choices, joins, scatters."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gnlab.summaries.curvature import Curvature
+from gnlab.summaries.jets import Jet, Operand, sum_of
+from gnlab.summaries.rules.calls import Call, NoRuleError, Rule, jet_of, operands, value_of
+
+
+def added(call: Call, curvature: Curvature, sign: float = 1.0) -> Jet:
+    """Y = a + αb, broadcast."""
+    a, b = call.args[:2]
+    factor = sign * call.kwargs.get("alpha", 1)
+    shape = call.out.shape
+    return sum_of([_spread(a, shape), _spread(b, shape, factor)], shape)
+
+
+def subtracted(call: Call, curvature: Curvature) -> Jet:
+    """Y = a − αb."""
+    return added(call, curvature, -1.0)
+
+
+def subtracted_from(call: Call, curvature: Curvature) -> Jet:
+    """Y = b − αa, as torch.rsub."""
+    a, b = call.args[:2]
+    shape = call.out.shape
+    return sum_of([_spread(b, shape), _spread(a, shape, -call.kwargs.get("alpha", 1))], shape)
+
+
+def _spread(argument: Any, shape: torch.Size, factor: float = 1.0) -> Jet | None:
+    """An argument's jet, times a number, so that it broadcasts over the result."""
+    jet = jet_of(argument)
+    if jet is None:
+        return None
+    ones = [1] * (len(shape) - argument.value.dim())
+    jet = jet.linear(lambda v: v.reshape(len(v), *ones, *v.shape[1:]))
+    return jet if factor == 1 else jet.linear(lambda v: v * factor)
+
+
+def chosen(call: Call, curvature: Curvature) -> Jet:
+    """Y = a where the condition holds, else b."""
+    function = call.func is torch.where
+    names = ("condition", "input", "other") if function else ("input", "condition", "other")
+    given = call.named(*names)
+    condition, a, b = (given[name] for name in ("condition", "input", "other"))
+    shape, dtype = call.out.shape, call.out.dtype
+    jets = [
+        None if jet is None else jet.scaled(mask.to(dtype))
+        for jet, mask in ((_spread(a, shape), condition), (_spread(b, shape), ~condition))
+    ]
+    return sum_of(jets, shape)
+
+
+def masked(call: Call, curvature: Curvature) -> Jet:
+    """Y = x, and a constant where the mask holds."""
+    jet, shape = _spread(call.only(), call.out.shape), call.out.shape
+    assert jet is not None
+    return jet.linear(lambda v: v.expand(len(v), *shape).masked_fill(call.args[1], 0))
+
+
+def concatenated(call: Call, curvature: Curvature) -> Jet:
+    """Y = the arguments side by side."""
+    given = call.named("tensors", "dim")
+    return _side_by_side(given["tensors"], given.get("dim", 0) % call.out.dim(), call.out.shape)
+
+
+def stacked(call: Call, curvature: Curvature) -> Jet:
+    """Y = the arguments along a new dimension."""
+    given = call.named("tensors", "dim")
+    axis = given.get("dim", 0) % call.out.dim()
+    tensors = []
+    for tensor in given["tensors"]:
+        if isinstance(tensor, Operand):
+            jet = tensor.jet.linear(lambda v: v.unsqueeze(axis + 1))
+            tensors.append(Operand(tensor.value.unsqueeze(axis), carried=jet))
+        else:
+            tensors.append(tensor.unsqueeze(axis))
+    return _side_by_side(tensors, axis, call.out.shape)
+
+
+def _side_by_side(tensors: Any, axis: int, shape: torch.Size) -> Jet:
+    """The jet of tensors side by side along an axis."""
+    at, jets = 0, []
+    for tensor in tensors:
+        width = value_of(tensor).shape[axis]
+        margins = [0, 0] * (len(shape) - 1 - axis) + [at, shape[axis] - at - width]
+        jet = jet_of(tensor)
+        if jet is not None and width:
+            jets.append(jet.linear(padded(margins)))
+        at += width
+    return sum_of(jets, shape)
+
+
+def padded(margins: list[int]) -> Callable[[Tensor], Tensor]:
+    """Pads with zeros."""
+    return lambda v: functional.pad(v, margins)
+
+
+def affine(call: Call, curvature: Curvature) -> Jet:
+    """Any y = A(x₁, x₂, …) + c, by calling it for one of its operands at a time."""
+    if any(not isinstance(entry, Operand) and operands(entry) for entry in call.args):
+        raise NoRuleError("with a variable in an unusual place")
+    given: dict[Any, Any] = {**dict(enumerate(call.args)), **call.kwargs}
+
+    def without(value: Any) -> Any:
+        """No more than the shape of what is not a place."""
+        value = value_of(value)
+        floating = isinstance(value, Tensor) and value.is_floating_point()
+        return torch.zeros_like(value) if floating else value
+
+    rest = {key: without(value) for key, value in given.items()}
+
+    def apply(moved: dict[Any, Any]) -> Tensor:
+        full = rest | moved
+        y: Tensor = call.func(
+            *[full[i] for i in range(len(call.args))], **{k: full[k] for k in call.kwargs}
+        )
+        return y
+
+    constant = apply({})
+    jets = []
+    for key, value in given.items():
+        if isinstance(value, Operand):
+            each = torch.vmap(functools.partial(lambda k, v: apply({k: v}) - constant, key))
+            jets.append(value.jet.linear(each))
+    return sum_of(jets, call.out.shape)
+
+
+RULES: Mapping[str, Rule] = {
+    "add": added, "sub": subtracted, "rsub": subtracted_from, "where": chosen,
+    "masked_fill": masked, "cat": concatenated, "stack": stacked,
+    **dict.fromkeys(
+        ("index_add", "index_copy", "index_fill", "scatter", "scatter_add", "slice_scatter",
+         "select_scatter", "diagonal_scatter"),
+        affine,
+    ),
+}  # fmt: skip
+"""The rules by the operation's plain name."""

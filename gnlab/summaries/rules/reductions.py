@@ -1,0 +1,196 @@
+"""Norms, moments and extremes along dimensions, written out in operations that have a rule."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gnlab.summaries.rules.calls import NoRuleError
+
+
+def moments(x: Tensor, *given: Any, **more: Any) -> tuple[Tensor, Tensor]:
+    """The variance and the mean along dimensions; arguments as torch's."""
+    # (dim, unbiased, keepdim) and (unbiased) are older forms of (dim, *, correction, keepdim).
+    given = (None, *given) if given and isinstance(given[0], bool) else given
+    more = dict(zip(("dim", "unbiased", "keepdim"), given, strict=False)) | more
+    correction = more.pop("correction", None)
+    if correction is None:
+        correction = int(more.pop("unbiased", True))
+    keepdim, dims = more.pop("keepdim", False), _dims(x, more.pop("dim", None))
+    if more:
+        raise NoRuleError("with unusual arguments")
+    mean = x.mean(dims, keepdim=True)
+    count = math.prod(x.shape[d] for d in dims) - correction
+    variance = (x - mean).square().sum(dims, keepdim=keepdim) * (1 / count)
+    return variance, mean.reshape(variance.shape)
+
+
+def _dims(x: Tensor, dim: Any) -> tuple[int, ...]:
+    """The dimensions meant, all of them if none is given."""
+    given = (dim,) if isinstance(dim, int) else tuple(dim or ())
+    return tuple(d % max(x.dim(), 1) for d in given) or tuple(range(x.dim()))
+
+
+def root(x: Tensor) -> Tensor:
+    """√x; at zero it is zero with no derivative, as torch has it for norms."""
+    zero = x == 0
+    return torch.sqrt(x.masked_fill(zero, 1)).masked_fill(zero, 0)
+
+
+def vector_norm(
+    x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
+) -> Tensor:
+    """The norm of vectors, of a number for an order."""
+    if not isinstance(ord, (int, float)) or ord == 0 or dtype is not None:
+        raise NoRuleError("of an unusual order")
+    dims = _dims(x, dim)
+    if math.isinf(ord):
+        return (amax if ord > 0 else amin)(torch.abs(x), dims, keepdim)
+    if ord == 2:
+        return root(torch.square(x).sum(dims, keepdim=keepdim))
+    if ord == 1:
+        return torch.abs(x).sum(dims, keepdim=keepdim)
+    total = torch.pow(torch.abs(x), ord).sum(dims, keepdim=keepdim)
+    return torch.pow(total, 1 / ord)
+
+
+def linalg_norm(
+    x: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
+) -> Tensor:
+    """The norm of a vector, or Frobenius's of a matrix."""
+    dims = _dims(x, dim)
+    if ord not in (None, "fro") and (len(dims) > 1 or (dim is None and x.dim() != 1)):
+        raise NoRuleError("of a matrix")
+    order = 2 if ord in (None, "fro") else ord
+    return vector_norm(x, order, dims, keepdim, dtype=dtype)
+
+
+def matrix_norm(
+    x: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
+) -> Tensor:
+    """Frobenius's norm of matrices."""
+    if ord != "fro":
+        raise NoRuleError("of an unusual order")
+    return vector_norm(x, 2, dim, keepdim, dtype=dtype)
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """The cosine of the angle between vectors, each at least ε long; as torch's."""
+    shape = torch.broadcast_shapes(x1.shape, x2.shape)  # type: ignore[no-untyped-call]
+    x, y = x1.expand(shape), x2.expand(shape)
+    lengths = (torch.clamp(vector_norm(v, 2, dim, True), min=eps) for v in (x, y))
+    a, b = (v * torch.reciprocal(length) for v, length in zip((x, y), lengths, strict=True))
+    return (a * b).sum(dim)
+
+
+def logsumexp(x: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
+    """Log Σ eˣ along dimensions."""
+    with torch._C.DisableTorchFunction():
+        top = x.detach().amax(dim, keepdim=True)
+        top = torch.where(torch.isfinite(top), top, 0)
+    total = torch.log(torch.exp(x - top).sum(dim, keepdim=True)) + top
+    dims = {d % x.dim() for d in ([dim] if isinstance(dim, int) else dim)}
+    shape = [n for d, n in enumerate(total.shape) if keepdim or d not in dims]
+    return total.reshape(shape)
+
+
+def amax(x: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
+    """The greatest along dimensions; equal ones share the derivative, as torch has it."""
+    dims = _dims(x, dim)
+    with torch._C.DisableTorchFunction():
+        values = x.detach()
+        at = values == values.amax(dims, keepdim=True)
+        share = at.to(values.dtype) / at.sum(dims, keepdim=True)
+    return (x.masked_fill(~at, 0) * share).sum(dims, keepdim=keepdim)
+
+
+def amin(x: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
+    """The least, likewise."""
+    return -amax(-x, dim, keepdim)
+
+
+def larger(a: Tensor, b: Tensor) -> Tensor:
+    """The larger of a and b, their mean where they are equal, as torch's backward pass has it."""
+    share = (a > b).to(a.dtype) + 0.5 * (a == b).to(a.dtype)
+    return torch.where(share == 0.5, 0.5 * (a + b), torch.where(share > 0, a, b))
+
+
+def smaller(a: Tensor, b: Tensor) -> Tensor:
+    """The smaller of a and b, likewise."""
+    return -larger(-a, -b)
+
+
+def extreme(name: str) -> Callable[..., Any]:
+    """Torch's ``max`` or ``min``: of all, of two tensors, or along one dimension."""
+    whole, two = {"max": (amax, larger), "min": (amin, smaller)}[name]
+    method, result = getattr(torch, name), getattr(torch.return_types, name)
+
+    def find(x: Tensor, *given: Any, **more: Any) -> Any:
+        options = dict(zip(("dim", "keepdim"), given, strict=False)) | more
+        if not options:
+            return whole(x)
+        other = options.get("other", options.get("dim"))
+        if isinstance(other, Tensor):
+            return two(x, other)
+        with torch._C.DisableTorchFunction():
+            places = method(x.detach(), options["dim"], keepdim=True)[1]
+        values = x.gather(options["dim"], places)
+        if not options.get("keepdim", False):
+            values, places = values.squeeze(options["dim"]), places.squeeze(options["dim"])
+        return result((values, places))
+
+    return find
+
+
+def prod(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """The product of all, or along a dimension, factor by factor."""
+    factors = (x.reshape(-1) if dim is None else x).unbind(0 if dim is None else dim)
+    result = factors[0]
+    for factor in factors[1:]:
+        result = result * factor
+    return result.unsqueeze(dim) if keepdim and dim is not None else result
+
+
+def greatest_pooled(dims: int) -> Callable[..., Tensor]:
+    """Torch's ``adaptive_max_pool`` in so many dimensions."""
+    name = f"adaptive_max_pool{dims}d_with_indices"
+
+    def pooled(x: Tensor, output_size: Any, return_indices: bool = False) -> Tensor:
+        if return_indices:
+            raise NoRuleError("with its indices")
+        with torch._C.DisableTorchFunction():
+            places = getattr(functional, name)(x.detach(), output_size)[1]
+        flat = x.flatten(-dims).gather(-1, places.flatten(-dims))
+        return flat.reshape(places.shape)
+
+    return pooled
+
+
+def variance(*args: Any, **more: Any) -> Tensor:
+    """The variance; arguments as torch's."""
+    return moments(*args, **more)[0]
+
+
+def deviation(*args: Any, **more: Any) -> Tensor:
+    """The standard deviation; arguments as torch's."""
+    return root(variance(*args, **more))
+
+
+def deviation_and_mean(*args: Any, **more: Any) -> tuple[Tensor, Tensor]:
+    """The standard deviation and the mean; arguments as torch's."""
+    found, mean = moments(*args, **more)
+    return root(found), mean
+
+
+FORMULAS: Mapping[str, Callable[..., Any]] = {
+    "var": variance, "std": deviation, "var_mean": moments, "std_mean": deviation_and_mean,
+    "linalg_vector_norm": vector_norm, "linalg_norm": linalg_norm,
+    "linalg_matrix_norm": matrix_norm, "cosine_similarity": cosine_similarity,
+    "logsumexp": logsumexp, "amax": amax, "amin": amin, "maximum": larger, "minimum": smaller,
+    "max": extreme("max"), "min": extreme("min"), "prod": prod,
+    **{f"adaptive_max_pool{d}d": greatest_pooled(d) for d in (1, 2, 3)},
+}  # fmt: skip
+"""The formulas by the operation's plain name."""

@@ -1,0 +1,118 @@
+"""Softmax and the losses, with all their options, by differences and by the plain definition."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from gnlab.summaries.rules import FORMULAS
+
+torch.manual_seed(2)
+S, Q = (4, 3), (2, 3, 1, 2)
+LABELS, PIXELS = torch.tensor([2, 0, 1, 2]), torch.tensor([[[0, 2]], [[1, 1]]])
+SOFT = torch.rand(4, 3, dtype=torch.float64).softmax(1)
+SOFT_PIXELS = torch.rand(2, 3, 1, 2, dtype=torch.float64).softmax(1)
+WEIGHT = torch.tensor([0.5, 2.0, 1.3], dtype=torch.float64)
+TARGET = torch.randn(4, 3, dtype=torch.float64)
+OPERATIONS = {
+    "log_softmax": (lambda x: F.log_softmax(x, 1).sin(), S),
+    "log_softmax: first": (lambda x: torch.log_softmax(x, dim=0).sin(), S),
+    "log_softmax: method": (lambda x: x.log_softmax(-1).sin(), (2, 2, 3)),
+    "log_softmax: module": (lambda x: nn.LogSoftmax(dim=1)(x).sin(), Q),
+    "cross_entropy": (lambda x: F.cross_entropy(x, LABELS), S),
+    "cross_entropy: sum": (lambda x: F.cross_entropy(x, LABELS, reduction="sum").sin(), S),
+    "cross_entropy: none": (lambda x: F.cross_entropy(x, LABELS, reduction="none").square(), S),
+    "cross_entropy: weight": (lambda x: F.cross_entropy(x, LABELS, WEIGHT), S),
+    "cross_entropy: ignore": (lambda x: F.cross_entropy(x, LABELS, WEIGHT, ignore_index=2), S),
+    "cross_entropy: ignore out of range": (
+        lambda x: F.cross_entropy(x, torch.tensor([0, -1, 1, 2]), ignore_index=-1), S,
+    ),
+    "cross_entropy: smoothing": (lambda x: F.cross_entropy(x, LABELS, label_smoothing=0.2), S),
+    "cross_entropy: smoothing, weight, ignore": (
+        lambda x: F.cross_entropy(x, LABELS, WEIGHT, ignore_index=0, label_smoothing=0.3), S,
+    ),
+    "cross_entropy: smoothing, none, ignore": (
+        lambda x: F.cross_entropy(
+            x, LABELS, WEIGHT, ignore_index=0, label_smoothing=0.3, reduction="none"
+        ).square(), S,
+    ),
+    "cross_entropy: soft": (lambda x: F.cross_entropy(x, SOFT), S),
+    "cross_entropy: soft, weight, smoothing": (
+        lambda x: F.cross_entropy(x, 3 * SOFT, WEIGHT, label_smoothing=0.2), S,
+    ),
+    "cross_entropy: soft, sum": (lambda x: F.cross_entropy(x, SOFT, reduction="sum"), S),
+    "cross_entropy: soft images": (lambda x: F.cross_entropy(x, SOFT_PIXELS, WEIGHT), Q),
+    "cross_entropy: images": (lambda x: F.cross_entropy(x, PIXELS, WEIGHT), Q),
+    "cross_entropy: images, none": (
+        lambda x: F.cross_entropy(x, PIXELS, reduction="none", label_smoothing=0.1).sin(), Q,
+    ),
+    "cross_entropy: one sample": (lambda x: F.cross_entropy(x, torch.tensor(1)).sin(), (3,)),
+    "cross_entropy: one soft sample": (lambda x: F.cross_entropy(x, SOFT[0]).sin(), (3,)),
+    "cross_entropy: module": (
+        lambda x: nn.CrossEntropyLoss(WEIGHT, label_smoothing=0.1)(input=x, target=LABELS), S,
+    ),
+    "nll_loss": (lambda x: F.nll_loss(x.sin(), LABELS), S),
+    "nll_loss: weight": (lambda x: F.nll_loss(x.sin(), LABELS, WEIGHT, ignore_index=0), S),
+    "nll_loss: sum": (lambda x: F.nll_loss(x.sin(), PIXELS, WEIGHT, reduction="sum"), Q),
+    "nll_loss: none": (
+        lambda x: F.nll_loss(x.sin(), PIXELS, ignore_index=1, reduction="none").exp(), Q,
+    ),
+    "nll_loss: one": (lambda x: F.nll_loss(x.sin(), torch.tensor(2)), (3,)),
+    "nll_loss: module": (lambda x: nn.NLLLoss()(x.log_softmax(1), LABELS), S),
+    "mse_loss": (lambda x: F.mse_loss(x.exp(), TARGET), S),
+    "mse_loss: sum": (lambda x: nn.MSELoss(reduction="sum")(x.sin(), TARGET), S),
+    "mse_loss: none": (lambda x: F.mse_loss(x, TARGET, reduction="none").sin(), S),
+    "mse_loss: both": (lambda x, y: F.mse_loss(x.sin(), y), S, S),
+    "binary_cross_entropy_with_logits": (
+        lambda x: F.binary_cross_entropy_with_logits(x, SOFT), S,
+    ),
+    "binary_cross_entropy_with_logits: weights": (
+        lambda x: F.binary_cross_entropy_with_logits(
+            x, SOFT, weight=WEIGHT, pos_weight=WEIGHT.flip(0), reduction="sum"
+        ), S,
+    ),
+    "binary_cross_entropy_with_logits: module": (
+        lambda x: nn.BCEWithLogitsLoss(WEIGHT, reduction="none", pos_weight=WEIGHT)(x, SOFT).sin(),
+        S,
+    ),
+    "binary_cross_entropy_with_logits: steep": (
+        lambda x: F.binary_cross_entropy_with_logits(9 * x, SOFT.round()) / 9, S,
+    ),
+    "binary_cross_entropy_with_logits: far": (
+        lambda x: 1e9 * F.binary_cross_entropy_with_logits(x + 25, 1 + 0 * SOFT), S,
+    ),
+    "binary_cross_entropy": (lambda x: F.binary_cross_entropy(x.sigmoid(), SOFT), S),
+    "binary_cross_entropy: weight": (
+        lambda x: nn.BCELoss(WEIGHT, reduction="sum")(x.sigmoid(), SOFT.round()), S,
+    ),
+    "l1_loss": (lambda x: F.l1_loss(x.exp(), TARGET), S),
+    "l1_loss: sum": (lambda x: nn.L1Loss(reduction="sum")(x.sin(), TARGET), S),
+    "huber_loss": (lambda x: F.huber_loss(x.exp(), TARGET), S),
+    "huber_loss: delta": (lambda x: nn.HuberLoss("sum", 0.7)(x.sin(), TARGET), S),
+    "smooth_l1_loss": (lambda x: F.smooth_l1_loss(x.exp(), TARGET), S),
+    "smooth_l1_loss: beta": (lambda x: F.smooth_l1_loss(x.sin(), TARGET, beta=0.6), S),
+    "smooth_l1_loss: none": (
+        lambda x: F.smooth_l1_loss(x, TARGET, reduction="none", beta=0).sin(), S,
+    ),
+    "kl_div": (lambda x: F.kl_div(x.sin(), SOFT, reduction="batchmean"), S),
+    "kl_div: log": (
+        lambda x: nn.KLDivLoss(reduction="sum", log_target=True)(x.exp(), SOFT.log()), S,
+    ),
+    "kl_div: both": (lambda x, y: F.kl_div(x.sin(), y, reduction="none", log_target=True), S, S),
+    "kl_div: mean": (lambda x: F.kl_div(x.sin(), SOFT.round(), reduction="sum") / 2, S),
+    "l1_loss: none": (lambda x: F.l1_loss(x, TARGET, reduction="none").sin(), S),
+}  # fmt: skip
+
+
+def is_loss(name):
+    return name.endswith("_loss") or "entropy" in name or name == "kl_div"
+
+
+def test_every_formula_is_tried():
+    known = {name for name in FORMULAS if is_loss(name)} | {"log_softmax", "cross_entropy"}
+    assert {name.split(":")[0] for name in OPERATIONS} == known
+
+
+def test_derivatives(operation, used):
+    # Where a probability is nearly one, torch's own derivatives have few digits.
+    operation.check(plain="far" not in operation.name)
+    assert operation.name.split(":")[0] in used
