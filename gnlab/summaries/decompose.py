@@ -18,7 +18,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.overrides import TorchFunctionMode
+from torch.overrides import (
+    TorchFunctionMode,
+    handle_torch_function,
+    has_torch_function_unary,
+)
 
 from gnlab.errors import InputError
 
@@ -54,8 +58,20 @@ def _affine(normal: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tenso
     return scaled if bias is None else scaled + bias
 
 
-def _standardised(x: Tensor, dims: tuple[int, ...], eps: float) -> Tensor:
-    """Centre x and divide it by its standard deviation, both over ``dims``."""
+def standardised(x: Tensor, dims: tuple[int, ...], eps: float) -> Tensor:
+    """Centre x and divide it by its standard deviation, both over ``dims``.
+
+    Args:
+        x: Any values.
+        dims: The dimensions that belong together.
+        eps: What is added to the variance.
+
+    Returns:
+        The values, [*x.shape].
+    """
+    if has_torch_function_unary(x):  # somebody watches, who may know this as one operation
+        result: Tensor = handle_torch_function(standardised, (x,), x, dims, eps)
+        return result
     centred = x - x.mean(dims, keepdim=True)
     variance = centred.square().mean(dims, keepdim=True)
     return centred * torch.rsqrt(variance + eps)
@@ -82,7 +98,7 @@ def layer_norm(
 ) -> Tensor:
     """Layer normalisation over the last dimensions; arguments as torch's."""
     dims = tuple(range(x.dim() - len(normalized_shape), x.dim()))
-    return _affine(_standardised(x, dims, eps), weight, bias)
+    return _affine(standardised(x, dims, eps), weight, bias)
 
 
 def rms_norm(
@@ -107,7 +123,7 @@ def group_norm(
 ) -> Tensor:
     """Normalisation of G groups of channels of x [N, C, ...]; arguments as torch's."""
     grouped = x.reshape(x.shape[0], num_groups, -1)
-    normal = _standardised(grouped, (2,), eps).reshape(x.shape)
+    normal = standardised(grouped, (2,), eps).reshape(x.shape)
     return _affine_channels(normal, weight, bias)
 
 
@@ -128,7 +144,7 @@ def batch_norm(
     do not enter the loss.
     """
     if training or running_mean is None or running_var is None:
-        normal = _standardised(x, (0, *range(2, x.dim())), eps)
+        normal = standardised(x, (0, *range(2, x.dim())), eps)
     else:
         scale = _channels(torch.rsqrt(running_var + eps), x)
         normal = (x - _channels(running_mean, x)) * scale
@@ -149,7 +165,7 @@ def instance_norm(
     """Normalisation of each sample's channels, x [N, C, ...]; arguments as torch's."""
     if not use_input_stats:
         return batch_norm(x, running_mean, running_var, weight, bias, False, momentum, eps)
-    normal = _standardised(x, tuple(range(2, x.dim())), eps)
+    normal = standardised(x, tuple(range(2, x.dim())), eps)
     return _affine_channels(normal, weight, bias)
 
 

@@ -16,7 +16,8 @@ class Part:
         module: The module that calls the operation, by its name in the model; "loss" for the loss,
             whose operations' parts together are the generalised Gauss–Newton matrix.
         operation: The operation; "" for all of the loss's, or the model's, together.
-        kind: "loss", "activation", "product", "softmax" or "model" (all of the model's).
+        kind: "loss", "activation", "product", "softmax", "normalisation" or "model" (all of the
+            model's).
         H: The part, symmetric, [S, S].
     """
 

@@ -6,7 +6,7 @@ operations that have a rule (``formulas.py``).
 
 from collections.abc import Mapping
 
-from gnlab.summaries.rules import elementwise, layers, losses, products, shapes
+from gnlab.summaries.rules import elementwise, layers, losses, normalisation, products, shapes
 from gnlab.summaries.rules.calls import Rule
 from gnlab.summaries.rules.pointwise import pointwise
 
@@ -21,6 +21,7 @@ RULES: Mapping[str, Rule] = {
     **dict.fromkeys([f"conv_transpose{d}d" for d in (1, 2, 3)], layers.transposed),
     "embedding": layers.embedding,
     "log_softmax": losses.log_softmax, "cross_entropy": losses.cross_entropy,
+    "standardised": normalisation.standardised,
 }  # fmt: skip
 """The rules."""
 
@@ -39,5 +40,6 @@ KINDS: Mapping[str, str] = {
         ("mul", "matmul", "einsum", "outer", "dot", "tensordot", "mv", *LAYERS), "product"
     ),
     **dict.fromkeys(("log_softmax", "cross_entropy"), "softmax"),
+    "standardised": "normalisation",
 }
 """What kind of operation each curved one is."""
