@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gnlab.cubic import solve_cubic
@@ -111,6 +111,7 @@ def test_no_point_near_or_far_is_lower(seed):
 
 @examples
 @given(seed=seeds)
+@example(seed=300)  # R undoes H all but for a ten-thousandth
 def test_equation_2_holds(draw, seed):
     rng = np.random.default_rng(seed)
     size = int(rng.integers(1, 12))
@@ -118,8 +119,9 @@ def test_equation_2_holds(draw, seed):
     H = H + H.T
     solution = solve_cubic(H, g, d)
     eta, R = solution.step_sizes.numpy(), np.diag(solution.regulariser.numpy())
-    size_of_terms = np.linalg.norm(H + R, 2) * np.linalg.norm(eta)
-    assert np.linalg.norm((H + R) @ eta - g) <= 1e-13 * size_of_terms
+    # Each of H η and R η is rounded, and they can cancel.
+    size_of_terms = (np.linalg.norm(H, 2) + np.linalg.norm(R, 2)) * np.linalg.norm(eta)
+    assert np.linalg.norm((H + R) @ eta - g) <= 1e-14 * size_of_terms
     np.testing.assert_allclose(np.linalg.norm(d * eta), solution.radius, rtol=1e-13)
     assert solution.radius >= solution.radius_min * (1 - 1e-14)
     assert np.linalg.eigvalsh(H + R)[0] >= -1e-12 * np.linalg.norm(H + R, 2)
