@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gnlab.lab import palettes, scales
+from gnlab.lab import matrices, palettes, scales
 from gnlab.lab.figures import (
     agreement,
     anatomy,
@@ -39,7 +39,7 @@ class View:
     """How a snapshot is to be shown.
 
     Attributes:
-        order: One of ``scales.ORDERS``.
+        order: One of ``matrices.ORDERS``.
         scale: One of ``state.MATRIX_SCALES``.
         lock: Whether the colour scales stay as they are.
         theme: The theme's name.
@@ -164,10 +164,10 @@ class Painter:
                 name: heatmap.update(None, (), (), _UNIT, view.order, theme)
                 for name in ("hessian", "inverse")
             }
-        inverted = self._once("inverse", record, lambda: scales.inverse(record.H))
+        inverted = self._once("inverse", record, lambda: matrices.inverse(record.H))
         curvature, inverse = record.H, inverted.matrix
         if view.scale == "scale-free":
-            curvature, inverse = scales.scale_free(curvature), scales.scale_free(inverse)
+            curvature, inverse = matrices.scale_free(curvature), matrices.scale_free(inverse)
         notes = {"hessian": _signs(record.H), "inverse": inverted.remark}
         shown = {"hessian": curvature, "inverse": inverse}
         return {
@@ -254,8 +254,8 @@ def _signs(H: np.ndarray) -> str:
     if not np.isfinite(H).all():
         return "not finite"
     own = np.abs(np.diag(H))
-    scaled = scales.scale_free(H, np.diag(np.where(own > 0, own, 1.0)))
-    return f"S = {len(H)} · {scales.signs(scaled, 1e-12)}"
+    scaled = matrices.scale_free(H, np.diag(np.where(own > 0, own, 1.0)))
+    return f"S = {len(H)} · {matrices.signs(scaled, 1e-12)}"
 
 
 def _same(old: Any, new: Any) -> bool:

@@ -17,7 +17,7 @@ import param
 
 from gnlab import runs
 from gnlab.errors import InputError
-from gnlab.lab import palettes, scales
+from gnlab.lab import matrices, palettes
 
 _OFFERED = runs.choices()
 
@@ -69,7 +69,7 @@ class Choices(param.Parameterized):
         default=0, bounds=(0, 2**31 - 1), doc="Fixes the start and the order of the data."
     )
     order = param.Selector(
-        default="tensor", objects=list(scales.ORDERS),
+        default="tensor", objects=list(matrices.ORDERS),
         doc="Groups in the model's order, or in weight–weight, bias–bias, weight–bias blocks.",
     )  # fmt: skip
     scale = param.Selector(

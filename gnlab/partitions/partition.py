@@ -10,6 +10,7 @@ Legend: S groups, P parameter elements, I the [P, S] partition matrix (one 1 per
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -162,8 +163,7 @@ class Partition:
         high = torch.full((self.num_groups,), -1, dtype=torch.int64)
         for name in self.shapes:
             mine, theirs = self.groups[name].cpu(), other.groups[name].cpu()
-            # torch gives this function no types.
-            shape = torch.broadcast_shapes(mine.shape, theirs.shape)  # type: ignore[no-untyped-call]
+            shape = np.broadcast_shapes(mine.shape, theirs.shape)
             mine, theirs = mine.expand(shape).reshape(-1), theirs.expand(shape).reshape(-1)
             low = low.scatter_reduce(0, mine, theirs, "amin")
             high = high.scatter_reduce(0, mine, theirs, "amax")

@@ -14,11 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from gnlab.errors import InputError
 from gnlab.runs.archive import Archive
 from gnlab.runs.checkpoints import BUDGET
 from gnlab.runs.commands import Branch, Command
 from gnlab.runs.failure import FAULTS, describe
+from gnlab.runs.loaders import Answer, Loaders
 from gnlab.runs.messages import Close, CloseRun, Message, Open, Send
 from gnlab.runs.run import Run
 from gnlab.runs.seat import Seat
@@ -33,7 +33,6 @@ MEMORY = 2 * 2**30
 
 _SHARE = 0.1
 _SLOW_STEP = 0.03
-_LOADERS = 4
 _IDLE = 1.0
 
 _log = logging.getLogger(__name__)
@@ -67,8 +66,7 @@ class Loop:
         self._closing = False
         self._cost = 0.0  # seconds that making and publishing a snapshot takes
         self._mail: deque[Callable[[], None]] = deque()
-        self._loaders = threading.Semaphore(_LOADERS)
-        self._loading: set[threading.Thread] = set()
+        self._loaders = Loaders()
 
     def hear(self, message: Message) -> None:
         """Take a message; what it asks for is done between two steps.
@@ -104,7 +102,7 @@ class Loop:
         """
         settings, answer = run.settings, partial(Seat.take_seat, run=run)
         self._seat(run_id, settings)
-        self._post(lambda: self._answer(run_id, settings, answer))
+        self._post(self._answering(run_id, settings, answer))
 
     def send(self, run_id: str, number: int, command: Command) -> None:
         """Put a command into a run's inbox; a run that is not there takes none.
@@ -141,9 +139,7 @@ class Loop:
         Args:
             patience: Seconds to wait at most, all together; a download may take longer.
         """
-        end = time.monotonic() + patience
-        for loader in self._loading:
-            loader.join(max(0.0, end - time.monotonic()))
+        self._loaders.wait(patience)
 
     def run_of(self, run_id: str) -> Run | None:
         """The run itself, None while it is loading.
@@ -277,35 +273,23 @@ class Loop:
                 seat.run.limit_kept(share)
 
     def _load(self, run_id: str, settings: Settings) -> None:
-        """Load a run on a thread of its own, so that other runs go on meanwhile."""
-        # A daemon, so that a download under way does not hold up the end of the program.
-        loader = threading.Thread(
-            target=self._load_now, args=(run_id, settings), name="gnlab-load", daemon=True
-        )
-        self._loading = {thread for thread in self._loading if thread.is_alive()} | {loader}
-        loader.start()
+        """Have a run loaded, unless it is closed or another asked for when its turn comes."""
 
-    def _load_now(self, run_id: str, settings: Settings) -> None:
-        with self._loaders:
+        def wanted() -> bool:
             seat = self._seats.get(run_id)
-            if self._closing or seat is None or seat.target is not settings:
-                return  # closed, or something else was asked for, while it waited for its turn
-            try:
-                run = Run(settings)
-                _ = run.levels  # found here, not between two steps of other runs
-            except InputError as error:
-                answer = partial(Seat.refuse, reason=str(error))
-            except FAULTS as error:
-                _log.exception("%s could not be loaded", settings.preset)
-                reason = f"{settings.preset} could not be loaded: {describe(error)}"
-                answer = partial(Seat.refuse, reason=reason)
-            else:
-                answer = partial(Seat.take_seat, run=run)
-        self._post(lambda: self._answer(run_id, settings, answer))
+            return not self._closing and seat is not None and seat.target is settings
 
-    def _answer(self, run_id: str, settings: Settings, answer: Callable[[Seat], None]) -> None:
-        """Hand over a run or why there is none, unless another was asked for meanwhile."""
-        seat = self._seats.get(run_id)
-        if seat is not None and seat.target is settings:
-            answer(seat)
-            self._share_memory()
+        self._loaders.load(
+            settings, wanted, lambda answer: self._post(self._answering(run_id, settings, answer))
+        )
+
+    def _answering(self, run_id: str, settings: Settings, answer: Answer) -> Callable[[], None]:
+        """What hands over a run or why there is none, unless another was asked for meanwhile."""
+
+        def act() -> None:
+            seat = self._seats.get(run_id)
+            if seat is not None and seat.target is settings:
+                answer(seat)
+                self._share_memory()
+
+        return act

@@ -174,8 +174,13 @@ def sum_of(jets: Sequence[Jet | None], shape: Sequence[int]) -> Jet:
     bent = union(*(jet.bent for jet in given))
     result = Assembly(ranks, bent, shape, given[0].values)
     for jet in given:
-        result.add(jet.ranks, jet.bent, lambda _, v=jet.values: v)  # type: ignore[misc]
+        result.add(jet.ranks, jet.bent, _made(jet.values))
     return result.finish()
+
+
+def _made(values: Tensor) -> Callable[[Tensor | None], Tensor]:
+    """What makes rows that there are already."""
+    return lambda _: values
 
 
 @functools.lru_cache(maxsize=4096)

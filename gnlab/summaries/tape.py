@@ -239,10 +239,9 @@ class Tape(TorchFunctionMode):
 def _name(func: Callable[..., Any], options: Mapping[str, Any]) -> tuple[str, bool]:
     """An operation's plain name, and whether it overwrites its first argument."""
     name: str = getattr(func, "__name__", str(func))
-    if name == "__set__":
-        name = "set_" + func.__self__.__name__  # type: ignore[attr-defined]
-    if name == "__get__":
-        name = func.__self__.__name__  # type: ignore[attr-defined]
+    if name in ("__set__", "__get__"):  # of a property, which is what has the name
+        method: Any = func
+        name = ("set_" if name == "__set__" else "") + method.__self__.__name__
     in_place = bool(options.get("inplace", False)) or options.get("out") is not None
     if name.startswith("__"):
         name = name.strip("_")

@@ -9,7 +9,7 @@ Legend: S groups, K kinds of operation, T rows of the history; H̄ and its parts
 import numpy as np
 from bokeh.models import NumeralTickFormatter
 
-from gnlab.lab import palettes, scales
+from gnlab.lab import matrices, palettes, scales
 from gnlab.lab.figures import heatmap
 from gnlab.lab.figures.base import (
     Plot,
@@ -65,7 +65,7 @@ def shown(record: Record | None, scale: str) -> np.ndarray | None:
         return None
     if scale == "raw":
         return record.H_parts
-    return np.stack([scales.scale_free(part, record.H) for part in record.H_parts])
+    return np.stack([matrices.scale_free(part, record.H) for part in record.H_parts])
 
 
 def notes(record: Record) -> list[str]:
@@ -80,10 +80,12 @@ def notes(record: Record) -> list[str]:
     parts = record.H_parts
     assert parts is not None
     weight = np.abs(np.diagonal(parts, axis1=1, axis2=2)).sum(axis=0)
-    scaled = [scales.scale_free(part, np.diag(np.where(weight > 0, weight, 1.0))) for part in parts]
+    scaled = [
+        matrices.scale_free(part, np.diag(np.where(weight > 0, weight, 1.0))) for part in parts
+    ]
     titles = [title for title, *_ in KINDS.values()]
     return [
-        f"{title} · {scales.signs(part, _ROUNDING)}"
+        f"{title} · {matrices.signs(part, _ROUNDING)}"
         for title, part in zip(titles, scaled, strict=True)
     ]
 
@@ -102,7 +104,7 @@ def update(
         record: The latest with a summary.
         parts: Its parts as they are shown, see ``shown``.
         limits: The colour scale of all three.
-        order: One of ``scales.ORDERS``.
+        order: One of ``matrices.ORDERS``.
         theme: Colours for the roles.
         notes: One line above each, see ``notes``; nothing without parts.
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gnlab.lab import palettes, scales
+from gnlab.lab import matrices, palettes, scales
 from gnlab.lab.figures.base import (
     Plot,
     Span,
@@ -72,7 +72,7 @@ def scale(
 
     Args:
         record: The latest record with a summary, or None.
-        order: One of ``scales.ORDERS``.
+        order: One of ``matrices.ORDERS``.
         theme: Colours for the roles.
         before: The limits of the decades that are shown now, to stay if they can.
 
@@ -92,7 +92,7 @@ def regulariser(
 
     Args:
         record: The latest record with a summary, or None.
-        order: One of ``scales.ORDERS``.
+        order: One of ``matrices.ORDERS``.
         theme: Colours for the roles.
         before: The limits of the decades that are shown now, to stay if they can.
 
@@ -115,7 +115,7 @@ def _pairs(
     before: Span | None,
 ) -> Update:
     """Two positive numbers per group; what is not positive has no mark."""
-    place = scales.block_order(roles, order)
+    place = matrices.block_order(roles, order)
     y, ticks = rows(names, place)
     first, second = one[place], two[place]
     low, high = scales.decades(np.concatenate([one, two]), before, margin=0.05)

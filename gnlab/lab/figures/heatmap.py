@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from bokeh.models import CustomJSHover, LinearColorMapper, Range1d
 
-from gnlab.lab import palettes, scales
+from gnlab.lab import matrices, palettes, scales
 from gnlab.lab.figures.base import (
     BORDERLESS,
     LABELS,
@@ -120,7 +120,7 @@ def update(
         names: The groups' names.
         roles: The groups' roles.
         limits: The colour scale.
-        order: One of ``scales.ORDERS``.
+        order: One of ``matrices.ORDERS``.
         theme: Colours for the roles.
         note: One line above the matrix, or in its place.
 
@@ -131,8 +131,8 @@ def update(
         why = note or "Press Play: the first summary appears here."
         empty = {"x": [0.5], "y": [0.5], "text": [why]}
         return Update({**_nothing(), "note": empty})
-    place = scales.block_order(roles, order)
-    values = scales.block_means(shown[np.ix_(place, place)])
+    place = matrices.block_order(roles, order)
+    values = matrices.block_means(shown[np.ix_(place, place)])
     size = values.shape[0]
     kept = np.linspace(0, len(place), size, endpoint=False).astype(int)
     place = place[kept]

@@ -5,7 +5,7 @@ Legend: S groups; η the step sizes [S], as applied and as the last solve gave t
 
 import numpy as np
 
-from gnlab.lab import palettes, scales
+from gnlab.lab import matrices, palettes, scales
 from gnlab.lab.figures.base import (
     TEXT,
     Plot,
@@ -91,7 +91,7 @@ def update(
 
     Args:
         record: The latest record, None before the first.
-        order: One of ``scales.ORDERS``.
+        order: One of ``matrices.ORDERS``.
         theme: Colours for the roles.
         note: What to say when there is no step size.
         before: The limits of the decades that are shown now, to stay if they can.
@@ -104,7 +104,7 @@ def update(
         middle = {"x": [10**-1.0], "y": [0.5], "text": [note]}
         empty = {"groups": {c: [] for c in _COLUMNS}, "ticks": {"at": [], "label": []}}
         return Update({**empty, "note": middle}, x=(0.01, 1.0))
-    place = scales.block_order(record.role, order)
+    place = matrices.block_order(record.role, order)
     applied = record.step_size[place]
     solved = applied if record.step_size_solved is None else record.step_size_solved[place]
     low, high = scales.decades(np.abs(np.concatenate([applied, solved])), before, margin=0.1)

@@ -6,7 +6,7 @@ Legend: S groups, T rows of the history; η [T, S].
 import numpy as np
 from bokeh.models import ColorBar, CustomJSHover, CustomJSTickFormatter, LinearColorMapper
 
-from gnlab.lab import scales
+from gnlab.lab import matrices, scales
 from gnlab.lab.figures.base import (
     FONT,
     Plot,
@@ -101,7 +101,7 @@ def update(
         history: The run so far.
         roles: The groups' roles; of another length than the history's groups for a moment after
             a change of the partition, and then nothing is shown.
-        order: One of ``scales.ORDERS``.
+        order: One of ``matrices.ORDERS``.
         before: The limits of log₁₀ η's colours now, to stay if they can.
 
     Returns:
@@ -111,7 +111,7 @@ def update(
     if empty:
         nothing = {"cells": {c: [] for c in _CELLS}, "ticks": {"at": [], "label": []}}
         return Update({**nothing, "names": {"name": []}}, x=(0.0, 10.0))
-    place = scales.block_order(roles, order)
+    place = matrices.block_order(roles, order)
     picked = np.unique(np.linspace(0, len(history.step_size) - 1, _COLUMNS_SHOWN).astype(int))
     sizes = history.step_size[picked][:, place]
     # Whole decades: the colours' meaning changes rarely, and by steps one can see.

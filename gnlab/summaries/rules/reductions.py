@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -79,7 +80,7 @@ def matrix_norm(
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between vectors, each at least ε long; as torch's."""
-    shape = torch.broadcast_shapes(x1.shape, x2.shape)  # type: ignore[no-untyped-call]
+    shape = np.broadcast_shapes(x1.shape, x2.shape)
     x, y = x1.expand(shape), x2.expand(shape)
     lengths = (torch.clamp(vector_norm(v, 2, dim, True), min=eps) for v in (x, y))
     a, b = (v * torch.reciprocal(length) for v, length in zip((x, y), lengths, strict=True))

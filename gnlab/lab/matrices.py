@@ -1,0 +1,146 @@
+"""Matrices as they are shown: freed of the groups' units, inverted, in order, in blocks. No pixels.
+
+Legend: S groups, H the summary's Hessian [S, S].
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+ORDERS = ("tensor", "blocks")
+_ROLE_ORDER = ("weights", "biases", "other")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inverse:
+    """H's inverse, or what stands for it.
+
+    Attributes:
+        matrix: The inverse [S, S]; NaN in the rows and columns of inert groups.
+        rank: The number of eigenvalues that are not zero to rounding.
+        groups: The number of groups that are not inert.
+        condition: The ratio of extreme eigenvalue magnitudes in scale-free variables.
+    """
+
+    matrix: Array
+    rank: int
+    groups: int
+    condition: float
+
+    @property
+    def remark(self) -> str:
+        """One clause for the figure's subtitle: how far the inverse can be believed."""
+        if self.groups == 0:
+            return "no group has any curvature: nothing to invert"
+        if self.rank < self.groups:
+            return f"singular (rank {self.rank} of {self.groups}): pseudo-inverse"
+        return f"scale-free condition number {self.condition:.1e}"
+
+
+def scale_free(H: Array, by: Array | None = None) -> Array:
+    """H̄_ij / √|H̄_ii H̄_jj|: the same whatever unit each group is measured in.
+
+    Args:
+        H: [S, S].
+        by: The matrix whose diagonal divides, [S, S]; None: H itself.
+
+    Returns:
+        [S, S], its own diagonal ±1; NaN where a diagonal entry that divides is zero.
+    """
+    root = np.sqrt(np.abs(np.diag(H if by is None else by)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scaled = H / root[:, None] / root[None, :]
+    return np.where(np.isfinite(scaled), scaled, np.nan)
+
+
+def signs(H: Array, tolerance: float) -> str:
+    """One clause about a symmetric matrix in scale-free variables: is it indefinite?
+
+    Args:
+        H: [S, S].
+        tolerance: The size of an eigenvalue that is nothing but rounding, per group.
+
+    Returns:
+        How many of its eigenvalues are negative, or that none is.
+    """
+    if not np.isfinite(H).all():
+        return "not finite"
+    if not H.any():
+        return "zero"
+    negative = int((np.linalg.eigvalsh(H) < -tolerance * len(H)).sum())
+    many = "one negative eigenvalue" if negative == 1 else f"{negative} negative eigenvalues"
+    return many if negative else "positive semidefinite"
+
+
+def inverse(H: Array) -> Inverse:
+    """H̄⁻¹ by an eigendecomposition in scale-free variables; a pseudo-inverse where singular.
+
+    Groups whose row is zero are inert: they have no inverse and are left out. The decision what
+    is zero is made after dividing each row and column by its group's scale, so that it does not
+    depend on the groups' units.
+
+    Args:
+        H: [S, S], symmetric.
+
+    Returns:
+        The inverse with its rank; all NaN when an entry is not finite.
+    """
+    matrix = np.full(H.shape, np.nan)
+    if not np.isfinite(H).all():
+        return Inverse(matrix, 0, 0, math.nan)
+    live = np.flatnonzero(np.abs(H).max(axis=1, initial=0.0) > 0)
+    if live.size == 0:
+        return Inverse(matrix, 0, 0, math.nan)
+    block = H[np.ix_(live, live)]
+    diagonal = np.abs(np.diag(block))
+    # A group without curvature of its own takes its scale from its largest coupling.
+    root = np.sqrt(np.where(diagonal > 0, diagonal, np.abs(block).max(axis=1)))
+    values, vectors = np.linalg.eigh(block / root[:, None] / root[None, :])
+    size = np.abs(values)
+    kept = size > live.size * np.finfo(float).eps * size.max()
+    inverted = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
+    matrix[np.ix_(live, live)] = inverted / root[:, None] / root[None, :]
+    return Inverse(matrix, int(kept.sum()), int(live.size), float(size.max() / size[kept].min()))
+
+
+def block_order(roles: Sequence[str], order: str) -> NDArray[np.intp]:
+    """The order in which the groups are shown.
+
+    Args:
+        roles: Each group's role, S of them.
+        order: "tensor" keeps the model's order; "blocks" puts weights, then biases, then the
+            rest, so that the matrix falls into weight–weight, bias–bias and weight–bias blocks.
+
+    Returns:
+        [S] the group shown at each place.
+    """
+    if order == "tensor":
+        return np.arange(len(roles))
+    rank = [_ROLE_ORDER.index(role) if role in _ROLE_ORDER else len(_ROLE_ORDER) for role in roles]
+    return np.argsort(rank, kind="stable")
+
+
+def block_means(matrix: Array, most: int = 256) -> Array:
+    """A matrix no larger than ``most`` in each direction, by the means of blocks.
+
+    Args:
+        matrix: [S, S'].
+        most: The largest number of rows and of columns to show.
+
+    Returns:
+        The matrix itself if small enough, else the means over nearly equal blocks.
+    """
+    for axis in (0, 1):
+        length = matrix.shape[axis]
+        if length > most:
+            edges = np.linspace(0, length, most + 1).astype(int)
+            sums = np.add.reduceat(matrix, edges[:-1], axis=axis)
+            shape = [1, 1]
+            shape[axis] = most
+            matrix = sums / np.diff(edges).reshape(shape)
+    return matrix
