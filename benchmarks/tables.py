@@ -182,11 +182,27 @@ def _machine(at: Mapping[str, object]) -> str:
     )
 
 
+def steps(results: Results) -> str:
+    """Steps per second, each with its summary, and the batches."""
+    body = [
+        [
+            preset,
+            str(found["groups"]),
+            f"{found['batch']} / {found['summary_batch']}",
+            _digits(float(f"{found['steps_per_second']:.2g}")),
+        ]
+        for preset, found in results.cases.items()
+    ]
+    head = ["preset", "S", "batch: gradient / summary", "steps per second"]
+    return rows(head, body) + _where(results)
+
+
 TABLES: Mapping[str, Callable[[Results], str]] = {
     "training": training,
     "summaries": summaries,
     "growth": growth,
     "lab": page,
+    "steps": steps,
     "findings": findings,
 }
 

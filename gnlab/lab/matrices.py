@@ -39,7 +39,7 @@ class Inverse:
             return "no group has any curvature: nothing to invert"
         if self.rank < self.groups:
             return f"singular (rank {self.rank} of {self.groups}): pseudo-inverse"
-        return f"scale-free condition number {self.condition:.1e}"
+        return f"scale-free condition number {self.condition:.3g}"
 
 
 def scale_free(H: Array, by: Array | None = None) -> Array:

@@ -116,9 +116,17 @@ def signed_ticks(limits: Limits, gap: float = 0.24) -> tuple[list[float], list[s
     if not positions:
         first = float(f"{limits.limit:.0e}")
         first = first if first <= limits.limit else first * 0.9
-        positions, known = [float(signed(np.array(first), limits))], [f"{first:.1g}"]
+        positions, known = [float(signed(np.array(first), limits))], [_round_number(first)]
     places = [-place for place in positions] + [0.0] + positions[::-1]
     return places, ["−" + label for label in known] + ["0", *known[::-1]]
+
+
+def _round_number(value: float) -> str:
+    """A number with one digit that is not zero as text: 900 in digits, others as 9·10⁻⁵."""
+    digit, exponent = f"{value:.0e}".split("e")
+    if -2 <= int(exponent) <= 3:
+        return f"{float(f'{value:.0e}'):g}"
+    return f"{digit}·{power_of_ten(int(exponent))}"
 
 
 def power_of_ten(exponent: int) -> str:

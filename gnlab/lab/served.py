@@ -127,6 +127,8 @@ def serve(
     """
     runs.Settings(preset=preset)
     check_rate(frames_per_second)
+    # That a page was closed while a message was on its way is no news for who serves it.
+    logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)
     engine = runs.ProcessEngine()
     try:
         pin_server()

@@ -6,7 +6,7 @@ from gnlab import partitions
 from gnlab.runs.snapshot import Level
 
 _LABELS = {
-    "all": "all parameters in one group",
+    "all": "one group for all",
     "role": "weights, biases",
     "tensor": "one group per tensor",
     "layer": "one group per layer",

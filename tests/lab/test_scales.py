@@ -65,6 +65,14 @@ def test_ticks_are_decades_in_the_original_unit_with_zero_in_the_middle():
     assert places[-1] == pytest.approx(float(scales.signed(np.array(100.0), limits)))
 
 
+@pytest.mark.parametrize(
+    ("limit", "label"), [(950.0, "900"), (0.034, "0.03"), (3.2e-7, "3·10⁻⁷"), (7.9e12, "7·10¹²")]
+)
+def test_a_scale_that_holds_no_decade_shows_a_round_number(limit, label):
+    _, labels = scales.signed_ticks(Limits(limit, 0.9 * limit), 0.9)
+    assert labels == ["−" + label, "0", label]
+
+
 def test_ticks_keep_their_distance():
     for power in range(-20, 20):
         places, labels = scales.signed_ticks(Limits(3 * 10.0**power, 10.0 ** (power - 15)), 0.2)
