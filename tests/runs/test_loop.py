@@ -2,7 +2,7 @@
 
 import pytest
 
-from gnlab.runs import Change, Play, Run, Settings, Step, loop, open_record
+from gnlab.runs import Change, Play, Run, Settings, Step, loaders, loop, open_record
 from gnlab.runs.loop import Loop
 from gnlab.runs.seat import Seat
 
@@ -98,10 +98,13 @@ def test_what_nobody_wants_any_more_is_not_loaded(driven, monkeypatch):
     driven.adopt("run", Run(FAST))
     driven._round()
     loaded = []
-    monkeypatch.setattr(loop, "Run", lambda settings: loaded.append(settings) or Run(settings))
-    driven._load_now("closed", FAST)
-    driven._load_now("run", Settings("moons"))
-    assert loaded == []
+    monkeypatch.setattr(loaders, "Run", lambda settings: loaded.append(settings) or Run(settings))
+    driven._load("closed", FAST)
+    driven._load("run", Settings("moons"))
+    driven.open("wanted", FAST)
+    driven._round()
+    driven.wait_for_loaders(60)
+    assert loaded == [FAST]
 
 
 def test_copies_and_runs_taken_over_share_the_room_too(driven, monkeypatch):
