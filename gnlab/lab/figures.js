@@ -41,11 +41,16 @@ const thrifty = (view) => {
 
 // Painting is what costs: a figure that is out of sight waits with its newest data until it is
 // scrolled into sight, or until the run pauses; one that is not drawn yet until it is.
-const waiting = new Map(), drawn = new Map(), hidden = new Set()
+const waiting = new Map(), drawn = new Map(), hovers = new Map(), hidden = new Set()
 let theme = null
 const recolour = (name) => {
   for (const [id, property, colour] of built.get(name).colours) {
     drawn.get(name).get_model_by_id(id)[property] = theme[colour]
+  }
+  // What a person reads who points at a figure is no part of it for Bokeh, and white by itself.
+  const look = {"color": theme.ink, "background-color": theme.card, "border-color": theme.line}
+  for (const tool of hovers.get(name)) {
+    for (const tooltip of tool.ttmodels.values()) tooltip.styles = look
   }
 }
 const apply = (name) => {
@@ -84,6 +89,7 @@ const draw = async (name) => {
   steady(view)
   thrifty(view)
   drawn.set(name, one)
+  hovers.set(name, [...view.tool_views.values()].filter((tool) => tool.ttmodels != null))
   if (theme != null) recolour(name)
   if (waiting.has(name)) apply(name)
   watcher.observe(places.get(name))

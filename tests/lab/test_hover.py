@@ -67,3 +67,20 @@ def test_a_learning_rate(page, point, record):
         assert said["group"] == name
         assert float(said["η applied"]) == pytest.approx(record.step_size[group], rel=2e-3)
         assert float(said["η solved"]) == pytest.approx(record.step_size_solved[group], rel=2e-3)
+
+
+def test_it_is_read_in_the_theme_of_the_page(tab, address):
+    page = tab()
+    for theme, (background, ink) in {
+        "dark": ("rgb(25, 29, 38)", "rgb(233, 236, 243)"),
+        "light": ("rgb(255, 255, 255)", "rgb(27, 33, 48)"),
+    }.items():
+        page.goto(f"{address}?theme={theme}&preset=digits-mlp")
+        page.get_by_role("button", name="Step", exact=True).click()
+        page.wait_for_function("() => model_named('hessian-cells')?.data.image[0]?.shape?.[0] == 8")
+        page.mouse.move(*page.evaluate(PLACE, ["hessian", 0.5, 0.5]))
+        tooltip = page.locator(".bk-Tooltip")
+        tooltip.wait_for()
+        look = tooltip.evaluate("(shown) => [getComputedStyle(shown).backgroundColor,"
+                                " getComputedStyle(shown).color]")  # fmt: skip
+        assert look == [background, ink]
