@@ -10,12 +10,12 @@ import torch
 from gnlab.errors import InputError
 from gnlab.problems import NAMES, Batches, describe, problem, recommended
 
-EMBEDDED = ("digits-mlp", "moons", "spirals", "circles", "quadratic", "rosenbrock")
+EMBEDDED = ("digits-mlp", "digits-deep", "moons", "spirals", "circles", "quadratic", "rosenbrock")
 
 
 def test_names_in_their_order():
     assert NAMES == (
-        "digits-mlp", "moons", "spirals", "circles",
+        "digits-mlp", "digits-deep", "moons", "spirals", "circles",
         "mlp-mnist", "lenet-cifar10", "vgg11-cifar10", "bigmlp-cifar10", "vbigmlp-cifar10",
         "quadratic", "rosenbrock",
     )  # fmt: skip

@@ -8,7 +8,9 @@ from gnlab.partitions import partition
 from gnlab.problems import Batches, Stream, problem
 from gnlab.summaries import summarise
 
-EMBEDDED = ("digits-mlp", "moons", "circles", "spirals", "quadratic", "rosenbrock")
+EMBEDDED = (
+    "digits-mlp", "digits-deep", "moons", "circles", "spirals", "quadratic", "rosenbrock",
+)  # fmt: skip
 
 
 def train(name: str, steps: int, seed: int = 0):
@@ -47,6 +49,7 @@ def accuracy(p, data):
     ("name", "steps", "reached"),
     [
         ("digits-mlp", 100, 0.95),
+        ("digits-deep", 200, 0.85),
         ("moons", 150, 0.98),
         ("circles", 120, 0.98),
         ("spirals", 260, 0.95),
