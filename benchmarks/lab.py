@@ -5,7 +5,9 @@
 Frames are counted where they are drawn: the page keeps, for each, when the engine published the
 step and when the browser had painted it. A control's latency runs from the browser's own key event
 to the first painted frame in which the engine had taken the change. Steps per second with
-the page open and without it are measured in turn, so that a machine that slows down slows both.
+the page open and without it are measured in turn, so that a machine that slows down slows both;
+once with the browser on whatever core it likes, and once with the browser kept off the engine's
+("apart"), as it is on a machine with cores to spare or in front of another machine.
 """
 
 import argparse
@@ -131,7 +133,7 @@ def _play(page: Page) -> None:
 
 
 def with_page(
-    address: str, preset: str, seconds: float, presses: int, more: str = ""
+    address: str, preset: str, seconds: float, presses: int, more: str = "", *, apart: bool = False
 ) -> dict[str, object]:
     """Open the page, play, and measure what is drawn.
 
@@ -141,11 +143,12 @@ def with_page(
         seconds: How long to watch.
         presses: How many controls to use.
         more: Further choices of the link, each after "&".
+        apart: Whether the browser keeps off the engine's cores.
 
     Returns:
         Time to the first frame, frames and steps per second, and all latencies.
     """
-    with chromium() as browser:
+    with chromium(apart=apart) as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         asked = time.time() * 1000
         page.goto(f"{address}?preset={preset}{more}")
@@ -221,12 +224,26 @@ def measure(preset: str, seconds: float, rounds: int, presses: int) -> dict[str,
     """
     alone: list[float] = []
     paged: list[dict] = []
+    apart: list[dict] = []
     free: list[float] = []
     with server() as address, server((*SERVE, "--frames", UNCAPPED)) as uncapped:
         for _ in tqdm(range(rounds), desc=preset, leave=False):
             alone.append(headless_elsewhere(preset, seconds))
             paged.append(with_page(address, preset, seconds, presses))
+            apart.append(with_page(address, preset, seconds, presses, apart=True))
             free.append(with_page(uncapped, preset, seconds, 1)["frames_per_second"])
+    return {
+        **_together(paged, alone),
+        "apart": _together(apart, alone),
+        "uncapped_frames_per_second": round(statistics.median(free), 1),
+        "headless_steps_per_second": round(statistics.median(alone), 1),
+        "rounds": rounds,
+        "seconds": seconds,
+    }
+
+
+def _together(paged: Sequence[dict], alone: Sequence[float]) -> dict[str, object]:
+    """Medians over the rounds, all latencies, and the share of the speed without a page."""
     shares = [page["steps_per_second"] / rate for rate, page in zip(alone, paged, strict=True)]
     medians = {
         key: round(statistics.median(page[key] for page in paged), 1)
@@ -236,15 +253,7 @@ def measure(preset: str, seconds: float, rounds: int, presses: int) -> dict[str,
         key: summary([value for page in paged for value in page[key]])
         for key in ("step_to_pixel", "control_to_pixel")
     }
-    return {
-        **medians,
-        "uncapped_frames_per_second": round(statistics.median(free), 1),
-        **latencies,
-        "headless_steps_per_second": round(statistics.median(alone), 1),
-        "share_of_headless": round(statistics.median(shares), 3),
-        "rounds": rounds,
-        "seconds": seconds,
-    }
+    return {**medians, **latencies, "share_of_headless": round(statistics.median(shares), 3)}
 
 
 def main() -> None:

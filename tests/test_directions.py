@@ -104,7 +104,7 @@ def test_orthogonal_keeps_plain_momentum_for_vectors():
 
 
 @given(st.sampled_from(["gradient", "momentum", "orthogonal"]), st.integers(0, 10**6))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_directions_follow_an_orthogonal_change_of_variables(name, seed):
     sequence = gradients(3, seed)
     rng = torch.Generator().manual_seed(seed + 1)

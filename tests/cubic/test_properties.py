@@ -10,7 +10,6 @@ from gnlab.cubic import solve_cubic
 
 examples = settings(
     max_examples=60,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

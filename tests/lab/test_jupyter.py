@@ -32,7 +32,7 @@ LOOK = """import json
 json.dumps({
     "step": lab.snapshot.step,
     "state": lab.snapshot.state,
-    "recorded": len(lab.run.history.step),
+    "recorded": int(lab.run.history.step[-1]),
     "parameters": sum(p.numel() for p in lab.run.model.parameters()),
 })"""
 CELLS = {

@@ -138,7 +138,7 @@ def conditioning(problem, known, unit):
     return error(summarise(moved, *rest, method="autodiff"), known)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(problems())
 def test_random_networks(problem):
     known = summarise(*problem, method="autodiff")
@@ -148,7 +148,7 @@ def test_random_networks(problem):
     assert found <= 1e-10 or found <= 100 * conditioning(problem, known, EPS)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(problems())
 def test_in_single_precision(problem):
     model, loss_fn, (x, y), p, u = problem

@@ -65,7 +65,7 @@ def assert_near(found, expected, scale=None, tolerance=1e-10):
     assert ((found - expected).abs() <= tolerance * scale + 1e-300).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(problems(), st.randoms(use_true_random=False))
 def test_coarser_levels_are_free(problem, random):
     model, loss_fn, data, p, u = problem
@@ -82,7 +82,7 @@ def test_coarser_levels_are_free(problem, random):
     assert_near(found.third, third, cube.abs().sum())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(problems(), st.integers(2, 4))
 def test_derivatives_are_symmetric_and_the_summary_is_part_of_them(problem, order):
     model, loss_fn, data, p, u = problem
@@ -98,7 +98,7 @@ def test_derivatives_are_symmetric_and_the_summary_is_part_of_them(problem, orde
         assert_near(s.third, diagonal, found.abs().max())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(problems(), st.integers(-3, 3))
 def test_the_order_of_groups_is_only_a_name(problem, shift):
     model, loss_fn, data, p, u = problem
@@ -130,7 +130,7 @@ def renamed(tree):
     return {f"tilde.{n.replace('.', '_')}": t for n, t in tree.items()}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(problems(), st.lists(st.floats(-3, 3), min_size=5, max_size=5), st.booleans())
 def test_scaled_and_shifted_parameters(problem, powers, gradient):
     model, loss_fn, data, p, u = problem
