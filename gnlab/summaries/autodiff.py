@@ -38,12 +38,14 @@ class Groups:
         order: The group of each rank, [S].
         owners: The rank of each element, by parameter name; broadcasts to the parameter's shape.
         members: For each rank, the parameters with an element in that group.
+        ranks: For each parameter, the ranks of its elements, each once, in ascending order.
         reach: For each rank, the parameters with an element in that group or a later one.
     """
 
     order: Tensor
     owners: Mapping[str, Tensor]
     members: tuple[tuple[str, ...], ...]
+    ranks: Mapping[str, tuple[int, ...]]
     reach: tuple[tuple[str, ...], ...]
 
     @property
@@ -71,15 +73,13 @@ def groups_of(partition: Partition, device: torch.device) -> Groups:
     order = first.argsort(stable=True)
     rank = order.argsort()
     members: list[list[str]] = [[] for _ in order]
-    last = {}
-    for name, numbers in found.items():
-        ranks = rank[numbers].tolist()
-        last[name] = max(ranks)
-        for r in ranks:
+    ranks = {name: tuple(sorted(rank[numbers].tolist())) for name, numbers in found.items()}
+    for name, own in ranks.items():
+        for r in own:
             members[r].append(name)
-    reach = tuple(tuple(n for n in found if last[n] >= r) for r in range(len(order)))
+    reach = tuple(tuple(n for n in found if ranks[n][-1] >= r) for r in range(len(order)))
     owners = {name: rank[owner.cpu()].to(device) for name, owner in partition.groups.items()}
-    return Groups(order, owners, tuple(map(tuple, members)), reach)
+    return Groups(order, owners, tuple(map(tuple, members)), ranks, reach)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -119,12 +119,17 @@ def select(tree: Any, size: int, chosen: Tensor) -> Any:
     return map_tensors(lambda t: t[chosen] if t.dim() and t.shape[0] == size else t, tree)
 
 
+@torch.inference_mode(False)
+def _usual(made_in_inference_mode: Tensor) -> Tensor:
+    """A copy that autograd takes."""
+    return made_in_inference_mode.clone()
+
+
 def cast(tree: Any, dtype: torch.dtype | None) -> Any:
     """Detached; floating-point tensors in ``dtype``, unless it is None."""
 
     def convert(t: Tensor) -> Tensor:
-        with torch.inference_mode(False):
-            t = t.clone() if t.is_inference() else t.detach()
+        t = _usual(t) if t.is_inference() else t.detach()
         return t.to(dtype) if dtype is not None and t.is_floating_point() else t
 
     return map_tensors(convert, tree)

@@ -19,10 +19,15 @@ from gnlab.summaries.jets import Ranks, union
 from gnlab.summaries.rules import Call
 
 _SHARE = 0.5  # of the memory that is free; the rest is for what the operations need meanwhile
+_SMALL = 64 * 2**20  # bytes that are there without looking
 
 
 def passes(
-    calls: Sequence[Call], starting: Mapping[int, Ranks], size: int, budget: float
+    calls: Sequence[Call],
+    starting: Mapping[int, Ranks],
+    size: int,
+    budget: float | None,
+    device: torch.device,
 ) -> list[Ranks]:
     """Divide the groups among passes, such that every two of them are together in one.
 
@@ -30,15 +35,19 @@ def passes(
         calls: The calls of the loss, each marked with what is spent after it.
         starting: The groups of each parameter, by the id of its operand.
         size: S.
-        budget: Bytes that jets may take.
+        budget: Bytes that jets may take; None: half of what is free.
+        device: Where they are to be.
 
     Returns:
         The groups of each pass; all of them in one if they fit, and in as few chunks as fit else
         (down to one group each, whether that fits or not).
     """
     everything = tuple(range(size))
-    together = sum(o.value.numel() * o.value.element_size() for c in calls for o in c.results)
-    if size < 3 or 2 * size * together <= budget or most(calls, starting, everything) <= budget:
+    together = most_at_once(calls, size)
+    if size < 3 or (budget is None and together <= _SMALL):
+        return [everything]
+    budget = free_memory(device) if budget is None else budget
+    if together <= budget or most(calls, starting, everything) <= budget:
         return [everything]
     for count in range(3, size + 1):
         chunks = [everything[i * size // count : (i + 1) * size // count] for i in range(count)]
@@ -46,6 +55,20 @@ def passes(
         if count == size or all(most(calls, starting, pair) <= budget for pair in pairs):
             return pairs
     raise AssertionError("the last count is the number of groups")
+
+
+def most_at_once(calls: Sequence[Call], size: int) -> float:
+    """The bytes that the jets of all groups and all values would take together.
+
+    Args:
+        calls: The calls.
+        size: S.
+
+    Returns:
+        An estimate from above.
+    """
+    values = [operand.value for call in calls for operand in call.results]
+    return 2.0 * size * sum(value.numel() * value.element_size() for value in values)
 
 
 def most(calls: Sequence[Call], starting: Mapping[int, Ranks], some: Ranks) -> float:

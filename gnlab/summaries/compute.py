@@ -94,37 +94,40 @@ class Computation:
         found = sweep(
             self._tape, seen.loss, groups, seen.leaves, u, named=self._parts, budget=self._memory
         )
-        return self._values(seen, found.derivatives, found.slopes, found.parts)
+        return self._values(seen, found.derivatives, found.slopes, found.origins, found.parts)
 
     def _differentiated(self, seen: Evaluated) -> Values:
         """A batch's values by the plain definition."""
         along = Along(self._groups, seen.leaves, self._u)
-        parts = {}
-        if self._ggn or self._parts:
-            parts[_LOSS] = gauss_newton(seen, along)
+        of_loss = gauss_newton(seen, along) if self._ggn or self._parts else None
         found = derivatives(along.gradient(seen.loss), along)
-        if parts:
-            parts[_MODEL] = found.H - parts[_LOSS]
-        return self._values(seen, found, torch.full_like(found.g, math.nan), parts)
+        parts = found.H[None] if of_loss is None else torch.stack([of_loss, found.H - of_loss])
+        again = torch.full_like(found.g, math.nan)
+        return self._values(seen, found, again, (_LOSS, _MODEL), parts)
 
     def _values(
-        self, seen: Evaluated, found: Derivatives, again: Tensor, parts: dict[Origin, Tensor]
+        self,
+        seen: Evaluated,
+        found: Derivatives,
+        again: Tensor,
+        origins: tuple[Origin, ...],
+        parts: Tensor,
     ) -> Values:
         """A batch's values side by side."""
         values = seen.loss.detach(), found.g, found.H, found.third, again
         if not (self._ggn or self._parts):
             return values
         if not self._origins:
-            self._origins += [*parts] or [_MODEL]
-        strange = set(parts).difference(self._origins)
+            self._origins += origins or [_MODEL]
+        strange = set(origins).difference(self._origins)
         if strange:
             raise InputError(
                 f"the parts of H̄ cannot be combined: {strange.pop()} occurs in some batches only; "
                 "ask for them batch by batch."
             )
+        by_origin = dict(zip(origins, parts.to(found.H), strict=False))
         none = torch.zeros_like(found.H)
-        stack = [parts[o].to(found.H) if o in parts else none for o in self._origins]
-        return *values, torch.stack(stack)
+        return *values, torch.stack([by_origin.get(origin, none) for origin in self._origins])
 
     def _settled(self, evaluation: Evaluation, values: Values) -> Values:
         """Set what is nothing but rounding to zero; count the batches in which it is not."""

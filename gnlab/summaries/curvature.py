@@ -32,14 +32,16 @@ class Curvature:
         named: Whether H̄'s parts are kept apart by operation, or only the loss's from the model's.
 
     Attributes:
-        third: D^(3)_sss, [S].
+        g: ḡ from the loss's own jet, [S].
         slopes: ḡ as the adjoints have it, [S].
+        third: D^(3)_sss, [S].
     """
 
     def __init__(self, size: int, device: torch.device, named: bool = False) -> None:
         self._named = named
-        self.third = torch.zeros(size, dtype=torch.float64, device=device)
-        self.slopes = torch.zeros(size, dtype=torch.float64, device=device)
+        self.g = torch.zeros(size, dtype=torch.float64, device=device)
+        self.slopes = torch.zeros_like(self.g)
+        self.third = torch.zeros_like(self.g)
         self._parts: dict[Origin, Tensor] = {}
         self._origin: Origin = ("", "")
         self._all = tuple(range(size))
@@ -48,10 +50,17 @@ class Curvature:
         """Count what follows into the part of H̄ of some origin."""
         self._origin = origin if self._named else (LOSS if origin[0] == LOSS else "", "")
 
-    @property
-    def parts(self) -> dict[Origin, Tensor]:
-        """H̄'s parts by their origin, each symmetric, [S, S]."""
-        return {origin: (H + H.T) / 2 for origin, H in self._parts.items()}
+    def parts(self) -> tuple[tuple[Origin, ...], Tensor]:
+        """H̄'s parts, each symmetric.
+
+        Returns:
+            Where they come from, p of them, and the parts, [p, S, S].
+        """
+        size = len(self._all)
+        if not self._parts:
+            return (), self.third.new_zeros(0, size, size)
+        whole = torch.stack([*self._parts.values()])
+        return tuple(self._parts), (whole + whole.mT) / 2
 
     def take(self, ranks: Ranks, other: "Curvature") -> None:
         """Take over what concerns some groups from sums over these groups alone."""
@@ -62,6 +71,7 @@ class Curvature:
                 self._parts[origin] = torch.zeros_like(H)
             self._parts[origin][rows[:, None], rows] = H[rows[:, None], rows]
         self.slopes[rows] = other.slopes[rows]
+        self.g[rows] = other.g[rows]
 
     def within(self, ranks: Ranks, block: Tensor) -> None:
         """Add a symmetric block [k, k] to H̄."""
@@ -74,6 +84,10 @@ class Curvature:
     def pure(self, ranks: Ranks, values: Tensor, times: float = 1) -> None:
         """Add values [k], times a number, to D^(3)_sss."""
         self._into(self.third, ranks, values, times)
+
+    def arrived(self, jet: Jet) -> None:
+        """Take ḡ from the loss's own jet."""
+        self._into(self.g, jet.ranks, jet.first, 1)
 
     def slope(self, ranks: Ranks, values: Tensor) -> None:
         """Add values [k] to ḡ_s as the adjoints have it."""

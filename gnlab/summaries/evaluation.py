@@ -113,11 +113,9 @@ class Evaluation:
         nudge: Callable[[Tensor], Tensor] | None = None,
     ) -> Result:
         """As ``at``, but hand over the model's output, before the loss."""
-        leaves = self._leaves(nudge)
+        leaves, places = self._replaced(nudge)
         if self._watcher is not None:
             self._watcher.start(leaves)
-        replaced = {**leaves, **dict(self._constants())}
-        places = {f"model.{place}": replaced[name] for place, name in _places(self.model)}
         _set_random_state(device_of(self.model), self._random)
         with torch.enable_grad(), disable_saved_tensors_hooks(_NO_CHECKPOINT):
             result: Result = functional_call(
@@ -156,39 +154,41 @@ class Evaluation:
         self._watcher.place = place
         return self._watcher
 
-    def _leaves(self, nudge: Callable[[Tensor], Tensor] | None) -> Parameters:
-        """Fresh leaves with the trainable parameters' values."""
-        leaves = {}
-        for name, parameter in self.model.named_parameters():
-            if parameter.requires_grad:
-                value = cast(parameter, self.dtype).detach()
-                # A forward pass that writes into its parameters writes into the copy.
-                value = value.clone() if self._watcher is None else value
-                value = value if nudge is None else nudge(value)
-                leaves[name] = value.requires_grad_()
-        return leaves
+    def _replaced(
+        self, nudge: Callable[[Tensor], Tensor] | None
+    ) -> tuple[Parameters, dict[str, Tensor]]:
+        """The leaves by name, and what stands at each place of ``_Within`` instead.
 
-    def _constants(self) -> Iterator[tuple[str, Tensor]]:
-        """Copies of the frozen parameters and the buffers."""
-        for name, parameter in self.model.named_parameters():
-            if not parameter.requires_grad:
-                yield name, cast(parameter, self.dtype)
-        for name, buffer in self.model.named_buffers():
-            yield name, cast(buffer, self.dtype).clone()
+        A tied parameter stands in several modules and goes by its first name; a module registered
+        twice is one place. (Left to tie the names itself, ``functional_call`` visits such a module
+        twice and cannot restore it.)
+        """
+        leaves: Parameters = {}
+        instead: dict[int, Tensor] = {}
+        places: dict[str, Tensor] = {}
+        for path, module in self.model.named_modules():
+            own = [*module._parameters.items(), *module._buffers.items()]
+            for name, tensor in own:
+                if tensor is None:
+                    continue
+                place = f"{path}.{name}" if path else name
+                if id(tensor) not in instead:
+                    instead[id(tensor)] = self._instead(tensor, nudge)
+                    if isinstance(tensor, nn.Parameter) and tensor.requires_grad:
+                        leaves[place] = instead[id(tensor)]
+                places[f"model.{place}"] = instead[id(tensor)]
+        return leaves, places
 
-
-def _places(model: nn.Module) -> Iterator[tuple[str, str]]:
-    """Where each parameter and buffer stands, and the first name it goes by.
-
-    A tied parameter stands in several modules; a module registered twice is one place. (Left to
-    tie the names itself, ``functional_call`` visits such a module twice and cannot restore it.)
-    """
-    kinds = (nn.Module.named_parameters, nn.Module.named_buffers)
-    for named in kinds:
-        first = {id(tensor): name for name, tensor in named(model)}
-        for path, module in model.named_modules():
-            for name, tensor in named(module, recurse=False, remove_duplicate=False):
-                yield f"{path}.{name}".lstrip("."), first[id(tensor)]
+    def _instead(self, tensor: Tensor, nudge: Callable[[Tensor], Tensor] | None) -> Tensor:
+        """A fresh leaf for a trainable parameter, a constant for what else a model has."""
+        value: Tensor = cast(tensor, self.dtype)
+        if not isinstance(tensor, nn.Parameter):
+            return value.clone()
+        if not tensor.requires_grad:
+            return value
+        # A forward pass that writes into its parameters writes into the copy.
+        value = value.clone() if self._watcher is None else value
+        return (value if nudge is None else nudge(value)).requires_grad_()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -226,7 +226,7 @@ def cast_loss(loss_fn: LossFunction, dtype: torch.dtype | None) -> LossFunction:
     if isinstance(loss_fn, functools.partial):
         keywords = {key: cast(value, dtype) for key, value in loss_fn.keywords.items()}
         return functools.partial(loss_fn.func, *cast(loss_fn.args, dtype), **keywords)
-    if not isinstance(loss_fn, nn.Module):
+    if not isinstance(loss_fn, nn.Module) or not any(True for _ in _tensors_of(loss_fn)):
         return loss_fn
     module = loss_fn
 
@@ -237,6 +237,12 @@ def cast_loss(loss_fn: LossFunction, dtype: torch.dtype | None) -> LossFunction:
         return result
 
     return call
+
+
+def _tensors_of(module: nn.Module) -> Iterator[Tensor]:
+    """A module's parameters and buffers."""
+    yield from module.parameters()
+    yield from module.buffers()
 
 
 def _checked_loss(loss: object) -> Tensor:

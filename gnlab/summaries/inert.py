@@ -50,11 +50,13 @@ def inert_groups(base: Derivatives, again: Tensor, recompute: Recompute) -> Tens
     Returns:
         Whether each group is inert, by rank, [S] bool.
     """
+    # Where fewer than half of ḡ's digits come back, the group is looked at closely.
+    half: float = torch.finfo(base.g.dtype).eps ** 0.5
+    suspects = (again - base.g).abs() >= half * base.g.abs()
+    if not suspects.any():
+        return suspects
     values = torch.cat([base.g[:, None], base.H, base.third[:, None]], 1)
     inert = (values == 0).all(1)
-    # Where fewer than half of ḡ's digits come back, the group is looked at closely.
-    half: float = torch.finfo(values.dtype).eps ** 0.5
-    suspects = (again - base.g).abs() >= half * base.g.abs()
     suspects &= ~inert
     strayed = torch.zeros_like(values, dtype=torch.bool)
     for k in _FACTORS:

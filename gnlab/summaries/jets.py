@@ -12,6 +12,7 @@ Legend: S groups (s, t; as ranks, their order of depth), k of them have reached 
 """
 
 import functools
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -238,4 +239,14 @@ def _rows(ranks: Ranks, bent: Ranks, own: Ranks, own_bent: Ranks) -> tuple[tuple
 def index(rows: tuple[int, ...], device: torch.device) -> Tensor:
     """Row numbers as a tensor, kept: sending it to a device anew would wait for the device."""
     with torch.inference_mode(False):
-        return torch.tensor(rows, device=device)
+        made = torch.tensor(rows, device=device)
+    _kept[id(made)] = made
+    return made
+
+
+def is_kept(tensor: Tensor) -> bool:
+    """Whether a tensor is one of the kept row numbers, which never change."""
+    return _kept.get(id(tensor)) is tensor
+
+
+_kept: weakref.WeakValueDictionary[int, Tensor] = weakref.WeakValueDictionary()

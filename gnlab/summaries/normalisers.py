@@ -65,11 +65,11 @@ class Known:
         """Σ of the class weights over the targets that are not ignored."""
         if targets.is_floating_point():
             return float(output.numel() / output.shape[min(output.dim() - 1, 1)])
-        counted = targets[targets != self.options.get("ignore_index", -100)]
+        counted = targets != self.options.get("ignore_index", -100)
         weight = self.options.get("weight")
         if weight is None:
-            return float(counted.numel())
-        return float(weight.double().cpu()[counted.cpu()].sum())
+            return float(counted.sum())
+        return float(weight.double().cpu()[targets[counted].cpu()].sum())
 
 
 _MODULES: dict[type[nn.Module], str] = {

@@ -90,8 +90,9 @@ class Task:
         """
         self.partition.check(given, "direction")
         u = {}
+        parameters = dict(self.model.named_parameters())
         for name in self.partition.shapes:
-            parameter, value = self.model.get_parameter(name), given[name].detach()
+            parameter, value = parameters[name], given[name].detach()
             wanted = (parameter.device, parameter.dtype if self.dtype is None else value.dtype)
             if (value.device, value.dtype) != wanted:
                 raise InputError(
@@ -169,9 +170,8 @@ class Task:
         watcher: Callable[[], Watcher] | None,
     ) -> tuple[float, Values]:
         """One batch's weight and values."""
-        evaluation = plain = Evaluation(self.model, self.loss_fn, batch, self.dtype)
-        if watcher is not None:
-            evaluation = Evaluation(self.model, self.loss_fn, batch, self.dtype, watcher())
+        plain = Evaluation(self.model, self.loss_fn, batch, self.dtype)
+        evaluation = plain if watcher is None else plain.watched_by(watcher())
 
         def run(output: Any, leaves: Parameters) -> tuple[float, Values]:
             loss = evaluation.loss(output)

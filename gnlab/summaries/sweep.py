@@ -2,11 +2,9 @@
 
 The loss is evaluated once and its operations recorded. The ordinary backward pass gives the
 adjoint δ of every operation that has curvature, but no parameter's gradient. Then the operations
-are gone through once more in their order, and each makes the jets of its results and adds its own
-curvature, whereupon the jets that no later operation needs are let go: what is in memory at any
-time is the jets of a layer or two.
+are gone through once more in their order, with jets (``forward.py``).
 
-Legend: S groups.
+Legend: S groups, p origins of curvature.
 """
 
 import functools
@@ -19,10 +17,10 @@ import torch
 from torch import Tensor
 
 from gnlab.summaries.autodiff import Along, Derivatives, Field, Groups
-from gnlab.summaries.chunks import free_memory, passes
-from gnlab.summaries.curvature import Curvature, Origin
-from gnlab.summaries.jets import Jet, Operand, Ranks, common, index
-from gnlab.summaries.rules import CURVED, RULES, Call, NoRuleError
+from gnlab.summaries.curvature import Origin
+from gnlab.summaries.forward import Way
+from gnlab.summaries.replay import carried
+from gnlab.summaries.rules import NoRuleError
 from gnlab.summaries.tape import Tape
 
 # The adjoints are those of the loss times this, and their sums are divided by it: so they round
@@ -38,12 +36,14 @@ class Sweep:
     Attributes:
         derivatives: ḡ, H̄ and D^(3)_sss, in the loss's dtype.
         slopes: ḡ again, as the adjoints have it, in the loss's dtype.
-        parts: H̄'s parts by their origin, in float64; their sum is H̄.
+        origins: Where each of H̄'s parts comes from, p of them.
+        parts: H̄'s parts, in float64, [p, S, S]; their sum is H̄.
     """
 
     derivatives: Derivatives
     slopes: Tensor
-    parts: dict[Origin, Tensor]
+    origins: tuple[Origin, ...]
+    parts: Tensor
 
 
 def sweep(
@@ -81,45 +81,18 @@ def sweep(
     _check_unchanged(tape)
     gradients = _adjoints(tape, loss, leaves, factor)
     with torch.no_grad():
-        total, g = _forward(tape, tape.operand(loss), groups, u, named, budget)
+        way = Way(tape, tape.operand(loss), groups, u, named)
+        chunks = way.chunks(budget)
+        total = carried(way) if len(chunks) == 1 else way.carry_in_chunks(chunks)
+        slopes = total.slopes
         if gradients:
-            total.slopes += Along(groups, leaves, u).entries(gradients)
-        parts = {origin: part / factor for origin, part in total.parts.items()}
-        H = sum(parts.values(), total.third.new_zeros(groups.size, groups.size))
-    like = loss.detach()
-    found = Derivatives(g.to(like), H.to(like), (total.third / factor).to(like))
-    return Sweep(found, (total.slopes / factor).to(like), parts)
-
-
-def _forward(
-    tape: Tape,
-    result: Operand,
-    groups: Groups,
-    u: Mapping[str, Tensor],
-    named: bool,
-    budget: float | None,
-) -> tuple[Curvature, Tensor]:
-    """Carry the jets forward, of all groups at once or chunk by chunk; the curvature and ḡ."""
-    device = result.value.device
-    _mark_spent(tape.calls, result)
-    members = _members(groups, u)
-    starting = {id(tape.leaves[name]): ranks for name, ranks in members.items()}
-    room = free_memory(device) if budget is None else budget
-    total = Curvature(groups.size, device, named)
-    g = torch.zeros_like(total.slopes)
-    for some in passes(tape.calls, starting, groups.size, room):
-        for name, ranks in members.items():
-            jet = _start(u[name], groups.owners[name], common(ranks, some))
-            tape.leaves[name].carried = jet
-        whole = len(some) == groups.size
-        curvature = total if whole else Curvature(groups.size, device, named)
-        for call in tape.calls:
-            _replay(call, curvature)
-        if not whole:
-            total.take(some, curvature)
-        if result.carried is not None:
-            g[index(result.jet.ranks, device)] = result.jet.first.double()
-    return total, g
+            slopes = slopes + Along(groups, leaves, u).entries(gradients)
+        parts = total.parts / factor
+        like = loss.detach()
+        found = Derivatives(
+            total.g.to(like), parts.sum(0).to(like), (total.third / factor).to(like)
+        )
+    return Sweep(found, (slopes / factor).to(like), total.origins, parts)
 
 
 @functools.cache
@@ -155,60 +128,3 @@ def _adjoints(tape: Tape, loss: Tensor, leaves: Mapping[str, Tensor], factor: fl
         call.delta, call.edge = delta, None
     rest = zip(apart, found[len(curved) :], strict=True)
     return {name: gradient for name, gradient in rest if gradient is not None}
-
-
-def _members(groups: Groups, u: Mapping[str, Tensor]) -> dict[str, Ranks]:
-    """The groups of each parameter's elements."""
-    members: dict[str, list[int]] = {name: [] for name in u}
-    for rank, names in enumerate(groups.members):
-        for name in names:
-            members[name].append(rank)
-    return {name: tuple(ranks) for name, ranks in members.items()}
-
-
-def _start(u: Tensor, owner: Tensor, ranks: Ranks) -> Jet | None:
-    """A parameter's jet along some groups: u on a group's own elements, nothing else."""
-    if not ranks:
-        return None
-    if owner.dim() == 0:
-        return Jet(ranks, (), u[None])
-    return Jet(ranks, (), torch.stack([u.where(owner == rank, 0) for rank in ranks]))
-
-
-def _mark_spent(calls: list[Call], result: Operand) -> None:
-    """Find after which call each operand is needed no more."""
-    last: dict[int, tuple[Call, Operand]] = {}
-    for call in calls:
-        for operand in [*call.results, *call.given]:
-            last[id(operand)] = (call, operand)
-    for call, operand in last.values():
-        if operand is not result:
-            call.spent.append(operand)
-
-
-def _replay(call: Call, curvature: Curvature) -> None:
-    """Make the jets of a call's results, add its curvature, let go of what is spent."""
-    jetless = [operand.carried is None for operand in call.given]
-    if not all(jetless):
-        made = _made(call.without_jetless() if any(jetless) else call, curvature)
-        for operand, jet in zip(call.results, made, strict=True):
-            operand.carried = jet
-    for operand in call.spent:
-        operand.carried = None
-
-
-def _made(call: Call, curvature: Curvature) -> list[Jet]:
-    """The jets of a call's results."""
-    if call.name in CURVED:
-        curvature.begin((call.place, call.name))
-    try:
-        jets = RULES[call.name](call, curvature)
-    except NoRuleError as error:
-        raise NoRuleError(f"{call.name} {error}") from error
-    except (TypeError, KeyError, IndexError, ValueError) as error:
-        raise NoRuleError(f"{call.name} with unusual arguments") from error
-    made = jets if isinstance(jets, list) else [jets]
-    for operand, jet in zip(call.results, made, strict=True):
-        if jet.values.shape[1:] != operand.value.shape or jet.values.dtype != operand.value.dtype:
-            raise NoRuleError(f"{call.name} with a result of an unusual shape or dtype")
-    return made

@@ -7,8 +7,7 @@ from torch.func import functional_call, jacrev
 from torch.nn import functional as F  # noqa: N812
 
 from gnlab.partitions import partition
-from gnlab.summaries import summarise
-from gnlab.summaries import sweep as sweeping
+from gnlab.summaries import forward, summarise
 from gnlab.summaries.agreement import COMPARE
 from gnlab.summaries.rules import RULES
 
@@ -150,7 +149,7 @@ def test_a_right_pass_agrees_and_a_wrong_rule_is_found_out(monkeypatch):
         jet = RULES["tanh"](call, curvature)
         return jet.scaled(torch.tensor(1 + 1e-5, dtype=DOUBLE))
 
-    monkeypatch.setattr(sweeping, "RULES", {**RULES, "tanh": wrong})
+    monkeypatch.setattr(forward, "RULES", {**RULES, "tanh": wrong})
     with pytest.raises(ArithmeticError, match="disagree: g differs"):
         summarise(*problem("squared error"))
 
@@ -159,7 +158,7 @@ def test_a_right_pass_agrees_and_a_wrong_rule_is_found_out(monkeypatch):
         call.delta = torch.zeros_like(call.out)
         return RULES["tanh"](call, curvature)
 
-    monkeypatch.setattr(sweeping, "RULES", {**RULES, "tanh": flat})
+    monkeypatch.setattr(forward, "RULES", {**RULES, "tanh": flat})
     with pytest.raises(ArithmeticError, match="disagree: H differs"):
         summarise(*problem("squared error"))
 

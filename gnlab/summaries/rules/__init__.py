@@ -1,7 +1,17 @@
 """Rules: what each operation does to jets, and the curvature that it adds."""
 
-from gnlab.summaries.rules.calls import Call, NoRuleError
+from gnlab.summaries.rules.calls import Call, NoRuleError, Rule
 from gnlab.summaries.rules.formulas import FORMULAS
 from gnlab.summaries.rules.table import CURVED, KEEPING, KINDS, LAYERS, RULES
 
-__all__ = ["CURVED", "FORMULAS", "KEEPING", "KINDS", "LAYERS", "RULES", "Call", "NoRuleError"]
+__all__ = [
+    "CURVED",
+    "FORMULAS",
+    "KEEPING",
+    "KINDS",
+    "LAYERS",
+    "RULES",
+    "Call",
+    "NoRuleError",
+    "Rule",
+]

@@ -19,16 +19,17 @@ Rule = Callable[..., Derivatives]
 
 def tanh(x: Tensor, y: Tensor) -> Derivatives:
     """Y = tanh x."""
-    one = torch.addcmul(torch.ones_like(y[:0].sum()), y, y, value=-1)
+    one = torch.addcmul(y.new_ones(()), y, y, value=-1)
     two = torch.mul(y, one).mul_(-2)
-    return one, two, torch.rsub(one, 4, alpha=6).mul_(one)
+    return one, two, torch.add(y.new_full((), 4), one, alpha=-6).mul_(one)
 
 
 def sigmoid(x: Tensor, y: Tensor) -> Derivatives:
     """Y = 1 / (1 + e⁻ˣ)."""
     one = y * (1 - y)
-    two = torch.rsub(y, 1, alpha=2).mul_(one)
-    return one, two, torch.rsub(one, 1, alpha=6).mul_(one)
+    unit = y.new_ones(())
+    two = torch.add(unit, y, alpha=-2).mul_(one)
+    return one, two, torch.add(unit, one, alpha=-6).mul_(one)
 
 
 def softplus(x: Tensor, y: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Derivatives:

@@ -18,7 +18,7 @@ from gnlab.summaries.rules.calls import Call, Rule
 
 # A dozen operations go over the same entries. In blocks of this many they find them in a core's
 # cache (1 MiB or more), not in memory.
-_BLOCK = 1 << 17
+_BLOCK = 1 << 18
 
 
 def pointwise(function: elementwise.Rule) -> Rule:
@@ -106,6 +106,7 @@ def _curve(
 
 def _blocks(n: int, k: int, device: torch.device) -> Iterator[slice]:
     """The elements in blocks that k rows of fit into the cache; all at once on a GPU."""
-    width = max(_BLOCK // max(k, 1), 2048) if device.type == "cpu" else n
-    for start in range(0, n, max(width, 1)):
-        yield slice(start, start + width)
+    widest = max(_BLOCK // max(k, 1), 2048) if device.type == "cpu" else n
+    count = -(-n // max(widest, 1))
+    for i in range(count):
+        yield slice(i * n // count, (i + 1) * n // count)

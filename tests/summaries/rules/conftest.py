@@ -17,7 +17,7 @@ from torch.func import functional_call
 from torch.utils._pytree import tree_leaves
 
 from gnlab.partitions import Partition, partition
-from gnlab.summaries import summarise
+from gnlab.summaries import forward, replay, summarise
 from gnlab.summaries import tape as taping
 
 DOUBLE = torch.float64
@@ -121,6 +121,27 @@ class Problem:
                 for one, two in zip(found, (slow.g, slow.H, slow.third), strict=True):
                     near(one, two, 1e-10, f"{self.name} by definition, {p.level}")
 
+    def check_repetition(self, *, possible: bool = True) -> None:
+        """Hold the fast pass, repeated with other numbers, against itself anew."""
+        p = self.partitions()[1]
+        replay.forget()
+        for _ in range(4):
+            self.move()
+            repeated = self.summary(p, "jets")
+            with replay.eager():
+                anew = self.summary(p, "jets")
+            for name in ("loss", "g", "H", "third"):
+                near(getattr(repeated, name), getattr(anew, name), 1e-13, f"{self.name} repeated")
+        assert replay.kept() == possible
+
+    def move(self) -> None:
+        """Change every number a little; nothing comes to lie beyond a corner that did not."""
+        with torch.no_grad():
+            for p in self.model.parameters():
+                p.mul_(1 + 1e-4 * torch.randn_like(p))
+        self.u = {n: v + 0.1 * torch.randn_like(v) for n, v in self.u.items()}
+        self.x = self.x * (1 + 1e-4 * torch.randn_like(self.x))
+
 
 def near(found: Tensor, known: Tensor, tolerance: float, what: str, floor: float = 1e-3) -> None:
     """Assert that tensors agree, relative to the largest entry, or to a floor if that is less."""
@@ -166,8 +187,6 @@ def used(monkeypatch: pytest.MonkeyPatch) -> set[str]:
             found.add(name)
             return super().__getitem__(name)
 
-    from gnlab.summaries import sweep as sweeping
-
     monkeypatch.setattr(taping, "FORMULAS", Seen(taping.FORMULAS))
-    monkeypatch.setattr(sweeping, "RULES", Seen(sweeping.RULES))
+    monkeypatch.setattr(forward, "RULES", Seen(forward.RULES))
     return found

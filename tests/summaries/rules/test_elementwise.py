@@ -69,3 +69,7 @@ def test_every_rule_is_tried():
 def test_derivatives(operation, used):
     operation.check()
     assert operation.name.split(":")[0] in used
+
+
+def test_repetition(operation):
+    operation.check_repetition()

@@ -176,3 +176,7 @@ def test_derivatives(operation, used):
     # The norm of a constant zero has no second derivative in torch.
     operation.check(differences=not random, plain="zero" not in operation.name)
     assert operation.name.split(":")[0] in used
+
+
+def test_repetition(operation):
+    operation.check_repetition()

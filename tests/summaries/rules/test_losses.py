@@ -116,3 +116,7 @@ def test_derivatives(operation, used):
     # Where a probability is nearly one, torch's own derivatives have few digits.
     operation.check(plain="far" not in operation.name)
     assert operation.name.split(":")[0] in used
+
+
+def test_repetition(operation):
+    operation.check_repetition()

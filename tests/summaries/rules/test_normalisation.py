@@ -23,3 +23,7 @@ OPERATIONS = {
 def test_derivatives(operation, used):
     operation.check()
     assert "standardised" in used
+
+
+def test_repetition(operation):
+    operation.check_repetition()

@@ -110,6 +110,10 @@ def test_derivatives(operation, used):
     assert operation.name.split(":")[0] in used
 
 
+def test_repetition(operation):
+    operation.check_repetition()
+
+
 WITHOUT_RULE = {
     "more than two": (lambda x, y: torch.einsum("ij,ij,kj->k", x, x, y), S, S),
     "max_norm": (lambda w: F.embedding(TOKENS, w, max_norm=0.5).sin(), (4, 2)),

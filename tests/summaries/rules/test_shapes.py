@@ -193,6 +193,11 @@ def test_derivatives(operation, used):
     assert name in used
 
 
+def test_repetition(operation):
+    # How much a mask chooses depends on numbers.
+    operation.check_repetition(possible="mask" not in operation.name)
+
+
 def single(operation):
     for p in operation.partitions():
         fast, plain = operation.summary(p, "jets"), operation.summary(p, "autodiff")

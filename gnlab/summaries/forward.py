@@ -1,0 +1,166 @@
+"""The forward half of the fast pass: jets through every operation, layer by layer.
+
+The operations are gone through in their order, and each makes the jets of its results and adds its
+own curvature, whereupon the jets that no later operation needs are let go: what is in memory at
+any time is the jets of a layer or two.
+
+Nothing here reads a number out of a tensor or asks for more of it than shape and layout, so that
+the same operations can be done again with other numbers (``replays.py``).
+
+Legend: S groups, p origins of curvature.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gnlab.summaries.autodiff import Groups
+from gnlab.summaries.chunks import passes
+from gnlab.summaries.curvature import Curvature, Origin
+from gnlab.summaries.jets import Jet, Operand, Ranks, common
+from gnlab.summaries.rules import CURVED, RULES, Call, NoRuleError, Rule
+from gnlab.summaries.tape import Tape
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Carried:
+    """What the jets have added up to, in float64, by rank.
+
+    Attributes:
+        g: ḡ from the loss's own jet, [S].
+        slopes: ḡ as the adjoints have it, of the parameters that layers use, [S].
+        third: D^(3)_sss, [S].
+        parts: H̄'s parts, [p, S, S].
+        origins: Where each comes from.
+    """
+
+    g: Tensor
+    slopes: Tensor
+    third: Tensor
+    parts: Tensor
+    origins: tuple[Origin, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Way:
+    """What the jets have to go through.
+
+    Attributes:
+        tape: The operations.
+        result: The loss.
+        groups: The groups by rank.
+        u: The direction by parameter name.
+        named: Whether H̄'s parts are kept apart by operation, or only the loss's from the model's.
+    """
+
+    tape: Tape
+    result: Operand
+    groups: Groups
+    u: Mapping[str, Tensor]
+    named: bool
+
+    @property
+    def device(self) -> torch.device:
+        """Where the values are."""
+        return self.result.value.device
+
+    def carry(self) -> Carried:
+        """Carry the jets of all groups forward at once."""
+        curvature = Curvature(self.groups.size, self.device, self.named)
+        self._carry(tuple(range(self.groups.size)), curvature)
+        return _read(curvature)
+
+    def carry_in_chunks(self, chunks: list[Ranks]) -> Carried:
+        """Carry the jets of some groups forward, then of others; the same answer."""
+        size, device = self.groups.size, self.device
+        total = Curvature(size, device, self.named)
+        for some in chunks:
+            curvature = Curvature(size, device, self.named)
+            self._carry(some, curvature)
+            total.take(some, curvature)
+        return _read(total)
+
+    def chunks(self, budget: float | None) -> list[Ranks]:
+        """The groups that go forward together.
+
+        Args:
+            budget: Bytes that jets may take; None: half of what is free.
+
+        Returns:
+            All of them if they fit.
+        """
+        _mark_spent(self.tape.calls, self.result)
+        starting = {id(self.tape.leaves[name]): self.groups.ranks[name] for name in self.u}
+        return passes(self.tape.calls, starting, self.groups.size, budget, self.device)
+
+    def _carry(self, some: Ranks, curvature: Curvature) -> None:
+        """Carry the jets of some groups forward."""
+        owners, ranks = self.groups.owners, self.groups.ranks
+        for name, u in self.u.items():
+            jet = _start(u, owners[name], common(ranks[name], some))
+            self.tape.leaves[name].carried = jet
+        for call in self.tape.calls:
+            _go_through(call, curvature)
+        if self.result.carried is not None:
+            curvature.arrived(self.result.jet)
+
+
+def _read(curvature: Curvature) -> Carried:
+    """The sums."""
+    origins, parts = curvature.parts()
+    return Carried(curvature.g, curvature.slopes, curvature.third, parts, origins)
+
+
+def _start(u: Tensor, owner: Tensor, ranks: Ranks) -> Jet | None:
+    """A parameter's jet along some groups: u on a group's own elements, nothing else."""
+    if not ranks:
+        return None
+    if owner.dim() == 0:
+        return Jet(ranks, (), u[None])
+    return Jet(ranks, (), torch.stack([u.where(owner == rank, 0) for rank in ranks]))
+
+
+def _mark_spent(calls: list[Call], result: Operand) -> None:
+    """Find after which call each operand is needed no more."""
+    last: dict[int, tuple[Call, Operand]] = {}
+    for call in calls:
+        for operand in [*call.results, *call.given]:
+            last[id(operand)] = (call, operand)
+    for call, operand in last.values():
+        if operand is not result:
+            call.spent.append(operand)
+
+
+def _go_through(call: Call, curvature: Curvature) -> None:
+    """Make the jets of a call's results, add its curvature, let go of what is spent."""
+    jetless = [operand.carried is None for operand in call.given]
+    if not all(jetless):
+        made = _made(call.without_jetless() if any(jetless) else call, curvature)
+        for operand, jet in zip(call.results, made, strict=True):
+            operand.carried = jet
+    for operand in call.spent:
+        operand.carried = None
+
+
+def rule_of(operation: str) -> Rule | None:
+    """The rule of an operation, if it has one."""
+    return RULES.get(operation)
+
+
+def _made(call: Call, curvature: Curvature) -> list[Jet]:
+    """The jets of a call's results."""
+    if call.name in CURVED:
+        curvature.begin((call.place, call.name))
+    try:
+        jets = RULES[call.name](call, curvature)
+    except NoRuleError as error:
+        raise NoRuleError(f"{call.name} {error}") from error
+    except (TypeError, KeyError, IndexError, ValueError) as error:
+        raise NoRuleError(f"{call.name} with unusual arguments") from error
+    made = jets if isinstance(jets, list) else [jets]
+    for operand, jet in zip(call.results, made, strict=True):
+        if jet.values.shape[1:] != operand.value.shape or jet.values.dtype != operand.value.dtype:
+            raise NoRuleError(f"{call.name} with a result of an unusual shape or dtype")
+    return made

@@ -1,0 +1,140 @@
+"""The programs that are kept, and when a pass becomes one."""
+
+import contextlib
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from gnlab.summaries.chunks import most_at_once
+from gnlab.summaries.curvature import Origin
+from gnlab.summaries.forward import Carried, Way
+from gnlab.summaries.replay.graph import Repetition, captured
+from gnlab.summaries.replay.program import Program
+from gnlab.summaries.replay.recorder import NotRepeatableError, Recorder
+from gnlab.summaries.replay.signature import Key, Signature, UnknownError
+
+_log = logging.getLogger(__name__)
+
+# Beyond it Python's part is a hundredth of the whole, and the tensors of a pass that is being
+# recorded, which are all kept until it ends, would be too many.
+_LARGEST = 256 * 2**20
+_MOST = 32  # passes that are remembered
+_ROOM = 512 * 2**20  # bytes of all programs' own memory
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """What is known of a pass.
+
+    Attributes:
+        program: What repeats it, once there is one.
+        origins: Where H̄'s parts come from.
+        refused: Whether it cannot be repeated.
+        busy: Held while the program runs, whose memory one thread can use at a time.
+    """
+
+    program: Repetition | None = None
+    origins: tuple[Origin, ...] = ()
+    refused: bool = False
+    busy: threading.Lock = field(default_factory=threading.Lock)
+
+
+_known: OrderedDict[Key, _Entry] = OrderedDict()
+_lock = threading.Lock()
+_off = threading.local()
+
+
+def carried(way: Way) -> Carried:
+    """Carry the jets of all groups forward at once, by repetition if that is possible.
+
+    Args:
+        way: What they have to go through.
+
+    Returns:
+        What they add up to.
+    """
+    entry, signature = _entry(way)
+    if entry is None or signature is None or entry.refused:
+        return way.carry()
+    if not entry.busy.acquire(blocking=False):
+        return way.carry()
+    try:
+        if entry.program is None:
+            return _recorded(way, signature, entry)
+        g, slopes, third, parts = entry.program.run(signature.inputs)
+        return Carried(g, slopes, third, parts, entry.origins)
+    finally:
+        entry.busy.release()
+
+
+def _entry(way: Way) -> tuple[_Entry | None, Signature | None]:
+    """What is known of a pass that has been met before; None for one that has not."""
+    if getattr(_off, "yes", False) or most_at_once(way.tape.calls, way.groups.size) > _LARGEST:
+        return None, None
+    try:
+        signature = Signature(way)
+        with _lock:
+            entry = _known.get(signature.key)
+            if entry is None:
+                _known[signature.key] = _Entry()
+                if len(_known) > _MOST:
+                    _known.popitem(last=False)
+                return None, None
+            _known.move_to_end(signature.key)
+    except (UnknownError, TypeError):  # TypeError: an argument that has no hash
+        return None, None
+    return entry, signature
+
+
+def _recorded(way: Way, signature: Signature, entry: _Entry) -> Carried:
+    """Carry the jets forward, and make a program of it."""
+    recorder = Recorder(signature.inputs)
+    try:
+        with recorder:
+            found = way.carry()
+        outputs = [found.g, found.slopes, found.third, found.parts]
+        program = captured(Program(recorder, signature.inputs, outputs), signature.inputs)
+    except NotRepeatableError as error:
+        _log.debug("not repeated: %s", error)
+        entry.refused = True
+        return way.carry()
+    entry.program, entry.origins = program, found.origins
+    with _lock:
+        _make_room()
+    return found
+
+
+def _make_room() -> None:
+    """Let go of the programs that were used longest ago, until the others fit."""
+    entries = [entry for entry in reversed(_known.values()) if entry.program is not None]
+    taken = 0
+    for entry in entries:
+        assert entry.program is not None
+        taken += entry.program.size
+        if taken > _ROOM:
+            entry.program = None
+
+
+def kept() -> int:
+    """How many programs are kept."""
+    with _lock:
+        return sum(entry.program is not None for entry in _known.values())
+
+
+def forget() -> None:
+    """Let go of every program."""
+    with _lock:
+        _known.clear()
+
+
+@contextlib.contextmanager
+def eager() -> Iterator[None]:
+    """A context in which this thread repeats nothing."""
+    before = getattr(_off, "yes", False)
+    _off.yes = True
+    try:
+        yield
+    finally:
+        _off.yes = before

@@ -1,0 +1,95 @@
+"""Quick ways to call an operator again, and to say where its result goes.
+
+Torch's Python functions take half the time of the operators beneath them, and most of them have an
+argument ``out``. Which operator is which function of the same arguments is not written anywhere,
+so it is tried, once for each operator.
+"""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map_only
+
+Function = Callable[..., Any]
+
+_found: dict[tuple[Any, bool], Function | None] = {}
+
+
+def plain_name(func: Any) -> str:
+    """An operator's name in torch, without the name of its overload."""
+    name: str = func._schema.name
+    return name.removeprefix("aten::")
+
+
+def placing(func: Any, args: Any, kwargs: Any) -> Function | None:
+    """The function that does what an operator does, and puts the result into ``out``.
+
+    Args:
+        func: The operator, which makes one tensor.
+        args: Arguments to try it with.
+        kwargs: Keyword arguments to try it with.
+
+    Returns:
+        The function; None if there is none.
+    """
+    name = plain_name(func)
+    if name in ("clone", "_to_copy"):
+        return _copy
+    return _tried(func, getattr(torch, name, None), args, kwargs, out=True)
+
+
+def writing(func: Any, args: Any, kwargs: Any) -> Function:
+    """The quickest function that does what an operator that writes into an argument does.
+
+    Args:
+        func: The operator.
+        args: Arguments to try it with; copies of them are written into.
+        kwargs: Keyword arguments to try it with.
+
+    Returns:
+        The function.
+    """
+    name = plain_name(func)
+    quick = getattr(Tensor if name.endswith("_") else torch, name, None)
+    slow: Function = func
+    return _tried(func, quick, args, kwargs, out=False) or slow
+
+
+def _tried(
+    func: Any, quick: Function | None, args: Any, kwargs: Any, *, out: bool
+) -> Function | None:
+    """The quick function if it gives what the operator gives."""
+    if quick is not None and (func, out) not in _found:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            try:
+                _found[func, out] = quick if _same(func, quick, args, kwargs, out) else None
+            except (TypeError, ValueError, RuntimeError, UserWarning):
+                _found[func, out] = None
+    return _found.get((func, out))
+
+
+def _same(func: Any, quick: Function, args: Any, kwargs: Any, out: bool) -> bool:
+    """Whether both give the same."""
+
+    def copied() -> Any:
+        return tree_map_only(Tensor, torch.clone, (args, kwargs))
+
+    (given, named), (again, named_again) = copied(), copied()
+    known = func(*given, **named)
+    if out:
+        made = torch.empty_strided(
+            known.shape, known.stride(), dtype=known.dtype, device=known.device
+        )
+        named_again["out"] = made
+    result = quick(*again, **named_again)
+    if out and result.data_ptr() != made.data_ptr():
+        return False
+    return torch.allclose(result, known, equal_nan=True)
+
+
+def _copy(source: Tensor, *_: Any, out: Tensor, **__: Any) -> Tensor:
+    return out.copy_(source)

@@ -1,0 +1,228 @@
+"""A program: recorded operations, to be repeated with other numbers in memory of its own."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+from gnlab.summaries.replay.memory import Lifetime, layout
+from gnlab.summaries.replay.outs import Function, placing, plain_name, writing
+from gnlab.summaries.replay.recorder import NotRepeatableError, Place, Recorder, Step
+
+_EMPTY = frozenset({"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"})
+_ZERO = frozenset({"zeros", "zeros_like", "new_zeros"})
+_FILLED = _EMPTY | _ZERO | {"ones", "ones_like", "new_ones", "full", "full_like", "new_full"}
+"""What takes nothing of a tensor but its shape."""
+
+Views = list[tuple[Tensor, int, tuple[int, ...], tuple[int, ...]]]
+"""Fixed tensors, and where in some memory each is to be put: offset, size, stride."""
+Action = tuple[Function, tuple[Any, ...], dict[str, Any], list[tuple[Views, int]]]
+"""A function, its arguments, and what is to be put where its results are, if they are elsewhere."""
+
+
+class Program:
+    """Recorded operations on fixed tensors.
+
+    What an operation makes is put into memory of the program's own where torch lets one say where.
+    Else, as with the inputs, the fixed tensors are moved to where it is.
+
+    Args:
+        recorder: What was recorded; its tensors are as they were left.
+        inputs: The inputs that it was recorded with.
+        outputs: The tensors that are wanted.
+
+    Attributes:
+        size: The bytes of the program's own memory.
+
+    Raises:
+        NotRepeatableError: If the repetition does not give what was recorded.
+    """
+
+    @torch.inference_mode()
+    def __init__(
+        self, recorder: Recorder, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
+    ) -> None:
+        known = [output.clone() for output in outputs]
+        wanted = [recorder.place(output) for output in outputs]
+        self._constants = dict(recorder.constants)
+        steps = self._without_constants(recorder)
+        functions = [_function(step, recorder) for step in steps]
+        placed = [_is_placed(step, way) for step, way in zip(steps, functions, strict=True)]
+        lives = _lifetimes(steps, placed, wanted, recorder.sizes)
+        self._at, self.size = layout(list(lives))
+        self._memory = torch.empty(self.size, dtype=torch.uint8, device=inputs[0].device)
+        self._nothing = self._memory.new_empty(0).untyped_storage()
+        self._views: defaultdict[int, Views] = defaultdict(list)
+        self._fixed: dict[Place, Tensor] = {}
+        self._actions = [
+            action
+            for step, way, own in zip(steps, functions, placed, strict=True)
+            if (action := self._action(step, way, own)) is not None
+        ]
+        self._outputs = [self._tensor(place) for place in wanted]
+        self._reads = [(piece, self._views[piece]) for piece in range(len(inputs))]
+        _check(self.run(inputs), known)
+
+    def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """Repeat the operations.
+
+        Args:
+            inputs: A tensor in each piece of memory that is read, as recorded.
+
+        Returns:
+            The outputs.
+        """
+        with torch.inference_mode():
+            self.read_from(inputs)
+            self.repeat()
+            for _, views in self._reads:  # the inputs are not this program's to keep
+                for fixed, *_ in views:
+                    fixed.set_(self._nothing)
+        return self.outputs()
+
+    def read_from(self, inputs: Sequence[Tensor], begins: Sequence[int] | None = None) -> None:
+        """Have the operations read the numbers of some inputs.
+
+        Args:
+            inputs: A tensor in each piece of memory that is read.
+            begins: Where, in bytes, what is at the beginning of each was when it was recorded.
+        """
+        for piece, views in self._reads:
+            begin = 0 if begins is None else begins[piece]
+            for fixed, offset, size, stride in views:
+                at = offset - begin // fixed.element_size()
+                fixed.set_(inputs[piece].untyped_storage(), at, size, stride)
+
+    def repeat(self) -> None:
+        """Repeat the operations; the inputs are in their places."""
+        for function, args, kwargs, elsewhere in self._actions:
+            made = function(*args, **kwargs)
+            if elsewhere:
+                several = (made,) if isinstance(made, Tensor) else filter(_is_tensor, made)
+                for (views, offset), tensor in zip(elsewhere, several, strict=True):
+                    # Some operators copy the whole memory that their argument lies in.
+                    _move(views, tensor, tensor.storage_offset() - offset)
+
+    @torch.inference_mode(False)
+    def outputs(self) -> list[Tensor]:
+        """Copies of what came out."""
+        with torch.no_grad():
+            return [output.clone() for output in self._outputs]
+
+    def extents(self) -> list[tuple[int, int]]:
+        """Which bytes of each input are read, as begin and end."""
+        found = []
+        for _, views in self._reads:
+            ends = [0, 0] if not views else []
+            for fixed, offset, size, stride in views:
+                last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+                ends += [offset * fixed.element_size(), (last + 1) * fixed.element_size()]
+            found.append((min(ends), max(ends)))
+        return found
+
+    def _without_constants(self, recorder: Recorder) -> list[Step]:
+        """The steps but those that make the same at each time, which is kept."""
+        written = frozenset[int]().union(*(step.written for step in recorder.steps))
+        rest = []
+        for step in recorder.steps:
+            fixed = plain_name(step.func) in _FILLED or not any(_places(step))
+            if fixed and not step.written and not any(p.piece in written for p in step.made):
+                self._constants |= {p.piece: recorder.tensor(p) for p in step.made}
+            else:
+                rest.append(step)
+        return rest
+
+    def _action(self, step: Step, way: Function, placed: bool) -> Action | None:
+        """What a step does to the fixed tensors; None for nothing."""
+        name = plain_name(step.func)
+        args, kwargs = tree_map_only(Place, self._tensor, (step.args, dict(step.kwargs)))
+        if step.written:
+            return way, args, kwargs, []
+        if not placed:
+            moved = [(self._views[place.piece], place.offset) for place in step.made]
+            return way, args, kwargs, moved
+        if name in _EMPTY:
+            return None
+        out = self._tensor(step.made[0])
+        return (way, (out,), {}, []) if name in _ZERO else (way, args, kwargs | {"out": out}, [])
+
+    def _tensor(self, place: Place) -> Tensor:
+        """The fixed tensor of a place."""
+        if place not in self._fixed:
+            made = torch.empty(0, dtype=place.dtype, device=self._memory.device)
+            if place.piece in self._at:
+                begin = self._at[place.piece] // made.element_size() + place.offset
+                made.set_(self._memory.untyped_storage(), begin, place.size, place.stride)
+            else:
+                self._views[place.piece].append((made, place.offset, place.size, place.stride))
+                if place.piece in self._constants:
+                    _move(self._views[place.piece][-1:], self._constants[place.piece], 0)
+            self._fixed[place] = made
+        return self._fixed[place]
+
+
+def _is_tensor(result: object) -> bool:
+    """Whether one of several results is a tensor; what was not asked for is None."""
+    return isinstance(result, Tensor)
+
+
+def _move(views: Views, tensor: Tensor, further: int) -> None:
+    """Put fixed tensors into the memory that a tensor lies in, some elements further on."""
+    storage = tensor.untyped_storage()
+    for fixed, offset, size, stride in views:
+        fixed.set_(storage, offset + further, size, stride)
+
+
+def _function(step: Step, recorder: Recorder) -> Function:
+    """The quickest way to do a step: one that takes ``out``, if it makes something."""
+    name = plain_name(step.func)
+    args, kwargs = tree_map_only(Place, recorder.tensor, (step.args, dict(step.kwargs)))
+    if step.written:
+        return writing(step.func, args, kwargs)
+    if name in _ZERO or name in _EMPTY:
+        return Tensor.zero_
+    way = placing(step.func, args, kwargs) if len(step.made) == 1 else None
+    return way or step.func
+
+
+def _is_placed(step: Step, way: Function) -> bool:
+    """Whether a step's result goes into the program's own memory."""
+    return bool(step.made) and way is not step.func
+
+
+def _places(step: Step) -> Iterator[Place]:
+    """Where a step's arguments lie."""
+    return (leaf for leaf in tree_leaves((step.args, step.kwargs)) if isinstance(leaf, Place))
+
+
+def _lifetimes(
+    steps: Sequence[Step], placed: Sequence[bool], wanted: Sequence[Place], sizes: Sequence[int]
+) -> Iterator[Lifetime]:
+    """From which step to which each piece of the program's own memory is needed.
+
+    Args:
+        steps: The steps.
+        placed: Whether each makes such a piece.
+        wanted: What is needed to the end.
+        sizes: Each piece's bytes.
+
+    Yields:
+        Lifetime: A piece's.
+    """
+    last = {place.piece: at for at, step in enumerate(steps) for place in _places(step)}
+    last |= {place.piece: len(steps) for place in wanted}
+    for at, step in enumerate(steps):
+        if placed[at]:
+            piece = step.made[0].piece
+            yield Lifetime(piece, sizes[piece], at, max(at, last.get(piece, at)))
+
+
+def _check(found: Sequence[Tensor], known: Sequence[Tensor]) -> None:
+    """Raise unless the repetition gives what was recorded, rounded alike."""
+    for one, two in zip(found, known, strict=True):
+        scale = two.abs().max() if two.numel() else two.sum()
+        if not torch.allclose(one, two, rtol=0, atol=1e-6 * float(scale), equal_nan=True):
+            raise NotRepeatableError("a repetition that gives something else")

@@ -1,0 +1,224 @@
+"""A pass is repeated when it is the same but for its numbers, and right when it is not."""
+
+import gc
+import threading
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from gnlab.partitions import partition
+from gnlab.summaries import replay, summarise
+from gnlab.summaries.replay import cache
+
+DOUBLE = torch.float64
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept():
+    replay.forget()
+    yield
+    replay.forget()
+
+
+def network(width=5, activation=nn.Tanh):
+    layers = nn.Linear(4, width), activation(), nn.Linear(width, width), activation()
+    return nn.Sequential(*layers, nn.Linear(width, 3)).double()
+
+
+def batch(samples=6):
+    return torch.randn(samples, 4, dtype=DOUBLE), torch.randint(3, (samples,))
+
+
+def both(model, data, loss_fn=None, level="tensor", **options):
+    """A summary, and the same one without any repetition; they agree."""
+    given = model, loss_fn or nn.CrossEntropyLoss(), data, partition(model, level)
+    found = summarise(*given, **options)
+    with replay.eager():
+        anew = summarise(*given, **options)
+    tolerance = 1e-12 if found.g.dtype is DOUBLE else 1e-5
+    for name in ("loss", "g", "H", "third"):
+        one, two = getattr(found, name), getattr(anew, name)
+        assert (one - two).abs().max() <= tolerance * two.abs().max(), name
+    return found
+
+
+def stir(model):
+    with torch.no_grad():
+        for p in model.parameters():
+            p.add_(0.1 * torch.randn_like(p))
+
+
+def test_the_third_of_a_kind_is_repeated():
+    model = network()
+    for count in (0, 1, 1, 1):
+        stir(model)
+        both(model, batch())
+        assert replay.kept() == count
+
+
+def test_every_problem_with_other_numbers(case):
+    p = case.partitions()[0]
+    for seed in range(4):
+        given = case.model, case.loss_fn, case.batch, p, case.direction(seed)
+        found = summarise(*given)
+        with replay.eager():
+            anew = summarise(*given)
+        for name in ("g", "H", "third"):
+            one, two = getattr(found, name), getattr(anew, name)
+            assert (one - two).abs().max() <= 1e-12 * two.abs().max(), name
+
+
+OTHERS = {
+    "width": lambda model, x, y: (network(6), x, y),
+    "activation": lambda model, x, y: (network(activation=nn.Sigmoid), x, y),
+    "depth": lambda model, x, y: (nn.Sequential(*model, nn.Tanh()), x, y),
+    "samples": lambda model, x, y: (model, x[1:], y[1:]),
+    "dtype": lambda model, x, y: (network().float(), x.float(), y),
+    "layout": lambda model, x, y: (model, x.T.contiguous().T, y),
+    "expanded": lambda model, x, y: (model, x[:, :1].expand(-1, 4), y),
+    "overlapping": lambda model, x, y: (model, x.reshape(-1)[:9].unfold(0, 4, 1), y),
+    "frozen": lambda model, x, y: (frozen(network()), x, y),
+}
+
+
+def frozen(model):
+    model[0].weight.requires_grad_(False)
+    return model
+
+
+@pytest.mark.parametrize("change", OTHERS.values(), ids=OTHERS)
+def test_what_is_another_pass_is_not_repeated(change):
+    model = network()
+    for _ in range(3):
+        both(model, batch())
+    for _ in range(3):
+        both(*_pair(change(model, *batch())))
+        both(model, batch())
+
+
+def _pair(given):
+    model, x, y = given
+    return model, (x, y)
+
+
+def test_other_groups_and_other_wishes():
+    model = network()
+    for _ in range(3):
+        for level in ("all", "role", "tensor"):
+            both(model, batch(), level=level)
+            parts = both(model, batch(), level=level, parts=True, ggn=True)
+            torch.testing.assert_close(sum(part.H for part in parts.parts), parts.H)
+    assert replay.kept() == 6
+
+
+class Odd(nn.Module):
+    """What it does depends on its attributes, and on the numbers that it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner, self.outer = nn.Linear(4, 5), nn.Linear(5, 3)
+        self.scale, self.shift, self.keep = 1.0, torch.zeros(5, dtype=DOUBLE), 0.5
+        self.double()
+
+    def forward(self, x):
+        inner = self.inner(x) * self.scale + self.shift
+        bent = torch.tanh(inner) if x.sum() > 0 else torch.sin(inner)
+        return self.outer(functional.dropout(bent, 1 - self.keep))
+
+
+def test_a_model_that_follows_its_numbers():
+    model = Odd()
+    for _ in range(12):
+        both(model, batch())
+    assert replay.kept() == 2  # one for each branch
+
+
+def test_a_model_whose_attributes_change():
+    model = Odd()
+    for _ in range(4):
+        for model.scale, model.keep in ((1.0, 0.5), (2.0, 0.5), (2, 1.0)):
+            model.shift = torch.randn(5, dtype=DOUBLE)
+            both(model, batch())
+
+
+def test_memory_that_is_shared_once_and_then_is_not():
+    model = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 4)).double()
+    for _ in range(4):
+        x = batch()[0]
+        both(model, (x, x), nn.MSELoss())
+        both(model, (x, batch()[0]), nn.MSELoss())
+    assert replay.kept() == 2
+
+
+def test_a_loss_with_numbers_of_its_own():
+    model = network()
+    for _ in range(4):
+        weight = torch.rand(3, dtype=DOUBLE)
+        both(model, batch(), nn.CrossEntropyLoss(weight=weight))
+        both(model, batch(), lambda out, y: (out * weight).logsumexp(1).mean())  # noqa: B023
+
+
+def test_several_batches_of_a_loader():
+    model = network()
+    both(model, [batch() for _ in range(5)])
+    assert replay.kept() == 1
+
+
+def test_threads_do_not_share_a_programs_memory():
+    failed = []
+
+    def work():
+        model = network(40)
+        try:
+            for _ in range(20):
+                stir(model)
+                both(model, batch(50))
+        except AssertionError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert replay.kept() == 1
+
+
+def test_what_was_summarised_is_let_go():
+    model, data = network(), batch()
+    storages = [data[0].untyped_storage(), model[0].weight.untyped_storage()]
+    before = [torch._C._storage_Use_Count(storage._cdata) for storage in storages]
+    for _ in range(4):
+        both(model, data)
+    gc.collect()
+    assert replay.kept() == 1
+    assert [torch._C._storage_Use_Count(storage._cdata) for storage in storages] == before
+
+
+def test_a_program_says_what_it_reads(monkeypatch):
+    """Enough of every input, and no more: a batch may be a view of a whole data set."""
+    made = []
+    monkeypatch.setattr(cache, "captured", lambda program, _: made.append(program) or program)
+    model = network()
+    whole = torch.randn(50, 4, dtype=DOUBLE)
+    for _ in range(3):
+        both(model, (whole[10:16], batch()[1]))
+    assert (10 * 4 * 8, 16 * 4 * 8) in made[0].extents()
+
+
+def test_the_programs_share_a_room(monkeypatch):
+    monkeypatch.setattr(cache, "_ROOM", 1)
+    for _ in range(3):
+        both(network(5), batch())
+        both(network(6), batch())
+    assert replay.kept() == 0
+
+
+def test_a_large_pass_is_not_recorded(monkeypatch):
+    monkeypatch.setattr(cache, "_LARGEST", 0)
+    for _ in range(4):
+        both(network(), batch())
+    assert replay.kept() == 0
