@@ -38,10 +38,10 @@ def test_a_program_that_reads_copies(monkeypatch):
             self.program, self.copies = program, Copies(program, inputs)
             self.size = program.size + self.copies.size
 
+        @torch.inference_mode()
         def run(self, inputs):
             self.copies.read(inputs)
-            with torch.inference_mode():
-                self.program.repeat()
+            self.program.repeat()
             return self.program.outputs()
 
     monkeypatch.setattr(cache, "captured", Copied)
