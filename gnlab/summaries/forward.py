@@ -19,7 +19,7 @@ from torch import Tensor
 from gnlab.summaries.autodiff import Groups
 from gnlab.summaries.chunks import passes
 from gnlab.summaries.curvature import Curvature, Origin
-from gnlab.summaries.jets import Jet, Operand, Ranks, common
+from gnlab.summaries.jets import Jet, Operand, Ranks, Spread, common, index
 from gnlab.summaries.rules import CURVED, RULES, Call, NoRuleError, Rule
 from gnlab.summaries.tape import Tape
 
@@ -119,7 +119,11 @@ def _start(u: Tensor, owner: Tensor, ranks: Ranks) -> Jet | None:
         return None
     if owner.dim() == 0:
         return Jet(ranks, (), u[None])
-    return Jet(ranks, (), torch.stack([u.where(owner == rank, 0) for rank in ranks]))
+    each = index(ranks, u.device).reshape(-1, *[1] * owner.dim())
+    owned = owner == each
+    if u.dim() > 1 and owner.numel() == owner.shape[0] == u.shape[0]:
+        return Spread(ranks, u, owned.reshape(len(ranks), -1).to(u.dtype))
+    return Jet(ranks, (), u.where(owned, 0))
 
 
 def _mark_spent(calls: list[Call], result: Operand) -> None:

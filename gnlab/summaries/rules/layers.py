@@ -1,7 +1,9 @@
 """Jets through layers: y = W x + b, with the few groups that own a part of W or b.
 
 A layer is a product whose second factor has few derivatives, one for each group that owns a part
-of it, and whose first has many, all of which go through one call.
+of it, and whose first has many, all of which go through one call. If the groups own units of the
+layer, whole rows of W, one product with the direction serves them all: row i of U x is what the
+group that owns unit i moves, and ⟨δ_i, (U Xˢ)_i⟩ its curvature with group s.
 
 Legend: N samples, k groups that have reached the input, m that own a part of the weight.
 """
@@ -14,7 +16,7 @@ import torch
 from torch import Tensor
 
 from gnlab.summaries.curvature import Curvature
-from gnlab.summaries.jets import Assembly, Jet, Operand, common, rows_of, union
+from gnlab.summaries.jets import Assembly, Jet, Operand, Spread, common, rows_of, union
 from gnlab.summaries.rules.calls import Call, NoRuleError, jet_of, value_of
 from gnlab.summaries.rules.products import mixed
 
@@ -48,6 +50,13 @@ class Layer:
             [self.forward(v if one else v[i : i + 1], U[i], None) for i in range(len(U))]
         )
 
+    def moved(self, x: Tensor, weight: Jet, out: Tensor | None) -> Tensor:
+        """What each group that owns a part of W moves, U_i x."""
+        if not isinstance(weight, Spread):
+            return self.each(x, weight.values, out)
+        owns = weight.owns.reshape(-1, *self.bias_shape)
+        return torch.mul(self.forward(x, weight.u, None), owns, out=out)
+
 
 def apply(layer: Layer, call: Call, curvature: Curvature) -> Jet:
     """The jet of a layer's result, and its curvature."""
@@ -60,14 +69,13 @@ def apply(layer: Layer, call: Call, curvature: Curvature) -> Jet:
         jet, matrix = x, value_of(layer.weight)
         y.add(jet.ranks, jet.bent, lambda out: layer.forward(jet.values, matrix, out))
         if weight is not None and call.delta is not None:
-            delta = call.delta
-            curvature.product(x, weight.linear(lambda U: _drawn(layer, delta, U)))
+            _curve(layer, x, weight, call.delta, curvature)
     if crossed is not None:
         y.add((), crossed.bent, lambda _: crossed.values)
     own = []
     if weight is not None:
         inputs = value_of(layer.x)[None]
-        moved = y.add(weight.ranks, weight.bent, lambda o: layer.each(inputs, weight.values, o))
+        moved = y.add(weight.ranks, weight.bent, lambda o: layer.moved(inputs, weight, o))
         own.append((layer.weight, weight, moved))
     if bias is not None:
         shift = bias.values.reshape(len(bias.values), *layer.bias_shape)
@@ -76,6 +84,29 @@ def apply(layer: Layer, call: Call, curvature: Curvature) -> Jet:
     if call.delta is not None:
         _tell(own, result, x, call.delta, curvature)
     return result
+
+
+def _curve(layer: Layer, x: Jet, weight: Jet, delta: Tensor, curvature: Curvature) -> None:
+    """Add ⟨δ, B(Xˢ, Uᵗ) + B(Xᵗ, Uˢ)⟩, and to D^(3)_sss what groups of both add."""
+    if not isinstance(weight, Spread) or not _is_cheaper(len(x.values), weight):
+        curvature.product(x, weight.linear(lambda U: _drawn(layer, delta, U)))
+        return
+    z = layer.forward(x.values, weight.u, None).mul_(delta)
+    others = [1 + i for i, n in enumerate(layer.bias_shape) if n == 1]
+    of_units = z.sum(others) if others else z
+    block = of_units.reshape(len(x.values), -1) @ weight.owns.T
+    j = len(x.bent)
+    curvature.between(x.ranks, weight.ranks, block[j:])
+    shared = common(x.bent, weight.ranks)
+    if shared:
+        rows = rows_of(x.bent, block[:j], shared)
+        curvature.pure(shared, rows_of(weight.ranks, rows.T, shared).diagonal(), 3)
+
+
+def _is_cheaper(rows: int, weight: Spread) -> bool:
+    """Whether drawing all rows through U is less work than drawing δ back through each group's."""
+    k, units = weight.owns.shape
+    return rows * units < k * (units + rows)
 
 
 def _tell(
