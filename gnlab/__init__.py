@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from gnlab.cubic import Certificate, CubicSolution, Status, solve_cubic
 from gnlab.errors import InputError
 from gnlab.optimizers import GroupedNewton, StepInfo
-from gnlab.partitions import Partition, levels, partition
+from gnlab.partitions import Partition, Rung, ladder, levels, partition
 from gnlab.problems import Problem, problem
 from gnlab.runs.run import Run
 from gnlab.runs.settings import Settings
@@ -36,12 +36,14 @@ __all__ = [
     "Partition",
     "Problem",
     "Run",
+    "Rung",
     "Settings",
     "Status",
     "StepInfo",
     "Summary",
     "__version__",
     "derivative_tensor",
+    "ladder",
     "levels",
     "partition",
     "problem",

@@ -9,15 +9,13 @@ Legend: S groups.
 """
 
 from dataclasses import dataclass
-from math import prod
 
 import torch
 from torch import Tensor, nn
 
 from benchmarks.summaries.cases import Network
 from gnlab import Partition
-
-COUNTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+from gnlab.partitions.cost import executed
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ def work(model: nn.Module, inputs: Tensor, partition: Partition) -> Work:
     Raises:
         ValueError: If a parameter's module is never called, so that nobody knows where it starts.
     """
-    calls = _calls(model, inputs)
+    calls = [(layer.name, layer.work) for layer in executed(model, inputs)]
     forward = sum(macs for _, macs in calls)
     first = next(macs for _, macs in calls if macs)
     back = forward - first
@@ -74,33 +72,6 @@ def floor_of(network: Network) -> float:
     # A batch norm in train mode refuses a single sample.
     inputs = torch.zeros((2, *network.inputs), device="meta")
     return work(model, inputs, network.split(model)).floor
-
-
-def _calls(model: nn.Module, inputs: Tensor) -> list[tuple[str, int]]:
-    """Every call of a module that owns parameters, by name, with its forward work."""
-    calls: list[tuple[str, int]] = []
-    hooks = []
-    for name, module in model.named_modules():
-        if next(module.parameters(recurse=False), None) is not None:
-            hooks.append(
-                module.register_forward_hook(
-                    lambda module, _, output, name=name: calls.append((name, _macs(module, output)))
-                )
-            )
-    try:
-        with torch.no_grad():
-            model(inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return calls
-
-
-def _macs(module: nn.Module, output: Tensor) -> int:
-    """The multiply-accumulates of one call: for each output, the weights it is a sum over."""
-    if isinstance(module, COUNTED):
-        return output.numel() * prod(module.weight.shape[1:])
-    return 0
 
 
 def _starts(order: list[str], partition: Partition) -> list[int]:

@@ -2,5 +2,6 @@
 
 from gnlab.partitions.levels import LEVELS, levels, partition
 from gnlab.partitions.partition import Partition
+from gnlab.partitions.rungs import Rung, label, ladder
 
-__all__ = ["LEVELS", "Partition", "levels", "partition"]
+__all__ = ["LEVELS", "Partition", "Rung", "label", "ladder", "levels", "partition"]

@@ -1,7 +1,8 @@
-"""The named levels: from one group for all parameters to one group per tensor.
+"""The named levels: from one group for all parameters to one group per element.
 
 Builds a ``Partition`` from a level's name or from a person's own groups, and lists the levels a
-model distinguishes. A raw parameter without a layer counts as a weight.
+model distinguishes. A raw parameter without a layer counts as a weight. What lies below the
+tensor is in ``finer.py``.
 """
 
 import re
@@ -11,9 +12,10 @@ import torch
 from torch import nn
 
 from gnlab.errors import InputError, unknown_choice
+from gnlab.partitions.finer import FINER, finer, is_finer
 from gnlab.partitions.partition import Partition
 
-LEVELS = ("all", "role", "chunk:k", "layer", "tensor")
+LEVELS = ("all", "role", "chunk:k", "layer", "tensor", *FINER)
 
 
 def partition(model: nn.Module, level: str | Mapping[str, Sequence[str]] = "tensor") -> Partition:
@@ -26,15 +28,18 @@ def partition(model: nn.Module, level: str | Mapping[str, Sequence[str]] = "tens
         model: The model.
         level: "all" (one group), "role" (weights, biases, other), "chunk:k" (k runs of
             consecutive layers, each split by role), "layer" (one group per module that owns
-            parameters), "tensor" (one group per tensor), or own groups as
-            ``{group name: [parameter names]}``.
+            parameters), "tensor" (one group per tensor), "block:k" (the units of each tensor in k
+            runs), "neuron" (one group per unit, its bias included), "unit" (one group per unit of
+            each tensor), "row:k" (each unit's row in k runs), "element" (one group per element),
+            or own groups as ``{group name: [parameter names]}``.
 
     Returns:
         The partition.
 
     Raises:
-        InputError: If the level is unknown, the model has no trainable parameter, or own groups
-            are empty, overlap, leave a parameter out or name an unknown one.
+        InputError: If the level is unknown or too fine for the model, the model has no trainable
+            parameter, or own groups are empty, overlap, leave a parameter out or name an unknown
+            one.
 
     References:
         Wolinski, arXiv:2312.03885, Sec. 4.1 (canonical partition), App. G (chunks by role).
@@ -48,6 +53,8 @@ def partition(model: nn.Module, level: str | Mapping[str, Sequence[str]] = "tens
     roles = _roles(model, shapes)
     if isinstance(level, Mapping):
         return _from_labels("custom", shapes, roles, _own_labels(level, shapes), list(level))
+    if is_finer(level):
+        return finer(model, level, shapes, roles)
     return _from_labels(level, shapes, roles, _level_labels(level, shapes, roles))
 
 

@@ -126,6 +126,26 @@ class Partition:
         """Whether each group of this partition lies within one group of ``other``."""
         return self._membership(other) is not None
 
+    def membership(self, other: "Partition") -> Tensor:
+        """The group of a coarser partition that each of this one's groups lies in.
+
+        Args:
+            other: A partition of the same parameters that this one refines.
+
+        Returns:
+            Its group numbers, int64 [S].
+
+        Raises:
+            InputError: If this partition does not refine ``other``.
+        """
+        owner = self._membership(other)
+        if owner is None:
+            raise InputError(
+                f"partition {self.level!r} (S = {self.num_groups}) does not refine "
+                f"{other.level!r} (S = {other.num_groups}): a group of the first is split."
+            )
+        return owner
+
     def coarsening(self, other: "Partition") -> Tensor:
         """The membership matrix C of this partition's groups in a coarser one's.
 
@@ -140,12 +160,7 @@ class Partition:
         Raises:
             InputError: If this partition does not refine ``other``.
         """
-        owner = self._membership(other)
-        if owner is None:
-            raise InputError(
-                f"partition {self.level!r} (S = {self.num_groups}) does not refine "
-                f"{other.level!r} (S = {other.num_groups}): a group of the first is split."
-            )
+        owner = self.membership(other)
         matrix = torch.zeros(other.num_groups, self.num_groups, dtype=torch.float64)
         matrix[owner, torch.arange(self.num_groups)] = 1.0
         return matrix

@@ -5,21 +5,6 @@ from torch import nn
 from gnlab import partitions
 from gnlab.runs.snapshot import Level
 
-_LABELS = {
-    "all": "one group for all",
-    "role": "weights, biases",
-    "tensor": "one group per tensor",
-    "layer": "one group per layer",
-}
-
-
-def _level(model: nn.Module, name: str) -> Level:
-    """A level with its label for a person."""
-    groups = partitions.partition(model, name).num_groups
-    chunks = name.removeprefix("chunk:")
-    label = _LABELS.get(name, f"{chunks} chunks by role" if chunks != name else name)
-    return Level(name, groups, f"S = {groups}, {label}")
-
 
 def ladder(model: nn.Module) -> tuple[Level, ...]:
     """The levels that a model distinguishes.
@@ -30,4 +15,8 @@ def ladder(model: nn.Module) -> tuple[Level, ...]:
     Returns:
         The levels, coarse to fine.
     """
-    return tuple(_level(model, name) for name in partitions.levels(model))
+    counted = [(name, partitions.partition(model, name)) for name in partitions.levels(model)]
+    return tuple(
+        Level(name, split.num_groups, f"S = {split.num_groups}, {partitions.label(name)}")
+        for name, split in counted
+    )

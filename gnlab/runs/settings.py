@@ -250,6 +250,6 @@ def _check_level(level: Level) -> None:
                     f"got {names!r}."
                 )
         return
-    named = tuple(name for name in partitions.LEVELS if name != "chunk:k")
-    if level not in named and not re.fullmatch(r"chunk:\d+", str(level)):
+    named = tuple(name for name in partitions.LEVELS if ":" not in name)
+    if level not in named and not re.fullmatch(r"(chunk|block|row):\d+", str(level)):
         raise unknown_choice("level", level, partitions.LEVELS)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from gnlab.partitions import Partition
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
@@ -59,6 +61,24 @@ class Summary:
     weight: float = 1.0
     ggn: Tensor | None = None
     parts: tuple[Part, ...] = ()
+
+    def coarsened(self, fine: Partition, coarse: Partition) -> tuple[Tensor, Tensor]:
+        """ḡ and H̄ of a coarser partition, along the same u; D has no such sum.
+
+        Args:
+            fine: The partition that this is a summary of, S groups.
+            coarse: A partition that it refines, T groups.
+
+        Returns:
+            C ḡ, [T], and C H̄ Cᵀ, [T, T], with C = ``fine.coarsening(coarse)``.
+
+        Raises:
+            InputError: If the one does not refine the other.
+        """
+        owner, size = fine.membership(coarse).to(self.g.device), coarse.num_groups
+        g = self.g.new_zeros(size).index_add(0, owner, self.g)
+        rows = self.H.new_zeros(size, len(owner)).index_add(0, owner, self.H)
+        return g, self.H.new_zeros(size, size).index_add(1, owner, rows)
 
     @property
     def d(self) -> Tensor:

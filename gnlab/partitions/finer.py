@@ -1,0 +1,210 @@
+"""The levels below the tensor: blocks of units, units, blocks of each unit's row, elements.
+
+A unit is an output of a layer: a row of a linear layer's weight, an output channel of a
+convolution, a column of an embedding's table, an entry of a bias or of a normalisation's scale; of
+a raw parameter, an index of its first dimension. What else it has is its row: the weights of its
+inputs.
+
+Legend: n units of a tensor, m elements in each one's row.
+"""
+
+import itertools
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from gnlab.errors import InputError
+from gnlab.partitions.partition import Partition
+
+FINER = ("block:k", "neuron", "unit", "row:k", "element")
+MOST = 200_000
+"""Groups that a partition may have: each has a name."""
+
+_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+_TABLES = (nn.Embedding, nn.EmbeddingBag)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A parameter as it is cut.
+
+    Attributes:
+        name: Its name.
+        shape: Its shape.
+        units: n.
+        unit: The unit of each element; called when it is needed.
+    """
+
+    name: str
+    shape: torch.Size
+    units: int
+    unit: Callable[[], Tensor]
+
+    @property
+    def row(self) -> int:
+        """m, the elements of a unit."""
+        return self.shape.numel() // max(self.units, 1)
+
+    def places(self) -> Tensor:
+        """The place of each element in its unit's row, [*shape]."""
+        unit = self.unit().expand(self.shape).reshape(-1)
+        order = unit.argsort(stable=True)
+        places = torch.empty_like(order)
+        places[order] = torch.arange(len(order)) % max(self.row, 1)
+        return places.reshape(self.shape)
+
+
+def is_finer(level: object) -> bool:
+    """Whether a name is one of a level below the tensor."""
+    return isinstance(level, str) and _read(level)[0] in {name.split(":")[0] for name in FINER}
+
+
+def _read(level: str) -> tuple[str, int]:
+    """A level's kind, and its k; 0 for none."""
+    named = re.fullmatch(r"(block|row):(\d+)", level)
+    if named:
+        return named[1], int(named[2])
+    return (level if level in ("neuron", "unit", "element") else "", 0)
+
+
+def cuts(model: nn.Module, shapes: Mapping[str, torch.Size]) -> list[Cut]:
+    """The parameters as they are cut.
+
+    Args:
+        model: The model.
+        shapes: Its trainable parameters' shapes by name.
+
+    Returns:
+        One entry for each, in the model's order.
+    """
+    return [_cut(model, name, shape) for name, shape in shapes.items()]
+
+
+def _cut(model: nn.Module, name: str, shape: torch.Size) -> Cut:
+    owner, _, last = name.rpartition(".")
+    layer = model.get_submodule(owner)
+    if not shape:
+        return Cut(name, shape, 1, lambda: torch.zeros((), dtype=torch.int64))
+    if last == "weight" and isinstance(layer, _TRANSPOSED):
+        return Cut(name, shape, layer.out_channels, lambda: _of_transposed(layer, shape))
+    if last == "weight" and isinstance(layer, _TABLES):
+        return Cut(name, shape, shape[1], lambda: torch.arange(shape[1])[None])
+    column = -1, *[1] * (len(shape) - 1)
+    return Cut(name, shape, shape[0], lambda: torch.arange(shape[0]).reshape(column))
+
+
+def _of_transposed(layer: nn.Module, shape: torch.Size) -> Tensor:
+    """The output channel of each input and output channel of a transposed convolution's weight."""
+    groups = int(layer.groups)  # type: ignore[arg-type]  # of a module, which says no types
+    within = torch.arange(shape[0]) // (shape[0] // groups)
+    unit = within[:, None] * shape[1] + torch.arange(shape[1])
+    return unit.reshape(*unit.shape, *[1] * (len(shape) - 2))
+
+
+def number(level: str, parts: list[Cut]) -> int:
+    """S at a level below the tensor; nothing is built.
+
+    Args:
+        level: The level's name.
+        parts: The parameters as they are cut.
+
+    Returns:
+        S.
+    """
+    kind, k = _read(level)
+    if kind == "neuron":
+        return sum(dict(_layers(parts)).values())
+    counts: dict[str, Callable[[Cut], int]] = {
+        "block": lambda part: min(k, part.units),
+        "unit": lambda part: part.units,
+        "row": lambda part: part.units * min(k, part.row),
+        "element": lambda part: part.shape.numel(),
+    }
+    return sum(counts[kind](part) for part in parts)
+
+
+def _layers(parts: list[Cut]) -> Iterator[tuple[tuple[str, int], int]]:
+    """Each layer and number of units that a tensor of it has, and that number."""
+    for part in parts:
+        yield (part.name.rpartition(".")[0] or part.name, part.units), part.units
+
+
+def finer(
+    model: nn.Module, level: str, shapes: Mapping[str, torch.Size], roles: Mapping[str, str]
+) -> Partition:
+    """The partition of a level below the tensor.
+
+    Args:
+        model: The model.
+        level: "block:k" (each tensor's units in k runs), "neuron" (a unit with its bias), "unit"
+            (each tensor's units), "row:k" (each unit's row in k runs), "element".
+        shapes: The trainable parameters' shapes by name.
+        roles: Their roles.
+
+    Returns:
+        The partition, its groups tensor after tensor.
+
+    Raises:
+        InputError: If k is not positive, or there are more groups than can be named.
+    """
+    kind, k = _read(level)
+    if k < 1 and kind in ("block", "row"):
+        raise InputError(f"level {level!r} needs k from 1 on.")
+    parts = cuts(model, shapes)
+    count = number(level, parts)
+    if count > MOST:
+        units = number("unit", parts)
+        raise InputError(
+            f"level {level!r} has {count} groups in this model; at most {MOST} can be had. "
+            f"A coarser level: 'unit', with {units}."
+        )
+    if kind == "neuron":
+        return _neurons(shapes, roles, parts)
+    groups: dict[str, Tensor] = {}
+    names: list[str] = []
+    of: list[str] = []
+    for part in parts:
+        owner, own = _groups(kind, k, part)
+        groups[part.name] = owner + len(names)
+        names += own
+        of += [roles[part.name]] * len(own)
+    return Partition(level, tuple(names), shapes, groups, tuple(of))
+
+
+def _groups(kind: str, k: int, part: Cut) -> tuple[Tensor, list[str]]:
+    """The group of each element of a tensor, from 0 on, and the groups' names."""
+    name, units = part.name, part.units
+    if kind == "unit" or (kind == "block" and k >= units):
+        return part.unit(), [f"{name}[{i}]" for i in range(units)]
+    if kind == "block":
+        first = [-(-i * units // k) for i in range(k + 1)]
+        ranges = [f"{name}[{a}:{b}]" for a, b in itertools.pairwise(first)]
+        return part.unit() * k // units, ranges
+    runs = min(k, part.row) if kind == "row" else part.row
+    owner = part.unit() * runs + part.places() * runs // max(part.row, 1)
+    if runs == 1:
+        return owner, [f"{name}[{i}]" for i in range(units)]
+    return owner, [f"{name}[{i}] {j + 1}/{runs}" for i in range(units) for j in range(runs)]
+
+
+def _neurons(
+    shapes: Mapping[str, torch.Size], roles: Mapping[str, str], parts: list[Cut]
+) -> Partition:
+    """Each unit of a layer with all that is its own, its bias too."""
+    start: dict[tuple[str, int], int] = {}
+    names: list[str] = []
+    found: list[set[str]] = []
+    groups = {}
+    for part, (layer, _) in zip(parts, _layers(parts), strict=True):
+        if layer not in start:
+            start[layer] = len(names)
+            names += [f"{layer[0]}[{i}]" for i in range(part.units)]
+            found += [set() for _ in range(part.units)]
+        groups[part.name] = part.unit() + start[layer]
+        for i in range(part.units):
+            found[start[layer] + i].add(roles[part.name])
+    of = tuple(next(iter(one)) if len(one) == 1 else "mixed" for one in found)
+    return Partition("neuron", tuple(names), shapes, groups, of)

@@ -1,0 +1,160 @@
+"""The ladder: nested levels from one group for all parameters to one group per element.
+
+Every level refines the one before and has, where the model's layers allow it, about twice as many
+groups.
+
+Legend: S groups, P parameter elements.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from gnlab.errors import InputError
+from gnlab.partitions import cost, finer
+from gnlab.partitions.levels import levels, partition
+
+_LABELS = {
+    "all": "one group for all",
+    "role": "weights, biases",
+    "layer": "one group per layer",
+    "tensor": "one group per tensor",
+    "neuron": "one group per unit with its bias",
+    "unit": "one group per unit",
+    "element": "one group per element",
+}
+_KNOWN_AS = {
+    "all": "Cauchy's steepest descent: one rate, the best along the direction",
+    "role": "one rate for weights, one for biases",
+    "layer": "one rate per layer, as in LARS and LAMB",
+    "tensor": "one rate per tensor: the paper's canonical partition",
+    "neuron": "one rate per neuron",
+    "unit": "one rate per row of a weight matrix",
+    "element": "Newton's method",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A level of the ladder.
+
+    Attributes:
+        level: Its name, for ``partition``.
+        num_groups: S.
+        label: What its groups are, for a person.
+        known_as: What it is in the literature; empty if it has no name there.
+        cost: The arithmetic of one summary, in gradients; of a chain of layers, and without an
+            input to see them executed with, as if each weight were used once per sample.
+    """
+
+    level: str
+    num_groups: int
+    label: str
+    known_as: str
+    cost: float
+
+
+def ladder(model: nn.Module, inputs: Any = None) -> tuple[Rung, ...]:
+    """The nested levels of a model, from Cauchy's to Newton's.
+
+    Args:
+        model: The model.
+        inputs: Its inputs, to see how much work each layer is; None: guessed from the parameters.
+
+    Returns:
+        The levels, coarse to fine, from S = 1 to S = P.
+
+    Raises:
+        InputError: If the model has no trainable parameter.
+    """
+    layers = _guessed(model) if inputs is None else cost.executed(model, inputs)
+    return tuple(_rung(model, name, count, layers) for name, count in _nested(model))
+
+
+def label(level: str) -> str:
+    """What a level's groups are, for a person.
+
+    Args:
+        level: The level's name.
+
+    Returns:
+        One line.
+    """
+    kind, _, k = level.partition(":")
+    counted = {
+        "chunk": f"{k} chunks by role",
+        "block": f"{k} blocks of units per tensor",
+        "row": f"{k} parts of each unit's row",
+    }
+    return _LABELS.get(level, counted.get(kind, level))
+
+
+def _nested(model: nn.Module) -> Iterator[tuple[str, int]]:
+    """The names of the levels, and S of each; one that would repeat the one before is left out."""
+    last = 0
+    for name in levels(model):
+        last = partition(model, name).num_groups
+        yield name, last
+    parts = finer.cuts(model, dict(partition(model, "tensor").shapes))
+    units, row = max(part.units for part in parts), max(part.row for part in parts)
+    blocks = [f"block:{k}" for k in _doublings(units)]
+    rows = [f"row:{k}" for k in _doublings(row)]
+    for name in [*blocks, "unit", *rows, "element"]:
+        count = finer.number(name, parts)
+        if count > last:
+            last = count
+            yield name, count
+
+
+def _doublings(end: int) -> list[int]:
+    """2, 4, 8, ... below a number."""
+    return [2**i for i in range(1, max(end - 1, 0).bit_length())]
+
+
+def _guessed(model: nn.Module) -> list[cost.Layer]:
+    """The layers in the model's own order, each weight used once per sample."""
+    work: Counter[str] = Counter()
+    values: dict[str, int] = {}
+    for name, parameter in model.named_parameters():
+        layer = name.rpartition(".")[0] or name
+        work[layer] += parameter.numel() if parameter.dim() > 1 else 0
+        values[layer] = max(values.get(layer, 0), parameter.shape[0] if parameter.dim() else 1)
+    return [cost.Layer(layer, work[layer], values[layer]) for layer in values]
+
+
+def _rung(model: nn.Module, name: str, count: int, layers: Sequence[cost.Layer]) -> Rung:
+    starting = _starting(model, name, layers)
+    shared = finer.is_finer(name)
+    gradients = cost.in_gradients(layers, starting, shared)
+    return Rung(name, count, f"S = {count}, {label(name)}", _KNOWN_AS.get(name, ""), gradients)
+
+
+def _starting(model: nn.Module, name: str, layers: Sequence[cost.Layer]) -> list[int]:
+    """How many groups start in each layer."""
+    at: dict[str, int] = {}
+    for place, executed in enumerate(layers):
+        at.setdefault(executed.name, place)
+    counts = [0] * len(layers)
+    for layer, number in _by_layer(model, name):
+        if layer not in at:
+            raise InputError(f"layer {layer!r} is never called with these inputs.")
+        counts[at[layer]] += number
+    return counts
+
+
+def _by_layer(model: nn.Module, name: str) -> Iterator[tuple[str, int]]:
+    """Each layer, and how many groups have their first element in it."""
+    if finer.is_finer(name):
+        shapes = dict(partition(model, "tensor").shapes)
+        for part in finer.cuts(model, shapes):
+            yield part.name.rpartition(".")[0] or part.name, finer.number(name, [part])
+        return
+    seen: set[int] = set()
+    for parameter, owner in partition(model, name).groups.items():
+        group = int(owner)
+        if group not in seen:
+            seen.add(group)
+            yield parameter.rpartition(".")[0] or parameter, 1

@@ -1,0 +1,114 @@
+"""Summaries at the levels below the tensor, and what they say about all coarser ones."""
+
+import itertools
+
+import pytest
+import torch
+from torch import nn
+
+import gnlab
+from gnlab.partitions import partition
+from gnlab.summaries import summarise
+from gnlab.summaries.jets import Spread
+from gnlab.summaries.rules import layers
+
+DOUBLE = torch.float64
+
+
+class Shared(nn.Module):
+    """A layer that is used twice, a raw parameter, and a branch."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.out = nn.Linear(4, 4), nn.Linear(4, 3)
+        self.gate = nn.Parameter(torch.randn(4, 2))
+
+    def forward(self, x):
+        inner = torch.tanh(self.layer(x))
+        return self.out(torch.tanh(self.layer(inner)) * torch.sigmoid(self.gate).sum(1) + inner)
+
+
+NETWORKS = {
+    "perceptron": lambda: (
+        nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 5), nn.Softplus(), nn.Linear(5, 3)),
+        (7, 4),
+    ),
+    "convolution": lambda: (
+        nn.Sequential(
+            nn.Conv2d(2, 4, 2), nn.Tanh(), nn.Conv2d(4, 4, 2, groups=2), nn.ELU(), nn.AvgPool2d(2),
+            nn.Flatten(), nn.Linear(4, 3),
+        ),
+        (5, 2, 4, 4),
+    ),
+    "shared": lambda: (Shared(), (6, 4)),
+}  # fmt: skip
+
+
+@pytest.fixture(params=list(NETWORKS))
+def problem(request):
+    model, shape = NETWORKS[request.param]()
+    model = model.double()
+    u = {n: torch.randn_like(p) for n, p in model.named_parameters()}
+    batch = torch.randn(shape, dtype=DOUBLE), torch.randint(3, shape[:1])
+    return model, nn.CrossEntropyLoss(), batch, u
+
+
+def summary(problem, level, **options):
+    model, loss_fn, batch, u = problem
+    return summarise(model, loss_fn, batch, partition(model, level), u, **options)
+
+
+def near(found, known, tolerance=1e-10):
+    assert (found - known).abs().max() <= tolerance * known.abs().max()
+
+
+@pytest.mark.parametrize("level", ["block:2", "neuron", "unit", "row:2", "element"])
+def test_the_fast_pass_gives_the_definition(problem, level):
+    fast, plain = summary(problem, level, method="jets"), summary(problem, level, method="autodiff")
+    for name in ("g", "H", "third"):
+        near(getattr(fast, name), getattr(plain, name))
+
+
+def test_one_summary_holds_all_coarser_ones(problem):
+    """Between every two levels of the ladder: ḡ and H̄ of the coarser, from the finer."""
+    model = problem[0]
+    splits = [partition(model, rung.level) for rung in gnlab.ladder(model)]
+    found = [summary(problem, split.level) for split in splits]
+    for (fine, f), (coarse, c) in itertools.product(zip(splits, found, strict=True), repeat=2):
+        if fine.num_groups >= coarse.num_groups:
+            g, H = f.coarsened(fine, coarse)
+            near(g, c.g, 1e-11)
+            near(H, c.H, 1e-11)
+            membership = fine.coarsening(coarse)
+            near(membership @ f.H @ membership.T, H, 1e-13)
+
+
+def test_units_of_a_layer_share_one_product(monkeypatch):
+    """However many units there are, δ is drawn back through none of them on its own."""
+    used = []
+    monkeypatch.setattr(
+        layers, "_drawn", lambda layer, delta, U: used.append(len(U)) or pytest.fail("drawn back")
+    )
+    spread = []
+    each = layers.Layer.moved
+    monkeypatch.setattr(
+        layers.Layer, "moved",
+        lambda self, x, weight, out: spread.append(isinstance(weight, Spread))
+        or each(self, x, weight, out),
+    )  # fmt: skip
+    model = nn.Sequential(nn.Linear(4, 9), nn.Tanh(), nn.Linear(9, 30)).double()
+    batch = torch.randn(5, 4, dtype=DOUBLE), torch.randint(30, (5,))
+    summarise(model, nn.CrossEntropyLoss(), batch, partition(model, "unit"), method="jets")
+    assert spread == [True, True]
+
+
+def test_units_owned_by_groups_of_several_layers(problem):
+    """Groups that cut through every layer: rows by their number modulo two."""
+    model, loss_fn, batch, u = problem
+    fine = partition(model, "unit")
+    groups = {n: owner % 2 for n, owner in fine.groups.items()}
+    split = gnlab.Partition("odd", ("0", "1"), fine.shapes, groups, ("mixed",) * 2)
+    fast = summarise(model, loss_fn, batch, split, u, method="jets")
+    plain = summarise(model, loss_fn, batch, split, u, method="autodiff")
+    for name in ("g", "H", "third"):
+        near(getattr(fast, name), getattr(plain, name))
