@@ -5,6 +5,7 @@ is simply followed. What is in a person's own function of torch's, or in torch's
 seen through down to the operations that have a rule.
 """
 
+import contextlib
 import functools
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from torch.autograd.graph import get_gradient_edge
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
+from gnlab.summaries.decompose import FORMULAS as WRONG
 from gnlab.summaries.jets import Operand
 from gnlab.summaries.modules import Modules
 from gnlab.summaries.rules import CURVED, FORMULAS, KEEPING, LAYERS, RULES, Call, NoRuleError
@@ -113,10 +115,13 @@ class Tape(TorchFunctionMode):
         seen = len(self.constants)
         given = self._operands(args, in_place), self._operands(options, in_place)
         kept = None
-        if name in KEEPING:
-            result, kept = KEEPING[name](func, args, options)
-        else:
-            result = func(*args, **options)
+        # What is known here needs nobody else's attention, unless torch's own kernel is not right.
+        unseen = name in RULES and func not in WRONG
+        with torch._C.DisableTorchFunction() if unseen else contextlib.nullcontext():
+            if name in KEEPING:
+                result, kept = KEEPING[name](func, args, options)
+            else:
+                result = func(*args, **options)
         results = result if isinstance(result, (tuple, list)) else (result,)
         # What is handed on as it was (a tensor that is contiguous already) is known already.
         if in_place or not any(result is argument for argument in args):
