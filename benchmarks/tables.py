@@ -17,7 +17,7 @@ from benchmarks.results import FOLDER, Results, write
 from benchmarks.summaries.cases import KINDS
 
 PICTURE = "Time of a summary, in gradients, against the number of groups, the depth and the batch"
-PAGES = (ROOT / "README.md", ROOT / "docs" / "performance.md")
+PAGES = tuple(ROOT / page for page in ("README.md", "docs/performance.md", "docs/rates.md"))
 
 
 def rows(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
@@ -123,24 +123,42 @@ def growth(results: Results) -> str:
 
 
 def page(results: Results) -> str:
-    """Frames, latencies and the share of headless speed."""
+    """Frames, latencies and the share of headless speed; with the browser anywhere, and apart."""
     body = []
-    for preset, found in sorted(results.cases.items()):
-        pixel, control = found["step_to_pixel"], found["control_to_pixel"]
-        body.append(
-            [
-                preset,
-                f"{found['first_frame_ms'] / 1e3:.1f} s",
-                f"{found['frames_per_second']:.1f} / {found['uncapped_frames_per_second']:.1f}",
-                f"{pixel['median_ms']:.0f} / {pixel['p95_ms']:.0f} ms",
-                f"{control['median_ms']:.0f} / {control['p95_ms']:.0f} ms",
-                f"{found['steps_per_second']:.0f} / {found['headless_steps_per_second']:.0f}",
-                f"{100 * found['share_of_headless']:.0f} %",
-            ]
-        )
+    for preset, found in sorted(results.cases.items(), reverse=True):
+        alone, most = found["headless_steps_per_second"], found["uncapped_frames_per_second"]
+        body.append(_with_page(preset, found, alone, f" / {most:.1f}"))
+        body.append(_with_page("the browser apart", found["apart"], alone, ""))
     head = ["preset", "first frame", "frames/s, capped / not", "step to pixel, median / p95"]
     head += ["control to pixel, median / p95", "steps/s with page / without", "share"]
     return rows(head, body) + _where(results)
+
+
+def _with_page(name: str, found: Mapping[str, Any], alone: float, most: str) -> list[str]:
+    pixel, control = found["step_to_pixel"], found["control_to_pixel"]
+    return [
+        name,
+        f"{found['first_frame_ms'] / 1e3:.1f} s",
+        f"{found['frames_per_second']:.1f}{most}",
+        f"{pixel['median_ms']:.0f} / {pixel['p95_ms']:.0f} ms",
+        f"{control['median_ms']:.0f} / {control['p95_ms']:.0f} ms",
+        f"{found['steps_per_second']:.0f} / {alone:.0f}",
+        f"{100 * found['share_of_headless']:.0f} %",
+    ]
+
+
+def rates(results: Results) -> str:
+    """For each coupling the factor of every level, and the largest that can be."""
+    body = [
+        [name, *(f"{rate:.3f} / {bound:.3f}" for rate, bound in zip(*_both(found), strict=True))]
+        for name, found in results.cases.items()
+    ]
+    groups = next(iter(results.cases.values()))["groups"]
+    return rows(["coupling", *(f"S = {count}" for count in groups)], body) + _where(results)
+
+
+def _both(found: Mapping[str, Any]) -> tuple[list[float], list[float]]:
+    return found["slowest"], found["bound"]
 
 
 def findings(results: Results) -> str:
@@ -204,6 +222,7 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "lab": page,
     "steps": steps,
     "findings": findings,
+    "rates": rates,
 }
 
 

@@ -20,6 +20,7 @@ from gnlab.partitions import Partition, Rung, ladder, levels, partition
 from gnlab.problems import Problem, problem
 from gnlab.runs.run import Run
 from gnlab.runs.settings import Settings
+from gnlab.runs.what_if import what_if
 from gnlab.summaries import Summary, derivative_tensor, summarise
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ __all__ = [
     "problem",
     "solve_cubic",
     "summarise",
+    "what_if",
 ]
 
 

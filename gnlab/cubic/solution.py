@@ -60,14 +60,15 @@ class Certificate:
 
     A point that meets them is a global minimiser of the model, whatever way it was found. They
     are measured in extended precision on the solution before its last rounding to float64: with D
-    over many decades, that rounding alone moves the residual by more than the gradient.
+    over many decades, that rounding alone moves the residual by more than the gradient. Where that
+    is far from so, float64 measures them, and a bound of its own rounding is part of the residual.
 
     Attributes:
         residual: ‖(K + c r)Dη − b‖ / ‖b‖ (at a saddle, where b = 0, relative to c r²).
         eigenvalue_min: The smallest eigenvalue of K + c r I.
         scale: max |κ|, the size of K, against which ``eigenvalue_min`` is judged.
         radius: r, the radius that regularises.
-        radius_min: r₀, from a κ_min accurate to all digits.
+        radius_min: r₀, from a κ_min accurate to ten digits, and to all where it is near r.
         radius_error: |‖Dη‖ − r| / r.
     """
 

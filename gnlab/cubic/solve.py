@@ -16,6 +16,7 @@ from gnlab.cubic.certify import Minimiser, certify
 from gnlab.cubic.estimate import eliminate, estimate
 from gnlab.cubic.exact import solve_exactly
 from gnlab.cubic.model import Array, Model, as_array, as_damping, check, normalise, scaled
+from gnlab.cubic.plainly import certify_plainly
 from gnlab.cubic.solution import Certificate, CubicSolution, Status
 
 NO_CERTIFICATE = Certificate(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan)
@@ -71,7 +72,11 @@ def solve(model: Model, d: Array, damping: float) -> CubicSolution:
     if elimination is None:
         return failed(d.size, Status.unbounded)
     start = estimate(model, elimination)
-    found = certify(model, elimination, start) or solve_exactly(model, elimination, start)
+    found = (
+        certify_plainly(model, elimination, start)
+        or certify(model, elimination, start)
+        or solve_exactly(model, elimination, start)
+    )
     if found is None:
         return failed(d.size, Status.singular)
     return conclude(model, found, d, damping)

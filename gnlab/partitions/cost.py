@@ -40,7 +40,7 @@ def executed(model: nn.Module, inputs: Any) -> list[Layer]:
     """The layers in the order of their execution, with their work.
 
     Args:
-        model: The model; it is called once, without gradients.
+        model: The model; it is called once, without gradients, and left as it was.
         inputs: A batch of inputs; on the meta device nothing is computed.
 
     Returns:
@@ -60,9 +60,13 @@ def executed(model: nn.Module, inputs: Any) -> list[Layer]:
         for name, module in model.named_modules()
         if next(module.parameters(recurse=False), None) is not None
     ]
+    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    gpus = {p.device for p in model.parameters() if p.device.type == "cuda"}
     try:
-        with torch.no_grad():
+        with torch.no_grad(), torch.random.fork_rng(devices=list(gpus)):
             model(inputs)
+            for buffer, before in buffers:
+                buffer.copy_(before)
     finally:
         for one in hooks:
             one.remove()

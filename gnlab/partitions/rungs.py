@@ -13,7 +13,6 @@ from typing import Any
 
 from torch import nn
 
-from gnlab.errors import InputError
 from gnlab.partitions import cost, finer
 from gnlab.partitions.levels import levels, partition
 
@@ -119,7 +118,7 @@ def _guessed(model: nn.Module) -> list[cost.Layer]:
     work: Counter[str] = Counter()
     values: dict[str, int] = {}
     for name, parameter in model.named_parameters():
-        layer = name.rpartition(".")[0] or name
+        layer = name.rpartition(".")[0]
         work[layer] += parameter.numel() if parameter.dim() > 1 else 0
         values[layer] = max(values.get(layer, 0), parameter.shape[0] if parameter.dim() else 1)
     return [cost.Layer(layer, work[layer], values[layer]) for layer in values]
@@ -139,9 +138,8 @@ def _starting(model: nn.Module, name: str, layers: Sequence[cost.Layer]) -> list
         at.setdefault(executed.name, place)
     counts = [0] * len(layers)
     for layer, number in _by_layer(model, name):
-        if layer not in at:
-            raise InputError(f"layer {layer!r} is never called with these inputs.")
-        counts[at[layer]] += number
+        # What is never called itself, a parameter that something else takes, may start anywhere.
+        counts[at.get(layer, 0)] += number
     return counts
 
 
@@ -150,11 +148,11 @@ def _by_layer(model: nn.Module, name: str) -> Iterator[tuple[str, int]]:
     if finer.is_finer(name):
         shapes = dict(partition(model, "tensor").shapes)
         for part in finer.cuts(model, shapes):
-            yield part.name.rpartition(".")[0] or part.name, finer.number(name, [part])
+            yield part.name.rpartition(".")[0], finer.number(name, [part])
         return
     seen: set[int] = set()
     for parameter, owner in partition(model, name).groups.items():
         group = int(owner)
         if group not in seen:
             seen.add(group)
-            yield parameter.rpartition(".")[0] or parameter, 1
+            yield parameter.rpartition(".")[0], 1

@@ -25,6 +25,7 @@ from gnlab.runs.settings import BOUNDS, Bound, Settings, live
 from gnlab.runs.snapshot import Level, Snapshot
 from gnlab.runs.thread import ThreadEngine
 from gnlab.runs.train import resume, train
+from gnlab.runs.what_if import what_if
 
 __all__ = [
     "BOUNDS",
@@ -57,4 +58,5 @@ __all__ = [
     "pin_server",
     "resume",
     "train",
+    "what_if",
 ]

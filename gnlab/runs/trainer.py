@@ -185,6 +185,35 @@ class Trainer:
         accurate = right / count if self.problem.classes is not None else math.nan
         return Validation(total / count, accurate)
 
+    def proposal(self) -> tuple[dict[str, Tensor], tuple[Tensor, Tensor]]:
+        """What a step from here would be measured along, and on.
+
+        Returns:
+            The direction of the last step and its summary batch; before the first, and for another
+            optimizer, the gradient on the next summary batch, and that batch.
+        """
+        grouped = self.grouped
+        if grouped is not None and grouped.direction and grouped.summary_batch is not None:
+            return dict(grouped.direction), grouped.summary_batch
+        batch = self._batch(self.summary_batches, 0)
+        return self.gradient_of(batch), batch
+
+    def gradient_of(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        """The gradient of the loss on a batch, by parameter name; nothing is changed by it."""
+        x, y = batch
+        named = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
+        with self.seeded_summary(), torch.enable_grad(), unmoved(self.model):
+            loss = self.problem.loss_fn(self.model(x), y)
+            found = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
+        return {
+            name: torch.zeros_like(p) if gradient is None else gradient
+            for (name, p), gradient in zip(named.items(), found, strict=True)
+        }
+
+    def seeded_summary(self) -> AbstractContextManager[None]:
+        """A context in which the model draws what it draws in a summary."""
+        return self._seeded(self.drawn, 1)
+
     def change(self, settings: Settings) -> None:
         """Take new settings in the middle of a run; nothing is changed if they do not fit.
 

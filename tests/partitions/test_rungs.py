@@ -72,3 +72,24 @@ def test_the_work_of_layers_as_they_are_executed():
         ("2", 2 * 5 * 36, 2 * 5),
     ]
     assert not model[0]._forward_hooks
+
+
+def test_the_model_that_is_looked_at_is_left_as_it_was():
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.5))
+    mean, state = model[1].running_mean.clone(), torch.get_rng_state()
+    gnlab.ladder(model, torch.randn(5, 3, generator=torch.Generator().manual_seed(0)))
+    assert model[1].running_mean.equal(mean)
+    assert torch.get_rng_state().equal(state)
+
+
+def test_parameters_of_no_layer():
+    class Raw(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.theta, self.inner = nn.Parameter(torch.ones(4)), nn.Linear(4, 2)
+
+        def forward(self, x):
+            return nn.functional.linear(x * self.theta, self.inner.weight)
+
+    rungs = gnlab.ladder(Raw(), torch.ones(1, 4))
+    assert [rungs[0].num_groups, rungs[-1].num_groups] == [1, 14]

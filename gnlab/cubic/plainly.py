@@ -1,0 +1,130 @@
+"""A proof in float64 alone, where the problem is so well conditioned that it is one.
+
+The residual of the optimality conditions is computed in float64 together with a bound of its own
+rounding. If even the two together are far below what the certificate asks for, and a Newton step
+for either moves the root by next to nothing, exact arithmetic would only add digits that nobody
+asked for. What is not as clear as that is left to ``certify.py``.
+
+Legend: S groups; x the step in the scaled units, ρ there.
+"""
+
+import math
+
+import numpy as np
+
+from gnlab.cubic.certify import Minimiser, positive
+from gnlab.cubic.estimate import EPS, Elimination, Estimate
+from gnlab.cubic.model import Array, Model
+from gnlab.cubic.refine import Newton, System, equilibrated
+
+# Far below the certificate's tolerance, 1e-8, and a solution's, 1e-6.
+SMALL = 1e-10
+# A ρ this far above ρ₀, relatively, is above it whatever the last digits of κ_min are.
+CLEAR = 1e-6
+_STEPS = 4
+
+Misfit = tuple[Array, Array, float]
+"""The residual, a bound of its rounding, and the misfit of the radius."""
+
+
+def certify_plainly(model: Model, elimination: Elimination, found: Estimate) -> Minimiser | None:
+    """Prove in float64 that an estimate is the minimiser.
+
+    Args:
+        model: The model in normal form.
+        elimination: Its groups of Z, eliminated.
+        found: The estimate.
+
+    Returns:
+        The certified minimiser, or None if float64 does not suffice for a proof.
+    """
+    if not (model.exact and np.isfinite(found.step).all() and found.rho > 0 and model.c):
+        return None
+    system = equilibrated(model, elimination.H, found.step, found.rho)
+    start = np.ldexp(found.step * system.unit, -system.x_exponent)
+    root = _settled(system, start, float(np.ldexp(found.rho, -system.rho_exponent)), valley=False)
+    if root is None or not positive(system, root[1]):
+        return None
+    x, rho, (residual, bound, misfit) = root
+    rho = float(np.ldexp(rho, system.rho_exponent))
+    rho0 = _least(model, elimination, found)
+    if rho0 is None or not rho > rho0 + CLEAR * abs(rho0):
+        return None
+    step = np.ldexp(x, system.x_exponent) / system.unit
+    fault = np.ldexp(np.abs(residual) + bound, system.x_exponent) * system.unit
+    return _measured(model, elimination, found, step, rho, rho0, fault, misfit)
+
+
+def _measured(
+    model: Model,
+    elimination: Elimination,
+    found: Estimate,
+    step: Array,
+    rho: float,
+    rho0: float,
+    fault: Array,
+    misfit: float,
+) -> Minimiser | None:
+    """The minimiser with its residual in the invariant variables, if that is small."""
+    cubic, d = model.cubic, model.d[model.cubic]
+    size = float(np.linalg.norm(elimination.slope / d))
+    coupling = np.abs(elimination.coupling).T
+    terms = coupling @ np.abs(model.g[~cubic]) / d
+    residual = float(np.linalg.norm((fault[cubic] + coupling @ fault[~cubic]) / d))
+    radius = float(np.linalg.norm(model.d * step))
+    clear = float(np.linalg.norm(terms)) * EPS <= SMALL * size and residual <= SMALL * size
+    # Next to the pole, or at a saddle, more is to be said than float64 knows.
+    if not clear or (rho - rho0) * radius <= CLEAR * size or abs(misfit) > SMALL:
+        return None
+    return Minimiser(
+        step, rho, -rho0, found.kappa_scale, rho - rho0, residual / size, abs(misfit) / 2, False
+    )
+
+
+def _settled(
+    system: System, x: Array, rho: float, *, valley: bool
+) -> tuple[Array, float, Misfit] | None:
+    """Newton's method in float64, until neither the residual nor its rounding moves the root."""
+    for _ in range(_STEPS):
+        newton = Newton(system, x, rho, valley)
+        residual, bound, misfit = _misfit(system, x, rho, valley)
+        change, doubt = newton.step(residual, misfit), newton.step(bound, EPS * x.size)
+        if change is None or doubt is None or newton.relative(doubt) > SMALL:
+            return None
+        if newton.relative(change) <= SMALL:
+            return x, rho, (residual, bound, misfit)
+        x, rho = x + change[:-1], rho + float(change[-1])
+        if not rho > 0:
+            return None
+    return None
+
+
+def _misfit(system: System, x: Array, rho: float, valley: bool) -> Misfit:
+    """ḡ − (H̄ + ρD²)x, a bound of its rounding, and (‖Dx‖² − (ρ/c)²)/‖Dx‖²."""
+    damped, g = system.damped(rho), np.zeros_like(x) if valley else system.g
+    bound = (x.size + 4) * EPS * (np.abs(damped) @ np.abs(x) + np.abs(g))
+    if valley or system.c is None:
+        return g - damped @ x, bound, 0.0
+    norm, radius = float(np.linalg.norm(system.d * x)), rho / _number(system)
+    misfit = (norm - radius) * (norm + radius) / (norm * norm) if norm else math.inf
+    return g - damped @ x, bound, misfit
+
+
+def _number(system: System) -> float:
+    """λ_int/2 in the system's units."""
+    assert system.c is not None
+    return math.ldexp(system.c.whole, system.c.power)
+
+
+def _least(model: Model, elimination: Elimination, found: Estimate) -> float | None:
+    """−κ_min to ten digits at least, or as estimated where it is not positive; None if in doubt."""
+    rho0 = -found.kappa_min
+    system = equilibrated(model, elimination.H, found.valley, abs(rho0))
+    if rho0 <= 0:
+        return rho0 if positive(system, 0.0) else None
+    start = np.ldexp(found.valley * system.unit, -system.x_exponent)
+    root = _settled(system, start, float(np.ldexp(rho0, -system.rho_exponent)), valley=True)
+    # The lowest eigenvalue, and not another one: just above ρ₀ the model must be definite.
+    if root is None or not positive(system, root[1] * (1 + CLEAR)):
+        return None
+    return float(np.ldexp(root[1], system.rho_exponent))

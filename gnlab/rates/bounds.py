@@ -1,0 +1,70 @@
+"""What is known beforehand of the rate: Kantorovich's bound, and the best it says with a scaling.
+
+A step of the method minimises f over all combinations of the groups' gradients, so it is at least
+as good as any one of them: as an exact line search along −A∇f, where A is any positive number for
+each group. In the variables A^(−½)x that is Cauchy's step on A^½HA^½, whose factor Kantorovich's
+inequality bounds. So for every A
+
+    f(x⁺) − f* ≤ ((κ_A − 1)/(κ_A + 1))² (f(x) − f*),   κ_A = κ(A^½ H A^½).
+
+Legend: P coordinates, S groups.
+
+References:
+    L. V. Kantorovich (1948), Functional analysis and applied mathematics; Luenberger, Linear and
+    Nonlinear Programming, Sec. 8.2 (the inequality, and the start that attains it).
+"""
+
+import numpy as np
+from scipy.optimize import minimize
+
+from gnlab.rates.quadratics import Array, Groups
+
+
+def kantorovich(condition: float) -> float:
+    """((κ − 1)/(κ + 1))², the largest factor of f − f* in one step of Cauchy's method."""
+    return float(((condition - 1) / (condition + 1)) ** 2)
+
+
+def best_scaling(H: Array, owner: Groups) -> Array:
+    """A number for each group that makes the condition number of A^½HA^½ small.
+
+    Args:
+        H: The Hessian, [P, P].
+        owner: The group of each coordinate, [P].
+
+    Returns:
+        A's numbers, the best that a search from the blocks' own sizes finds, [S].
+    """
+    count = int(owner.max()) + 1
+    start = np.zeros(count)
+    for s in range(count):
+        own = np.flatnonzero(owner == s)
+        within = np.linalg.eigvalsh(H[np.ix_(own, own)])
+        start[s] = -np.log((within[0] + within[-1]) / 2)
+    found = minimize(
+        lambda logs: np.log(_condition(H, owner, logs)), start, method="Nelder-Mead",
+        options={"maxiter": 400 * count, "xatol": 1e-6, "fatol": 1e-10, "adaptive": True},
+    )  # fmt: skip
+    tried = [np.zeros(count), start, found.x]
+    best: Array = np.exp(min(tried, key=lambda logs: _condition(H, owner, logs)))
+    return best
+
+
+def scaled_bound(H: Array, owner: Groups) -> float:
+    """A factor that no step of the method exceeds, at these groups.
+
+    Args:
+        H: The Hessian, [P, P].
+        owner: The group of each coordinate, [P].
+
+    Returns:
+        ((κ_A − 1)/(κ_A + 1))² of the best A that was found; right for whatever A it is.
+    """
+    return kantorovich(_condition(H, owner, np.log(best_scaling(H, owner))))
+
+
+def _condition(H: Array, owner: Groups, logs: Array) -> float:
+    """κ(A^½HA^½) for A = exp(logs)."""
+    root = np.exp((logs - logs.mean()) / 2)[owner]
+    values = np.linalg.eigvalsh(root[:, None] * H * root)
+    return float(values[-1] / values[0])

@@ -1,0 +1,179 @@
+"""The rate of every level on a quadratic, measured.
+
+Without a cubic term and with λ₁ = 1 the method, along the gradient, minimises f over the span of
+the groups' gradients: x⁺ = x − Gη with the columns G_s = I_s∇f and GᵀHG η = Gᵀ∇f. One group is
+Cauchy's exact line search; one group per coordinate is Newton's step, wherever no ∂f is zero.
+
+Legend: P coordinates, S groups, k steps.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gnlab.errors import InputError, check_number
+from gnlab.rates.bounds import kantorovich, scaled_bound
+from gnlab.rates.quadratics import Array, Groups, Quadratic, runs
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+# Below it the iterate is rounding of the start: there is nothing left to measure.
+_DONE = 1e-26
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Convergence:
+    """One sequence of steps.
+
+    Attributes:
+        factors: f(x_{i+1}) / f(x_i), [k] or fewer if the minimum was reached.
+        end: The last x, [P].
+    """
+
+    factors: Array
+    end: Array
+
+    @property
+    def rate(self) -> float:
+        """The geometric mean of the later half of the factors; 0 if the minimum was reached."""
+        later = self.factors[len(self.factors) // 2 :]
+        return float(np.exp(np.log(later).mean())) if (later > 0).all() else 0.0
+
+
+def step(H: Array, x: Array, owner: Groups) -> Array:
+    """The point after one step of the method.
+
+    Args:
+        H: The Hessian, [P, P].
+        x: The point, [P].
+        owner: The group of each coordinate, [P].
+
+    Returns:
+        x⁺, [P].
+    """
+    g = H @ x
+    count = int(owner.max()) + 1
+    columns = np.zeros((x.size, count))
+    columns[np.arange(x.size), owner] = g
+    used = columns.any(axis=0)
+    columns = columns[:, used]
+    bent = columns.T @ H @ columns
+    # In units in which the diagonal is 1 the groups' sizes are out of the way.
+    unit = 1 / np.sqrt(np.diag(bent))
+    eta = unit * np.linalg.solve(unit[:, None] * bent * unit, unit * (columns.T @ g))
+    moved: Array = x - columns @ eta
+    return moved
+
+
+def convergence(problem: Quadratic, owner: Groups, start: Array, steps: int) -> Convergence:
+    """Take some steps.
+
+    Args:
+        problem: The quadratic.
+        owner: The group of each coordinate, [P].
+        start: Where to begin, [P].
+        steps: How many steps; fewer are made if the minimum is reached.
+
+    Returns:
+        The factors and the end.
+    """
+    H = problem.H
+    x, factors = np.array(start, dtype=np.float64), []
+    for _ in range(steps):
+        before = float(x @ H @ x)
+        moved = step(H, x, owner)
+        after = float(moved @ H @ moved)
+        factor = after / before
+        factors.append(factor if factor > _DONE else 0.0)
+        x = moved
+        if factor <= _DONE:
+            break
+        # The method does not see the scale of f: kept at 1, nothing underflows.
+        x = x / np.sqrt(after)
+    return Convergence(np.array(factors), x)
+
+
+def worst_start(problem: Quadratic, sign: int = 1) -> Array:
+    """The start from which Cauchy's method is as slow as Kantorovich's bound allows.
+
+    Args:
+        problem: The quadratic.
+        sign: 1 or −1: there are two.
+
+    Returns:
+        v_min/λ_min ± v_max/λ_max, [P].
+    """
+    values, vectors = problem.eigenvalues, problem.eigenvectors
+    start: Array = vectors[:, 0] / values[0] + sign * vectors[:, -1] / values[-1]
+    return start
+
+
+def measure(
+    problem: Quadratic,
+    levels: Iterable[int] | Mapping[str, Groups],
+    *,
+    starts: int = 20,
+    steps: int = 200,
+    seed: int = 0,
+) -> "xr.Dataset":
+    """The rate of every level, from random starts and from Cauchy's worst one.
+
+    Args:
+        problem: The quadratic.
+        levels: The numbers of groups, each of consecutive coordinates; or own groups by name, the
+            group of each coordinate.
+        starts: How many random starts.
+        steps: How many steps from each.
+        seed: Of the starts.
+
+    Returns:
+        By "level" and "start" (the last is Cauchy's worst): the "rate", the geometric mean of
+        f(x_{i+1})/f(x_i) over the later half of the steps, the "largest" factor, and the "first".
+        By level: "groups" (S) and the "bound" that no factor exceeds.
+
+    Raises:
+        InputError: If there is no level, or a number is out of bounds.
+    """
+    check_number("starts", starts, low=0, integer=True)
+    check_number("steps", steps, low=1, integer=True)
+    size = len(problem.H)
+    named = (
+        dict(levels)
+        if isinstance(levels, Mapping)
+        else {f"S = {count}": runs(size, count) for count in levels}
+    )
+    if not named:
+        raise InputError("there must be one level at least.")
+    rng = np.random.default_rng(seed)
+    points = [*rng.standard_normal((starts, size)), worst_start(problem)]
+    found = [[convergence(problem, owner, x, steps) for x in points] for owner in named.values()]
+    return _dataset(problem, named, found, starts)
+
+
+def _dataset(
+    problem: Quadratic,
+    named: Mapping[str, Groups],
+    found: Sequence[Sequence[Convergence]],
+    starts: int,
+) -> "xr.Dataset":
+    """The measurements as a table."""
+    import xarray as xr  # noqa: PLC0415  (half a second that only who asks should pay)
+
+    both = ("level", "start")
+    return xr.Dataset(
+        {
+            "rate": (both, [[one.rate for one in row] for row in found]),
+            "largest": (both, [[float(one.factors.max()) for one in row] for row in found]),
+            "first": (both, [[float(one.factors[0]) for one in row] for row in found]),
+            "bound": ("level", [scaled_bound(problem.H, owner) for owner in named.values()]),
+        },
+        coords={
+            "level": list(named),
+            "groups": ("level", [int(owner.max()) + 1 for owner in named.values()]),
+            "start": [*(f"random {i}" for i in range(starts)), "worst"],
+        },
+        attrs={"condition": problem.condition, "kantorovich": kantorovich(problem.condition)},
+    )

@@ -1,0 +1,89 @@
+"""One step at every level: known answers, nothing moved, and never less promised by a finer one."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import gnlab
+from gnlab.errors import InputError
+from gnlab.problems import Data, Hyperparameters, Problem
+
+
+def test_on_a_quadratic_the_ends_are_cauchys_and_newtons():
+    run = gnlab.Run("quadratic", dtype="float64", device="cpu", damping=0.0)
+    found = gnlab.what_if(run)
+    model = run.model
+    start = model.height(model.theta).item()
+    without = found.sel(cubic="without")
+    assert found.level.values.tolist()[::2] == ["all", "element"] or len(found.level) == 2
+    one, newton = without.isel(level=0), without.isel(level=-1)
+    # The worst start: exact line search leaves ((κ − 1)/(κ + 1))² of the height.
+    assert float(one.measured) == pytest.approx(start * (1 - (29 / 31) ** 2), rel=1e-9)
+    assert float(newton.measured) == pytest.approx(start, rel=1e-9)
+    np.testing.assert_allclose(without.predicted, without.measured, rtol=1e-9)
+
+
+def test_a_finer_level_never_promises_less():
+    """Without the cubic term, where H̄ is positive definite at the finer level."""
+    run = gnlab.Run("digits-mlp", dtype="float64", seed=3)
+    for _ in range(3):
+        run.step()
+    found = gnlab.what_if(run, most=64).sel(cubic="without")
+    promised = found.predicted.values[found.status.values == "solved"]
+    assert len(promised) >= 2
+    for coarse, fine in itertools.pairwise(promised):
+        assert fine >= coarse * (1 - 1e-9)
+
+
+def test_the_run_goes_on_as_if_nothing_had_been_asked():
+    asked, other = gnlab.Run("digits-mlp"), gnlab.Run("digits-mlp")
+    for run in (asked, other):
+        run.step()
+    gnlab.what_if(asked, most=40)
+    for run in (asked, other):
+        run.step()
+    assert asked.record.loss == other.record.loss
+    for a, b in zip(asked.model.parameters(), other.model.parameters(), strict=True):
+        assert a.equal(b)
+
+
+def test_what_is_too_large_is_listed_and_not_tried():
+    found = gnlab.what_if(gnlab.Run("digits-mlp"), most=8)
+    tried = found.groups <= 8
+    assert bool(tried.any())
+    assert found.predicted.sel(cubic="with").notnull().values.tolist() == tried.values.tolist()
+    assert "more groups" in str(found.status.values[-1, 0])
+    assert found.groups.values[-1] == 64 * 32 + 32 + 2 * (32 * 32 + 32) + 32 * 10 + 10
+    assert found.label.values[0] == "S = 1, one group for all"
+
+
+def test_a_model_that_keeps_statistics_and_draws():
+    """A batch norm and a dropout: the statistics stay, and the same numbers are drawn."""
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Tanh(), nn.Dropout(0.5), nn.Linear(6, 3)
+    )
+    x, y = torch.randn(60, 4), torch.randint(3, (60,))
+    own = Problem(
+        name="own", title="own", model=model, loss_fn=nn.functional.cross_entropy,
+        train=Data(x, y), validation=None, test=None,
+        hyperparameters=Hyperparameters(
+            lr=0.1, damping=1.0, period=1, batch_size=20, summary_batch_size=30
+        ),
+        kind="classification", classes=3, dtype=torch.float32,
+    )  # fmt: skip
+    run = gnlab.Run(problem=own)
+    run.step()
+    before = model[1].running_mean.clone()
+    one, two = gnlab.what_if(run, most=16), gnlab.what_if(run, most=16)
+    assert model[1].running_mean.equal(before)
+    np.testing.assert_array_equal(one.measured, two.measured)
+
+
+@pytest.mark.parametrize(("name", "value"), [("most", 0), ("rate", -1.0), ("rate", float("nan"))])
+def test_what_cannot_be_asked(name, value):
+    with pytest.raises(InputError, match=name):
+        gnlab.what_if(gnlab.Run("quadratic"), **{name: value})
