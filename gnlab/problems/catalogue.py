@@ -140,7 +140,7 @@ PRESETS: Mapping[str, Preset] = {
         "Handwritten digits; perceptron 64–20×32–10, tanh: how 21 layers act on each other",
         # With twenty layers λ_int = 1 lets the step sizes of the first ones grow too fast: from
         # four seeds all runs learnt with 10 and 30, none with 1.
-        Hyperparameters(lr=0.2, damping=30.0, period=1, batch_size=100, summary_batch_size=200),
+        Hyperparameters(lr=0.2, damping=30.0, period=1, batch_size=100, summary_batch_size=100),
         functools.partial(_digits, hidden=20),
         classes=10,
     ),
