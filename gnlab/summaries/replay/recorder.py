@@ -126,7 +126,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's o
         storage = self._met[place.piece].untyped_storage()
         return made.set_(storage, place.offset, place.size, place.stride)
 
-    def __torch_dispatch__(
+    def dispatched(
         self,
         func: Any,
         types: Sequence[type],
@@ -182,3 +182,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's o
         if any(piece < self._inputs or piece in self.constants for piece in written):
             raise NotRepeatableError(f"{func._schema.name}, of an input")
         return frozenset(written)
+
+
+# Torch wraps the method of a class that defines it, and what it wraps imports its compiler when it
+# is first called: more than a second, in the middle of a run.
+Recorder.__torch_dispatch__ = Recorder.dispatched  # type: ignore[assignment]  # a method

@@ -1,6 +1,8 @@
 """A pass is repeated when it is the same but for its numbers, and right when it is not."""
 
 import gc
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -215,6 +217,19 @@ def test_the_programs_share_a_room(monkeypatch):
         both(network(5), batch())
         both(network(6), batch())
     assert replay.kept() == 0
+
+
+def test_recording_loads_no_compiler():
+    """Torch's own wrapper around a dispatch mode would: a second and a half, in the middle."""
+    code = (
+        "import sys, torch, gnlab; from torch import nn; from gnlab.summaries import replay;"
+        "model = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2));"
+        "data = torch.randn(5, 4), torch.randint(2, (5,));"
+        "p = gnlab.partition(model, 'tensor');"
+        "[gnlab.summarise(model, nn.CrossEntropyLoss(), data, p) for _ in range(3)];"
+        "assert replay.kept() == 1; assert 'torch._dynamo' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_large_pass_is_not_recorded(monkeypatch):
