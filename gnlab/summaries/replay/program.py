@@ -116,11 +116,13 @@ class Program:
         """Which bytes of each input are read, as begin and end."""
         found = []
         for _, views in self._reads:
-            ends = [0, 0] if not views else []
+            ends = []
             for fixed, offset, size, stride in views:
-                last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-                ends += [offset * fixed.element_size(), (last + 1) * fixed.element_size()]
-            found.append((min(ends), max(ends)))
+                if 0 not in size:
+                    reach = sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+                    ends += [offset * fixed.element_size()]
+                    ends += [(offset + reach + 1) * fixed.element_size()]
+            found.append((min(ends, default=0), max(ends, default=0)))
         return found
 
     def _without_constants(self, recorder: Recorder) -> list[Step]:
