@@ -11,7 +11,8 @@ from torch import Tensor
 
 from gnlab.optimizers import StepInfo
 from gnlab.runs.record import KINDS, Array, Record
-from gnlab.runs.trainer import Trainer, Validation
+from gnlab.runs.trainer import Trainer
+from gnlab.runs.validation import Validation
 from gnlab.summaries import Summary
 
 _KINDS = {"loss": "gauss-newton", "product": "products"}

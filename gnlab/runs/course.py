@@ -21,7 +21,8 @@ from gnlab.runs.ladder import ladder
 from gnlab.runs.record import Record
 from gnlab.runs.settings import Settings
 from gnlab.runs.snapshot import Level
-from gnlab.runs.trainer import Trainer, Validation
+from gnlab.runs.trainer import Trainer
+from gnlab.runs.validation import Validation
 
 
 class Course:

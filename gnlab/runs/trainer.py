@@ -6,9 +6,7 @@ Legend: u direction.
 """
 
 import math
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,25 +19,11 @@ from gnlab.problems import Batches, Problem, Stream
 from gnlab.runs.flat import unmoved
 from gnlab.runs.randomness import seeded
 from gnlab.runs.settings import OWN, Settings
+from gnlab.runs.validation import Validation, Validator
 from gnlab.summaries import Summary
 
 PHASES = ("gradient", "summary", "solve", "update")
-VALIDATION_SAMPLES = 1000
-_CHUNK = 250
 _GROUPED = ("partition", "lr", "damping", "period", "direction", "momentum", "step_momentum")
-
-
-@dataclass(frozen=True, slots=True)
-class Validation:
-    """A measurement on the first validation samples, in their fixed order.
-
-    Attributes:
-        loss: The mean loss.
-        accuracy: The share classified rightly; NaN where there are no classes.
-    """
-
-    loss: float = math.nan
-    accuracy: float = math.nan
 
 
 class Trainer:
@@ -62,7 +46,7 @@ class Trainer:
         self.batches, self.summary_batches = self._orders(settings)
         self.partition = partitions.partition(self.model, settings.partition)
         self.optimizer = self._build(settings)
-        self._validation: Sequence[tuple[Tensor, Tensor]] | None = None
+        self._validator = Validator(problem, self.device, self.dtype)
         self._found: tuple[Summary | None, CubicSolution | None] = (None, None)
 
     @property
@@ -154,36 +138,12 @@ class Trainer:
 
     @property
     def validation_due(self) -> bool:
-        """Whether to validate after this step.
+        """Whether to validate after this step."""
+        return self._validator.due(self.drawn, self.batches)
 
-        It is after the first, at the end of each epoch, and every so many steps that its forward
-        passes are at most a tenth of the training's work (a step counted as three forwards).
-        """
-        data = self.problem.validation
-        if data is None:
-            return False
-        samples = min(len(data), VALIDATION_SAMPLES)
-        every = math.ceil(samples / (0.3 * self.batches.batch_size))
-        return (
-            self.drawn == 1 or self.drawn % every == 0 or self.drawn % self.batches.per_epoch == 0
-        )
-
-    @torch.no_grad()
     def validate(self) -> Validation:
-        """The loss and the accuracy on the first 1000 validation samples, in evaluation mode."""
-        total, right, count = 0.0, 0, 0
-        self.model.eval()
-        for x, y in self._validation_batches():
-            out = self.model(x)
-            total += self.problem.loss_fn(out, y).item() * len(y)
-            count += len(y)
-            if self.problem.classes is not None:
-                right += int((out.argmax(dim=1) == y).sum())
-        self.model.train()
-        if not count:
-            return Validation()
-        accurate = right / count if self.problem.classes is not None else math.nan
-        return Validation(total / count, accurate)
+        """The loss and the accuracy on the first validation samples, in evaluation mode."""
+        return self._validator.measure(self.model)
 
     def proposal(self) -> tuple[dict[str, Tensor], tuple[Tensor, Tensor]]:
         """What a step from here would be measured along, and on.
@@ -309,16 +269,6 @@ class Trainer:
             step_momentum=settings.step_momentum,
             parts=True,
         )
-
-    def _validation_batches(self) -> Sequence[tuple[Tensor, Tensor]]:
-        """The validation samples, decoded once and kept."""
-        data = self.problem.validation
-        if self._validation is None and data is not None:
-            chosen = torch.arange(min(len(data), VALIDATION_SAMPLES))
-            self._validation = [
-                data.batch(part, self.device, self.dtype) for part in torch.split(chosen, _CHUNK)
-            ]
-        return self._validation or ()
 
 
 def _torch_choices(settings: Settings) -> dict[str, Any]:

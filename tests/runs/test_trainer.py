@@ -70,13 +70,3 @@ def test_measuring_a_step_leaves_the_running_statistics_alone(own_problem):
     mean = norm.running_mean.clone()
     run.rewind(3)
     assert torch.equal(norm.running_mean, mean)
-
-
-def test_validation_costs_at_most_a_tenth_and_comes_at_each_epochs_end():
-    run = Run("digits-mlp", optimizer="adam", batch_size=100)
-    records = [run.step() for _ in range(31)]
-    measured = [r.step for r in records if not math.isnan(r.val_loss)]
-    # 297 samples forward against three forwards of 100: every tenth step, and epochs of 15.
-    assert measured == [1, 10, 15, 20, 30]
-    assert all(0 <= r.accuracy <= 1 for r in records if r.step in measured)
-    assert records[29].val_loss < records[0].val_loss
