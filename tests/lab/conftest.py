@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gnlab.runs import History, Level, Record, Settings, Snapshot
+from gnlab.lab.host import Host
+from gnlab.runs import History, Level, Record, Settings, Snapshot, ThreadEngine
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = [
@@ -233,3 +234,24 @@ def _wait_until_it_answers(url, process):
             time.sleep(0.2)
         else:
             return
+
+
+@pytest.fixture
+def host():
+    """An engine in a thread, and what its pages share."""
+    engine = ThreadEngine()
+    yield Host(engine)
+    engine.close()
+
+
+@pytest.fixture
+def until():
+    """Wait for something to become true."""
+
+    def until(condition):
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < end
+            time.sleep(0.01)
+
+    return until

@@ -4,17 +4,14 @@ import asyncio
 import gc
 import socket
 import threading
-import time
 from contextlib import contextmanager
 
 import pytest
 from bokeh.client import pull_session
 
-from gnlab import runs
 from gnlab.errors import InputError
 from gnlab.lab import page, served
 from gnlab.lab.host import Host
-from gnlab.lab.wire import unpack
 
 SOON = 30.0
 
@@ -49,208 +46,13 @@ def serving(host):
 
 
 @pytest.fixture
-def host():
-    engine = runs.ThreadEngine()
-    yield Host(engine)
-    engine.close()
-
-
-@pytest.fixture
 def server(host):
     with serving(host) as made:
         yield made
 
 
-class Client:
-    """A page whose browser draws a frame only when it is told to; all else is real."""
-
-    def __init__(self, host, query=""):
-        self.loop = asyncio.new_event_loop()
-        self.page = page.Page(host, query, post=lambda act: act())
-        self.frame, self.ack = self.page.session.frame, self.page.session.ack
-        self.versions = []
-        self.frame.on_change("data", lambda _a, _o, new: self.versions.append(new["version"][0]))
-        self.shape = None
-        self.frame.on_change("data", self.see)
-
-    def see(self, _attribute, _old, new):
-        image = unpack(new).data.get("hessian|cells", {}).get("image")
-        if image:
-            self.shape = image[0].shape
-
-    def ready(self):
-        self.loop.run_until_complete(self._start())
-
-    async def _start(self):
-        self.page.start()
-
-    def acknowledge(self):
-        self.ack.data = {"version": [self.versions[-1]], "drawn_at": [0.0]}
-
-    def wait(self, condition):
-        end = time.monotonic() + SOON
-        while not condition():
-            assert time.monotonic() < end
-            self.idle(0.01)
-
-    def idle(self, seconds):
-        self.loop.run_until_complete(asyncio.sleep(seconds))
-
-    def see_until(self, condition):
-        """Draw every frame until something is to be seen."""
-
-        def seen():
-            if self.versions and self.page.session.unacknowledged:
-                self.acknowledge()
-            return condition()
-
-        self.wait(seen)
-
-    def key(self, key):
-        keys = self.page.controls.keys
-        keys.data = {"key": [key], "count": [sum(keys.data["count"]) + 1]}
-
-    def step(self):
-        return self.frame.data["step"][0]
-
-    def close(self):
-        self.page.close()
-        self.idle(0.0)
-        self.loop.close()
-
-
-@pytest.fixture
-def client(host):
-    made = Client(host)
-    yield made
-    made.close()
-
-
 def connect(server, **arguments):
     return pull_session(url=f"http://localhost:{server.port}/", arguments=arguments)
-
-
-def until(condition):
-    end = time.monotonic() + SOON
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-def test_at_most_one_frame_is_under_way(client, monkeypatch):
-    monkeypatch.setattr("gnlab.lab.session.LOST_AT_FIRST", 1e9)
-    client.ready()
-    client.wait(lambda: len(client.versions) == 1)
-    client.key("play")
-    client.idle(1.0)
-    assert client.versions == [1]  # it plays, and yet nothing comes: the first was not drawn yet
-    client.acknowledge()
-    client.wait(lambda: len(client.versions) == 2)
-    client.idle(0.3)
-    assert client.versions == [1, 2]
-
-
-def test_the_acknowledgement_of_another_frame_is_no_acknowledgement(client, monkeypatch):
-    monkeypatch.setattr("gnlab.lab.session.LOST_AT_FIRST", 1e9)
-    client.ready()
-    client.wait(lambda: len(client.versions) == 1)
-    client.key("play")
-    client.ack.data = {"version": [99], "drawn_at": [0.0]}
-    client.idle(0.5)
-    assert client.versions == [1]
-
-
-def test_a_lost_frame_is_sent_again_whole(client, monkeypatch):
-    monkeypatch.setattr("gnlab.lab.session.LOST_AT_FIRST", 0.2)
-    client.ready()
-    client.wait(lambda: len(client.versions) >= 2)
-    assert "strip|values" in unpack(client.frame.data).data
-
-
-def test_the_latest_snapshot_wins(client):
-    client.ready()
-    client.see_until(lambda: client.page.controls.levels.end > 1)
-    client.key("play")
-    client.see_until(lambda: client.step() > 0)
-    client.wait(lambda: client.page.session.unacknowledged)
-    first = client.step()
-    engine, run_id = client.page.session.engine, client.page.session.run_id
-    client.wait(lambda: engine.snapshot(run_id).step > first + 2)  # while this is not drawn
-    assert client.step() == first
-    client.acknowledge()
-    client.wait(lambda: client.step() > first)
-    assert client.step() > first + 1
-
-
-def test_a_control_takes_effect_and_the_frame_says_so(client):
-    client.ready()
-    client.see_until(lambda: client.page.controls.levels.end > 1)
-    client.key("step")
-    client.see_until(lambda: client.step() == 1)
-    assert client.shape == (8, 8)
-    client.page.controls.levels.value = 0
-    client.key("step")
-    client.see_until(lambda: client.step() == 2)
-    assert client.shape == (1, 1)
-    assert client.page.choices.partition == "all"
-
-
-def test_rewinding_goes_back_to_an_earlier_loss(client):
-    client.ready()
-    for step in (1, 2, 3):
-        client.key("step")
-        client.see_until(lambda step=step: client.versions and client.step() == step)
-    client.key("rewind")
-    client.see_until(lambda: client.step() == 2)
-    earlier = client.page.session.snapshot.kept_steps[0]
-    client.page.controls.rewind.value = earlier
-    client.see_until(lambda: client.step() == earlier)
-    assert client.page.session.snapshot.history.step.size == earlier
-
-
-def test_a_stopped_run_offers_remedies_that_work(client):
-    client.ready()
-    client.see_until(lambda: client.page.controls.levels.end > 1)
-    client.key("step")
-    client.see_until(lambda: client.step() == 1)
-    client.page._cure("Rewind, damping × 10")
-    client.page._cure("Rewind, coarser partition")
-    client.page._cure("Rewind, λ₁ ÷ 2")
-    client.see_until(lambda: client.page.choices.lr == 0.05)
-    assert client.step() == 0
-    assert client.page.choices.damping == 10
-    assert client.page.choices.partition != "tensor"
-
-
-def test_a_branch_leaves_a_copy_for_another_page(client, host):
-    client.ready()
-    client.key("step")
-    client.see_until(lambda: client.versions and client.step() == 1)
-    client.page.branch()
-    token = client.page.message._text.text.partition("?branch=")[2].partition('"')[0]
-    other = host.take(token)
-    assert other is not None
-    until(lambda: host.engine.snapshot(other).step == 1)
-
-
-def test_the_address_follows_the_choices(host):
-    links = []
-    made = page.Page(host, "", post=lambda act: act(), linked=links.append)
-    made.controls._view["theme"].value = "dark"
-    assert "theme=dark" in links[-1]
-    assert made.layout.css_classes == ["gn-dark", "gn-page"]
-    made.close()
-
-
-def test_a_frame_carries_what_a_benchmark_needs(client):
-    before = 1000 * time.time()
-    client.ready()
-    client.wait(lambda: client.versions)
-    data = client.frame.data
-    assert data["version"] == [1]
-    assert data["step"] == [0]
-    assert data["applied"] == [0]
-    assert before - 60_000 < data["published_at"][0] < 1000 * time.time() + 1
 
 
 def test_no_delay_is_set_on_the_websocket(server):
@@ -271,7 +73,7 @@ def test_a_link_is_checked_and_the_page_says_what_was_wrong(server):
     session.close()
 
 
-def test_a_closed_page_closes_its_run(server, host):
+def test_a_closed_page_closes_its_run(server, host, until):
     session = connect(server)
     until(lambda: host.sessions == 1)
     run_id = next(iter(host.engine._latest))
