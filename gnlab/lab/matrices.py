@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gnlab.lab.scales import power_of_ten
+
 Array = NDArray[np.float64]
 
 ORDERS = ("tensor", "blocks")
@@ -39,7 +41,13 @@ class Inverse:
             return "no group has any curvature: nothing to invert"
         if self.rank < self.groups:
             return f"singular (rank {self.rank} of {self.groups}): pseudo-inverse"
-        return f"scale-free condition number {self.condition:.3g}"
+        return f"scale-free condition number {_three_digits(self.condition)}"
+
+
+def _three_digits(value: float) -> str:
+    """A number of at least 1 as text: 187 in digits, larger ones as 2.66·10⁴."""
+    digits, _, exponent = f"{value:.3g}".partition("e")
+    return f"{digits}·{power_of_ten(int(exponent))}" if exponent else digits
 
 
 def scale_free(H: Array, by: Array | None = None) -> Array:
