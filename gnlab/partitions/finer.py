@@ -24,6 +24,7 @@ MOST = 200_000
 """Groups that a partition may have: each has a name."""
 
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+_Transposed = nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
 _TABLES = (nn.Embedding, nn.EmbeddingBag)
 
 
@@ -96,10 +97,9 @@ def _cut(model: nn.Module, name: str, shape: torch.Size) -> Cut:
     return Cut(name, shape, shape[0], lambda: torch.arange(shape[0]).reshape(column))
 
 
-def _of_transposed(layer: nn.Module, shape: torch.Size) -> Tensor:
+def _of_transposed(layer: _Transposed, shape: torch.Size) -> Tensor:
     """The output channel of each input and output channel of a transposed convolution's weight."""
-    groups = int(layer.groups)  # type: ignore[arg-type]  # of a module, which says no types
-    within = torch.arange(shape[0]) // (shape[0] // groups)
+    within = torch.arange(shape[0]) // (shape[0] // layer.groups)
     unit = within[:, None] * shape[1] + torch.arange(shape[1])
     return unit.reshape(*unit.shape, *[1] * (len(shape) - 2))
 

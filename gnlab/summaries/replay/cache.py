@@ -17,7 +17,7 @@ from gnlab.summaries.replay.signature import Key, Signature, UnknownError
 
 _log = logging.getLogger(__name__)
 
-# Beyond it Python's part is a hundredth of the whole, and the tensors of a pass that is being
+# Beyond it Python's part is a small one of the whole, and the tensors of a pass that is being
 # recorded, which are all kept until it ends, would be too many.
 _LARGEST = 256 * 2**20
 _MOST = 32  # passes that are remembered

@@ -74,7 +74,7 @@ def _is_masked(args: Any) -> bool:
     return any(isinstance(leaf, Tensor) and leaf.dtype in masks for leaf in tree_leaves(args[1:]))
 
 
-class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's base has no types
     """A context that records; every tensor met is kept until the recorder is let go.
 
     Attributes:
@@ -87,7 +87,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's o
     """
 
     def __init__(self, inputs: Sequence[Tensor]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # nor has its method
         self.steps: list[Step] = []
         self.sizes: list[int] = []
         self.constants: dict[int, Tensor] = {}
@@ -186,4 +186,4 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's o
 
 # Torch wraps the method of a class that defines it, and what it wraps imports its compiler when it
 # is first called: more than a second, in the middle of a run.
-Recorder.__torch_dispatch__ = Recorder.dispatched  # type: ignore[assignment]  # a method
+Recorder.__torch_dispatch__ = Recorder.dispatched  # type: ignore[assignment]  # it names types
