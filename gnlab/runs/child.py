@@ -14,7 +14,7 @@ import torch
 
 from gnlab.errors import InputError
 from gnlab.runs.board import Writer
-from gnlab.runs.cores import pin
+from gnlab.runs.cores import one_thread, pin
 from gnlab.runs.failure import FAULTS
 from gnlab.runs.loop import Loop
 from gnlab.runs.messages import Close, Message
@@ -79,6 +79,7 @@ def serve(
     # A Ctrl-C in the terminal reaches the parent too, which ends this process in good order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pin(cores)
+    one_thread()
     torch.set_num_threads(threads)
     loop = Loop(Boards(prefix), record_dir)
     signal.signal(signal.SIGTERM, lambda *_: loop.close())
