@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
+from gnlab.summaries.replay.cache import SIGHTS
+
 FEWEST = 3
 
 
@@ -44,7 +46,7 @@ def measure(
     start = time.perf_counter()
     for kind in kinds:
         if kind != "plain":  # so slow that a first time is as good as a second
-            seconds(kind)
+            _get_warm(seconds, kind, effort)
     with tqdm(range(effort.rounds), desc=label, leave=False) as rounds:
         for done in rounds:
             if done >= FEWEST and time.perf_counter() - start > effort.budget:
@@ -54,6 +56,15 @@ def measure(
                     rounds.set_postfix_str(kind)
                     measured[kind].append(seconds(kind))
     return measured
+
+
+def _get_warm(seconds: Callable[[str], float], kind: str, effort: Effort) -> None:
+    """Do one kind until nothing is done for the first time any more, or for long enough."""
+    start = time.perf_counter()
+    for _ in range(SIGHTS + 1):
+        seconds(kind)
+        if time.perf_counter() - start > effort.budget / 20:
+            break
 
 
 def _again(plain: list[float], effort: Effort) -> bool:

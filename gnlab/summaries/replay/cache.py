@@ -20,6 +20,10 @@ _log = logging.getLogger(__name__)
 # Beyond it Python's part is a small one of the whole, and the tensors of a pass that is being
 # recorded, which are all kept until it ends, would be too many.
 _LARGEST = 256 * 2**20
+# To record takes as long as a dozen repetitions save: what comes a few times, as when a person
+# drags a slider over all partitions, is not worth it.
+SIGHTS = 8
+"""At which sight a pass is recorded; from then on it is repeated."""
 _MOST = 32  # passes that are remembered
 _ROOM = 512 * 2**20  # bytes of all programs' own memory
 
@@ -31,12 +35,14 @@ class _Entry:
     Attributes:
         program: What repeats it, once there is one.
         origins: Where H̄'s parts come from.
+        sights: How often it was met.
         refused: Whether it cannot be repeated.
         busy: Held while the program runs, whose memory one thread can use at a time.
     """
 
     program: Repetition | None = None
     origins: tuple[Origin, ...] = ()
+    sights: int = 0
     refused: bool = False
     busy: threading.Lock = field(default_factory=threading.Lock)
 
@@ -62,7 +68,9 @@ def carried(way: Way) -> Carried:
         return way.carry()
     try:
         if entry.program is None:
-            return _recorded(way, signature, entry)
+            entry.sights += 1
+            ripe = entry.sights >= SIGHTS
+            return _recorded(way, signature, entry) if ripe else way.carry()
         g, slopes, third, parts = entry.program.run(signature.inputs)
         return Carried(g, slopes, third, parts, entry.origins)
     finally:
@@ -70,7 +78,7 @@ def carried(way: Way) -> Carried:
 
 
 def _entry(way: Way) -> tuple[_Entry | None, Signature | None]:
-    """What is known of a pass that has been met before; None for one that has not."""
+    """What is known of a pass; None for one that is never repeated."""
     if getattr(_off, "yes", False) or most_at_once(way.tape.calls, way.groups.size) > _LARGEST:
         return None, None
     try:
@@ -78,10 +86,9 @@ def _entry(way: Way) -> tuple[_Entry | None, Signature | None]:
         with _lock:
             entry = _known.get(signature.key)
             if entry is None:
-                _known[signature.key] = _Entry()
+                entry = _known[signature.key] = _Entry()
                 if len(_known) > _MOST:
                     _known.popitem(last=False)
-                return None, None
             _known.move_to_end(signature.key)
     except (UnknownError, TypeError):  # TypeError: an argument that has no hash
         return None, None

@@ -11,9 +11,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map_only
+
+from gnlab.summaries.replay.nested import replaced
 
 Function = Callable[..., Any]
+Example = Callable[[], tuple[Any, Any]]
+"""What gives arguments and keyword arguments to try an operator with."""
 
 _found: dict[tuple[Any, bool], Function | None] = {}
 
@@ -24,13 +27,12 @@ def plain_name(func: Any) -> str:
     return name.removeprefix("aten::")
 
 
-def placing(func: Any, args: Any, kwargs: Any) -> Function | None:
+def placing(func: Any, example: Example) -> Function | None:
     """The function that does what an operator does, and puts the result into ``out``.
 
     Args:
         func: The operator, which makes one tensor.
-        args: Arguments to try it with.
-        kwargs: Keyword arguments to try it with.
+        example: Arguments to try it with.
 
     Returns:
         The function; None if there is none.
@@ -38,16 +40,15 @@ def placing(func: Any, args: Any, kwargs: Any) -> Function | None:
     name = plain_name(func)
     if name in ("clone", "_to_copy"):
         return _copy
-    return _tried(func, getattr(torch, name, None), args, kwargs, out=True)
+    return _tried(func, getattr(torch, name, None), example, out=True)
 
 
-def writing(func: Any, args: Any, kwargs: Any) -> Function:
+def writing(func: Any, example: Example) -> Function:
     """The quickest function that does what an operator that writes into an argument does.
 
     Args:
         func: The operator.
-        args: Arguments to try it with; copies of them are written into.
-        kwargs: Keyword arguments to try it with.
+        example: Arguments to try it with; copies of them are written into.
 
     Returns:
         The function.
@@ -55,28 +56,26 @@ def writing(func: Any, args: Any, kwargs: Any) -> Function:
     name = plain_name(func)
     quick = getattr(Tensor if name.endswith("_") else torch, name, None)
     slow: Function = func
-    return _tried(func, quick, args, kwargs, out=False) or slow
+    return _tried(func, quick, example, out=False) or slow
 
 
-def _tried(
-    func: Any, quick: Function | None, args: Any, kwargs: Any, *, out: bool
-) -> Function | None:
+def _tried(func: Any, quick: Function | None, example: Example, *, out: bool) -> Function | None:
     """The quick function if it gives what the operator gives."""
     if quick is not None and (func, out) not in _found:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             try:
-                _found[func, out] = quick if _same(func, quick, args, kwargs, out) else None
+                _found[func, out] = quick if _same(func, quick, example, out) else None
             except (TypeError, ValueError, RuntimeError, UserWarning):
                 _found[func, out] = None
     return _found.get((func, out))
 
 
-def _same(func: Any, quick: Function, args: Any, kwargs: Any, out: bool) -> bool:
+def _same(func: Any, quick: Function, example: Example, out: bool) -> bool:
     """Whether both give the same."""
 
     def copied() -> Any:
-        return tree_map_only(Tensor, torch.clone, (args, kwargs))
+        return replaced(Tensor, torch.clone, example())
 
     (given, named), (again, named_again) = copied(), copied()
     known = func(*given, **named)

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map_only
 
 from gnlab.summaries.replay.memory import Lifetime, layout
+from gnlab.summaries.replay.nested import leaves, replaced
 from gnlab.summaries.replay.outs import Function, placing, plain_name, writing
 from gnlab.summaries.replay.recorder import NotRepeatableError, Place, Recorder, Step
 
@@ -140,7 +140,7 @@ class Program:
     def _action(self, step: Step, way: Function, placed: bool) -> Action | None:
         """What a step does to the fixed tensors; None for nothing."""
         name = plain_name(step.func)
-        args, kwargs = tree_map_only(Place, self._tensor, (step.args, dict(step.kwargs)))
+        args, kwargs = replaced(Place, self._tensor, (step.args, dict(step.kwargs)))
         if step.written:
             return way, args, kwargs, []
         if not placed:
@@ -181,12 +181,15 @@ def _move(views: Views, tensor: Tensor, further: int) -> None:
 def _function(step: Step, recorder: Recorder) -> Function:
     """The quickest way to do a step: one that takes ``out``, if it makes something."""
     name = plain_name(step.func)
-    args, kwargs = tree_map_only(Place, recorder.tensor, (step.args, dict(step.kwargs)))
+
+    def example() -> Any:
+        return replaced(Place, recorder.tensor, (step.args, dict(step.kwargs)))
+
     if step.written:
-        return writing(step.func, args, kwargs)
+        return writing(step.func, example)
     if name in _ZERO or name in _EMPTY:
         return Tensor.zero_
-    way = placing(step.func, args, kwargs) if len(step.made) == 1 else None
+    way = placing(step.func, example) if len(step.made) == 1 else None
     return way or step.func
 
 
@@ -197,7 +200,7 @@ def _is_placed(step: Step, way: Function) -> bool:
 
 def _places(step: Step) -> Iterator[Place]:
     """Where a step's arguments lie."""
-    return (leaf for leaf in tree_leaves((step.args, step.kwargs)) if isinstance(leaf, Place))
+    return (leaf for leaf in leaves((step.args, step.kwargs)) if isinstance(leaf, Place))
 
 
 def _lifetimes(

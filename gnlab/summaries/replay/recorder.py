@@ -4,6 +4,7 @@ A tensor is known by the piece of memory that it lies in and by its layout there
 nothing to be done again, only another layout, and nothing else has to be told about it.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map_only
 
 from gnlab.summaries.jets import is_kept
+from gnlab.summaries.replay.nested import leaves, replaced
 
 
 class NotRepeatableError(Exception):
@@ -68,10 +69,40 @@ _TAGS = frozenset(
 _MOVING = frozenset({"set_", "resize_", "resize_as_"})
 
 
+@dataclass(frozen=True, slots=True)
+class _Operator:
+    """What has to be known of an operator.
+
+    Attributes:
+        name: Its name, without that of its overload.
+        relays: Whether it gives the memory of its argument another layout.
+        unsure: Whether what it makes may depend on more than its arguments' layouts.
+        written: The place among the arguments, and the name, of each that it writes into.
+    """
+
+    name: str
+    relays: bool
+    unsure: bool
+    written: tuple[tuple[int, str], ...]
+
+
+@functools.cache
+def _operator(func: Any) -> _Operator:
+    """What has to be known of an operator: asking it each time took as long as all the rest."""
+    name = func._schema.name.removeprefix("aten::")
+    written = tuple(
+        (at, argument.name)
+        for at, argument in enumerate(func._schema.arguments)
+        if argument.alias_info is not None and argument.alias_info.is_write
+    )
+    relays = torch.Tag.inplace_view in func.tags and name not in _MOVING
+    return _Operator(name, relays, bool(_TAGS.intersection(func.tags)), written)
+
+
 def _is_masked(args: Any) -> bool:
     """Whether something is chosen by a mask, so that how much there is depends on numbers."""
     masks = (torch.bool, torch.uint8)
-    return any(isinstance(leaf, Tensor) and leaf.dtype in masks for leaf in tree_leaves(args[1:]))
+    return any(isinstance(leaf, Tensor) and leaf.dtype in masks for leaf in leaves(args[1:]))
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's base has no types
@@ -135,19 +166,19 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's b
     ) -> Any:
         """Carry an operation out, and record it if it computes something."""
         options = dict(kwargs or {})
-        name = func._schema.name.removeprefix("aten::")
-        if torch.Tag.inplace_view in func.tags and name not in _MOVING:
-            return func(*args, **options)  # another layout of the same memory
-        masked = name != "index" or _is_masked(args)
-        if name in _MOVING or (_TAGS.intersection(func.tags) and masked):
+        operator = _operator(func)
+        name = operator.name
+        if operator.relays:
+            return func(*args, **options)
+        if name in _MOVING or (operator.unsure and (name != "index" or _is_masked(args))):
             raise NotRepeatableError(name)
         if name.startswith("lift"):  # what Python makes of numbers of its own
             piece = self._take(args[0])
             self.constants[piece] = args[0]
-        given, named = tree_map_only(Tensor, self.place, (args, options))
+        given, named = replaced(Tensor, self.place, (args, options))
         result = func(*args, **options)
-        written = self._written(func, args, options)
-        results = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        written = self._written(operator, args, options)
+        results = [leaf for leaf in leaves(result) if isinstance(leaf, Tensor)]
         new = [leaf for leaf in results if not self._is_known(leaf)]
         if new and (written or len(new) < len(results)):
             raise NotRepeatableError(name)
@@ -169,18 +200,18 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's b
         self.sizes.append(storage.nbytes())
         return len(self._met) - 1
 
-    def _written(self, func: Any, args: tuple[Any, ...], options: dict[str, Any]) -> frozenset[int]:
+    def _written(
+        self, operator: _Operator, args: tuple[Any, ...], options: dict[str, Any]
+    ) -> frozenset[int]:
         """The pieces that an operation writes into."""
-        given = dict(zip((a.name for a in func._schema.arguments), args, strict=False)) | options
         written = {
             self.place(tensor).piece
-            for argument in func._schema.arguments
-            if argument.alias_info is not None and argument.alias_info.is_write
-            for tensor in tree_leaves(given.get(argument.name))
+            for at, name in operator.written
+            for tensor in leaves(args[at] if at < len(args) else options.get(name))
             if isinstance(tensor, Tensor)
         }
         if any(piece < self._inputs or piece in self.constants for piece in written):
-            raise NotRepeatableError(f"{func._schema.name}, of an input")
+            raise NotRepeatableError(f"{operator.name}, of an input")
         return frozenset(written)
 
 

@@ -18,7 +18,9 @@ DOUBLE = torch.float64
 
 
 @pytest.fixture(autouse=True)
-def _nothing_kept():
+def _nothing_kept(monkeypatch):
+    """Nothing is kept yet, and what comes a second time is recorded."""
+    monkeypatch.setattr(cache, "SIGHTS", 2)
     replay.forget()
     yield
     replay.forget()
@@ -103,6 +105,15 @@ def test_what_is_another_pass_is_not_repeated(change):
 def _pair(given):
     model, x, y = given
     return model, (x, y)
+
+
+def test_what_comes_a_few_times_is_not_recorded(monkeypatch):
+    """As when a person drags the slider over all partitions: a recording takes its time."""
+    monkeypatch.undo()
+    model = network()
+    for sight in range(1, 12):
+        both(model, batch())
+        assert replay.kept() == (sight >= cache.SIGHTS)
 
 
 def test_other_groups_and_other_wishes():
@@ -226,7 +237,7 @@ def test_recording_loads_no_compiler():
         "model = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2));"
         "data = torch.randn(5, 4), torch.randint(2, (5,));"
         "p = gnlab.partition(model, 'tensor');"
-        "[gnlab.summarise(model, nn.CrossEntropyLoss(), data, p) for _ in range(3)];"
+        "[gnlab.summarise(model, nn.CrossEntropyLoss(), data, p) for _ in range(12)];"
         "assert replay.kept() == 1; assert 'torch._dynamo' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
