@@ -90,6 +90,9 @@ class Client:
         socket = await websocket_connect(
             request, subprotocols=["bokeh", token[1]], max_message_size=2**27
         )
+        # As browsers do: else the three parts of a message wait for the server's TCP to answer.
+        if socket.protocol is not None:
+            socket.protocol.stream.set_nodelay(True)
         made = cls(socket)
         async with asyncio.timeout(PATIENCE):
             await made._await("ACK")

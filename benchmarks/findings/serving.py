@@ -24,7 +24,7 @@ from benchmarks.findings.probe import Probe
 from benchmarks.findings.texts import div
 from gnlab import runs
 from gnlab.lab import page, served, sockets
-from gnlab.lab.host import ALONE
+from gnlab.lab.cadence import ALONE
 from gnlab.runs import cores, process
 
 

@@ -6,9 +6,8 @@ from typing import Any
 
 from gnlab import runs
 from gnlab.errors import InputError, check_number
+from gnlab.lab.cadence import ALONE, Cadence
 
-ALONE, TOGETHER = 18.0, 10.0
-"""The most frames per second of a page that is alone, and of one among several."""
 MOST_SESSIONS = 40
 
 
@@ -49,7 +48,7 @@ class Host:
     ) -> None:
         self.engine = engine
         self.most_sessions = most_sessions
-        self._alone = check_rate(frames_per_second)
+        self._cadence = Cadence(check_rate(frames_per_second))
         self._sessions: set[int] = set()
         self._numbers = itertools.count(1)
         self._branches: dict[str, Any] = {}
@@ -87,7 +86,19 @@ class Host:
 
     def rate(self) -> float:
         """The most frames per second of each page now."""
-        return self._alone if len(self._sessions) <= 1 else min(self._alone, TOGETHER)
+        return self._cadence.most(len(self._sessions))
+
+    def due(self, before: float, now: float) -> float:
+        """When a page's next frame is due, now that it sends one.
+
+        Args:
+            before: When the one that it sends was due.
+            now: The time, in seconds of ``time.monotonic``.
+
+        Returns:
+            The time.
+        """
+        return self._cadence.due(before, now, len(self._sessions))
 
     def offer(self, run_id: Any) -> str:
         """Keep a run for a page that is about to ask for it.

@@ -54,7 +54,7 @@ class Page(pn.viewable.Viewer):
             ack = ColumnDataSource(data={"version": [], "drawn_at": []}, name="ack")
             self.session = Session(
                 host.engine, frame, ack, post=post, view=self._view, heard=self._heard,
-                rate=host.rate,
+                due=host.due,
             )  # fmt: skip
             undo.callback(self.session.close)
             self._undo = undo

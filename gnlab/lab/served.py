@@ -15,7 +15,8 @@ from panel.io.server import get_server
 from gnlab import runs
 from gnlab.errors import InputError, check_number
 from gnlab.lab import board
-from gnlab.lab.host import ALONE, MOST_SESSIONS, Host, check_rate
+from gnlab.lab.cadence import ALONE
+from gnlab.lab.host import MOST_SESSIONS, Host, check_rate
 from gnlab.lab.page import Page
 from gnlab.lab.sockets import send_at_once
 from gnlab.runs.cores import pin_server

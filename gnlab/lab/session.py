@@ -24,8 +24,8 @@ from gnlab.lab.wire import pack
 
 _log = logging.getLogger(__name__)
 
-POLL = 0.008
-"""Seconds between two looks at the engine."""
+POLL, QUIET = 0.008, 0.05
+"""Seconds between two looks at the engine, and between those at a run that does nothing."""
 COURSE = 0.2
 """Seconds between two updates of the figures over time while a run plays."""
 
@@ -48,7 +48,7 @@ class Session:
         post: Runs a function where the page's document may be changed.
         view: Says how the run is to be shown now.
         heard: Called with each snapshot before its frame is sent, where the document may change.
-        rate: The most frames per second now.
+        due: Called with each frame, when it was due and the time; says when the next is.
     """
 
     def __init__(
@@ -60,16 +60,16 @@ class Session:
         post: Post,
         view: Callable[[], View],
         heard: Callable[[runs.Snapshot], None],
-        rate: Callable[[], float],
+        due: Callable[[float, float], float],
     ) -> None:
         self.engine, self.frame, self.ack = engine, frame, ack
         self.run_id: Any = None
         self.snapshot: runs.Snapshot | None = None
         self.painter = Painter()
         self.closed = False
-        self._post, self._view, self._heard, self._rate = post, view, heard, rate
-        self._task: asyncio.Task[None] | None = None
+        self._post, self._view, self._heard, self._next = post, view, heard, due
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._under_way: int | None = None
         self._number = 0
         self._seen = -1
@@ -119,11 +119,10 @@ class Session:
 
     def start(self) -> None:
         """Begin to pull, on the running event loop; again does no harm."""
-        if self._task is not None or self.closed:
+        if self._loop is not None or self.closed:
             return
         self._loop = asyncio.get_running_loop()
-        self._task = self._loop.create_task(self._pull())
-        self._task.add_done_callback(_report)
+        self._pull()
 
     def send(self, command: runs.Command) -> None:
         """Send a command to the run; it takes effect between two steps.
@@ -133,6 +132,7 @@ class Session:
         """
         if self.run_id is not None and not self.closed:
             self._wanted = self.engine.send(self.run_id, command)
+            self._nudge()
 
     def redraw(self, *, everything: bool = False) -> None:
         """Send the present snapshot again, because the view changed.
@@ -143,6 +143,7 @@ class Session:
         if everything:
             self.painter.forget()
         self._stale = True
+        self._nudge()
 
     def settled(self, snapshot: runs.Snapshot) -> bool:
         """Whether a snapshot already has every command that was sent."""
@@ -153,19 +154,45 @@ class Session:
         if self.closed:
             return
         self.closed = True
-        if self._task is not None:
-            self._task.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         if self.run_id is not None:
             self.engine.close_run(self.run_id)
 
-    async def _pull(self) -> None:
-        """Look at the engine until the session ends."""
-        while not self.closed:
-            await asyncio.sleep(POLL)
+    def _pull(self) -> None:
+        """Look at the engine, and have it looked at again.
+
+        Timers, and no task that sleeps: each turn that a task takes through a busy loop is another
+        wait behind what the loop does for the other pages.
+        """
+        if self.closed or self._loop is None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        try:
             if self._under_way is not None:
                 self._give_up()
             else:
                 self._look()
+        except Exception:  # noqa: BLE001  # whatever it is, it ends this page and no other
+            self.closed = True
+            _log.exception("a page stopped following its run")
+            return
+        self._timer = self._loop.call_later(self._rest(), self._pull)
+
+    def _nudge(self) -> None:
+        """Look soon; what was done may have been done on another thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._pull)
+
+    def _rest(self) -> float:
+        """The seconds in which there is nothing to look for, if nothing happens."""
+        if self._under_way is not None:
+            return LOST_AT_FIRST / 5
+        if self.snapshot is None or self._stale or not self.settled(self.snapshot):
+            return POLL
+        due = self._due - time.monotonic()
+        return max(POLL if self.snapshot.state == "playing" else QUIET, due)
 
     def _give_up(self) -> None:
         """Count a frame that was not acknowledged for long as lost, and send everything again."""
@@ -179,9 +206,8 @@ class Session:
         if self.run_id is None or self._under_way is not None or self.closed:
             return
         now = time.monotonic()
-        # What a person just did is shown at once; the cap is for what happens by itself.
-        answered = self.snapshot is None or not self.settled(self.snapshot)
-        if now < self._due and not answered and not self._stale:
+        asked = self.snapshot is None or not self.settled(self.snapshot)
+        if now < self._due and not asked and not self._stale:
             return
         try:
             newer = self.engine.snapshot(self.run_id, newer_than=self._seen)
@@ -190,6 +216,11 @@ class Session:
             self.closed = True
             return
         if newer is not None:
+            # What a person just did is shown at once; the cap is for what happens by itself. A
+            # frame that is no answer yet would only be in the answer's way.
+            answer = self.snapshot is None or newer.applied > self.snapshot.applied
+            if now < self._due and not answer and not self._stale:
+                return
             self.snapshot, self._seen = newer, newer.version
         elif self.snapshot is None or not self._stale:
             return
@@ -205,8 +236,7 @@ class Session:
         frame = self.painter.frame(snapshot, self._view(), self.meter, courses=courses)
         self._number += 1
         self._under_way, self._sent_at = self._number, now
-        # From when it was due, not from now: looking every so often must not lower the rate.
-        self._due = max(now, self._due + 1 / self._rate())
+        self._due = self._next(self._due, now)
         published = 1000 * (time.time() - time.monotonic() + snapshot.time)
         self._published = snapshot.time
         head = {
@@ -235,11 +265,4 @@ class Session:
         self._under_way = None
         self._drawn.append(now)
         self._latencies.append(now - self._published)
-        if self._loop is not None:
-            self._loop.call_soon(self._look)  # at once, not when the next look is due
-
-
-def _report(task: "asyncio.Task[None]") -> None:
-    """Log a fault that ended the loop; it would be lost with the task otherwise."""
-    if not task.cancelled() and task.exception() is not None:
-        _log.error("a page stopped following its run", exc_info=task.exception())
+        self._nudge()
