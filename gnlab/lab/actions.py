@@ -17,5 +17,8 @@ class Actions(Protocol):
     def remedy(self) -> None:
         """Rewind and strengthen the damping."""
 
+    def say(self, words: str) -> None:
+        """Tell the person something."""
+
     def viewed(self) -> None:
         """The view's choices have changed."""

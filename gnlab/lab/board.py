@@ -28,6 +28,7 @@ _CARDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "agreement": (("agreement",),),
     "damping": (("scale", "regulariser"),),
     "trust": (("trust",), ("eigenvalue",)),
+    "what-if": (("what-if", "what-if-cost", "what-if-history"),),
     "anatomy": (("anatomy-gauss-newton", "anatomy-activations", "anatomy-products", "shares"),),
 }
 """The figures of each card, in rows."""
@@ -115,12 +116,14 @@ def _changing(plot: Plot) -> dict[str, Any]:
 
     Returns:
         The "figure"; its "sources" and "tickers" by the source's name; its colour "mapper", if
-        any; and "colours": a model, a property's name and the theme's colour that it takes.
+        any; whether it "zooms"; and "colours": a model, a property's name and the theme's colour
+        that it takes.
     """
     return {
         "figure": plot.figure.id,
         "sources": {name: source.id for name, source in plot.sources.items()},
         "tickers": {name: ticker.id for name, ticker in plot.tickers.items()},
+        "zooms": plot.zooms,
         "mapper": None if plot.mapper is None else plot.mapper.id,
         "colours": [
             [model.id, name, colour]

@@ -4,7 +4,7 @@ CAPTIONS: dict[str, tuple[str, str]] = {
     "hessian": (
         "Curvature between groups, H̄",
         "Each cell is the loss' second derivative along the steps of two groups; off the diagonal "
-        "is what separate learning rates for each tensor would ignore.",
+        "is what separate learning rates for each tensor would ignore. Double-click: nearer.",
     ),
     "inverse": (
         "Its inverse, H̄⁻¹",
@@ -39,6 +39,13 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         "The cubic solve over time",
         "r = ‖Dη‖ is the length of the step in units in which curvature changes; it never falls "
         "below r₀, which is above zero only while the smallest eigenvalue κ_min is negative.",
+    ),
+    "what-if": (
+        "What if: one step from here at every level",
+        "The same loss, batch and direction, cut ever more finely: the line is what each level's "
+        "model promises of one full step, a dot what that step would really bring; a dot below "
+        "the line shows how far the model can be trusted. Beside it, what a summary costs at each "
+        "level, and the measured decrease over training, a row for each level.",
     ),
     "anatomy": (
         "Anatomy of H̄: what bends the loss",

@@ -15,12 +15,12 @@ from html import escape
 from typing import Any
 
 import panel as pn
-from bokeh.models import ColumnDataSource, Div, Widget
+from bokeh.models import ColumnDataSource, Widget
 
 from gnlab import runs
 from gnlab.lab import palettes, state, widgets
 from gnlab.lab.actions import Actions
-from gnlab.lab.assets import css
+from gnlab.lab.coarseness import Coarseness
 from gnlab.lab.state import Choices
 from gnlab.lab.views import roles
 from gnlab.lab.views import text as words
@@ -52,11 +52,11 @@ class Controls(pn.viewable.Viewer):
         self._rewind_at = 0.0
         self._here = 0
         self._kept: tuple[int, ...] = ()
-        self._levels: tuple[runs.Level, ...] = ()
         self.keys = ColumnDataSource(data={"key": [], "count": []}, name="keys")
         self.keys.on_change("data", self._key)
         self._make_transport()
-        self._make_ladder()
+        self.coarseness = Coarseness(choices, actions, self._listen, self._quiet)
+        self.levels = self.coarseness.levels
         self._make_run_choices()
         self._make_view_choices()
 
@@ -74,7 +74,7 @@ class Controls(pn.viewable.Viewer):
             widgets.row(self.play, self.step, self.substep),
             widgets.row(self.reset, self.branch),
             phases,
-            self.levels, self.ends,
+            *self.coarseness.rows(),
             self.rewind, self.pace,
             widgets.rule("Problem and method"),
             run["preset"], self.about,
@@ -97,12 +97,7 @@ class Controls(pn.viewable.Viewer):
         """
         with self._quiet():
             self._follow_transport(snapshot)
-            if snapshot.levels != self._levels:
-                self._levels = snapshot.levels
-                self.levels.update(
-                    end=max(len(self._levels) - 1, 1), disabled=len(self._levels) < 2,
-                    format=widgets.named([level.label for level in self._levels]),
-                )  # fmt: skip
+            self.coarseness.follow(snapshot)
             if settled:
                 self._choices.adopt(snapshot.settings)
                 self._follow_choices(snapshot.settings)
@@ -133,15 +128,6 @@ class Controls(pn.viewable.Viewer):
             "pace", "Slow motion", 0, len(PACES) - 1, place, format=widgets.named(paces)
         )
         self._listen(self.pace, self._paced)
-
-    def _make_ladder(self) -> None:
-        """Build the coarseness slider and the names of its ends."""
-        self.levels = widgets.slider("coarseness", "Level", 0, 1, 0, kind="gn-hero")
-        self.ends = Div(
-            text='<div class="ends"><span>◀ Cauchy</span><span>Newton ▶</span></div>',
-            stylesheets=[css("widgets"), css("hero")], sizing_mode="stretch_width",
-        )  # fmt: skip
-        self._listen(self.levels, self._coarsened)
 
     def _make_run_choices(self) -> None:
         """Build the widgets of the choices that make the run."""
@@ -221,14 +207,6 @@ class Controls(pn.viewable.Viewer):
         self._actions.send(runs.Pace(pace or None))
         self._actions.viewed()
 
-    def _coarsened(self, place: float) -> None:
-        """Take another level of the ladder, in the middle of training."""
-        if not self._levels:
-            return
-        level = self._levels[min(int(place), len(self._levels) - 1)]
-        self._choices.partition = level.name
-        self._actions.send(runs.Change({"partition": level.name}))
-
     def _changed(self, name: str, value: Any) -> None:
         """Take another value of a choice that makes the run."""
         if value is None:
@@ -280,9 +258,7 @@ class Controls(pn.viewable.Viewer):
 
     def _follow_choices(self, settings: runs.Settings) -> None:
         """Follow the run's settings."""
-        for place, level in enumerate(self._levels):
-            if level.name == settings.partition:
-                self.levels.value = place
+        self.coarseness.stand(settings)
         for name, widget in self._run.items():
             value = widgets.standing(name, widget, getattr(settings, name))
             if name == "preset" and value not in [option[0] for option in widget.options]:
@@ -295,4 +271,3 @@ class Controls(pn.viewable.Viewer):
         grouped = settings.optimizer == "grouped-newton"
         for name in ("direction", "damping", "period", "summary_batch_size"):
             self._run[name].disabled = not grouped
-        self.levels.disabled = not grouped or len(self._levels) < 2

@@ -1,7 +1,8 @@
 // Runs in the browser: draws the figures of the page in their places, those in sight first, and
 // returns what changes them; null while the page itself is not drawn. A figure is a document of
 // its own, which no server listens to.
-// Arguments: sheet (JSON, see board.py), parts (the page's parts that have places for figures).
+// Arguments: sheet (JSON, see board.py), parts (the page's parts that have places for figures),
+// zoom (a source that tells the page which place of a matrix was double-clicked).
 const part_views = parts.map((part) => cb_context.index.find_one(part))
 if (part_views.some((view) => view == null)) return null
 const places = new Map()
@@ -93,6 +94,16 @@ const draw = async (name) => {
   if (theme != null) recolour(name)
   if (waiting.has(name)) apply(name)
   watcher.observe(places.get(name))
+  if (built.get(name).zooms) {
+    // The server cuts the matrix: only what is shown is sent, and near at hand every cell is one.
+    places.get(name).addEventListener("dblclick", (event) => {
+      const {left, top, width, height} = places.get(name).getBoundingClientRect()
+      const {x_range, y_range} = one.get_model_by_id(built.get(name).figure)
+      const x = x_range.start + (event.clientX - left) / width * (x_range.end - x_range.start)
+      const y = y_range.end - (event.clientY - top) / height * (y_range.end - y_range.start)
+      zoom.data = {x: [x], y: [y]}
+    })
+  }
 }
 const made = {
   // Whether the places that the figures were drawn in are still on the page.

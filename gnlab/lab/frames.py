@@ -23,11 +23,12 @@ from gnlab.lab.figures import (
     rates_history,
     strip,
     trust,
+    what_if,
 )
 from gnlab.lab.figures.base import Plot, Span, Update
 from gnlab.lab.figures.strip import Meter
 from gnlab.lab.wire import Frame
-from gnlab.runs import Record, Snapshot
+from gnlab.runs import Record, Snapshot, WhatIf
 
 _UNIT = scales.Limits(1.0, 1.0)
 _DECADES = {"rates": "x", "scale": "x", "regulariser": "x", "rates-history": "z", "trust": "y"}
@@ -43,12 +44,14 @@ class View:
         scale: One of ``state.MATRIX_SCALES``.
         lock: Whether the colour scales stay as they are.
         theme: The theme's name.
+        window: Which rows and columns of the matrices are shown.
     """
 
     order: str = "tensor"
     scale: str = "raw"
     lock: bool = False
     theme: str = "light"
+    window: matrices.Window = matrices.WHOLE
 
 
 def build() -> dict[str, Plot]:
@@ -73,6 +76,9 @@ def build() -> dict[str, Plot]:
         agreement.build(),
         *anatomy.build(),
         anatomy.build_shares(),
+        what_if.build(),
+        what_if.build_cost(),
+        what_if.build_history(),
     )
     return {plot.name: plot for plot in plots}
 
@@ -174,7 +180,7 @@ class Painter:
             name: heatmap.update(
                 matrix, record.group, record.role,
                 self._scale(f"{name} {view.scale}", matrix, view, record), view.order, theme,
-                notes[name],
+                notes[name], view.window,
             )
             for name, matrix in shown.items()
         }  # fmt: skip
@@ -210,6 +216,16 @@ class Painter:
             "agreement": agreement.update(history, decrease),
             "shares": anatomy.update_shares(history),
             **self._anatomy(snapshot.summary, view, theme),
+            **self._what_if(snapshot.what_if, view),
+        }
+
+    def _what_if(self, found: WhatIf | None, view: View) -> dict[str, Update]:
+        """What one step from some moment would bring at every level."""
+        limits = self._scale("what-if", what_if.values(found), view)
+        return {
+            "what-if": what_if.update(found, limits),
+            "what-if-cost": what_if.update_cost(found),
+            "what-if-history": what_if.update_history(found, limits),
         }
 
     def _anatomy(
@@ -221,7 +237,7 @@ class Painter:
             return anatomy.update(record, None, _UNIT, view.order, theme, [])
         limits = self._scale(f"anatomy {view.scale}", parts, view, record)
         notes = self._once("anatomy", record, lambda: anatomy.notes(record))
-        return anatomy.update(record, parts, limits, view.order, theme, notes)
+        return anatomy.update(record, parts, limits, view.order, theme, notes, view.window)
 
     def _scale(
         self, name: str, values: np.ndarray, view: View, record: Record | None = None

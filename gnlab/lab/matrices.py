@@ -3,6 +3,7 @@
 Legend: S groups, H the summary's Hessian [S, S].
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -131,6 +132,67 @@ def block_order(roles: Sequence[str], order: str) -> NDArray[np.intp]:
         return np.arange(len(roles))
     rank = [_ROLE_ORDER.index(role) if role in _ROLE_ORDER else len(_ROLE_ORDER) for role in roles]
     return np.argsort(rank, kind="stable")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which rows and columns of a matrix are shown, as shares of all, so that any S has them.
+
+    Attributes:
+        rows: Where the first begins and the last ends, in [0, 1], from the top.
+        columns: Likewise, from the left.
+    """
+
+    rows: tuple[float, float] = (0.0, 1.0)
+    columns: tuple[float, float] = (0.0, 1.0)
+
+    def nearer(self, row: float, column: float) -> "Window":
+        """A quarter of the rows and columns, around a place.
+
+        Args:
+            row: The place, as a share of the rows that are shown.
+            column: Likewise.
+
+        Returns:
+            The window.
+        """
+        return Window(_nearer(self.rows, row), _nearer(self.columns, column))
+
+    def cut(self, size: int) -> tuple[slice, slice]:
+        """The rows and the columns of a matrix [size, size]: one at least."""
+        return _cut(self.rows, size), _cut(self.columns, size)
+
+
+WHOLE = Window()
+_CLOSEST = 4
+"""Groups: no window is narrower."""
+
+
+def _nearer(span: tuple[float, float], share: float) -> tuple[float, float]:
+    low, high = span
+    width = (high - low) / 4
+    begin = min(max(low + share * (high - low) - width / 2, 0.0), 1.0 - width)
+    return begin, begin + width
+
+
+def _cut(span: tuple[float, float], size: int) -> slice:
+    count = max(round((span[1] - span[0]) * size), min(_CLOSEST, size))
+    begin = max(0, min(round((span[0] + span[1]) / 2 * size - count / 2), size - count))
+    return slice(begin, begin + count)
+
+
+def shown_of(count: int, most: int = 256) -> list[tuple[int, int]]:
+    """Which rows each row of ``block_means`` stands for.
+
+    Args:
+        count: How many there are.
+        most: How many are shown at the most.
+
+    Returns:
+        The first of each and the one after its last.
+    """
+    edges = np.linspace(0, count, min(count, most) + 1).astype(int).tolist()
+    return list(itertools.pairwise(edges))
 
 
 def block_means(matrix: Array, most: int = 256) -> Array:

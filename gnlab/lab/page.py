@@ -12,7 +12,7 @@ import panel as pn
 from bokeh.models import Button, ColumnDataSource, CustomJS
 
 from gnlab import runs
-from gnlab.lab import board, captions, remedies, state
+from gnlab.lab import board, captions, matrices, remedies, state
 from gnlab.lab.assets import css, text
 from gnlab.lab.controls import Controls
 from gnlab.lab.frames import View
@@ -52,6 +52,9 @@ class Page(pn.viewable.Viewer):
             self.choices, remarks = state.from_query(query)
             frame = ColumnDataSource(data={name: [] for name in _FRAME}, name="frame")
             ack = ColumnDataSource(data={"version": [], "drawn_at": []}, name="ack")
+            self.zoom = ColumnDataSource(data={"x": [], "y": []}, name="zoom")
+            self.zoom.on_change("data", self._zoomed)
+            self.window = matrices.WHOLE
             self.session = Session(
                 host.engine, frame, ack, post=post, view=self._view, heard=self._heard,
                 due=host.due,
@@ -99,6 +102,14 @@ class Page(pn.viewable.Viewer):
         self.message.say(
             f"A copy of this run waits at step {step}.", link=("Open it", f"?branch={token}")
         )
+
+    def say(self, words: str) -> None:
+        """Tell the person something.
+
+        Args:
+            words: One line.
+        """
+        self.message.say(words, "warning")
 
     def viewed(self) -> None:
         """Show the run under the view's new choices."""
@@ -156,7 +167,7 @@ class Page(pn.viewable.Viewer):
     def _wire(self) -> None:
         """Let the browser draw the figures, hand each frame to them and acknowledge it."""
         frame = self.session.frame
-        figures = {"sheet": board.sheet(), "parts": self._parts}
+        figures = {"sheet": board.sheet(), "parts": self._parts, "zoom": self.zoom}
         self._draw = CustomJS(args=figures, code=text("figures.js"))
         arguments = {"frame": frame, "ack": self.session.ack, "draw": self._draw}
         frame.js_on_change("data", CustomJS(args=arguments, code=text("client.js")))
@@ -172,7 +183,16 @@ class Page(pn.viewable.Viewer):
     def _view(self) -> View:
         """The view's choices now."""
         chosen = self.choices
-        return View(chosen.order, chosen.scale, chosen.lock, chosen.theme)
+        return View(chosen.order, chosen.scale, chosen.lock, chosen.theme, self.window)
+
+    def _zoomed(self, _attribute: str, _old: Any, new: Any) -> None:
+        """Show a matrix's place nearer, or all of it when the click was beside it."""
+        if len(new["x"]) != 1:
+            return
+        x, y = float(new["x"][0]), float(new["y"][0])
+        inside = 0 <= x <= 1 and 0 <= y <= 1
+        self.window = self.window.nearer(1 - y, x) if inside else matrices.WHOLE
+        self.session.redraw()
 
     def _heard(self, snapshot: runs.Snapshot) -> None:
         """Bring widgets, message and address in step with a snapshot."""

@@ -12,6 +12,7 @@ import statistics
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from bokeh.models import ColumnDataSource
@@ -20,12 +21,15 @@ from gnlab import runs
 from gnlab.errors import InputError
 from gnlab.lab.figures.strip import Meter
 from gnlab.lab.frames import Painter, View
-from gnlab.lab.wire import pack
+from gnlab.lab.wire import Frame, pack
 
 _log = logging.getLogger(__name__)
 
 POLL, QUIET = 0.008, 0.05
 """Seconds between two looks at the engine, and between those at a run that does nothing."""
+AT_ONCE = 96
+"""Groups up to which a frame is made at once: of more, H̄'s eigenvalues alone take so long that
+everybody else's page would wait, and another thread makes it."""
 COURSE = 0.2
 """Seconds between two updates of the figures over time while a run plays."""
 
@@ -74,7 +78,7 @@ class Session:
         self._number = 0
         self._seen = -1
         self._wanted = 0
-        self._stale = False
+        self._stale = self._whole = False
         self._sent_at = self._course_at = self._due = -math.inf
         self._published = 0.0
         self._drawn: deque[float] = deque(maxlen=20)
@@ -140,8 +144,7 @@ class Session:
         Args:
             everything: Also what has not changed.
         """
-        if everything:
-            self.painter.forget()
+        self._whole |= everything
         self._stale = True
         self._nudge()
 
@@ -174,11 +177,15 @@ class Session:
                 self._give_up()
             else:
                 self._look()
-        except Exception:  # noqa: BLE001  # whatever it is, it ends this page and no other
-            self.closed = True
-            _log.exception("a page stopped following its run")
+        except Exception as error:  # noqa: BLE001  # whatever it is, it ends this page alone
+            self._fail(error)
             return
         self._timer = self._loop.call_later(self._rest(), self._pull)
+
+    def _fail(self, error: BaseException | None) -> None:
+        """Give up after a fault that would come again at every look."""
+        self.closed = True
+        _log.error("a page stopped following its run", exc_info=error)
 
     def _nudge(self) -> None:
         """Look soon; what was done may have been done on another thread."""
@@ -233,14 +240,33 @@ class Session:
         courses = not playing or now - self._course_at >= COURSE
         if courses:
             self._course_at = now
-        frame = self.painter.frame(snapshot, self._view(), self.meter, courses=courses)
         self._number += 1
         self._under_way, self._sent_at = self._number, now
         self._due = self._next(self._due, now)
+        if self._whole:
+            self._whole = False
+            self.painter.forget()
+        paint = partial(self.painter.frame, snapshot, self._view(), self.meter, courses=courses)
+        groups = 0 if snapshot.summary is None else len(snapshot.summary.group)
+        if groups <= AT_ONCE or self._loop is None:
+            self._put(self._number, snapshot, paint())
+            return
+        made = self._loop.run_in_executor(None, paint)
+        made.add_done_callback(partial(self._painted, self._number, snapshot))
+
+    def _painted(self, number: int, snapshot: runs.Snapshot, made: "asyncio.Future[Frame]") -> None:
+        """A frame was made on another thread: have it set, unless it was given up meanwhile."""
+        if made.exception() is not None:
+            self._fail(made.exception())
+        elif not self.closed and number == self._under_way:
+            self._put(number, snapshot, made.result())
+
+    def _put(self, number: int, snapshot: runs.Snapshot, frame: Frame) -> None:
+        """Have a frame set."""
         published = 1000 * (time.time() - time.monotonic() + snapshot.time)
         self._published = snapshot.time
         head = {
-            "version": self._number,
+            "version": number,
             "step": snapshot.step,
             "applied": snapshot.applied,
             "published_at": published,

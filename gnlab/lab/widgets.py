@@ -6,11 +6,13 @@ Legend: λ₁ = lr, λ_int = damping.
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
+from html import escape
 from typing import Any
 
 import panel as pn
 from bokeh.models import Button, CustomJSTickFormatter, Div, Select, Slider, Spinner
 
+from gnlab import runs
 from gnlab.lab import state
 from gnlab.lab.assets import css
 
@@ -64,6 +66,37 @@ def slider(name: str, title: str, low: int, high: int, value: int, **more: Any) 
 def named(names: Sequence[str]) -> CustomJSTickFormatter:
     """Shows the name of a slider's place."""
     return CustomJSTickFormatter(code=f"return ({json.dumps(list(names))})[tick] ?? ''")
+
+
+def rungs(levels: Sequence[runs.Level], present: object) -> str:
+    """What stands below the coarseness slider: a dot for each level, and the ends' names.
+
+    Args:
+        levels: The levels, coarse to fine.
+        present: The name of the run's own.
+
+    Returns:
+        HTML. A level that is too large is a hollow dot, which says why who points at it.
+    """
+    dots = "".join(
+        f'<span class="rung{" off" if level.refusal else ""}" title="{escape(_told(level))}">'
+        "</span>"
+        for level in levels
+    )
+    here = next((level for level in levels if level.name == present), None)
+    known = "" if here is None else here.known_as or here.label
+    return (
+        f'<div class="rungs">{dots}</div>'
+        '<div class="ends"><span>◀ Cauchy</span><span>Newton ▶</span></div>'
+        f'<div class="known" title="{escape(known)}">{escape(known)}</div>'
+    )
+
+
+def _told(level: runs.Level) -> str:
+    """A level in one line."""
+    if level.refusal:
+        return f"{level.label}: too large for the lab: {level.refusal}"
+    return f"{level.label}. {level.known_as}" if level.known_as else level.label
 
 
 def log_slider(name: str, title: str, bounds: tuple[float, float], *, off: bool = False) -> Slider:

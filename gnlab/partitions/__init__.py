@@ -2,6 +2,15 @@
 
 from gnlab.partitions.levels import LEVELS, levels, partition
 from gnlab.partitions.partition import Partition
-from gnlab.partitions.rungs import Rung, label, ladder
+from gnlab.partitions.rungs import Rung, gradient_work, label, ladder
 
-__all__ = ["LEVELS", "Partition", "Rung", "label", "ladder", "levels", "partition"]
+__all__ = [
+    "LEVELS",
+    "Partition",
+    "Rung",
+    "gradient_work",
+    "label",
+    "ladder",
+    "levels",
+    "partition",
+]

@@ -78,6 +78,19 @@ def _work(module: nn.Module, values: int) -> int:
     return values * prod(module.weight.shape[1:]) if isinstance(module, _COUNTED) else 0
 
 
+def gradient(layers: Sequence[Layer]) -> int:
+    """The multiply-accumulates of one gradient of a chain of layers.
+
+    Args:
+        layers: The layers in the order of their execution.
+
+    Returns:
+        Those of the forward pass, of the inputs' gradients but the first's, and of the weights'.
+    """
+    first = next((layer.work for layer in layers if layer.work), 0)
+    return 3 * sum(layer.work for layer in layers) - first
+
+
 def in_gradients(layers: Sequence[Layer], starting: Sequence[int], shared: bool) -> float:
     """The work of a summary of a chain of layers, in gradients.
 
@@ -89,11 +102,9 @@ def in_gradients(layers: Sequence[Layer], starting: Sequence[int], shared: bool)
     Returns:
         The work; 1 is one gradient's.
     """
-    forward = sum(layer.work for layer in layers)
-    first = next((layer.work for layer in layers if layer.work), 0)
-    total, reached = 3 * forward - first, 0
+    total, reached = gradient(layers), 0
     for layer, new in zip(layers, starting, strict=True):
         total += (2 + shared) * reached * layer.work
         reached += new
         total += reached**2 * layer.values
-    return total / max(3 * forward - first, 1)
+    return total / max(gradient(layers), 1)

@@ -73,6 +73,19 @@ def ladder(model: nn.Module, inputs: Any = None) -> tuple[Rung, ...]:
     return tuple(_rung(model, name, count, layers) for name, count in _nested(model))
 
 
+def gradient_work(model: nn.Module, inputs: Any) -> int:
+    """The arithmetic of one gradient, the unit of a rung's cost.
+
+    Args:
+        model: The model; it is called once, without gradients, and left as it was.
+        inputs: A batch of inputs.
+
+    Returns:
+        Multiply-accumulates, those of linear layers and convolutions.
+    """
+    return cost.gradient(cost.executed(model, inputs))
+
+
 def label(level: str) -> str:
     """What a level's groups are, for a person.
 

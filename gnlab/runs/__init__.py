@@ -12,8 +12,10 @@ from gnlab.runs.commands import (
     Rewind,
     Step,
     Substep,
+    TryLevels,
 )
 from gnlab.runs.cores import pin_server
+from gnlab.runs.curve import Trials, WhatIf
 from gnlab.runs.engine import Engine
 from gnlab.runs.history import History
 from gnlab.runs.process import ProcessEngine
@@ -51,6 +53,9 @@ __all__ = [
     "Step",
     "Substep",
     "ThreadEngine",
+    "Trials",
+    "TryLevels",
+    "WhatIf",
     "choices",
     "default_folder",
     "live",

@@ -86,6 +86,25 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
+class TryLevels:
+    """Find the what-if curve: one step from here at every level. The run is left as it is.
+
+    Attributes:
+        most: The largest number of groups that is tried.
+        every: Find it again after so many steps; 0 for this once.
+        now: Whether to find it now; else only what ``every`` says.
+    """
+
+    most: int = 256
+    every: int = 0
+    now: bool = True
+
+    def __post_init__(self) -> None:
+        check_number("most", self.most, low=1, high=100_000, integer=True)
+        check_number("every", self.every, low=0, high=1_000_000, integer=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Branch:
     """Open a copy of the run, paused at the same step.
 
@@ -96,4 +115,4 @@ class Branch:
     run_id: str
 
 
-Command = Play | Pause | Step | Substep | Reset | Rewind | Change | Pace | Branch
+Command = Play | Pause | Step | Substep | Reset | Rewind | Change | Pace | TryLevels | Branch

@@ -17,7 +17,7 @@ from gnlab.runs.compose import Outcome, compose
 from gnlab.runs.failure import Failure, advice, out_of_memory
 from gnlab.runs.flat import Flat, flatten, put
 from gnlab.runs.history import History, HistoryLog
-from gnlab.runs.ladder import ladder
+from gnlab.runs.ladder import Ladder, ladder
 from gnlab.runs.record import Record
 from gnlab.runs.settings import Settings
 from gnlab.runs.snapshot import Level
@@ -37,7 +37,7 @@ class Course:
         settings: The present settings.
         step_count: Finished steps.
         record: The latest step's record, or None.
-        phase: The phase of the coming step made last by ``substep``, "" for none.
+        phase: The phase of the coming step that ``substep`` made last, "" for none.
         stopped: Why the run should not simply go on, and what to do; "" if it can.
         undone: Whether the last step was undone.
         warning: What a person should know of the last step; "" for nothing.
@@ -59,7 +59,7 @@ class Course:
         self.record: Record | None = None
         self._summary: Record | None = None
         self._log = HistoryLog()
-        self._levels: tuple[Level, ...] | None = None
+        self._ladder: Ladder | None = None
         self._loss, self._decrease, self._seconds = math.nan, math.nan, 0.0
         self._validation = Validation()
         self.stopped, self.warning, self.undone = "", "", False
@@ -121,9 +121,14 @@ class Course:
     @property
     def levels(self) -> tuple[Level, ...]:
         """The levels that the model distinguishes, coarse to fine."""
-        if self._levels is None:
-            self._levels = ladder(self.model)
-        return self._levels
+        return self.ladder.levels(self.settings.summary_batch_size, self.device)
+
+    @property
+    def ladder(self) -> Ladder:
+        """The levels and what each is made of."""
+        if self._ladder is None:
+            self._ladder = ladder(self.model, self._trainer.few())
+        return self._ladder
 
     def step(self) -> Record:
         """Make one step, or complete the one that ``substep`` began.
@@ -173,9 +178,9 @@ class Course:
         """Go back to step 0 and forget what followed; the settings stay."""
         start = self._checkpoints.get(0)
         put(start.flat.named(self.model), self.model)
-        levels = self._levels
+        rungs = self._ladder
         self._start(self.problem, self.settings)
-        self._levels = levels
+        self._ladder = rungs
 
     def _phase(self) -> Record | None:
         """Make the next phase; the record if the step is finished or was undone."""

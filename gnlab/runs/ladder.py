@@ -1,22 +1,103 @@
-"""The ladder of a model's levels as a person sees it: name, number of groups, label."""
+"""The ladder of a run's levels: name, number of groups, label, and why one is too large.
 
-from torch import nn
+A level is too large for a run if its matrices are too large to be kept and shown at every step, or
+if a single summary would take many minutes. A summary of one's own has neither limit.
+
+Legend: S groups.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
 
 from gnlab import partitions
+from gnlab.partitions import Rung
 from gnlab.runs.snapshot import Level
 
+MOST = 1024
+"""Groups that a run may have: every step's record and snapshot has H̄ and its parts."""
+_WORK = {"cpu": 2e13, "cuda": 1e15}
+"""Multiplications that a summary may take, some minutes' work, by the device's type."""
 
-def ladder(model: nn.Module) -> tuple[Level, ...]:
-    """The levels that a model distinguishes.
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """The levels that a model distinguishes, and the work that each is.
+
+    Attributes:
+        rungs: The levels, coarse to fine.
+        gradient: The multiplications of one gradient, for one sample.
+    """
+
+    rungs: tuple[Rung, ...]
+    gradient: float
+
+    def levels(self, samples: int, device: torch.device) -> tuple[Level, ...]:
+        """The levels as a person sees them.
+
+        Args:
+            samples: The samples of a summary.
+            device: Where it is made.
+
+        Returns:
+            The levels, coarse to fine.
+        """
+        return tuple(
+            Level(
+                rung.level, rung.num_groups, rung.label, rung.known_as,
+                self._refusal(rung, samples, device),
+            )
+            for rung in self.rungs
+        )  # fmt: skip
+
+    def _refusal(self, rung: Rung, samples: int, device: torch.device) -> str:
+        """Why a run cannot have this level, "" if it can."""
+        if rung.num_groups > MOST:
+            return f"more than the {MOST} groups that are kept and shown at every step"
+        work = rung.cost * self.gradient * samples
+        if work > _WORK.get(device.type, _WORK["cpu"]):
+            return f"each summary is the work of {rung.cost:.0f} gradients, many minutes"
+        return ""
+
+
+def ladder(model: nn.Module, inputs: Tensor) -> Ladder:
+    """The ladder of a model.
 
     Args:
-        model: The model.
+        model: The model; it is called on the inputs and left as it was.
+        inputs: A few inputs, to see how much work each layer is.
 
     Returns:
-        The levels, coarse to fine.
+        The ladder.
     """
-    counted = [(name, partitions.partition(model, name)) for name in partitions.levels(model)]
-    return tuple(
-        Level(name, split.num_groups, f"S = {split.num_groups}, {partitions.label(name)}")
-        for name, split in counted
-    )
+    gradient = partitions.gradient_work(model, inputs) / max(len(inputs), 1)
+    return Ladder(partitions.ladder(model, inputs), gradient)
+
+
+def refusal(levels: tuple[Level, ...], name: object) -> str:
+    """What to tell who asks for a level that is too large.
+
+    Args:
+        levels: The levels.
+        name: The level's name, or a person's own groups.
+
+    Returns:
+        One line with the reason and the finest level there is; "" if the level can be had.
+    """
+    wanted = next((level for level in levels if level.name == name and level.refusal), None)
+    if wanted is None:
+        return ""
+    return f"{wanted.label}: {wanted.refusal}. The finest level here: {finest(levels).label}."
+
+
+def finest(levels: tuple[Level, ...]) -> Level:
+    """The finest level that is not too large.
+
+    Args:
+        levels: The levels, coarse to fine; the first is never too large.
+
+    Returns:
+        The level.
+    """
+    return [level for level in levels if not level.refusal or level is levels[0]][-1]

@@ -97,7 +97,7 @@ class Run(Course):
         other._recording, other.budget = None, self.budget
         other._start(problem, self.settings)
         other._checkpoints = self._checkpoints.copy()
-        other._log, other._levels = copy.deepcopy(self._log), self._levels
+        other._log, other._ladder = copy.deepcopy(self._log), self._ladder
         other._return_to(self._checkpoints.get(self.step_count))
         return other
 

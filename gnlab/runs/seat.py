@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gnlab.errors import InputError
+from gnlab.runs.asked import Asked
 from gnlab.runs.commands import (
     Branch,
     Change,
@@ -22,15 +23,19 @@ from gnlab.runs.commands import (
     Rewind,
     Step,
     Substep,
+    TryLevels,
 )
 from gnlab.runs.failure import FAULTS, describe
 from gnlab.runs.inbox import Inbox
+from gnlab.runs.ladder import finest, refusal
 from gnlab.runs.notice import Notice
 from gnlab.runs.rate import Rate
 from gnlab.runs.record import Record
 from gnlab.runs.run import Run
+from gnlab.runs.seen import seen
 from gnlab.runs.settings import START, Settings
 from gnlab.runs.snapshot import Snapshot, loading, opening
+from gnlab.runs.turns import Turns
 
 _log = logging.getLogger(__name__)
 _ANY_TIME = (Play, Pause, Step, Pace, Branch)
@@ -62,9 +67,8 @@ class Seat:
         self._settings, self._target, self._load = settings, settings, load
         self._loading = False
         self._held: list[Command] = []
-        self._wanted = 0.0  # steps still to be made; infinity while playing
-        self._pace: float | None = None
-        self._next = -math.inf
+        self._turns = Turns()
+        self._asked = Asked()
         self._applied = self._version = 0
         self._notice = Notice()
         self._failed = False
@@ -86,10 +90,13 @@ class Seat:
         Args:
             run: The run.
         """
+        if too_large := refusal(run.levels, run.settings.partition):
+            run.change(partition=finest(run.levels).name)
         self.run, self._loading, self._failed = run, False, False
         self._settings = self._target = run.settings
         self._rate.restart(run.step_count)
-        self.tell("", "info")
+        self._asked = Asked(self._asked.every)
+        self.tell(too_large, "warning" if too_large else "info")
         held, self._held = self._held, []
         for command in held:
             self._apply(command)
@@ -128,7 +135,7 @@ class Seat:
         Returns:
             Whether it is.
         """
-        return self._ready and self._wanted > 0 and now >= self._next
+        return self._ready and (self._asked.under_way or self._turns.due(now))
 
     def wait(self, now: float) -> float:
         """How long nothing needs to be done, unless a command comes.
@@ -139,20 +146,25 @@ class Seat:
         Returns:
             Seconds, infinity while paused.
         """
-        return max(0.0, self._next - now) if self._ready and self._wanted > 0 else math.inf
+        if not self._ready:
+            return math.inf
+        return 0.0 if self._asked.under_way else self._turns.wait(now)
 
     def advance(self) -> None:
-        """Make one step."""
+        """Make one step, or try one level of the what-if curve."""
         assert self.run is not None
         begun = time.monotonic()
+        if self._asked.under_way:
+            self._try(self._asked.advance)
+            self.changed = True
+            return
         self._make(self.run.step)
-        self._wanted = max(0.0, self._wanted - 1)
-        self.changed |= self._wanted == 0
+        self._turns.made(begun)
+        self._asked.follow(self.run)
+        self.changed |= not self.playing
         now = time.monotonic()
         self.step_seconds = now - begun
         self._rate.count(self.run.step_count, now)
-        if self._pace is not None:
-            self._next = max(now, begun + 1 / self._pace)
 
     def take_finished(self) -> list[tuple[Record, Settings]]:
         """The steps finished since this was last asked, with the settings they were made with."""
@@ -165,7 +177,8 @@ class Seat:
         Args:
             reason: What happened and what to do.
         """
-        self._wanted = 0
+        self._turns.halt()
+        self._asked.stop()
         self.tell(reason, "error")
 
     def snapshot(self, folder: str = "") -> Snapshot:
@@ -179,7 +192,7 @@ class Seat:
         """
         self._version += 1
         self.changed, self.published = False, time.monotonic()
-        seen = dataclasses.replace(
+        shown = dataclasses.replace(
             opening(self._settings),
             version=self._version,
             state="stopped" if self._failed else "playing" if self.playing else "paused",
@@ -187,24 +200,11 @@ class Seat:
             severity=self._notice.severity,
             applied=self._applied,
             time=self.published,
+            steps_per_second=self._rate.value(self.published) if self.playing else 0.0,
+            what_if=self._asked.what_if,
             folder=folder,
         )
-        if self.run is None:
-            return seen
-        return dataclasses.replace(
-            seen,
-            settings=self.run.settings,
-            step=self.run.step_count,
-            epoch=self.run.epoch,
-            steps_per_second=self._rate.value(self.published) if self.playing else 0.0,
-            kept_steps=self.run.kept_steps,
-            record=self.run.record,
-            summary=self.run.summary,
-            history=self.run.history,
-            levels=self.run.levels,
-            phase=self.run.phase,
-            device=str(self.run.device),
-        )
+        return shown if self.run is None else seen(self.run, shown)
 
     @property
     def target(self) -> Settings:
@@ -214,7 +214,7 @@ class Seat:
     @property
     def playing(self) -> bool:
         """Whether steps are still to be made."""
-        return self._wanted > 0
+        return self._turns.playing
 
     @property
     def _ready(self) -> bool:
@@ -226,31 +226,32 @@ class Seat:
             self._try(lambda: self.want(self._target.changed(**command.values)))
         elif self._loading and (self._held or not isinstance(command, _ANY_TIME)):
             self._held.append(command)  # and all that follow it: they are carried out in order
-        elif isinstance(command, Play):
-            self._wanted, self._next = math.inf, -math.inf
-            self._rate.restart(0 if self.run is None else self.run.step_count)
-        elif isinstance(command, Pause):
-            self._wanted = 0
-        elif isinstance(command, Step):
-            begun = 0.0 if self._wanted == math.inf else self._wanted
-            self._wanted, self._next = begun + command.count, -math.inf
-        elif isinstance(command, Pace):
-            self._pace, self._next = command.steps_per_second, -math.inf
+        elif self._turns.take(command):
+            if isinstance(command, Play):
+                self._rate.restart(0 if self.run is None else self.run.step_count)
         elif self.run is not None and not isinstance(command, Branch):  # the loop opens the copy
             self._apply_to(self.run, command)
 
     def _apply_to(self, run: Run, command: Command) -> None:
         """Carry out a command that the run itself understands."""
+        if isinstance(command, TryLevels):
+            self._try(lambda: self._asked.take(run, command))
+            return
+        self._asked.stop()
         if isinstance(command, Change):
+            if too_large := refusal(run.levels, command.values.get("partition")):
+                self.tell(too_large, "warning")
+                return
             self._try(lambda: run.change(**command.values))
         else:
-            self._wanted = 0
+            self._turns.halt()
         if isinstance(command, Rewind):
             self._try(lambda: run.rewind(command.step))
         elif isinstance(command, Reset):
             self._try(run.reset)
         elif isinstance(command, Substep):
             self._make(run.substep)
+        self._asked.go_back(run.step_count)
         self._settings = self._target = run.settings
 
     def _try(self, action: Callable[[], None]) -> None:
@@ -258,6 +259,7 @@ class Seat:
         try:
             action()
         except InputError as error:
+            self._asked.stop()
             self.tell(str(error), "error")
         except FAULTS as error:
             _log.exception("a command could not be carried out")

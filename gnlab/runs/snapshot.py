@@ -4,6 +4,7 @@ import dataclasses
 import time
 from dataclasses import dataclass
 
+from gnlab.runs.curve import WhatIf
 from gnlab.runs.history import History, HistoryLog
 from gnlab.runs.record import Record
 from gnlab.runs.settings import Settings
@@ -19,11 +20,15 @@ class Level:
         name: The partition's level ("role", "chunk:2", ...).
         S: The number of its groups.
         label: For a person: "S = 8, one group per tensor".
+        known_as: What it is in the literature, "" if it has no name there.
+        refusal: Why a run cannot have it, "" if it can.
     """
 
     name: str
     S: int
     label: str
+    known_as: str = ""
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +54,7 @@ class Snapshot:
             "solve" or "update".
         device: The device the run is on.
         time: When it was published, in seconds of ``time.monotonic``.
+        what_if: The what-if curve, None before it was asked for.
         folder: Where the run records itself, for ``open_record`` once its first steps are written;
             "" if nowhere, and before the first step.
     """
@@ -70,6 +76,7 @@ class Snapshot:
     phase: str
     device: str
     time: float
+    what_if: WhatIf | None = None
     folder: str = ""
 
 

@@ -158,6 +158,11 @@ class Trainer:
         batch = self._batch(self.summary_batches, 0)
         return self.gradient_of(batch), batch
 
+    def few(self, most: int = 4) -> Tensor:
+        """The inputs of a few samples of the next summary batch, decoded."""
+        indices = self.summary_batches.indices(0)[:most]
+        return self.problem.train.batch(indices, self.device, self.dtype)[0]
+
     def gradient_of(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         """The gradient of the loss on a batch, by parameter name; nothing is changed by it."""
         x, y = batch

@@ -1,6 +1,9 @@
 """The controls tell a person's choice from the echo of what the page itself has set."""
 
+import dataclasses
+
 import pytest
+from bokeh.events import ButtonClick
 
 from gnlab import runs
 from gnlab.lab.controls import Controls
@@ -9,10 +12,13 @@ from gnlab.lab.state import Choices
 
 class Page:
     def __init__(self):
-        self.sent = []
+        self.sent, self.said = [], []
 
     def send(self, command):
         self.sent.append(command)
+
+    def say(self, words):
+        self.said.append(words)
 
     def branch(self):
         raise AssertionError("no branch was asked for")
@@ -65,6 +71,35 @@ def test_an_echo_of_what_was_set_sends_nothing(page, controls, snapshot):
         controls.rewind.value = 3
     controls.rewind.value = 4
     assert page.sent == []
+
+
+def test_a_level_that_is_too_large_is_greyed_with_the_reason(page, controls, snapshot):
+    large = dataclasses.replace(snapshot.levels[-1], name="huge", refusal="more than 3 <groups>")
+    controls.follow(dataclasses.replace(snapshot, levels=(*snapshot.levels, large)), settled=True)
+    text = controls.coarseness.ends.text
+    assert text.count('class="rung"') == len(snapshot.levels)
+    assert text.count('class="rung off"') == 1
+    assert "more than 3 &lt;groups&gt;" in text
+    assert controls.levels.end == len(snapshot.levels)
+    before = controls.levels.value
+    controls.levels.value = controls.levels.end
+    assert page.said == [f"{large.label}: more than 3 <groups>."]
+    assert (page.sent, controls.levels.value) == ([], before)
+    assert controls._choices.partition == snapshot.settings.partition
+
+
+def test_what_a_level_is_known_as_is_said(controls, snapshot):
+    assert "the paper&#x27;s canonical partition" in controls.coarseness.ends.text
+    coarse = dataclasses.replace(snapshot.settings, partition="all")
+    controls.follow(dataclasses.replace(snapshot, settings=coarse), settled=True)
+    assert "Cauchy&#x27;s steepest descent" in controls.coarseness.ends.text
+
+
+def test_asking_what_if(page, controls):
+    controls.coarseness.ask._trigger_event(ButtonClick(controls.coarseness.ask))
+    assert page.sent == [runs.TryLevels()]
+    controls.coarseness.every.value = "50"
+    assert page.sent[-1] == runs.TryLevels(every=50, now=False)
 
 
 def test_a_persons_choice_is_sent_also_back_to_where_it_was(page, controls):

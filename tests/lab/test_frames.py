@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from gnlab.lab import frames, palettes, scales
+from gnlab.lab import frames, matrices, palettes, scales
 from gnlab.lab.figures import (
     agreement,
     anatomy,
@@ -81,6 +81,54 @@ def test_heatmap_of_any_size_thins_its_labels(S):
     assert len(update.data["names"]["name"]) == shown
     assert len(update.data["labels"]["text"]) <= 2 * base.LABELS
     assert max(map(len, update.data["labels"]["text"])) <= 11
+
+
+def cut(H, window, order="tensor"):
+    names = [f"g{i}" for i in range(len(H))]
+    roles = ["weights", "biases"] * (len(H) // 2)
+    return heatmap.update(
+        H, names, roles, LIMITS, order, palettes.LIGHT, "all", window
+    ).data  # fmt: skip
+
+
+def test_a_large_matrix_is_shown_by_block_means_and_refined_by_zooming():
+    H = np.random.default_rng(0).standard_normal((1024, 1024))
+    whole = cut(H, matrices.WHOLE)
+    assert whole["cells"]["raw"][0].shape == (256, 256)
+    assert whole["cells"]["raw"][0][3, 5] == pytest.approx(H[12:16, 20:24].mean(), rel=1e-5)
+    assert whole["names"]["name"][3] == "g12 … g15"
+    # Around the middle of the last cell but one, then nearer.
+    near = matrices.WHOLE.nearer(254.5 / 256, 254.5 / 256)
+    shown = cut(H, near)
+    assert shown["cells"]["raw"][0] == pytest.approx(H[768:, 768:], rel=1e-5)
+    assert shown["names"]["name"][-1] == shown["columns"]["name"][-1] == "g1023"
+    assert "256 × 256 of 1024 groups" in shown["note"]["text"][0]
+    far = near
+    for _ in range(8):
+        far = far.nearer(0.5, 0.5)
+    assert cut(H, far)["cells"]["raw"][0].shape == (4, 4)
+
+
+def test_rows_and_columns_are_zoomed_apart():
+    H = np.arange(64.0).reshape(8, 8)
+    window = matrices.Window((0.0, 0.5), (0.5, 1.0))
+    shown = cut(H, window)
+    assert shown["cells"]["raw"][0] == pytest.approx(H[:4, 4:])
+    assert shown["names"]["name"] == ["g0", "g1", "g2", "g3"]
+    assert shown["columns"]["name"] == ["g4", "g5", "g6", "g7"]
+    for columns in shown.values():
+        assert len({len(column) for column in columns.values()}) == 1
+
+
+@pytest.mark.parametrize("S", [1, 2, 3, 7, 42, 1000])
+@pytest.mark.parametrize("place", [0.0, 0.3, 1.0])
+def test_a_window_fits_every_size(S, place):
+    window = matrices.WHOLE
+    for _ in range(12):
+        for part in window.cut(S):
+            assert 0 <= part.start < part.stop <= S
+            assert part.stop - part.start >= min(4, S)
+        window = window.nearer(place, 1 - place)
 
 
 def test_without_a_summary_the_heatmap_says_what_to_do():

@@ -78,13 +78,15 @@ def test_a_reset_begins_again_with_the_present_settings(parameters, alike):
 
 def test_levels_are_told_coarse_to_fine():
     levels = Run("digits-mlp").levels
-    assert [(level.name, level.S) for level in levels] == [
+    assert [(level.name, level.S) for level in levels][:5] == [
         ("all", 1),
         ("role", 2),
         ("chunk:2", 4),
         ("tensor", 8),
+        ("block:2", 16),
     ]
-    assert levels[-1].label == "S = 8, one group per tensor"
+    assert levels[3].label == "S = 8, one group per tensor"
+    assert levels[-1].known_as == "Newton's method"
 
 
 def test_rewinding_where_nothing_is_kept_says_what_is():

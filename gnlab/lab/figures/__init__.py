@@ -11,6 +11,7 @@ from gnlab.lab.figures import (
     rates_history,
     strip,
     trust,
+    what_if,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "rates_history",
     "strip",
     "trust",
+    "what_if",
 ]

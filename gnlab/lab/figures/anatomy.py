@@ -97,6 +97,7 @@ def update(
     order: str,
     theme: palettes.Theme,
     notes: list[str],
+    window: matrices.Window = matrices.WHOLE,
 ) -> dict[str, Update]:
     """The heatmaps' data.
 
@@ -107,6 +108,7 @@ def update(
         order: One of ``matrices.ORDERS``.
         theme: Colours for the roles.
         notes: One line above each, see ``notes``; nothing without parts.
+        window: Which rows and columns to show.
 
     Returns:
         The new data by the plot's name.
@@ -116,7 +118,7 @@ def update(
         why = UNKNOWN if record is not None else ""
         return {name: heatmap.update(None, (), (), limits, order, theme, why) for name in names}
     return {
-        name: heatmap.update(part, record.group, record.role, limits, order, theme, note)
+        name: heatmap.update(part, record.group, record.role, limits, order, theme, note, window)
         for name, part, note in zip(names, parts, notes, strict=True)
     }
 

@@ -67,6 +67,7 @@ class Plot:
         tickers: The axes whose ticks come from a source with columns "at" and "label", by the
             source's name.
         mapper: The colour mapper whose limits change, if any.
+        zooms: Whether a double click asks the page to show the unit square's place nearer.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Plot:
     sources: Mapping[str, ColumnDataSource]
     tickers: Mapping[str, FixedTicker] = field(default_factory=dict)
     mapper: LinearColorMapper | None = None
+    zooms: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,7 @@ Legend: S groups, H̄ [S, S]; row 0 is at the top.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from bokeh.models import CustomJSHover, LinearColorMapper, Range1d
@@ -30,13 +31,17 @@ from gnlab.lab.figures.base import (
 _WIDTH, _HEIGHT = (-0.27, 1.045), (-0.26, 1.2)
 _CELLS = ("image", "raw", "x", "y", "dw", "dh")
 
+FRAME = (*_WIDTH, *_HEIGHT)
+"""The limits of both axes: the matrix fills the unit square among them."""
+
 _HOVER = """
-const S = names.data.name.length
-const column = Math.min(S - 1, Math.max(0, Math.floor(special_vars.x * S)))
-const row = Math.min(S - 1, Math.max(0, Math.floor((1 - special_vars.y) * S)))
-if (format == "row") return names.data.name[row]
-if (format == "column") return names.data.name[column]
-const raw = cells.data.raw[0][row * S + column]
+const rows = names.data.name, columns = others.data.name
+const within = (share, S) => Math.min(S - 1, Math.max(0, Math.floor(share * S)))
+const column = within(special_vars.x, columns.length)
+const row = within(1 - special_vars.y, rows.length)
+if (format == "row") return rows[row]
+if (format == "column") return columns[column]
+const raw = cells.data.raw[0][row * columns.length + column]
 return Number.isFinite(raw) ? raw.toExponential(3) : "not defined"
 """
 
@@ -49,7 +54,8 @@ def build(name: str, quantity: str) -> Plot:
         quantity: What a cell shows, for the tooltip.
 
     Returns:
-        The plot; its sources are "cells", "names", "strip", "labels", "blocks", "bar" and "note".
+        The plot; its sources are "cells", "names", "columns", "strip", "labels", "blocks", "bar"
+        and "note".
     """
     ratio = (_WIDTH[1] - _WIDTH[0]) / (_HEIGHT[1] - _HEIGHT[0])
     made = canvas(
@@ -62,6 +68,7 @@ def build(name: str, quantity: str) -> Plot:
     sources = {
         "cells": source(f"{name}-cells", *_CELLS),
         "names": source(f"{name}-names", "name"),
+        "columns": source(f"{name}-columns", "name"),
         "strip": source(f"{name}-strip", "x", "y", "width", "height", "color"),
         "labels": source(f"{name}-labels", "x", "y", "text", "angle", "color"),
         "blocks": source(f"{name}-blocks", "x0", "y0", "x1", "y1"),
@@ -74,10 +81,11 @@ def build(name: str, quantity: str) -> Plot:
         color_mapper=mapper,
     )  # fmt: skip
     _surroundings(made, sources, mapper)
-    reader = CustomJSHover(args={"names": sources["names"], "cells": sources["cells"]}, code=_HOVER)
+    told = {"names": sources["names"], "others": sources["columns"], "cells": sources["cells"]}
+    reader = CustomJSHover(args=told, code=_HOVER)
     rows = [("row", "$y{row}"), ("column", "$y{column}"), (quantity, "$y{raw}")]
     hover(made, [cells], rows, formatters={"$y": reader})
-    return Plot(name, made, sources)
+    return Plot(name, made, sources, zooms=True)
 
 
 def _surroundings(made, sources, mapper) -> None:
@@ -112,6 +120,7 @@ def update(
     order: str,
     theme: palettes.Theme,
     note: str = "",
+    window: matrices.Window = matrices.WHOLE,
 ) -> Update:
     """The figure's data for a matrix.
 
@@ -123,21 +132,23 @@ def update(
         order: One of ``matrices.ORDERS``.
         theme: Colours for the roles.
         note: One line above the matrix, or in its place.
+        window: Which rows and columns to show.
 
     Returns:
-        The new data; NaN entries stay NaN.
+        The new data; NaN entries stay NaN. Where there are more groups than cells to draw, a cell
+        is the mean over a block of them.
     """
     if shown is None:
         why = note or "Press Play: the first summary appears here."
         empty = {"x": [0.5], "y": [0.5], "text": [why]}
         return Update({**_nothing(), "note": empty})
     place = matrices.block_order(roles, order)
-    values = matrices.block_means(shown[np.ix_(place, place)])
-    size = values.shape[0]
-    kept = np.linspace(0, len(place), size, endpoint=False).astype(int)
-    place = place[kept]
-    coloured = [theme.role(roles[group]) for group in place]
+    down, across = (place[part] for part in window.cut(len(place)))
+    values = matrices.block_means(shown[np.ix_(down, across)])
+    rows, columns = (_axis(part, names, roles, theme) for part in (down, across))
     ticks, text = scales.signed_ticks(limits)
+    if window != matrices.WHOLE:
+        note = f"{len(down)} × {len(across)} of {len(place)} groups · double-click beside: all"
     return Update(
         {
             "cells": {
@@ -145,10 +156,11 @@ def update(
                 "raw": [as_float(values)],
                 **{key: [value] for key, value in (("x", 0), ("y", 0), ("dw", 1), ("dh", 1))},
             },
-            "names": {"name": [names[group] for group in place]},
-            "strip": _strip(size, coloured),
-            "labels": _labels([short_name(names[group]) for group in place], coloured),
-            "blocks": _blocks([roles[group] for group in place], order),
+            "names": {"name": rows.names},
+            "columns": {"name": columns.names},
+            "strip": _strip(rows, columns),
+            "labels": _labels(rows, columns),
+            "blocks": _blocks(rows, columns, order),
             "bar": {"x": as_float((np.array(ticks) + 1) / 2), "text": text},
             "note": {"x": [0.5], "y": [1.135], "text": [note]},
         }
@@ -160,6 +172,7 @@ def _nothing() -> dict[str, dict[str, list]]:
     columns = {
         "cells": _CELLS,
         "names": ("name",),
+        "columns": ("name",),
         "strip": ("x", "y", "width", "height", "color"),
         "labels": ("x", "y", "text", "angle", "color"),
         "blocks": ("x0", "y0", "x1", "y1"),
@@ -168,42 +181,84 @@ def _nothing() -> dict[str, dict[str, list]]:
     return {name: {column: [] for column in those} for name, those in columns.items()}
 
 
-def _strip(size: int, colours: list[str]) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """The rows or the columns that are drawn.
+
+    Attributes:
+        names: What each stands for.
+        labels: The same in short.
+        roles: The role of the first group of each.
+        colours: The roles' colours.
+    """
+
+    names: list[str]
+    labels: list[str]
+    roles: list[str]
+    colours: list[str]
+
+    @property
+    def middle(self) -> np.ndarray:
+        """The middle of each, as a share of all."""
+        return (np.arange(len(self.names)) + 0.5) / len(self.names)
+
+
+def _axis(
+    place: np.ndarray, names: Sequence[str], roles: Sequence[str], theme: palettes.Theme
+) -> _Axis:
+    """What stands at an axis, for the groups that are shown along it."""
+    blocks = matrices.shown_of(len(place))
+    ends = [(names[place[first]], names[place[after - 1]]) for first, after in blocks]
+    of = [roles[place[first]] for first, _ in blocks]
+    return _Axis(
+        [one if one == other else f"{one} … {other}" for one, other in ends],
+        [short_name(one) for one, _ in ends],
+        of,
+        [theme.role(role) for role in of],
+    )
+
+
+def _strip(rows: _Axis, columns: _Axis) -> dict[str, object]:
     """A coloured cell per group, left of the matrix and below it."""
-    middle = (np.arange(size) + 0.5) / size
-    aside = np.full(size, -0.02)
-    thick, long = np.full(size, 0.022), np.full(size, 1 / size)
+    down, across = rows.middle, columns.middle
     return {
-        "x": as_float(np.concatenate([aside, middle])),
-        "y": as_float(np.concatenate([1 - middle, aside])),
-        "width": as_float(np.concatenate([thick, long])),
-        "height": as_float(np.concatenate([long, thick])),
-        "color": colours * 2,
+        "x": as_float(np.concatenate([np.full(down.size, -0.02), across])),
+        "y": as_float(np.concatenate([1 - down, np.full(across.size, -0.02)])),
+        "width": as_float(np.repeat([0.022, 1 / across.size], [down.size, across.size])),
+        "height": as_float(np.repeat([1 / down.size, 0.022], [down.size, across.size])),
+        "color": rows.colours + columns.colours,
     }
 
 
-def _labels(names: list[str], colours: list[str]) -> dict[str, object]:
+def _labels(rows: _Axis, columns: _Axis) -> dict[str, object]:
     """The names of as many groups as fit, left of the matrix and, turned, below it."""
-    shown = scales.thin(len(names), LABELS)
-    middle = (shown + 0.5) / len(names)
-    aside = np.full(shown.size, -0.042)
+    down, across = (scales.thin(len(axis.names), LABELS) for axis in (rows, columns))
+    picked = [(rows, i) for i in down] + [(columns, i) for i in across]
+    aside = -0.042
     return {
-        "x": as_float(np.concatenate([aside, middle])),
-        "y": as_float(np.concatenate([1 - middle, aside])),
-        "text": [names[i] for i in shown] * 2,
-        "angle": as_float([0.0] * shown.size + [np.pi / 2] * shown.size),
-        "color": [colours[i] for i in shown] * 2,
+        "x": as_float(np.concatenate([np.full(down.size, aside), columns.middle[across]])),
+        "y": as_float(np.concatenate([1 - rows.middle[down], np.full(across.size, aside)])),
+        "text": [axis.labels[i] for axis, i in picked],
+        "angle": as_float([0.0] * down.size + [np.pi / 2] * across.size),
+        "color": [axis.colours[i] for axis, i in picked],
     }
 
 
-def _blocks(roles: list[str], order: str) -> dict[str, object]:
+def _blocks(rows: _Axis, columns: _Axis, order: str) -> dict[str, object]:
     """Lines between the blocks of roles."""
-    edges = [i / len(roles) for i in range(1, len(roles)) if roles[i] != roles[i - 1]]
-    cuts = np.array(edges if order == "blocks" else [])
-    low, high = np.zeros(cuts.size), np.ones(cuts.size)
+    down, across = (
+        np.array(
+            [
+                i / len(axis.roles)
+                for i in range(1, len(axis.roles))
+                if order == "blocks" and axis.roles[i] != axis.roles[i - 1]
+            ]
+        )
+        for axis in (rows, columns)
+    )
     return {
-        "x0": as_float(np.concatenate([cuts, low])),
-        "y0": as_float(np.concatenate([low, 1 - cuts])),
-        "x1": as_float(np.concatenate([cuts, high])),
-        "y1": as_float(np.concatenate([high, 1 - cuts])),
+        "x0": as_float(np.concatenate([across, np.zeros(down.size)])),
+        "y0": as_float(np.concatenate([np.zeros(across.size), 1 - down])),
+        "x1": as_float(np.concatenate([across, np.ones(down.size)])),
+        "y1": as_float(np.concatenate([np.ones(across.size), 1 - down])),
     }

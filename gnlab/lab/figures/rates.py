@@ -34,6 +34,8 @@ _COLUMNS = (
     "marker",
     "solved_at",
     "mark",
+    "thick",
+    "stroke",
 )
 NOTHING = "No step size per group yet: press Play."
 WITHOUT = "This optimizer has no step size per group."
@@ -59,13 +61,15 @@ def build(name: str = "rates") -> Plot:
         "note": source(f"{name}-note", "x", "y", "text"),
     }
     groups = sources["groups"]
-    made.segment("low", "y", "size", "y", source=groups, line_color="color", line_width=3)
+    made.segment("low", "y", "size", "y", source=groups, line_color="color", line_width="thick")
     heads = made.scatter(
         "size", "y", source=groups, size="mark", marker="marker", line_color="color",
         fill_color="color",
         fill_alpha="fill", line_width=1.6,
     )  # fmt: skip
-    solved = made.scatter("solved_at", "y", source=groups, size=13, marker="dash", angle=np.pi / 2)
+    solved = made.scatter(
+        "solved_at", "y", source=groups, size="stroke", marker="dash", angle=np.pi / 2
+    )
     solved.glyph.line_width = 2
     tagged(solved.glyph, line_color="ink")
     note = made.text("x", "y", "text", source=sources["note"], text_align="center", **TEXT)
@@ -127,7 +131,10 @@ def update(
                 "applied": [f"{value:.4g}" for value in applied],
                 "solved": [f"{value:.4g}" for value in solved],
                 "marker": ["circle" if a > 0 else "triangle" for a in solved],
-                "mark": as_float(np.full(place.size, np.clip(230 / place.size, 4.5, 9.0))),
+                "mark": as_float(np.full(place.size, np.clip(230 / place.size, 1.5, 9.0))),
+                # Many groups are thin lines, so that none covers its neighbours.
+                "thick": as_float(np.full(place.size, np.clip(200 / place.size, 0.6, 3.0))),
+                "stroke": as_float(np.full(place.size, np.clip(400 / place.size, 2.5, 13.0))),
                 "solved_at": as_float(
                     np.where(solved != 0, np.clip(np.abs(solved), low, None), np.nan)
                 ),

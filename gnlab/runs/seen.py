@@ -1,0 +1,31 @@
+"""Seen: what a snapshot shows of a run itself."""
+
+import dataclasses
+
+from gnlab.runs.course import Course
+from gnlab.runs.snapshot import Snapshot
+
+
+def seen(run: Course, snapshot: Snapshot) -> Snapshot:
+    """A snapshot with everything that is the run's own.
+
+    Args:
+        run: The run.
+        snapshot: What else there is to see.
+
+    Returns:
+        Both together.
+    """
+    return dataclasses.replace(
+        snapshot,
+        settings=run.settings,
+        step=run.step_count,
+        epoch=run.epoch,
+        kept_steps=run.kept_steps,
+        record=run.record,
+        summary=run.summary,
+        history=run.history,
+        levels=run.levels,
+        phase=run.phase,
+        device=str(run.device),
+    )

@@ -1,0 +1,168 @@
+"""Trials: one step from here at every level of the ladder, predicted and measured.
+
+The same loss, batch and direction u at every level, so that nothing but the partition differs. A
+step is the minimiser of the level's model, taken whole: no moving average, no positive part.
+Without the cubic term a finer partition can only promise more; with it, and in fact, it may not.
+
+Legend: S groups, L levels, η step sizes, λ the rate that the step is multiplied by.
+"""
+
+import math
+import statistics
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from gnlab import partitions
+from gnlab.cubic import solve_cubic
+from gnlab.optimizers.info import predicted_decrease
+from gnlab.partitions import Partition, Rung
+from gnlab.runs.course import Course
+from gnlab.runs.curve import Trials
+from gnlab.runs.flat import unmoved
+from gnlab.runs.record import Array
+from gnlab.runs.trainer import Trainer
+from gnlab.summaries import summarise
+
+TOO_LARGE = "not tried: more groups than asked for"
+_REPEATS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One step at one level.
+
+    Attributes:
+        predicted: The decrease that the order-2 model promises, with the cubic term and without.
+        measured: The decrease of the loss on the batch, likewise.
+        status: What became of each solve.
+        seconds: The time of the summary.
+        solve_seconds: The time of the solve with the cubic term.
+    """
+
+    predicted: tuple[float, float] = (math.nan, math.nan)
+    measured: tuple[float, float] = (math.nan, math.nan)
+    status: tuple[str, str] = (TOO_LARGE, TOO_LARGE)
+    seconds: float = math.nan
+    solve_seconds: float = math.nan
+
+
+def try_levels(
+    run: Course, rungs: Sequence[Rung], most: int, rate: float = 1.0
+) -> Iterator[Trials]:
+    """Try one level after the other; the run is left as it is.
+
+    Along the direction of the run's last step and on its summary batch (before the first step:
+    along the gradient of the next summary batch).
+
+    Args:
+        run: The run; it may not step in between.
+        rungs: The levels, coarse to fine.
+        most: The largest S that is tried.
+        rate: λ, what each step is multiplied by.
+
+    Yields:
+        Trials: All that was tried so far, first nothing.
+    """
+    trainer = run._trainer
+    u, batch = trainer.proposal()
+    gradient = _gradient_seconds(trainer, batch)
+    wanted = sum(rung.num_groups <= most for rung in rungs)
+    trials: list[Trial] = []
+    yield _together(run.step_count, rungs, trials, gradient, wanted)
+    for rung in rungs[:wanted]:
+        trials.append(_tried(trainer, rung, u, batch, rate))
+        yield _together(run.step_count, rungs, trials, gradient, wanted)
+
+
+def _together(
+    step: int, rungs: Sequence[Rung], trials: Sequence[Trial], gradient: float, wanted: int
+) -> Trials:
+    """What was tried so far, with nothing for the other levels."""
+    every = [*trials, *[Trial()] * (len(rungs) - len(trials))]
+    return Trials(
+        step=step,
+        rungs=tuple(rungs),
+        predicted=_array([trial.predicted for trial in every]),
+        measured=_array([trial.measured for trial in every]),
+        status=tuple(trial.status for trial in every),
+        seconds=_array([trial.seconds for trial in every]),
+        solve_seconds=_array([trial.solve_seconds for trial in every]),
+        gradient_seconds=gradient,
+        tried=len(trials),
+        wanted=wanted,
+    )
+
+
+def _array(values: Sequence[object]) -> Array:
+    """Numbers as an array that cannot be written to."""
+    array: Array = np.array(values, dtype=np.float64)
+    array.flags.writeable = False
+    return array
+
+
+def _tried(
+    trainer: Trainer,
+    rung: Rung,
+    u: Mapping[str, Tensor],
+    batch: tuple[Tensor, Tensor],
+    rate: float,
+) -> Trial:
+    """One step at one level."""
+    split = partitions.partition(trainer.model, rung.level).to(trainer.device)
+    start = time.perf_counter()
+    with trainer.seeded_summary():
+        summary = summarise(trainer.model, trainer.problem.loss_fn, batch, split, u)
+    seconds = time.perf_counter() - start
+    predicted, measured, status, times = [], [], [], []
+    for damping in (trainer.settings.damping, 0.0):
+        start = time.perf_counter()
+        solution = solve_cubic(summary.H, summary.g, summary.d, damping)
+        times.append(time.perf_counter() - start)
+        status.append(solution.status.name)
+        if solution.status.ok:
+            eta = solution.step_sizes
+            promised = predicted_decrease(summary, eta, rate)
+            predicted.append(math.nan if promised is None else promised)
+            measured.append(float(summary.loss) - _loss_after(trainer, split, u, rate * eta, batch))
+        else:
+            predicted.append(math.nan)
+            measured.append(math.nan)
+    return Trial(
+        (predicted[0], predicted[1]), (measured[0], measured[1]), (status[0], status[1]),
+        seconds, times[0],
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def _loss_after(
+    trainer: Trainer,
+    split: Partition,
+    u: Mapping[str, Tensor],
+    eta: Tensor,
+    batch: tuple[Tensor, Tensor],
+) -> float:
+    """The loss on the batch after a step, which is not made."""
+    parameters = dict(trainer.model.named_parameters())
+    moved = {
+        name: parameters[name] - u[name] * share.to(parameters[name])
+        for name, share in split.expand(eta).items()
+    }
+    x, y = batch
+    with trainer.seeded_summary(), unmoved(trainer.model):
+        return float(trainer.problem.loss_fn(functional_call(trainer.model, moved, (x,)), y))
+
+
+def _gradient_seconds(trainer: Trainer, batch: tuple[Tensor, Tensor]) -> float:
+    """The time of one gradient on the batch, the median of a few."""
+    times = []
+    for _ in range(_REPEATS):
+        start = time.perf_counter()
+        trainer.gradient_of(batch)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)

@@ -1,0 +1,88 @@
+"""Figure 6: one step at every level, from trials whose every number is known."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from gnlab.lab import scales
+from gnlab.lab.figures import what_if
+from gnlab.partitions import Rung
+from gnlab.runs import Trials, WhatIf
+
+LIMITS = scales.Limits(1.0, 0.01)
+SIZES = (1, 2, 8, 16, 4000)
+RUNGS = tuple(Rung(f"level{S}", S, f"S = {S}, some", "", 2.0 * S) for S in SIZES)
+NAN = float("nan")
+
+
+@pytest.fixture
+def found():
+    trials = Trials(
+        step=40, rungs=RUNGS,
+        predicted=np.array([[0.1, 0.1], [0.2, 0.3], [0.3, NAN], [NAN, NAN], [NAN, NAN]]),
+        measured=np.array([[0.1, 0.09], [0.15, -0.5], [0.2, NAN], [NAN, NAN], [NAN, NAN]]),
+        status=(
+            ("solved", "solved"), ("solved", "solved"), ("solved", "unbounded"),
+            ("not tried", "not tried"), ("not tried", "not tried"),
+        ),
+        seconds=np.array([0.001, 0.002, 0.004, NAN, NAN]), solve_seconds=np.zeros(5),
+        gradient_seconds=0.0005, tried=3, wanted=4,
+    )  # fmt: skip
+    measured = np.array([[0.1, 0.2, 0.3, 0.4, NAN], [0.05, 0.1, 0.2, 0.2, NAN]])
+    return WhatIf(trials, np.array([10.0, 20.0]), measured, 10)
+
+
+def test_before_it_was_asked_it_says_how_to_ask():
+    for update in (
+        what_if.update(None, LIMITS),
+        what_if.update(WhatIf(None, *[np.empty(0)] * 2, 0), LIMITS),
+    ):
+        assert update.data["curves"]["S"] == []
+        assert "What if?" in update.data["note"]["text"][0]
+    assert what_if.update_cost(None).data["costs"]["S"] == []
+    assert what_if.update_history(None, LIMITS).data["cells"]["image"] == []
+
+
+def test_the_levels_that_were_tried_are_shown(found):
+    update = what_if.update(found, LIMITS)
+    curves = update.data["curves"]
+    assert curves["S"].tolist() == [1, 2, 8]
+    assert curves["measured"] == pytest.approx(scales.signed(np.array([0.1, 0.15, 0.2]), LIMITS))
+    assert np.isnan(curves["predicted_free"][2])
+    assert curves["told_predicted"][2] == "0.3 (λ_int = 0: unbounded)"
+    assert curves["told_seconds"][1] == "2 ms, 4 gradients"
+    assert update.data["groups"]["label"] == ["1", "2", "8", "16"]
+    assert update.y[0] == -1.05  # a step without the cubic term went up
+
+
+def test_the_axis_is_positive_where_every_step_goes_down(found):
+    down = dataclasses.replace(found.trials, measured=np.abs(found.trials.measured))
+    assert what_if.update(dataclasses.replace(found, trials=down), LIMITS).y[0] == -0.12
+
+
+def test_the_cost_is_shown_beforehand_and_as_it_was(found):
+    update = what_if.update_cost(found)
+    costs = update.data["costs"]
+    assert costs["cost"].tolist() == [2.0, 4.0, 16.0, 32.0]
+    assert costs["measured"][:3].tolist() == pytest.approx([2.0, 4.0, 8.0])
+    assert costs["told_seconds"][-1] == "not tried yet"
+    assert update.y == (1.0, 100.0)
+
+
+def test_over_training_a_row_is_a_level_and_the_newest_is_on_the_right(found):
+    update = what_if.update_history(found, LIMITS)
+    raw = update.data["cells"]["raw"][0]
+    assert raw.shape == (4, 16)
+    assert raw[:, 0].tolist() == pytest.approx([0.1, 0.2, 0.3, 0.4])
+    assert raw[:, -1].tolist() == pytest.approx([0.05, 0.1, 0.2, 0.2])
+    assert update.x == (10.0, 30.0)
+    assert update.data["names"]["name"][0] == "S = 1, some"
+
+
+def test_the_scale_does_not_see_steps_without_the_cubic_term(found):
+    wild = found.trials.predicted.copy()
+    wild[1, 1] = 1e30
+    trials = dataclasses.replace(found.trials, predicted=wild)
+    values = what_if.values(dataclasses.replace(found, trials=trials))
+    assert np.nanmax(np.abs(values)) < 1

@@ -1,0 +1,76 @@
+"""Which levels a run can have, and what is told of the others."""
+
+import itertools
+
+import pytest
+import torch
+
+from gnlab import Run
+from gnlab.runs import Settings, ladder
+from gnlab.runs.commands import Change
+
+CPU = torch.device("cpu")
+
+
+def test_each_level_is_finer_than_the_one_before():
+    levels = Run("digits-mlp").levels
+    for coarse, fine in itertools.pairwise(levels):
+        assert fine.S > coarse.S
+    assert (levels[0].S, levels[-1].S) == (1, 4522)
+
+
+def test_a_small_network_goes_all_the_way_to_newton():
+    levels = Run("moons").levels
+    assert [level.refusal for level in levels] == [""] * len(levels)
+    assert (levels[-1].name, levels[-1].S) == ("element", 354)
+
+
+def test_more_groups_than_can_be_shown_are_refused():
+    levels = Run("digits-mlp").levels
+    assert {level.name for level in levels if level.refusal} == {"row:16", "row:32", "element"}
+    assert f"more than the {ladder.MOST} groups" in levels[-1].refusal
+    assert ladder.finest(levels).name == "row:8"
+
+
+def test_more_work_than_minutes_is_refused():
+    """The same level of the same network, of ever more samples."""
+    rungs = Run("digits-mlp").ladder
+
+    def refused(samples):
+        return [level.name for level in rungs.levels(samples, CPU) if level.refusal]
+
+    assert len(refused(300)) < len(refused(10**6)) < len(refused(10**9))
+    told = rungs.levels(10**9, CPU)[-4].refusal
+    assert "each summary is the work of" in told
+    assert len(rungs.levels(10**9, torch.device("cuda"))) == len(rungs.rungs)
+
+
+def test_what_is_told_names_the_level_the_reason_and_the_finest():
+    levels = Run("digits-mlp").levels
+    assert ladder.refusal(levels, "tensor") == ""
+    assert ladder.refusal(levels, {"own": ["layers.0.weight"]}) == ""
+    told = ladder.refusal(levels, "element")
+    assert told.startswith("S = 4522, one group per element: more than the 1024 groups")
+    assert told.endswith("The finest level here: S = 954, 8 parts of each unit's row.")
+
+
+def test_an_engine_refuses_a_level_that_is_too_large_and_goes_on(engine):
+    run = engine.ready(Settings("digits-mlp", device="cpu"))
+    seen = engine.do(run, Change({"partition": "element"}))
+    assert (seen.settings.partition, seen.severity) == ("tensor", "warning")
+    assert "S = 4522" in seen.message
+    seen = engine.do(run, Change({"partition": "role"}))
+    assert (seen.settings.partition, seen.message) == ("role", "")
+
+
+def test_a_link_to_a_level_that_is_too_large_gets_the_finest(engine):
+    run = engine.ready(Settings("digits-mlp", device="cpu", partition="element"))
+    seen = engine.snapshot(run)
+    assert seen.settings.partition == "row:8"
+    assert "S = 4522" in seen.message
+
+
+@pytest.mark.parametrize("preset", ["quadratic", "rosenbrock", "circles"])
+def test_small_problems_have_a_newton_end(preset):
+    assert Run(preset).levels[-1].name in ("element", "unit")
+    assert Run(preset).levels[-1].refusal == ""
