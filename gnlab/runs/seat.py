@@ -7,8 +7,7 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from gnlab.errors import InputError
 from gnlab.runs.asked import Asked
@@ -26,6 +25,7 @@ from gnlab.runs.commands import (
     TryLevels,
 )
 from gnlab.runs.failure import FAULTS, describe
+from gnlab.runs.growth import Growth
 from gnlab.runs.inbox import Inbox
 from gnlab.runs.ladder import finest, refusal
 from gnlab.runs.notice import Notice
@@ -33,7 +33,7 @@ from gnlab.runs.rate import Rate
 from gnlab.runs.record import Record
 from gnlab.runs.run import Run
 from gnlab.runs.seen import seen
-from gnlab.runs.settings import START, Settings
+from gnlab.runs.settings import Settings
 from gnlab.runs.snapshot import Snapshot, loading, opening
 from gnlab.runs.turns import Turns
 
@@ -68,7 +68,7 @@ class Seat:
         self._loading = False
         self._held: list[Command] = []
         self._turns = Turns()
-        self._asked = Asked()
+        self._asked, self._growth = Asked(), Growth()
         self._applied = self._version = 0
         self._notice = Notice()
         self._failed = False
@@ -95,7 +95,7 @@ class Seat:
         self.run, self._loading, self._failed = run, False, False
         self._settings = self._target = run.settings
         self._rate.restart(run.step_count)
-        self._asked = Asked(self._asked.every)
+        self._asked, self._growth = Asked(self._asked.every), Growth()
         self.tell(too_large, "warning" if too_large else "info")
         held, self._held = self._held, []
         for command in held:
@@ -222,7 +222,8 @@ class Seat:
 
     def _apply(self, command: Command) -> None:
         """Carry out one command; what does not depend on the run at once, the rest when loaded."""
-        if isinstance(command, Change) and self._is_new_start(command.values):
+        absent = self.run is None and not self._loading  # any change then asks for a new start
+        if isinstance(command, Change) and (absent or self._target.begins(command.values)):
             self._try(lambda: self.want(self._target.changed(**command.values)))
         elif self._loading and (self._held or not isinstance(command, _ANY_TIME)):
             self._held.append(command)  # and all that follow it: they are carried out in order
@@ -283,13 +284,11 @@ class Seat:
             self.halt(run.stopped)
         if run.step_count == before + 1 and run.record is not None:
             self._finished.append((run.record, run.settings))
-            if run.record.status and not run.stopped:
+            grown = self._growth.told(run.step_count, run.record.loss)
+            if grown:
+                self.halt(grown)
+            elif run.record.status and not run.stopped:
                 self.changed |= self._notice.tell_of_step(run.warning)
-
-    def _is_new_start(self, values: Mapping[str, Any]) -> bool:
-        """Whether a change needs a run to be loaded; any does where none could be."""
-        new = any(name in values and values[name] != getattr(self._target, name) for name in START)
-        return new or (self.run is None and not self._loading)
 
     def tell(self, message: str, severity: str) -> None:
         """Have something told to the person.

@@ -164,6 +164,17 @@ class Settings:
         """What the run's start follows from; settings that differ here are of another start."""
         return tuple(getattr(self, name) for name in START)
 
+    def begins(self, values: Mapping[str, Any]) -> bool:
+        """Whether a change to these values is a new start.
+
+        Args:
+            values: New values by name.
+
+        Returns:
+            Whether it is.
+        """
+        return any(name in values and values[name] != getattr(self, name) for name in START)
+
     def to_json(self) -> dict[str, Any]:
         """The settings as plain values, for a file or a link; ``Settings(**...)`` restores them."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}

@@ -35,6 +35,12 @@ class Lab:
     def press(self, name):
         self.page.get_by_role("button", name=name, exact=True).click()
 
+    def place(self, label):
+        """Where a level is on the slider, as a share of its rail."""
+        rungs = self.page.locator(".rung")
+        names = [rungs.nth(i).get_attribute("title") for i in range(rungs.count())]
+        return next(i for i, name in enumerate(names) if label in name) / (len(names) - 1)
+
     def settle(self):
         """Wait until the run is paused and everything is drawn."""
         self.wait("() => model_named('frame').data.state[0] != 'playing'")
@@ -56,13 +62,14 @@ def test_from_play_to_rewind(lab, drag, keep):
     before = lab.read(RAW)
     lab.wait(f"(before) => ({RAW})().some((value, i) => value != before[i])", before)
 
-    # The slider, while it trains: from the finest level to the coarsest and back.
+    # The slider, while it trains: from one group per tensor to one for all and back.
+    tensor = lab.place("one group per tensor")
     drag(lab.page, 0.0)
     lab.wait(f"() => ({SHAPE})() == 1")
     assert lab.read("() => model_named('frame').data.state[0]") == "playing"
     coarse = lab.read(STEP)
     lab.wait(f"(step) => ({STEP})() > step", coarse)
-    drag(lab.page, 1.0)
+    drag(lab.page, tensor)
     lab.wait(f"() => ({SHAPE})() == 8")
     keep(lab.page, "playing")
 
@@ -102,9 +109,9 @@ def test_a_figure_out_of_sight_waits_and_is_up_to_date_when_scrolled_to(lab):
     lab.press("▶ Play")
     lab.wait(f"() => ({STEP})() > 5")
     assert lab.read(rows) == 0
-    lab.page.mouse.move(900, 500)
-    lab.page.mouse.wheel(0, 5000)
+    lab.page.locator("[data-plot=eigenvalue]").scroll_into_view_if_needed()
     lab.wait(f"() => ({rows})() > 3")
+    lab.page.mouse.move(900, 500)
     lab.page.mouse.wheel(0, -5000)
     lab.page.keyboard.press(" ")
     lab.settle()
@@ -128,9 +135,10 @@ def test_the_parts_of_the_curvature_follow_the_run_and_add_up(lab, drag, keep):
     before = lab.read(ANATOMY)
     changed = "part.some((value, i) => value != before[k][i])"
     lab.wait(f"(before) => ({ANATOMY})().every((part, k) => {changed})", before)
+    tensor = lab.place("one group per tensor")
     drag(lab.page, 0.0)
     of_size(1)
-    drag(lab.page, 1.0)
+    drag(lab.page, tensor)
     of_size(64)
     lab.press("Pause")
     lab.settle()
@@ -147,13 +155,60 @@ def test_the_parts_of_the_curvature_follow_the_run_and_add_up(lab, drag, keep):
     assert lab.read(SHARES) == [step for step in steps if step <= lab.read(STEP)]
 
 
+def test_all_the_way_from_cauchy_to_newton_while_it_trains(tab, address, drag, keep):
+    lab = Lab(tab(), f"{address}?preset=moons&play=true&period=1")
+    lab.wait(f"() => ({STEP})() > 3")
+    drag(lab.page, 0.0)
+    lab.wait(f"() => ({SHAPE})() == 1")
+    drag(lab.page, 1.0)
+    # One group per element, 354 of them: more than are drawn, so each cell is a block's mean.
+    lab.wait(f"() => ({SHAPE})() == 256")
+    newton = lab.read(STEP)
+    lab.wait(f"(step) => ({STEP})() > step", newton)
+    lab.press("Pause")
+    lab.settle()
+    whole = lab.page.locator(".gn-hessian [data-plot]")
+    whole.scroll_into_view_if_needed()
+    box = whole.bounding_box()
+    lab.page.mouse.dblclick(box["x"] + 0.6 * box["width"], box["y"] + 0.5 * box["height"])
+    lab.wait(f"() => ({SHAPE})() == 88")
+    keep(lab.page, "newton-zoomed")
+    lab.page.mouse.dblclick(box["x"] + 0.5 * box["width"], box["y"] + 0.97 * box["height"])
+    lab.wait(f"() => ({SHAPE})() == 256")
+
+
+def test_a_level_that_is_too_large_is_refused_with_the_reason(lab, drag):
+    assert lab.page.locator(".rung.off").count() == 3
+    lab.page.evaluate("() => { model_named('coarseness').value = model_named('coarseness').end }")
+    lab.page.get_by_text("more than the 1024 groups").wait_for()
+    lab.wait("() => model_named('coarseness').value == 3")
+    lab.press("Step")
+    lab.wait(f"() => ({SHAPE})() == 8")
+
+
+def test_what_if(lab, keep):
+    tried = "() => Array.from(model_named('what-if-curves').data.S)"
+    lab.press("Step")
+    lab.wait(f"() => ({STEP})() == 1")
+    lab.press("What if?")
+    lab.page.locator(".gn-what-if").scroll_into_view_if_needed()
+    lab.wait(f"() => ({tried})().length == 9")
+    assert lab.read(tried)[:4] == [1, 2, 4, 8]
+    measured = lab.read("() => Array.from(model_named('what-if-curves').data.measured)")
+    assert np.isfinite(measured).all()
+    assert lab.read(STEP) == 1  # asked about, and not made
+    lab.settle()
+    keep(lab.page, "what-if")
+
+
 def test_the_keyboard(lab):
     lab.page.keyboard.press("ArrowRight")
     lab.wait(f"() => ({STEP})() == 1")
+    before = lab.read("() => model_named('coarseness').value")
     lab.page.keyboard.press("[")
-    lab.wait("() => model_named('coarseness').value < model_named('coarseness').end")
+    lab.wait("(before) => model_named('coarseness').value == before - 1", before)
     lab.page.keyboard.press("]")
-    lab.wait("() => model_named('coarseness').value == model_named('coarseness').end")
+    lab.wait("(before) => model_named('coarseness').value == before", before)
     lab.page.keyboard.press("r")
     lab.wait(f"() => ({STEP})() == 0")
     lab.page.keyboard.press(" ")
