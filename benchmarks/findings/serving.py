@@ -70,7 +70,7 @@ def add_number() -> None:
     def built(self: page.Page) -> None:
         build(self)
         text, self.say_number = div()
-        self.layout[1].insert(1, text)
+        self.root.children[1].children.insert(1, text)
 
     def told(self: page.Page, snapshot: runs.Snapshot) -> None:
         heard(self, snapshot)

@@ -46,7 +46,9 @@ class Inverse:
 
 
 def _three_digits(value: float) -> str:
-    """A number of at least 1 as text: 187 in digits, larger ones as 2.66·10⁴."""
+    """A number of at least 1 as text: 1870 in digits, larger ones as 2.66·10⁴."""
+    if 1000 <= value < 9999.5:
+        return f"{value:.0f}"
     digits, _, exponent = f"{value:.3g}".partition("e")
     return f"{digits}·{power_of_ten(int(exponent))}" if exponent else digits
 

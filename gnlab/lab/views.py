@@ -3,8 +3,7 @@
 from html import escape
 from typing import Any
 
-import panel as pn
-from bokeh.models import Button, Div
+from bokeh.models import Button, Div, Row
 
 from gnlab import runs
 from gnlab.lab.assets import css
@@ -12,24 +11,23 @@ from gnlab.lab.assets import css
 _STRETCH = {"sizing_mode": "stretch_width", "margin": 0}
 
 
-class Message(pn.viewable.Viewer):
+class Message:
     """One or two lines about what happened, and the remedies that a click applies.
 
     Args:
         remedies: Buttons shown while the run has stopped.
+
+    Attributes:
+        layout: What is to be put into the page.
     """
 
     def __init__(self, remedies: list[Button]) -> None:
-        super().__init__()
         self._text = text("", name="message")
-        self._remedies = pn.Row(*remedies, visible=False, margin=0, styles={"gap": "8px"})
-        self._layout = pn.Row(
+        self._remedies = Row(*remedies, visible=False, margin=0, styles={"gap": "8px"})
+        self.layout = Row(
             self._text, self._remedies, visible=False, styles={"gap": "12px"}, **_STRETCH
         )
         self._heard = ("", "")
-
-    def __panel__(self) -> pn.Row:
-        return self._layout
 
     def say(
         self,
@@ -51,7 +49,7 @@ class Message(pn.viewable.Viewer):
         if link is not None:
             html += f' <a href="{escape(link[1])}" target="_blank">{escape(link[0])}</a>'
         self._text.text = f'<div class="message {severity}" role="status">{html}</div>'
-        self._layout.visible = bool(words)
+        self.layout.visible = bool(words)
         self._remedies.visible = remedies
 
     def follow(self, snapshot: runs.Snapshot) -> None:

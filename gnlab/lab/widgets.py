@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from typing import Any
 
-import panel as pn
-from bokeh.models import Button, CustomJSTickFormatter, Div, Select, Slider, Spinner
+from bokeh.models import Button, CustomJSTickFormatter, Div, Row, Select, Slider, Spinner
 
 from gnlab import runs
 from gnlab.lab import state
@@ -23,14 +22,14 @@ _ECHO = 30.0
 _TEN_TO = "return tick <= off ? '0 (off)' : Number((10 ** tick).toPrecision(2)).toString()"
 
 
-def row(*widgets: Any) -> pn.Row:
+def row(*widgets: Any) -> Row:
     """Widgets side by side, equally wide."""
     # A grid: in a flexible box Bokeh 3.7 gives a button whose label has changed all the width.
     styles = {
         "display": "grid", "grid-auto-flow": "column", "grid-auto-columns": "minmax(0, 1fr)",
         "gap": "8px",
     }  # fmt: skip
-    return pn.Row(*widgets, sizing_mode="stretch_width", margin=0, styles=styles)
+    return Row(*widgets, sizing_mode="stretch_width", margin=0, styles=styles)
 
 
 def rule(title: str) -> Div:

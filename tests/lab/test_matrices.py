@@ -80,7 +80,15 @@ def test_block_means_keep_the_mean_and_the_size_within_bounds():
 
 
 @pytest.mark.parametrize(
-    ("condition", "text"), [(1.0, "1"), (187.4, "187"), (26_600.0, "2.66·10⁴"), (1e300, "1·10³⁰⁰")]
+    ("condition", "text"),
+    [
+        (1.0, "1"),
+        (187.4, "187"),
+        (1870.4, "1870"),
+        (9_999.7, "1·10⁴"),
+        (26_600.0, "2.66·10⁴"),
+        (1e300, "1·10³⁰⁰"),
+    ],
 )
 def test_a_condition_number_is_read_without_a_computers_notation(condition, text):
     found = matrices.Inverse(np.eye(2), 2, 2, condition)

@@ -177,7 +177,7 @@ def test_the_address_follows_the_choices(host):
     made = page.Page(host, "", post=lambda act: act(), linked=links.append)
     made.controls._view["theme"].value = "dark"
     assert "theme=dark" in links[-1]
-    assert made.layout.css_classes == ["gn-dark", "gn-page"]
+    assert made.root.css_classes == ["gn-dark", "gn-page"]
     made.close()
 
 
