@@ -50,11 +50,12 @@ class Coarseness:
             sizing_mode="stretch_width",
         )  # fmt: skip
         self.ask = widgets.button("ask", "What if?", lambda: self._ask(now=True))
-        places = [("0", "when asked"), *((str(n), f"every {n} steps") for n in EVERY)]
+        offered = sorted({*EVERY, choices.every} - {0})
+        places = [("0", "when asked"), *((str(n), f"every {n} steps") for n in offered)]
         self.every = widgets.select("every", "Try every level", places)
-        self.every.value = "0"
+        self.every.value = str(choices.every)
         listen(self.levels, self._coarsened)
-        listen(self.every, lambda _: self._ask(now=False))
+        listen(self.every, self._asked_again)
 
     def rows(self) -> list[Any]:
         """The column's rows."""
@@ -107,6 +108,12 @@ class Coarseness:
                 if level.name == name:
                     self.levels.value = place
 
+    def _asked_again(self, value: str) -> None:
+        """Take another answer to how often the question is asked."""
+        self._choices.every = int(value)
+        self._ask(now=False)
+        self._actions.viewed()
+
     def _ask(self, *, now: bool) -> None:
         """Have one step tried at every level, now or from time to time."""
-        self._actions.send(runs.TryLevels(every=int(self.every.value), now=now))
+        self._actions.send(runs.TryLevels(every=self._choices.every, now=now))

@@ -128,6 +128,8 @@ class Page(pn.viewable.Viewer):
             self.session.open(self.choices.settings())
             if self.choices.pace:
                 self.session.send(runs.Pace(self.choices.pace))
+            if self.choices.every:
+                self.session.send(runs.TryLevels(every=self.choices.every, now=False))
             if self.choices.play:
                 self.session.send(runs.Play())
         else:

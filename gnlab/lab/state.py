@@ -25,7 +25,7 @@ RUN = (
     "preset", "optimizer", "partition", "direction", "lr", "damping", "period", "batch_size",
     "summary_batch_size", "seed",
 )  # fmt: skip
-VIEW = ("order", "scale", "lock", "theme", "pace", "play")
+VIEW = ("order", "scale", "lock", "theme", "pace", "every", "play")
 MATRIX_SCALES = ("raw", "scale-free")
 LR = (1e-5, 100.0)
 DAMPING = (1e-6, 1e6)
@@ -81,6 +81,10 @@ class Choices(param.Parameterized):
     pace = param.Number(
         default=0.0, bounds=(0.0, 30.0), doc="Slow motion, in steps per second; 0 is full speed."
     )
+    every = param.Integer(
+        default=0, bounds=(0, 10_000),
+        doc="Steps after which the what-if curve is found again; 0 is only when it is asked for.",
+    )  # fmt: skip
     play = param.Boolean(default=False, doc="Whether the run plays as soon as the page opens.")
 
     def settings(self) -> runs.Settings:

@@ -98,8 +98,17 @@ def test_what_a_level_is_known_as_is_said(controls, snapshot):
 def test_asking_what_if(page, controls):
     controls.coarseness.ask._trigger_event(ButtonClick(controls.coarseness.ask))
     assert page.sent == [runs.TryLevels()]
+    page.viewed = lambda: page.said.append("viewed")
     controls.coarseness.every.value = "50"
     assert page.sent[-1] == runs.TryLevels(every=50, now=False)
+    assert page.said == ["viewed"]  # the link has it now
+    assert "every=50" in controls._choices.query()
+
+
+def test_a_link_says_how_often_to_ask(page):
+    made = Controls(Choices(preset="moons", every=7), page)
+    assert made.coarseness.every.value == "7"
+    assert ("7", "every 7 steps") in made.coarseness.every.options
 
 
 def test_a_persons_choice_is_sent_also_back_to_where_it_was(page, controls):
