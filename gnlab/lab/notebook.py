@@ -119,12 +119,23 @@ class Lab:
         Returns:
             A new widget at every call, with a page of its own, in place of the one before: what
             is drawn in one place cannot be drawn in another.
+
+        Raises:
+            InputError: If the packages for notebooks are not installed.
         """
+        try:
+            from jupyter_bokeh.widgets import BokehModel  # noqa: PLC0415  (comes with the extra)
+        except ImportError:
+            raise InputError(
+                'the lab in a notebook needs more packages: pip install "gnlab[notebook]".'
+            ) from None
         pn.extension(comms="ipywidgets", inline=True)
         if self._page is not None:
             self._page.leave()
             self._page = None
-        return pn.ipywidget(self.page().layout)
+        # Bokeh's own widget around the page, not Panel's: that one asks a network for style sheets,
+        # and makes the page anew, which cannot be, when a tab was closed and opened again.
+        return BokehModel(self.page().root, combine_events=True)
 
     def page(self) -> Page:
         """The page, built when it is first asked for; it begins to follow the run at once."""

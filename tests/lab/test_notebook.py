@@ -1,4 +1,6 @@
 import asyncio
+import json
+import re
 import subprocess
 import sys
 
@@ -79,3 +81,18 @@ def test_its_page_is_the_served_one_and_is_built_once(lab):
 def test_the_lab_needs_no_page_to_be_imported():
     code = "import sys, gnlab; assert not {'panel', 'bokeh'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch, lab):
+    monkeypatch.setitem(sys.modules, "jupyter_bokeh.widgets", None)
+    with pytest.raises(InputError, match=r"gnlab\[notebook\]"):
+        lab.widget()
+
+
+def test_the_page_in_a_cell_asks_no_network_for_anything(lab):
+    """A notebook may be offline, and a style sheet that does not come holds up what it is of."""
+    widget = lab.widget()
+    text = json.dumps(lab.page().root.document.to_json(), default=str)
+    addresses = set(re.findall(r"https?://[^'\"\\\\ )]+", text)) - {"http://www.w3.org/2000/svg"}
+    assert addresses == set()
+    widget.close()
