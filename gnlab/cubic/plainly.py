@@ -51,10 +51,11 @@ def certify_plainly(model: Model, elimination: Elimination, found: Estimate) -> 
     if np.linalg.norm(bound / system.d) > SMALL * np.linalg.norm(system.g / system.d):
         return None  # so near the pole that rounding alone is more: nothing was factored yet
     root = _settled(system, start, rho, valley=False)
-    if root is None or not positive(system, root[1]):
+    if root is None:
         return None
     x, rho, (residual, bound, misfit) = root
     rho = float(np.ldexp(rho, system.rho_exponent))
+    # Definite at ρ₀ or just above it is definite at a larger ρ.
     rho0 = _least(model, elimination, found)
     if rho0 is None or not rho > rho0 + CLEAR * abs(rho0):
         return None

@@ -12,8 +12,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import lapack
+import torch
 
+from gnlab.cubic.dense import LARGE, solver
 from gnlab.cubic.fixed import (
     ExactProduct,
     Factor,
@@ -50,6 +51,7 @@ class System:
         x_exponent: See above.
         rho_exponent: See above; even.
         bits: The p to start with.
+        device: Where large matrices are factored.
     """
 
     H: Array
@@ -60,10 +62,13 @@ class System:
     x_exponent: int
     rho_exponent: int
     bits: int
+    device: torch.device
 
     def damped(self, rho: float) -> Array:
         """H̄ + ρD² in float64, [S, S]."""
-        return self.H + np.diag(rho * self.d * self.d)
+        matrix = self.H.copy()
+        np.einsum("ii->i", matrix)[:] += rho * self.d * self.d
+        return matrix
 
 
 def equilibrated(model: Model, H: Array, step: Array, rho: float) -> System:
@@ -85,8 +90,10 @@ def equilibrated(model: Model, H: Array, step: Array, rho: float) -> System:
     x_exponent = math.frexp(largest)[1] if math.isfinite(largest) else 0
     d = np.ldexp(model.d / unit, half)
     power = model.slope_exponent - 2 * model.curvature_exponent + x_exponent - 3 * half
+    scaled = H / unit[:, None]
+    scaled /= unit
     return System(
-        H=H / unit[:, None] / unit,
+        H=scaled,
         g=np.ldexp(model.g / unit, -x_exponent),
         d=d,
         c=factor(model.given[2], power) if model.c else None,
@@ -94,6 +101,7 @@ def equilibrated(model: Model, H: Array, step: Array, rho: float) -> System:
         x_exponent=x_exponent,
         rho_exponent=2 * half,
         bits=144 - 2 * math.frexp(float(d[d > 0].min(initial=1.0)))[1],
+        device=model.device,
     )
 
 
@@ -162,20 +170,21 @@ class Newton:
         n, y = x.size, system.d * x
         self.d, self.sizes = system.d, (float(np.linalg.norm(x)), float(np.linalg.norm(y)), rho)
         self.ratio = 0.0
-        full = np.zeros((n + 1, n + 1), order="F")
-        full[:n, :n], full[n, n] = system.damped(rho), 0.0 if valley else -1.0
+        full = np.zeros((n + 1, n + 1), order="F" if n < LARGE else "C")
+        full[:n, :n], full[n, n] = system.H, 0.0 if valley else -1.0
+        np.einsum("ii->i", full)[:n] += rho * system.d * system.d
         if system.c is not None and self.sizes[1] > 0:
             # With the unknown (r/√ρ) δρ every entry of the border is of size 1.
             self.ratio = (math.sqrt(abs(rho)) or 1.0) / self.sizes[1]
             full[:n, n] = full[n, :n] = system.d * y * self.ratio
-        self.factors, self.pivots, self.singular = lapack.dgetrf(full, overwrite_a=1)
+        self.solve = solver(full, system.device)
 
     def step(self, residual: Array, misfit: float) -> Array | None:
         """The change of x and, last, of ρ, [S + 1]; None if the system is singular."""
-        if self.singular:
+        if self.solve is None:
             return None
         right = np.append(residual, -misfit * self.ratio * self.sizes[1] * self.sizes[1] / 2)
-        z, _ = lapack.dgetrs(self.factors, self.pivots, right)
+        z = self.solve(right)
         z[-1] *= self.ratio
         return z if np.isfinite(z).all() else None
 
