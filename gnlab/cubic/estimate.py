@@ -66,6 +66,8 @@ class Estimate:
         kappa_min: The smallest eigenvalue of K.
         kappa_scale: max |κ|.
         valley: v with K Dv = κ_min Dv, extended to Z, [S].
+        kappa: κ, ascending, [N].
+        Q: The eigenvectors of K, [N, N].
     """
 
     step: Array
@@ -73,6 +75,8 @@ class Estimate:
     kappa_min: float
     kappa_scale: float
     valley: Array
+    kappa: Array
+    Q: Array
 
 
 def eliminate(model: Model) -> Elimination | None:
@@ -139,7 +143,7 @@ def estimate(model: Model, elimination: Elimination, *, careful: bool = True) ->
     cubic = model.cubic
     if not np.any(cubic):
         step = elimination.from_slope
-        return Estimate(step, 0.0, 0.0, 0.0, np.zeros_like(step))
+        return Estimate(step, 0.0, 0.0, 0.0, np.zeros_like(step), np.empty(0), np.empty((0, 0)))
     d = model.d[cubic]
     kappa, Q = eigh(invariant(model, elimination), model.device, careful=careful)
     x, y = solve_secular(kappa, Q.T @ (elimination.slope / d), model.c)
@@ -149,4 +153,6 @@ def estimate(model: Model, elimination: Elimination, *, careful: bool = True) ->
         kappa_min=float(kappa[0]),
         kappa_scale=float(np.abs(kappa).max()),
         valley=elimination.extend(Q[:, 0] / d, cubic, still=True),
+        kappa=kappa,
+        Q=Q,
     )

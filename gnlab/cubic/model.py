@@ -197,37 +197,6 @@ def whole(before: Array, after: Array) -> bool:
     return bool(np.count_nonzero(np.abs(after) > 1e-290) == np.count_nonzero(before))
 
 
-def units(H: Array, g: Array, d: Array) -> Exponents:
-    """The binary exponent of each group's unit.
-
-    Without a cubic term it is half the exponent of the group's own curvature over that of what a
-    scaled loss scales alike: else an odd power of two in front of the loss would be halved one way
-    in some groups and the other way in others, and be more than a unit.
-
-    Args:
-        H: H̄, [S, S].
-        g: ḡ, [S].
-        d: D, [S].
-
-    Returns:
-        The exponents, [S].
-    """
-    N = d > 0
-    unit = np.where(N, exponent(d), 0)
-    if N.all():
-        return unit
-    own = exponent(np.diag(H))
-    cubic = H[np.ix_(N, N)]
-    if cubic.any():
-        common = both_sides(cubic, -unit[N])[1]
-    elif g[N].any():
-        common = top(g[N], -unit[N])
-    else:
-        common = int(own[~N][np.argmax(np.diag(H)[~N] != 0)])
-    unit[~N] = (own[~N] - common) // 2
-    return unit
-
-
 def normalise(H: Array, g: Array, d: Array, damping: float, device: torch.device = _CPU) -> Model:
     """Bring a finite, checked model to normal form.
 
@@ -247,7 +216,7 @@ def normalise(H: Array, g: Array, d: Array, damping: float, device: torch.device
     if not np.array_equal(H, H.T):
         H = H / 2 + H.T / 2
     d = d if damping > 0 else np.zeros_like(d)
-    unit = units(H, g, d)
+    unit = np.where(d > 0, exponent(d), exponent(np.diag(H)) // 2)
     slope = top(g, -unit)
     H_scaled, curvature, exact = both_sides(H, -unit)
     g_scaled = scaled(g, -unit - slope)

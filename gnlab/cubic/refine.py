@@ -9,6 +9,7 @@ Legend: S groups; x the step in the scaled units; v a null vector of H̄ + ρ₀
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -164,20 +165,33 @@ class Newton:
         x: The point, [S].
         rho: Its ρ.
         valley: Whether ρ is unknown because v is a null vector, or because c‖Dx‖ = ρ.
+        inverse: What multiplies by (H̄ + ρD²)⁻¹, if that is known; then nothing is factored.
     """
 
-    def __init__(self, system: System, x: Array, rho: float, valley: bool) -> None:
+    def __init__(
+        self,
+        system: System,
+        x: Array,
+        rho: float,
+        valley: bool,
+        inverse: Callable[[Array], Array] | None = None,
+    ) -> None:
         n, y = x.size, system.d * x
         self.d, self.sizes = system.d, (float(np.linalg.norm(x)), float(np.linalg.norm(y)), rho)
         self.ratio = 0.0
-        full = np.zeros((n + 1, n + 1), order="F" if n < LARGE else "C")
-        full[:n, :n], full[n, n] = system.H, 0.0 if valley else -1.0
-        np.einsum("ii->i", full)[:n] += rho * system.d * system.d
+        border, corner = np.zeros(n), 0.0 if valley else -1.0
         if system.c is not None and self.sizes[1] > 0:
             # With the unknown (r/√ρ) δρ every entry of the border is of size 1.
             self.ratio = (math.sqrt(abs(rho)) or 1.0) / self.sizes[1]
-            full[:n, n] = full[n, :n] = system.d * y * self.ratio
-        self.solve = solver(full, system.device)
+            border = system.d * y * self.ratio
+        if inverse is None:
+            full = np.zeros((n + 1, n + 1), order="F" if n < LARGE else "C")
+            full[:n, :n], full[n, n] = system.H, corner
+            np.einsum("ii->i", full)[:n] += rho * system.d * system.d
+            full[:n, n] = full[n, :n] = border
+            self.solve = solver(full, system.device)
+        else:
+            self.solve = bordered(inverse, border, corner)
 
     def step(self, residual: Array, misfit: float) -> Array | None:
         """The change of x and, last, of ρ, [S + 1]; None if the system is singular."""
@@ -195,6 +209,30 @@ class Newton:
             found.append(float(np.linalg.norm(self.d * change[:-1])) / self.sizes[1])
             found.append(abs(float(change[-1]) / self.sizes[2]) if self.sizes[2] else 0.0)
         return max(found)
+
+
+def bordered(
+    inverse: Callable[[Array], Array], border: Array, corner: float
+) -> Callable[[Array], Array]:
+    """What solves a system bordered by a row and a column, from the inverse of the rest.
+
+    Args:
+        inverse: What multiplies by the inverse of the rest, [S] -> [S].
+        border: The row and the column, [S].
+        corner: Where they meet.
+
+    Returns:
+        The function, right side [S + 1] -> solution [S + 1].
+    """
+    through = inverse(border)
+    pivot = corner - float(border @ through)
+
+    def solve(right: Array) -> Array:
+        inner = inverse(right[:-1])
+        last = (float(right[-1]) - float(border @ inner)) / pivot
+        return np.append(inner - last * through, last)
+
+    return solve
 
 
 def refine(system: System, start: Array, rho: float, valley: bool, bits: int = 0) -> Root | None:
