@@ -18,6 +18,7 @@ Array = NDArray[np.float64]
 
 LARGE = 256
 """From how many rows on torch is taken."""
+_DECOMPOSED = 32  # likewise, for a decomposition
 # Rows that differ by more than this lose too many digits in divide-and-conquer.
 GRADED = 2.0**-26
 
@@ -47,10 +48,10 @@ def eigh(
     ordered = matrix[np.ix_(order, order)]
     if careful and is_graded(rows):
         kappa, vectors, _ = lapack.dsyev(ordered, lower=1, lwork=34 * order.size)
-    elif order.size < LARGE:
+    elif order.size < _DECOMPOSED:
         kappa, vectors, _ = lapack.dsyevd(ordered, lower=1)
     else:
-        kappa, vectors = _decomposed(ordered, device)
+        kappa, vectors = _decomposed(ordered, device if order.size >= LARGE else _CPU)
     Q = np.empty_like(vectors)
     Q[order] = vectors
     return kappa, Q

@@ -15,7 +15,7 @@ import numpy as np
 
 from gnlab.cubic.certify import KNOWN, Minimiser, positive
 from gnlab.cubic.estimate import EPS, Elimination, Estimate
-from gnlab.cubic.model import Array, Model
+from gnlab.cubic.model import Array, Model, size_of
 from gnlab.cubic.refine import Newton, System, equilibrated
 
 # Far below the certificate's tolerance, 1e-8, and a solution's, 1e-6.
@@ -24,6 +24,7 @@ SMALL = 1e-10
 CLEAR = 1e-6
 FEW = 1e-3  # the relative error of an inverse that is only used for corrections
 _STEPS = 4
+_SHORT = 128  # sums that are not worth dividing
 _PIECE, _PIECES = 16, 64  # the least length of a sum, how many there are of a long one
 
 Misfit = tuple[Array, Array, float]
@@ -50,10 +51,10 @@ def certify_plainly(model: Model, elimination: Elimination, found: Estimate) -> 
     system = equilibrated(model, elimination.H, found.step, found.rho)
     start = np.ldexp(found.step * system.unit, -system.x_exponent)
     rho = float(np.ldexp(found.rho, -system.rho_exponent))
-    _, bound, _ = _misfit(system, start, rho, False)
-    if np.linalg.norm(bound / system.d) > SMALL * np.linalg.norm(system.g / system.d):
+    first = _misfit(system, start, rho, False)
+    if size_of(first[1] / system.d) > SMALL * size_of(system.g / system.d):
         return None  # so near the pole that rounding alone is more: nothing was factored yet
-    root = _settled(system, start, rho, valley=False, known=found)
+    root = _settled(system, start, rho, first, known=found)
     if root is None:
         return None
     x, rho, (residual, bound, misfit) = root
@@ -77,9 +78,9 @@ def _measured(
     misfit: float,
 ) -> Minimiser | None:
     """The minimiser with its residual in the invariant variables, if that is small."""
-    size = float(np.linalg.norm(model.g / model.d))
-    residual = float(np.linalg.norm(fault / model.d))
-    radius = float(np.linalg.norm(model.d * step))
+    size = size_of(model.g / model.d)
+    residual = size_of(fault / model.d)
+    radius = size_of(model.d * step)
     # Next to the pole, or at a saddle, more is to be said than float64 knows.
     near = (rho - rho0) * radius <= CLEAR * size
     if residual > SMALL * size or near or abs(misfit) > SMALL:
@@ -90,13 +91,26 @@ def _measured(
 
 
 def _settled(
-    system: System, x: Array, rho: float, *, valley: bool, known: Estimate | None = None
+    system: System, x: Array, rho: float, first: Misfit | None = None, known: Estimate | None = None
 ) -> tuple[Array, float, Misfit] | None:
-    """Newton's method in float64, until neither the residual nor its rounding moves the root."""
+    """Newton's method in float64, until neither the residual nor its rounding moves the root.
+
+    Args:
+        system: The conditions.
+        x: Where to start, the step or a null vector, [S].
+        rho: Its ρ.
+        first: The misfit there; None for a null vector, whose misfit is another.
+        known: The decomposition, if it may be used for the corrections.
+
+    Returns:
+        The root, its ρ and its misfit; None if float64 does not get there.
+    """
+    valley = first is None
     for _ in range(_STEPS):
         inverse = None if known is None else _inverse(system, known, rho)
         newton = Newton(system, x, rho, valley, inverse)
-        residual, bound, misfit = _misfit(system, x, rho, valley)
+        residual, bound, misfit = first or _misfit(system, x, rho, valley)
+        first = None
         change, doubt = newton.step(residual, misfit), newton.step(bound, EPS * x.size)
         if change is None or doubt is None or newton.relative(doubt) > SMALL:
             return None
@@ -126,7 +140,7 @@ def _misfit(system: System, x: Array, rho: float, valley: bool) -> Misfit:
     bound = (roundings + 4) * EPS * (1.5 * (np.abs(damped) @ np.abs(x)) + np.abs(g))
     if valley or system.c is None:
         return g - product, bound, 0.0
-    norm, radius = float(np.linalg.norm(system.d * x)), rho / _number(system)
+    norm, radius = size_of(system.d * x), rho / _number(system)
     misfit = (norm - radius) * (norm + radius) / (norm * norm) if norm else math.inf
     return g - product, bound, misfit
 
@@ -139,7 +153,7 @@ def _product(matrix: Array, x: Array) -> tuple[Array, int]:
     """
     n = x.size
     piece = max(_PIECE, -(-n // _PIECES))
-    if n <= piece:
+    if n <= _SHORT:
         return matrix @ x, n
     apart = np.zeros((n, _PIECES))
     apart[np.arange(n), np.arange(n) // piece] = x
@@ -166,7 +180,7 @@ def _least(model: Model, elimination: Elimination, found: Estimate) -> float | N
     if rho0 <= 0:
         return rho0 if positive(system, 0.0) else None
     start = np.ldexp(found.valley * system.unit, -system.x_exponent)
-    root = _settled(system, start, float(np.ldexp(rho0, -system.rho_exponent)), valley=True)
+    root = _settled(system, start, float(np.ldexp(rho0, -system.rho_exponent)))
     # The lowest eigenvalue, and not another one: just above ρ₀ the model must be definite.
     if root is None or not positive(system, root[1] * (1 + CLEAR)):
         return None

@@ -26,7 +26,7 @@ from gnlab.cubic.fixed import (
     to_float,
     to_floats,
 )
-from gnlab.cubic.model import Array, Model
+from gnlab.cubic.model import Array, Model, size_of
 
 MAX_STEPS = 200
 MOST_BITS = 4096
@@ -177,7 +177,7 @@ class Newton:
         inverse: Callable[[Array], Array] | None = None,
     ) -> None:
         n, y = x.size, system.d * x
-        self.d, self.sizes = system.d, (float(np.linalg.norm(x)), float(np.linalg.norm(y)), rho)
+        self.d, self.sizes = system.d, (size_of(x), size_of(y), rho)
         self.ratio = 0.0
         border, corner = np.zeros(n), 0.0 if valley else -1.0
         if system.c is not None and self.sizes[1] > 0:
@@ -204,9 +204,9 @@ class Newton:
 
     def relative(self, change: Array) -> float:
         """The largest relative change: of x, of Dx, of ρ."""
-        found = [float(np.linalg.norm(change[:-1])) / max(self.sizes[0], 1e-300)]
+        found = [size_of(change[:-1]) / max(self.sizes[0], 1e-300)]
         if self.ratio:
-            found.append(float(np.linalg.norm(self.d * change[:-1])) / self.sizes[1])
+            found.append(size_of(self.d * change[:-1]) / self.sizes[1])
             found.append(abs(float(change[-1]) / self.sizes[2]) if self.sizes[2] else 0.0)
         return max(found)
 
@@ -253,7 +253,7 @@ def refine(system: System, start: Array, rho: float, valley: bool, bits: int = 0
     weight = np.divide(1.0, system.d, out=np.zeros_like(system.d), where=system.d > 0)
     if system.c is None:
         weight = np.ones_like(weight)
-    goal = SMALL_RESIDUAL * float(np.linalg.norm(weight * g)) if not valley else math.inf
+    goal = SMALL_RESIDUAL * size_of(weight * g) if not valley else math.inf
     x, rho_fixed = to_fixed(start, 0, p), int(to_fixed(np.array([rho]), 0, p)[0])
     measure, error, before, newton = Residual(system, g, p), math.inf, math.inf, None
     stalled = 0
@@ -263,7 +263,7 @@ def refine(system: System, start: Array, rho: float, valley: bool, bits: int = 0
         if not math.isfinite(misfit):
             return None
         exhausted = error <= math.ldexp(1.0, 50 - p) or before / 2 <= error <= FLOOR
-        enough = exhausted if bits else float(np.linalg.norm(weight * residual)) <= goal
+        enough = exhausted if bits else size_of(weight * residual) <= goal
         if error <= CONVERGED and (enough or (exhausted and p >= MOST_BITS)):
             return Root(x, rho_fixed, p, residual, misfit)
         if exhausted:  # a gradient far below H̄η needs more digits of η

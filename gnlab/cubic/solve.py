@@ -17,7 +17,17 @@ from gnlab.cubic.certify import Minimiser, certify
 from gnlab.cubic.dense import LARGE, is_graded
 from gnlab.cubic.estimate import Elimination, eliminate, estimate, invariant
 from gnlab.cubic.exact import solve_exactly
-from gnlab.cubic.model import Array, Mask, Model, as_array, as_damping, check, normalise, scaled
+from gnlab.cubic.model import (
+    Array,
+    Mask,
+    Model,
+    as_array,
+    as_damping,
+    check,
+    normalise,
+    scaled,
+    size_of,
+)
 from gnlab.cubic.plainly import certify_plainly
 from gnlab.cubic.solution import Certificate, CubicSolution, Status
 
@@ -176,12 +186,12 @@ def conclude(model: Model, found: Minimiser, d: Array, damping: float) -> CubicS
     def value(number: float, exponent: int) -> float:
         return float(np.ldexp(number, max(-4000, min(4000, exponent))))
 
-    norm = float(np.linalg.norm(model.d * found.step))
+    norm = size_of(model.d * found.step)
     mantissa, power = math.frexp(damping / 2) if np.any(model.cubic) else (1.0, 0)
     step_sizes = scaled(found.step, model.step_exponents)
     y = d * step_sizes if np.any(model.cubic) else np.zeros_like(d)
     largest = float(np.abs(y).max())
-    radius = largest * float(np.linalg.norm(y / largest)) if largest else 0.0
+    radius = largest * size_of(y / largest) if largest else 0.0
     radius_min = value(max(0.0, -found.kappa_min) / mantissa, model.curvature_exponent - power)
     certificate = Certificate(
         residual=found.residual,
