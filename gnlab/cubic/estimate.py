@@ -7,12 +7,14 @@ direction with a slope. On N, K = D⁻¹ŜD⁻¹ is decomposed once.
 Legend: S groups; Z those without a cubic term, N the others; K = QκQᵀ, b̂ = QᵀD⁻¹ĝ.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from gnlab.cubic.dense import eigh
 from gnlab.cubic.model import Array, Mask, Model
+from gnlab.cubic.reduction import THOUSANDS, reduce, solve_reduced
 from gnlab.cubic.secular import solve_secular
 
 EPS = float(np.finfo(np.float64).eps)
@@ -66,8 +68,7 @@ class Estimate:
         kappa_min: The smallest eigenvalue of K.
         kappa_scale: max |κ|.
         valley: v with K Dv = κ_min Dv, extended to Z, [S].
-        kappa: κ, ascending, [N].
-        Q: The eigenvectors of K, [N, N].
+        inverse: ρ -> what multiplies by (K + ρ)⁻¹, for ρ > −κ_min.
     """
 
     step: Array
@@ -75,8 +76,7 @@ class Estimate:
     kappa_min: float
     kappa_scale: float
     valley: Array
-    kappa: Array
-    Q: Array
+    inverse: Callable[[float], Callable[[Array], Array] | None]
 
 
 def eliminate(model: Model) -> Elimination | None:
@@ -130,7 +130,7 @@ def invariant(model: Model, elimination: Elimination) -> Array:
 
 
 def estimate(model: Model, elimination: Elimination, *, careful: bool = True) -> Estimate:
-    """Solve the model in float64.
+    """Solve the model in float64, with one eigen-decomposition.
 
     Args:
         model: The model in normal form.
@@ -143,7 +143,7 @@ def estimate(model: Model, elimination: Elimination, *, careful: bool = True) ->
     cubic = model.cubic
     if not np.any(cubic):
         step = elimination.from_slope
-        return Estimate(step, 0.0, 0.0, 0.0, np.zeros_like(step), np.empty(0), np.empty((0, 0)))
+        return Estimate(step, 0.0, 0.0, 0.0, np.zeros_like(step), lambda _: None)
     d = model.d[cubic]
     kappa, Q = eigh(invariant(model, elimination), model.device, careful=careful)
     x, y = solve_secular(kappa, Q.T @ (elimination.slope / d), model.c)
@@ -153,6 +153,34 @@ def estimate(model: Model, elimination: Elimination, *, careful: bool = True) ->
         kappa_min=float(kappa[0]),
         kappa_scale=float(np.abs(kappa).max()),
         valley=elimination.extend(Q[:, 0] / d, cubic, still=True),
-        kappa=kappa,
-        Q=Q,
+        inverse=lambda rho: lambda v: Q @ ((v @ Q) / (kappa + rho)),
+    )
+
+
+def estimate_of_thousands(model: Model, elimination: Elimination) -> Estimate | None:
+    """Solve a large model in float64, with half an eigen-decomposition.
+
+    Args:
+        model: The model in normal form.
+        elimination: Its groups of Z, eliminated.
+
+    Returns:
+        The minimiser, as good as float64 gives it; None where the half does not suffice.
+    """
+    cubic = model.cubic
+    if np.count_nonzero(cubic) < THOUSANDS or model.device.type != "cpu":
+        return None
+    d = model.d[cubic]
+    T = reduce(invariant(model, elimination))
+    (kappa_min, v), (kappa_max, _) = T.end(last=False), T.end(last=True)
+    found = solve_reduced(T, elimination.slope / d, model.c, kappa_min, kappa_max)
+    if found is None:
+        return None
+    return Estimate(
+        step=elimination.extend(found[1] / d, cubic, still=False),
+        rho=found[0],
+        kappa_min=kappa_min,
+        kappa_scale=max(abs(kappa_min), abs(kappa_max)),
+        valley=elimination.extend(T.turned(v, "N") / d, cubic, still=True),
+        inverse=T.inverse,
     )

@@ -124,12 +124,15 @@ def _settled(
 
 def _inverse(system: System, known: Estimate, rho: float) -> Callable[[Array], Array] | None:
     """(H̄ + ρD²)⁻¹ = D⁻¹Q(κ + ρ)⁻¹QᵀD⁻¹, where the decomposition knows it to a few digits."""
-    shifted = known.kappa + float(np.ldexp(rho, system.rho_exponent))
-    if not FEW * float(shifted[0]) > shifted.size * EPS * known.kappa_scale:
+    rho = float(np.ldexp(rho, system.rho_exponent))
+    if not FEW * (known.kappa_min + rho) > system.d.size * EPS * known.kappa_scale:
+        return None
+    inverse = known.inverse(rho)
+    if inverse is None:
         return None
     # In the system's units D is d, and K + ρ has been divided by a power of two.
-    size = np.ldexp(shifted, -system.rho_exponent)
-    return lambda v: known.Q @ ((v / system.d) @ known.Q / size) / system.d
+    power = float(np.ldexp(1.0, system.rho_exponent))
+    return lambda v: power * inverse(v / system.d) / system.d
 
 
 def _misfit(system: System, x: Array, rho: float, valley: bool) -> Misfit:

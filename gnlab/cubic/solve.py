@@ -7,6 +7,7 @@ Legend: S groups.
 
 import dataclasses
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -15,7 +16,14 @@ from torch import Tensor
 
 from gnlab.cubic.certify import Minimiser, certify
 from gnlab.cubic.dense import LARGE, is_graded
-from gnlab.cubic.estimate import Elimination, eliminate, estimate, invariant
+from gnlab.cubic.estimate import (
+    Elimination,
+    Estimate,
+    eliminate,
+    estimate,
+    estimate_of_thousands,
+    invariant,
+)
 from gnlab.cubic.exact import solve_exactly
 from gnlab.cubic.model import (
     Array,
@@ -143,18 +151,33 @@ def certified(model: Model, elimination: Elimination) -> Minimiser | None:
     Returns:
         The minimiser.
     """
-    small = model.g.size < LARGE
-    for careful in (True,) if small else (False, True):
-        start = estimate(model, elimination, careful=careful)
-        found = (
-            certify_plainly(model, elimination, start)
-            or certify(model, elimination, start)
-            or (solve_exactly(model, elimination, start) if careful else None)
-        )
-        # A refinement reaches the digits that a fast decomposition lost, nearly always.
-        if found is not None or not graded(model, elimination):
+    for start in estimates(model, elimination):
+        found = certify_plainly(model, elimination, start) or certify(model, elimination, start)
+        if found is not None:
             return found
-    return None
+    return solve_exactly(model, elimination, start)
+
+
+def estimates(model: Model, elimination: Elimination) -> Iterator[Estimate]:
+    """Estimates, each by a slower and safer way than the one before.
+
+    A refinement reaches the digits that a fast decomposition of a large matrix has lost, nearly
+    always, and those of a small one take no time.
+
+    Args:
+        model: The model in normal form.
+        elimination: Its groups of Z, eliminated.
+
+    Yields:
+        Estimate: At least one.
+    """
+    first = estimate_of_thousands(model, elimination)
+    if first is not None:
+        yield first
+    small = model.g.size < LARGE
+    yield estimate(model, elimination, careful=small)
+    if not small and graded(model, elimination):
+        yield estimate(model, elimination)
 
 
 def graded(model: Model, elimination: Elimination) -> bool:

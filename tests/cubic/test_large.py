@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gnlab.cubic import Status, dense, plainly, refine, solve_cubic
+from gnlab.cubic import Status, dense, estimate, plainly, reduction, refine, solve_cubic
 from gnlab.cubic.model import normalise
 
 
@@ -41,6 +41,56 @@ def assert_minimal(H, g, d, solution):
 def test_large_models_are_solved_and_certified(make, size):
     H, g, d = make(0, size)
     assert_minimal(H, g, d, solve_cubic(H, g, d))
+
+
+def test_thousands_of_groups_need_half_a_decomposition(monkeypatch):
+    monkeypatch.setattr(estimate, "THOUSANDS", 300)
+    monkeypatch.setattr(torch.linalg, "eigh", lambda _: pytest.fail("decomposed"))
+    for seed in range(3):
+        H, g, d = random_model(seed, 300 + seed)
+        if seed:
+            d[:150] *= 10.0**-seed
+        if seed == 2:  # definite: ρ₀ = 0
+            H = H @ H + np.diag(d**2)
+            H = (H + H.T) / 2
+        assert_minimal(H, g, d, solve_cubic(H, g, d))
+
+
+def test_next_to_the_pole_the_half_does_not_suffice(monkeypatch):
+    H, g, d = near_the_pole(0, 300)
+    known = solve_cubic(H, g, d)
+    monkeypatch.setattr(estimate, "THOUSANDS", 300)
+    found = solve_cubic(H, g, d)
+    assert_minimal(H, g, d, found)
+    assert torch.equal(known.step_sizes, found.step_sizes)
+
+
+def test_the_half_and_the_whole_agree(monkeypatch):
+    for seed in range(5):
+        H, g, d = random_model(seed, 280, decades=2.0)
+        known = solve_cubic(H, g, d, 10.0 ** (seed - 2))
+        monkeypatch.setattr(estimate, "THOUSANDS", 280)
+        found = solve_cubic(H, g, d, 10.0 ** (seed - 2))
+        monkeypatch.undo()
+        y, other = d * known.step_sizes.numpy(), d * found.step_sizes.numpy()
+        assert np.linalg.norm(y - other) <= 1e-10 * np.linalg.norm(y)
+        assert found.radius_min == pytest.approx(known.radius_min, rel=1e-10)
+
+
+def test_a_reduction_is_the_matrix():
+    A = np.random.default_rng(0).standard_normal((40, 40))
+    A = A + A.T
+    form = reduction.reduce(A)
+    T = np.diag(form.diagonal) + np.diag(form.beside, 1) + np.diag(form.beside, -1)
+    Q = np.column_stack([form.turned(unit, "N") for unit in np.eye(40)])
+    np.testing.assert_allclose(Q @ T @ Q.T, A, atol=1e-12)
+    np.testing.assert_allclose(form.turned(A[0], "T"), Q.T @ A[0], atol=1e-13)
+    kappa = np.linalg.eigvalsh(A)
+    assert form.end(last=False)[0] == pytest.approx(kappa[0], rel=1e-12)
+    assert form.end(last=True)[0] == pytest.approx(kappa[-1], rel=1e-12)
+    assert form.inverse(-kappa[0] - 1.0) is None
+    v = form.inverse(1.0 - kappa[0])(A[0])
+    np.testing.assert_allclose(A @ v + (1 - kappa[0]) * v, A[0], atol=1e-11)
 
 
 def test_scales_many_decades_apart():
