@@ -1,4 +1,4 @@
-"""Half an eigen-decomposition, for thousands of groups: K = QTQᵀ with T tridiagonal.
+"""Half an eigen-decomposition, for hundreds and thousands of groups: K = QTQᵀ with T tridiagonal.
 
 The other half, T's own eigenvectors and their way back through Q, is most of the time, and the
 secular equation can do without: c ‖(T + ρ)⁻¹Qᵀb‖ = ρ takes O(n) for each step of its root, as with
@@ -17,7 +17,7 @@ from scipy.linalg import eigh_tridiagonal, lapack
 
 from gnlab.cubic.model import Array, size_of
 
-THOUSANDS = 1500
+THOUSANDS = 500
 """From how many rows on the half is worth its Python."""
 _NEAR = 1e-9  # x over max |κ|, below which the pole is too near
 _STEPS = 100

@@ -19,7 +19,8 @@ from torch import Tensor
 from gnlab.summaries.autodiff import Groups
 from gnlab.summaries.chunks import passes
 from gnlab.summaries.curvature import Curvature, Origin
-from gnlab.summaries.jets import Jet, Operand, Pieces, Ranks, Spread, common, index
+from gnlab.summaries.jets import Jet, Operand, Ranks, common, index
+from gnlab.summaries.owned import Pieces, Spread
 from gnlab.summaries.rules import CURVED, RULES, Call, NoRuleError, Rule
 from gnlab.summaries.tape import Tape
 

@@ -18,7 +18,7 @@ from gnlab.summaries.evaluation import device_of
 CPU, GPU = 5_000, 20_000
 """The largest S on a CPU, and on a GPU."""
 
-_BYTES = 96.0  # for each entry of H̄: its parts in float64, their sum, and what a solve makes of it
+_BYTES = 64.0  # for each entry of H̄: its parts in float64, their sums, and what a solve makes of it
 _SMALL = 1_000  # groups whose matrices fit anywhere, without looking
 
 

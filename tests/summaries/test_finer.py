@@ -9,7 +9,7 @@ from torch import nn
 import gnlab
 from gnlab.partitions import partition
 from gnlab.summaries import summarise
-from gnlab.summaries.jets import Spread
+from gnlab.summaries.owned import Spread
 from gnlab.summaries.rules import layers
 
 DOUBLE = torch.float64

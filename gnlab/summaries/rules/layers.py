@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 
 from gnlab.summaries.curvature import Curvature
-from gnlab.summaries.jets import Assembly, Jet, Operand, Pieces, Spread, common, rows_of, union
+from gnlab.summaries.jets import Assembly, Jet, Operand, common, rows_of, union
+from gnlab.summaries.owned import Pieces, Spread
 from gnlab.summaries.rules.calls import Call, NoRuleError, jet_of, value_of
 from gnlab.summaries.rules.products import mixed
 
