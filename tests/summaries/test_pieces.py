@@ -8,7 +8,7 @@ from torch import nn
 
 import gnlab
 from gnlab.partitions import partition
-from gnlab.summaries import autodiff, forward, inert, replay, summarise
+from gnlab.summaries import autodiff, curvature, forward, inert, replay, summarise
 from gnlab.summaries.jets import union
 from gnlab.summaries.owned import Pieces
 
@@ -75,6 +75,18 @@ def test_pieces_of_units_give_the_definition(name, chunked, level, monkeypatch):
     plain = summarise(model, loss_fn, batch, split, u, method="autodiff")
     for found, known in ((fast.g, plain.g), (fast.H, plain.H), (fast.third, plain.third)):
         assert (found - known).abs().max() <= 1e-10 * known.abs().max()
+
+
+def test_half_of_a_symmetric_product_is_enough(monkeypatch):
+    model = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3)).double()
+    batch = torch.randn(5, 4, dtype=DOUBLE), torch.randint(3, (5,))
+    split, u = partition(model, "element"), away_from_zero(model)
+    found = []
+    for large in (1024, 20):
+        monkeypatch.setattr(curvature, "_LARGE", large)
+        found.append(summarise(model, nn.CrossEntropyLoss(), batch, split, u, method="jets").H)
+    assert torch.allclose(*found, rtol=1e-13, atol=1e-15)
+    assert torch.equal(found[1], found[1].T)
 
 
 def test_layers_write_no_direction_out_for_each_element(monkeypatch):
