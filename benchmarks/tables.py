@@ -215,12 +215,45 @@ def steps(results: Results) -> str:
     return rows(head, body) + _where(results)
 
 
+def element(results: Results) -> str:
+    """A step with a group for every element, and the solve by itself."""
+    cases = results.cases.items()
+    body = [
+        [
+            name,
+            f"{found['parameters']:,}".replace(",", " "),
+            str(found["batch"]),
+            *(_seconds(found["median_seconds"][key]) for key in ("summary", "solve")),
+            _seconds(sum(found["median_seconds"].values())),
+            f"{found['peak_mib'] - found['before_mib']:.0f}",
+        ]
+        for name, found in cases
+        if found["kind"] == "step"
+    ]
+    head = ["network", "P = S", "batch", "summary", "solve", "step", "MiB added"]
+    solves = {(found["groups"], found["near"]): found for _, found in cases if "near" in found}
+    alone = [
+        [str(size), *(_seconds(solves[size, near]["median_seconds"]) for near in (False, True))]
+        for size in sorted({size for size, _ in solves})
+    ]
+    table = rows(head, body)
+    if alone:
+        table += "\n\n" + rows(["S", "solve", "near the pole"], alone)
+    return table + _where(results)
+
+
+def _seconds(value: float) -> str:
+    """A time in milliseconds below one second."""
+    return f"{value:.3g} s" if value >= 1 else f"{1e3 * value:.3g} ms"
+
+
 TABLES: Mapping[str, Callable[[Results], str]] = {
     "training": training,
     "summaries": summaries,
     "growth": growth,
     "lab": page,
     "steps": steps,
+    "element": element,
     "findings": findings,
     "rates": rates,
 }

@@ -64,15 +64,15 @@ def _measured(name: str, batch: int, device: str, kind: str) -> dict[str, float]
         seconds = case.seconds(kind)
         after = float(torch.cuda.max_memory_allocated(case.device))
     else:
-        _forget_peak()
-        before = _resident_peak()
+        forget_peak()
+        before = resident_peak()
         seconds = case.seconds(kind)
-        after = _resident_peak()
+        after = resident_peak()
     mib = {"before_mib": before / 2**20, "peak_mib": after / 2**20}
     return {"seconds": seconds, **{key: round(value, 1) for key, value in mib.items()}}
 
 
-def _forget_peak() -> None:
+def forget_peak() -> None:
     """Where the system can, count the peak of resident memory from here on."""
     gc.collect()
     # What the first pass freed would else still be held, and hide what the next one takes.
@@ -82,7 +82,7 @@ def _forget_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
-def _resident_peak() -> float:
+def resident_peak() -> float:
     """The most memory that this process has held, in bytes."""
     # Linux hands the peak of ``getrusage`` down to the processes one starts: the number would be
     # the parent's. The kernel's own account is of this process alone.

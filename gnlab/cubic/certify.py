@@ -13,8 +13,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import lapack
 
+from gnlab.cubic.dense import is_definite
 from gnlab.cubic.estimate import EPS, Elimination, Estimate
 from gnlab.cubic.fixed import to_fixed, to_float
 from gnlab.cubic.model import Array, Model
@@ -58,10 +58,13 @@ def positive(system: System, rho: float) -> bool:
     """Whether H̄ + ρD² is positive definite beyond all rounding."""
     margin = 16 * EPS * system.d.size
     matrix = system.damped(rho)
+    diagonal = np.einsum("ii->i", matrix)
     # The rounding of each entry is relative to its row's and column's diagonal.
-    size = np.sqrt(np.maximum(np.abs(np.diag(matrix)), 1e-300))
-    matrix = matrix / size[:, None] / size - margin * np.eye(size.size)
-    return bool(lapack.dpotrf(matrix, lower=1)[1] == 0)
+    size = np.sqrt(np.maximum(np.abs(diagonal), 1e-300))
+    matrix /= size[:, None]
+    matrix /= size
+    diagonal -= margin
+    return is_definite(matrix, system.device)
 
 
 def certify(model: Model, elimination: Elimination, found: Estimate) -> Minimiser | None:

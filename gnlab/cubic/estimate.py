@@ -7,19 +7,19 @@ direction with a slope. On N, K = D⁻¹ŜD⁻¹ is decomposed once.
 Legend: S groups; Z those without a cubic term, N the others; K = QκQᵀ, b̂ = QᵀD⁻¹ĝ.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import lapack
 
+from gnlab.cubic.dense import eigh
 from gnlab.cubic.model import Array, Mask, Model
+from gnlab.cubic.reduction import THOUSANDS, reduce, solve_reduced
 from gnlab.cubic.secular import solve_secular
 
 EPS = float(np.finfo(np.float64).eps)
 # A flat direction's slope, relative to the sizes of its terms, below which it is rounding.
 SLOPE_TOLERANCE = 64 * EPS
-# Rows that differ by more than this lose too many digits in divide-and-conquer.
-GRADED = 2.0**-26
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +68,7 @@ class Estimate:
         kappa_min: The smallest eigenvalue of K.
         kappa_scale: max |κ|.
         valley: v with K Dv = κ_min Dv, extended to Z, [S].
+        inverse: ρ -> what multiplies by (K + ρ)⁻¹, for ρ > −κ_min.
     """
 
     step: Array
@@ -75,31 +76,7 @@ class Estimate:
     kappa_min: float
     kappa_scale: float
     valley: Array
-
-
-def eigh(matrix: Array) -> tuple[Array, Array]:
-    """Eigenvalues, ascending, and eigenvectors of a symmetric matrix with rows graded in size.
-
-    LAPACK's reduction of the lower triangle keeps the small eigenvalues' digits only when the
-    large rows come first; in any other order they drown in the rounding of the large ones. Of its
-    two ways on, QL iterations keep those digits and divide-and-conquer, faster, does not.
-
-    Args:
-        matrix: Symmetric, [n, n].
-
-    Returns:
-        κ [n] and Q [n, n], one column per eigenvalue.
-    """
-    rows = np.abs(matrix).max(axis=1)
-    order = np.argsort(-rows, kind="stable")
-    ordered = matrix[np.ix_(order, order)]
-    if rows.min() < GRADED * rows.max():
-        kappa, vectors, _ = lapack.dsyev(ordered, lower=1, lwork=34 * order.size)
-    else:
-        kappa, vectors, _ = lapack.dsyevd(ordered, lower=1)
-    Q = np.empty_like(vectors)
-    Q[order] = vectors
-    return kappa, Q
+    inverse: Callable[[float], Callable[[Array], Array] | None]
 
 
 def eliminate(model: Model) -> Elimination | None:
@@ -115,13 +92,15 @@ def eliminate(model: Model) -> Elimination | None:
         The elimination, or None if inf T = −∞.
     """
     N, Z = np.flatnonzero(model.cubic), np.flatnonzero(~model.cubic)
+    if not Z.size:
+        return Elimination(model.H, model.H, model.g, np.empty(0), np.empty((0, N.size)))
     own = np.diag(model.H)[Z]
     dead = own == 0
     if np.any(own < 0) or np.any(model.H[Z[dead]]) or np.any(model.g[Z[dead]]):
         return None
     root = np.where(dead, 1.0, np.sqrt(own))
     C = model.H[np.ix_(Z, Z)] / root[:, None] / root + np.diag(dead.astype(float))
-    mu, V = eigh(C) if Z.size else (np.ones(0), np.ones((0, 0)))
+    mu, V = eigh(C, model.device) if Z.size else (np.ones(0), np.ones((0, 0)))
     slope, cross = model.g[Z] / root, model.H[np.ix_(Z, N)] / root[:, None]
     null = np.abs(mu) <= 4 * EPS * Z.size
     sides = np.column_stack([slope, cross])
@@ -142,12 +121,21 @@ def eliminate(model: Model) -> Elimination | None:
     )
 
 
-def estimate(model: Model, elimination: Elimination) -> Estimate:
-    """Solve the model in float64.
+def invariant(model: Model, elimination: Elimination) -> Array:
+    """K = D⁻¹ŜD⁻¹, [N, N]."""
+    d = model.d[model.cubic]
+    K = elimination.schur / d[:, None]
+    K /= d
+    return K
+
+
+def estimate(model: Model, elimination: Elimination, *, careful: bool = True) -> Estimate:
+    """Solve the model in float64, with one eigen-decomposition.
 
     Args:
         model: The model in normal form.
         elimination: Its groups of Z, eliminated.
+        careful: Whether digits of small eigenvalues are worth the time, see ``dense.eigh``.
 
     Returns:
         The minimiser, as good as float64 gives it.
@@ -155,9 +143,9 @@ def estimate(model: Model, elimination: Elimination) -> Estimate:
     cubic = model.cubic
     if not np.any(cubic):
         step = elimination.from_slope
-        return Estimate(step, 0.0, 0.0, 0.0, np.zeros_like(step))
+        return Estimate(step, 0.0, 0.0, 0.0, np.zeros_like(step), lambda _: None)
     d = model.d[cubic]
-    kappa, Q = eigh(elimination.schur / d[:, None] / d)
+    kappa, Q = eigh(invariant(model, elimination), model.device, careful=careful)
     x, y = solve_secular(kappa, Q.T @ (elimination.slope / d), model.c)
     return Estimate(
         step=elimination.extend(Q @ y / d, cubic, still=False),
@@ -165,4 +153,34 @@ def estimate(model: Model, elimination: Elimination) -> Estimate:
         kappa_min=float(kappa[0]),
         kappa_scale=float(np.abs(kappa).max()),
         valley=elimination.extend(Q[:, 0] / d, cubic, still=True),
+        inverse=lambda rho: lambda v: Q @ ((v @ Q) / (kappa + rho)),
+    )
+
+
+def estimate_of_thousands(model: Model, elimination: Elimination) -> Estimate | None:
+    """Solve a large model in float64, with half an eigen-decomposition.
+
+    Args:
+        model: The model in normal form.
+        elimination: Its groups of Z, eliminated.
+
+    Returns:
+        The minimiser, as good as float64 gives it; None where the half does not suffice.
+    """
+    cubic = model.cubic
+    if np.count_nonzero(cubic) < THOUSANDS or model.device.type != "cpu":
+        return None
+    d = model.d[cubic]
+    T = reduce(invariant(model, elimination))
+    (kappa_min, v), (kappa_max, _) = T.end(last=False), T.end(last=True)
+    found = solve_reduced(T, elimination.slope / d, model.c, kappa_min, kappa_max)
+    if found is None:
+        return None
+    return Estimate(
+        step=elimination.extend(found[1] / d, cubic, still=False),
+        rho=found[0],
+        kappa_min=kappa_min,
+        kappa_scale=max(abs(kappa_min), abs(kappa_max)),
+        valley=elimination.extend(T.turned(v, "N") / d, cubic, still=True),
+        inverse=T.inverse,
     )

@@ -22,7 +22,9 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Exponents = NDArray[np.int64]
 
+_CPU = torch.device("cpu")
 ASYMMETRY_TOLERANCE = 1e-3
+MODERATE = 100  # binary exponents of this size add up to nothing near the ends of float64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +41,7 @@ class Model:
         curvature_exponent: K in the units given is 2^this times K here.
         slope_exponent: b in the units given is 2^this times b here.
         exact: Whether scaling lost no bit of H, g or c to underflow or overflow.
+        device: Where large matrices are factored.
     """
 
     H: Array
@@ -50,6 +53,7 @@ class Model:
     curvature_exponent: int
     slope_exponent: int
     exact: bool
+    device: torch.device = _CPU
 
     @property
     def cubic(self) -> Mask:
@@ -132,7 +136,7 @@ def check(H: Array, g: Array, d: Array) -> None:
     if np.any(d < 0):
         s = int(np.flatnonzero(d < 0)[0])
         raise InputError(f"d must be ≥ 0 (it is |D^(3)_sss|^(1/3)); got d[{s}] = {d[s]:g}.")
-    if not np.isfinite(H).all():
+    if np.array_equal(H, H.T) or not np.isfinite(H).all():
         return
     rows = np.sqrt(np.abs(H).max(axis=1))
     excess = np.abs(H / 2 - H.T / 2) - ASYMMETRY_TOLERANCE / 2 * rows[:, None] * rows
@@ -149,6 +153,11 @@ def exponent(values: Array) -> Exponents:
     return np.frexp(values)[1].astype(np.int64)
 
 
+def size_of(vector: Array) -> float:
+    """The Euclidean norm; a third of the time that numpy's own takes for a short vector."""
+    return math.sqrt(float(vector @ vector))
+
+
 def scaled(values: Array, shift: Exponents) -> Array:
     """Values times 2^shift, exact but for underflow."""
     return np.ldexp(values, np.clip(shift, -4000, 4000).astype(np.int32))
@@ -160,13 +169,40 @@ def top(values: Array, shift: Exponents) -> int:
     return int(seen.max()) if seen.size else 0
 
 
+def both_sides(H: Array, shift: Exponents) -> tuple[Array, int, bool]:
+    """A matrix scaled from both sides to entries of at most 1.
+
+    Args:
+        H: The matrix, [S, S].
+        shift: The power of two for each row and column, [S].
+
+    Returns:
+        H_st 2^(shift_s + shift_t − e), e, and whether that lost no bit to underflow.
+    """
+    largest = float(np.abs(H).max())
+    if np.abs(shift).max() <= MODERATE and 2.0**-MODERATE < largest < 2.0**MODERATE:
+        # Multiplying is as exact as moving exponents, and ten times as fast.
+        factor = np.ldexp(1.0, shift.astype(np.int32))
+        result = H * factor[:, None]
+        result *= factor
+        e = math.frexp(float(np.abs(result).max()))[1]
+        result *= math.ldexp(1.0, -e)
+        # An entry this large was in the range of normal numbers all the way.
+        if np.count_nonzero(np.abs(result) > 1e-150) == np.count_nonzero(H):
+            return result, e, True
+    pair = shift[:, None] + shift
+    e = top(H, pair)
+    result = scaled(H, pair - e)
+    return result, e, whole(H, result)
+
+
 def whole(before: Array, after: Array) -> bool:
     """Whether scaling kept every bit: no entry fell near the smallest normal numbers."""
-    kept = np.abs(after) > 1e-290
-    return bool(np.array_equal(kept, before != 0))
+    # What is kept is not zero, so that counting is comparing.
+    return bool(np.count_nonzero(np.abs(after) > 1e-290) == np.count_nonzero(before))
 
 
-def normalise(H: Array, g: Array, d: Array, damping: float) -> Model:
+def normalise(H: Array, g: Array, d: Array, damping: float, device: torch.device = _CPU) -> Model:
     """Bring a finite, checked model to normal form.
 
     A group's unit is the power of two next to its d, or next to the square root of its own
@@ -177,19 +213,21 @@ def normalise(H: Array, g: Array, d: Array, damping: float) -> Model:
         g: ḡ, [S].
         d: D, [S].
         damping: λ_int.
+        device: Where large matrices are to be factored.
 
     Returns:
         The model; its arrays are new.
     """
-    H = H / 2 + H.T / 2
+    if not np.array_equal(H, H.T):
+        H = H / 2 + H.T / 2
     d = d if damping > 0 else np.zeros_like(d)
     unit = np.where(d > 0, exponent(d), exponent(np.diag(H)) // 2)
-    pair = -unit[:, None] - unit
-    curvature, slope = top(H, pair), top(g, -unit)
-    H_scaled, g_scaled = scaled(H, pair - curvature), scaled(g, -unit - slope)
+    slope = top(g, -unit)
+    H_scaled, curvature, exact = both_sides(H, -unit)
+    g_scaled = scaled(g, -unit - slope)
     mantissa, power = math.frexp(damping / 2)
     power += slope - 2 * curvature
-    exact = whole(H, H_scaled) and whole(g, g_scaled)
+    exact = exact and whole(g, g_scaled)
     return Model(
         H=H_scaled,
         g=g_scaled,
@@ -200,4 +238,5 @@ def normalise(H: Array, g: Array, d: Array, damping: float) -> Model:
         curvature_exponent=curvature,
         slope_exponent=slope,
         exact=exact and abs(power) < 900,
+        device=device,
     )

@@ -9,19 +9,23 @@ Legend: S groups, all with a cubic term; x the step in the scaled units, ρ ther
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
-from gnlab.cubic.certify import Minimiser, positive
+from gnlab.cubic.certify import KNOWN, Minimiser, positive
 from gnlab.cubic.estimate import EPS, Elimination, Estimate
-from gnlab.cubic.model import Array, Model
+from gnlab.cubic.model import Array, Model, size_of
 from gnlab.cubic.refine import Newton, System, equilibrated
 
 # Far below the certificate's tolerance, 1e-8, and a solution's, 1e-6.
 SMALL = 1e-10
 # A ρ this far above ρ₀, relatively, is above it whatever the last digits of κ_min are.
 CLEAR = 1e-6
+FEW = 1e-3  # the relative error of an inverse that is only used for corrections
 _STEPS = 4
+_SHORT = 128  # sums that are not worth dividing
+_PIECE, _PIECES = 16, 64  # the least length of a sum, how many there are of a long one
 
 Misfit = tuple[Array, Array, float]
 """The residual, a bound of its rounding, and the misfit of the radius."""
@@ -47,14 +51,15 @@ def certify_plainly(model: Model, elimination: Elimination, found: Estimate) -> 
     system = equilibrated(model, elimination.H, found.step, found.rho)
     start = np.ldexp(found.step * system.unit, -system.x_exponent)
     rho = float(np.ldexp(found.rho, -system.rho_exponent))
-    _, bound, _ = _misfit(system, start, rho, False)
-    if np.linalg.norm(bound / system.d) > SMALL * np.linalg.norm(system.g / system.d):
+    first = _misfit(system, start, rho, False)
+    if size_of(first[1] / system.d) > SMALL * size_of(system.g / system.d):
         return None  # so near the pole that rounding alone is more: nothing was factored yet
-    root = _settled(system, start, rho, valley=False)
-    if root is None or not positive(system, root[1]):
+    root = _settled(system, start, rho, first, known=found)
+    if root is None:
         return None
     x, rho, (residual, bound, misfit) = root
     rho = float(np.ldexp(rho, system.rho_exponent))
+    # Definite at ρ₀ or just above it is definite at a larger ρ.
     rho0 = _least(model, elimination, found)
     if rho0 is None or not rho > rho0 + CLEAR * abs(rho0):
         return None
@@ -73,9 +78,9 @@ def _measured(
     misfit: float,
 ) -> Minimiser | None:
     """The minimiser with its residual in the invariant variables, if that is small."""
-    size = float(np.linalg.norm(model.g / model.d))
-    residual = float(np.linalg.norm(fault / model.d))
-    radius = float(np.linalg.norm(model.d * step))
+    size = size_of(model.g / model.d)
+    residual = size_of(fault / model.d)
+    radius = size_of(model.d * step)
     # Next to the pole, or at a saddle, more is to be said than float64 knows.
     near = (rho - rho0) * radius <= CLEAR * size
     if residual > SMALL * size or near or abs(misfit) > SMALL:
@@ -86,12 +91,26 @@ def _measured(
 
 
 def _settled(
-    system: System, x: Array, rho: float, *, valley: bool
+    system: System, x: Array, rho: float, first: Misfit | None = None, known: Estimate | None = None
 ) -> tuple[Array, float, Misfit] | None:
-    """Newton's method in float64, until neither the residual nor its rounding moves the root."""
+    """Newton's method in float64, until neither the residual nor its rounding moves the root.
+
+    Args:
+        system: The conditions.
+        x: Where to start, the step or a null vector, [S].
+        rho: Its ρ.
+        first: The misfit there; None for a null vector, whose misfit is another.
+        known: The decomposition, if it may be used for the corrections.
+
+    Returns:
+        The root, its ρ and its misfit; None if float64 does not get there.
+    """
+    valley = first is None
     for _ in range(_STEPS):
-        newton = Newton(system, x, rho, valley)
-        residual, bound, misfit = _misfit(system, x, rho, valley)
+        inverse = None if known is None else _inverse(system, known, rho)
+        newton = Newton(system, x, rho, valley, inverse)
+        residual, bound, misfit = first or _misfit(system, x, rho, valley)
+        first = None
         change, doubt = newton.step(residual, misfit), newton.step(bound, EPS * x.size)
         if change is None or doubt is None or newton.relative(doubt) > SMALL:
             return None
@@ -103,15 +122,48 @@ def _settled(
     return None
 
 
+def _inverse(system: System, known: Estimate, rho: float) -> Callable[[Array], Array] | None:
+    """(H̄ + ρD²)⁻¹ = D⁻¹Q(κ + ρ)⁻¹QᵀD⁻¹, where the decomposition knows it to a few digits."""
+    rho = float(np.ldexp(rho, system.rho_exponent))
+    if not FEW * (known.kappa_min + rho) > system.d.size * EPS * known.kappa_scale:
+        return None
+    inverse = known.inverse(rho)
+    if inverse is None:
+        return None
+    # In the system's units D is d, and K + ρ has been divided by a power of two.
+    power = float(np.ldexp(1.0, system.rho_exponent))
+    return lambda v: power * inverse(v / system.d) / system.d
+
+
 def _misfit(system: System, x: Array, rho: float, valley: bool) -> Misfit:
     """ḡ − (H̄ + ρD²)x, a bound of its rounding, and (‖Dx‖² − (ρ/c)²)/‖Dx‖²."""
     damped, g = system.damped(rho), np.zeros_like(x) if valley else system.g
-    bound = (x.size + 4) * EPS * (np.abs(damped) @ np.abs(x) + np.abs(g))
+    product, roundings = _product(damped, x)
+    # The sum of the sizes is rounded itself, by less than its half.
+    bound = (roundings + 4) * EPS * (1.5 * (np.abs(damped) @ np.abs(x)) + np.abs(g))
     if valley or system.c is None:
-        return g - damped @ x, bound, 0.0
-    norm, radius = float(np.linalg.norm(system.d * x)), rho / _number(system)
+        return g - product, bound, 0.0
+    norm, radius = size_of(system.d * x), rho / _number(system)
     misfit = (norm - radius) * (norm + radius) / (norm * norm) if norm else math.inf
-    return g - damped @ x, bound, misfit
+    return g - product, bound, misfit
+
+
+def _product(matrix: Array, x: Array) -> tuple[Array, int]:
+    """A matrix times a vector, and how many roundings at most each of its terms goes through.
+
+    A long sum is made of short ones, that a term is rounded with few others: the vector's pieces
+    are the columns of a matrix, and the columns of the product are added up two by two.
+    """
+    n = x.size
+    piece = max(_PIECE, -(-n // _PIECES))
+    if n <= _SHORT:
+        return matrix @ x, n
+    apart = np.zeros((n, _PIECES))
+    apart[np.arange(n), np.arange(n) // piece] = x
+    sums, levels = matrix @ apart, 0
+    while sums.shape[1] > 1:
+        sums, levels = sums[:, ::2] + sums[:, 1::2], levels + 1
+    return sums[:, 0], piece + levels
 
 
 def _number(system: System) -> float:
@@ -124,10 +176,14 @@ def _least(model: Model, elimination: Elimination, found: Estimate) -> float | N
     """−κ_min to ten digits at least, or as estimated where it is not positive; None if in doubt."""
     rho0 = -found.kappa_min
     system = equilibrated(model, elimination.H, found.valley, abs(rho0))
+    if max(8.0, math.sqrt(model.g.size)) * EPS * found.kappa_scale <= KNOWN * rho0:
+        # What is left to prove is that it is the lowest.
+        scaled = float(np.ldexp(rho0, -system.rho_exponent))
+        return rho0 if positive(system, scaled * (1 + CLEAR)) else None
     if rho0 <= 0:
         return rho0 if positive(system, 0.0) else None
     start = np.ldexp(found.valley * system.unit, -system.x_exponent)
-    root = _settled(system, start, float(np.ldexp(rho0, -system.rho_exponent)), valley=True)
+    root = _settled(system, start, float(np.ldexp(rho0, -system.rho_exponent)))
     # The lowest eigenvalue, and not another one: just above ρ₀ the model must be definite.
     if root is None or not positive(system, root[1] * (1 + CLEAR)):
         return None

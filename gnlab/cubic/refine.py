@@ -9,11 +9,13 @@ Legend: S groups; x the step in the scaled units; v a null vector of H̄ + ρ₀
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import lapack
+import torch
 
+from gnlab.cubic.dense import LARGE, solver
 from gnlab.cubic.fixed import (
     ExactProduct,
     Factor,
@@ -24,7 +26,7 @@ from gnlab.cubic.fixed import (
     to_float,
     to_floats,
 )
-from gnlab.cubic.model import Array, Model
+from gnlab.cubic.model import Array, Model, size_of
 
 MAX_STEPS = 200
 MOST_BITS = 4096
@@ -50,6 +52,7 @@ class System:
         x_exponent: See above.
         rho_exponent: See above; even.
         bits: The p to start with.
+        device: Where large matrices are factored.
     """
 
     H: Array
@@ -60,10 +63,13 @@ class System:
     x_exponent: int
     rho_exponent: int
     bits: int
+    device: torch.device
 
     def damped(self, rho: float) -> Array:
         """H̄ + ρD² in float64, [S, S]."""
-        return self.H + np.diag(rho * self.d * self.d)
+        matrix = self.H.copy()
+        np.einsum("ii->i", matrix)[:] += rho * self.d * self.d
+        return matrix
 
 
 def equilibrated(model: Model, H: Array, step: Array, rho: float) -> System:
@@ -85,8 +91,10 @@ def equilibrated(model: Model, H: Array, step: Array, rho: float) -> System:
     x_exponent = math.frexp(largest)[1] if math.isfinite(largest) else 0
     d = np.ldexp(model.d / unit, half)
     power = model.slope_exponent - 2 * model.curvature_exponent + x_exponent - 3 * half
+    scaled = H / unit[:, None]
+    scaled /= unit
     return System(
-        H=H / unit[:, None] / unit,
+        H=scaled,
         g=np.ldexp(model.g / unit, -x_exponent),
         d=d,
         c=factor(model.given[2], power) if model.c else None,
@@ -94,6 +102,7 @@ def equilibrated(model: Model, H: Array, step: Array, rho: float) -> System:
         x_exponent=x_exponent,
         rho_exponent=2 * half,
         bits=144 - 2 * math.frexp(float(d[d > 0].min(initial=1.0)))[1],
+        device=model.device,
     )
 
 
@@ -156,36 +165,74 @@ class Newton:
         x: The point, [S].
         rho: Its ρ.
         valley: Whether ρ is unknown because v is a null vector, or because c‖Dx‖ = ρ.
+        inverse: What multiplies by (H̄ + ρD²)⁻¹, if that is known; then nothing is factored.
     """
 
-    def __init__(self, system: System, x: Array, rho: float, valley: bool) -> None:
+    def __init__(
+        self,
+        system: System,
+        x: Array,
+        rho: float,
+        valley: bool,
+        inverse: Callable[[Array], Array] | None = None,
+    ) -> None:
         n, y = x.size, system.d * x
-        self.d, self.sizes = system.d, (float(np.linalg.norm(x)), float(np.linalg.norm(y)), rho)
+        self.d, self.sizes = system.d, (size_of(x), size_of(y), rho)
         self.ratio = 0.0
-        full = np.zeros((n + 1, n + 1), order="F")
-        full[:n, :n], full[n, n] = system.damped(rho), 0.0 if valley else -1.0
+        border, corner = np.zeros(n), 0.0 if valley else -1.0
         if system.c is not None and self.sizes[1] > 0:
             # With the unknown (r/√ρ) δρ every entry of the border is of size 1.
             self.ratio = (math.sqrt(abs(rho)) or 1.0) / self.sizes[1]
-            full[:n, n] = full[n, :n] = system.d * y * self.ratio
-        self.factors, self.pivots, self.singular = lapack.dgetrf(full, overwrite_a=1)
+            border = system.d * y * self.ratio
+        if inverse is None:
+            full = np.zeros((n + 1, n + 1), order="F" if n < LARGE else "C")
+            full[:n, :n], full[n, n] = system.H, corner
+            np.einsum("ii->i", full)[:n] += rho * system.d * system.d
+            full[:n, n] = full[n, :n] = border
+            self.solve = solver(full, system.device)
+        else:
+            self.solve = bordered(inverse, border, corner)
 
     def step(self, residual: Array, misfit: float) -> Array | None:
         """The change of x and, last, of ρ, [S + 1]; None if the system is singular."""
-        if self.singular:
+        if self.solve is None:
             return None
         right = np.append(residual, -misfit * self.ratio * self.sizes[1] * self.sizes[1] / 2)
-        z, _ = lapack.dgetrs(self.factors, self.pivots, right)
+        z = self.solve(right)
         z[-1] *= self.ratio
         return z if np.isfinite(z).all() else None
 
     def relative(self, change: Array) -> float:
         """The largest relative change: of x, of Dx, of ρ."""
-        found = [float(np.linalg.norm(change[:-1])) / max(self.sizes[0], 1e-300)]
+        found = [size_of(change[:-1]) / max(self.sizes[0], 1e-300)]
         if self.ratio:
-            found.append(float(np.linalg.norm(self.d * change[:-1])) / self.sizes[1])
+            found.append(size_of(self.d * change[:-1]) / self.sizes[1])
             found.append(abs(float(change[-1]) / self.sizes[2]) if self.sizes[2] else 0.0)
         return max(found)
+
+
+def bordered(
+    inverse: Callable[[Array], Array], border: Array, corner: float
+) -> Callable[[Array], Array]:
+    """What solves a system bordered by a row and a column, from the inverse of the rest.
+
+    Args:
+        inverse: What multiplies by the inverse of the rest, [S] -> [S].
+        border: The row and the column, [S].
+        corner: Where they meet.
+
+    Returns:
+        The function, right side [S + 1] -> solution [S + 1].
+    """
+    through = inverse(border)
+    pivot = corner - float(border @ through)
+
+    def solve(right: Array) -> Array:
+        inner = inverse(right[:-1])
+        last = (float(right[-1]) - float(border @ inner)) / pivot
+        return np.append(inner - last * through, last)
+
+    return solve
 
 
 def refine(system: System, start: Array, rho: float, valley: bool, bits: int = 0) -> Root | None:
@@ -206,7 +253,7 @@ def refine(system: System, start: Array, rho: float, valley: bool, bits: int = 0
     weight = np.divide(1.0, system.d, out=np.zeros_like(system.d), where=system.d > 0)
     if system.c is None:
         weight = np.ones_like(weight)
-    goal = SMALL_RESIDUAL * float(np.linalg.norm(weight * g)) if not valley else math.inf
+    goal = SMALL_RESIDUAL * size_of(weight * g) if not valley else math.inf
     x, rho_fixed = to_fixed(start, 0, p), int(to_fixed(np.array([rho]), 0, p)[0])
     measure, error, before, newton = Residual(system, g, p), math.inf, math.inf, None
     stalled = 0
@@ -216,7 +263,7 @@ def refine(system: System, start: Array, rho: float, valley: bool, bits: int = 0
         if not math.isfinite(misfit):
             return None
         exhausted = error <= math.ldexp(1.0, 50 - p) or before / 2 <= error <= FLOOR
-        enough = exhausted if bits else float(np.linalg.norm(weight * residual)) <= goal
+        enough = exhausted if bits else size_of(weight * residual) <= goal
         if error <= CONVERGED and (enough or (exhausted and p >= MOST_BITS)):
             return Root(x, rho_fixed, p, residual, misfit)
         if exhausted:  # a gradient far below H̄η needs more digits of η

@@ -11,9 +11,8 @@ Legend: n eigenvalues.
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from gnlab.cubic.model import Array, size_of
 
 MAX_ITERATIONS = 200
 
@@ -66,13 +65,13 @@ def solve_secular(kappa: Array, b: Array, c: float) -> tuple[float, Array]:
     if low == 0.0:  # no component on the pole: the root may be at or below ρ₀
         rest = np.divide(b, shifted, out=np.zeros_like(b), where=(shifted > 0) & (b != 0))
         free = not np.any(b[shifted == 0])
-        if free and c * float(np.linalg.norm(rest)) <= rho0:
+        if free and c * size_of(rest) <= rho0:
             rest[0] = math.sqrt(max((rho0 / c) ** 2 - float(rest @ rest), 0.0))
             return 0.0, rest
     x = low if low > 0 else high
     for _ in range(MAX_ITERATIONS):
         w = b / (shifted + x)
-        norm = float(np.linalg.norm(w))
+        norm = size_of(w)
         gap = math.log((rho0 + x) / c) - math.log(norm)
         low, high = (low, x) if gap > 0 else (x, high)
         if gap == 0 or high <= low * (1 + 4e-16):

@@ -5,7 +5,9 @@ Step 2 of an update (arXiv:2312.03885, eq. 2): η minimises T(η) = −ḡᵀη 
 Legend: S groups.
 """
 
+import dataclasses
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -13,9 +15,27 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from gnlab.cubic.certify import Minimiser, certify
-from gnlab.cubic.estimate import eliminate, estimate
+from gnlab.cubic.dense import LARGE, is_graded
+from gnlab.cubic.estimate import (
+    Elimination,
+    Estimate,
+    eliminate,
+    estimate,
+    estimate_of_thousands,
+    invariant,
+)
 from gnlab.cubic.exact import solve_exactly
-from gnlab.cubic.model import Array, Model, as_array, as_damping, check, normalise, scaled
+from gnlab.cubic.model import (
+    Array,
+    Mask,
+    Model,
+    as_array,
+    as_damping,
+    check,
+    normalise,
+    scaled,
+    size_of,
+)
 from gnlab.cubic.plainly import certify_plainly
 from gnlab.cubic.solution import Certificate, CubicSolution, Status
 
@@ -47,14 +67,58 @@ def solve_cubic(
     References:
         Wolinski, arXiv:2312.03885, eq. 2 and Sec. 4.
     """
+    device = H.device if isinstance(H, Tensor) else torch.device("cpu")
     H, g, d = as_array(H), as_array(g), as_array(d)
     damping = as_damping(damping)
     check(H, g, d)
     if not (np.isfinite(H).all() and np.isfinite(g).all() and np.isfinite(d).all()):
         return failed(g.size, Status.nonfinite)
+    live = moving(H, g, d, damping)
+    some = 0 < np.count_nonzero(live) < g.size
+    if some:
+        H, g, d = H[np.ix_(live, live)], g[live], d[live]
     # Beyond float64's range numbers become 0 or infinity, and the certificate refuses them.
     with np.errstate(all="ignore"):
-        return solve(normalise(H, g, d, damping), d, damping)
+        solution = solve(normalise(H, g, d, damping, device), d, damping)
+    return among(solution, live) if some else solution
+
+
+def moving(H: Array, g: Array, d: Array, damping: float) -> Mask:
+    """The groups that have any effect; the others, along which u is zero, have no part in a solve.
+
+    Args:
+        H: H̄, [S, S].
+        g: ḡ, [S].
+        d: D, [S].
+        damping: λ_int.
+
+    Returns:
+        Whether each group has an effect, [S].
+    """
+    effect: Mask = (g != 0) | H.any(axis=1)
+    return effect | (d != 0) if damping > 0 else effect
+
+
+def among(solution: CubicSolution, live: Mask) -> CubicSolution:
+    """A solution with the groups that were left out, which do not move.
+
+    Args:
+        solution: The solution of the other groups, S of them.
+        live: Which groups it is of, [T].
+
+    Returns:
+        The solution with T groups.
+    """
+    places = torch.from_numpy(live)
+
+    def spread(values: Tensor) -> Tensor:
+        return values.new_zeros(live.size).masked_scatter_(places, values)
+
+    return dataclasses.replace(
+        solution,
+        step_sizes=spread(solution.step_sizes),
+        regulariser=spread(solution.regulariser),
+    )
 
 
 def solve(model: Model, d: Array, damping: float) -> CubicSolution:
@@ -71,15 +135,56 @@ def solve(model: Model, d: Array, damping: float) -> CubicSolution:
     elimination = eliminate(model)
     if elimination is None:
         return failed(d.size, Status.unbounded)
-    start = estimate(model, elimination)
-    found = (
-        certify_plainly(model, elimination, start)
-        or certify(model, elimination, start)
-        or solve_exactly(model, elimination, start)
-    )
+    found = certified(model, elimination)
     if found is None:
         return failed(d.size, Status.singular)
     return conclude(model, found, d, damping)
+
+
+def certified(model: Model, elimination: Elimination) -> Minimiser | None:
+    """A certified minimiser, by the cheapest way to one; None if there is none.
+
+    Args:
+        model: The model in normal form.
+        elimination: Its groups of Z, eliminated.
+
+    Returns:
+        The minimiser.
+    """
+    for start in estimates(model, elimination):
+        found = certify_plainly(model, elimination, start) or certify(model, elimination, start)
+        if found is not None:
+            return found
+    return solve_exactly(model, elimination, start)
+
+
+def estimates(model: Model, elimination: Elimination) -> Iterator[Estimate]:
+    """Estimates, each by a slower and safer way than the one before.
+
+    A refinement reaches the digits that a fast decomposition of a large matrix has lost, nearly
+    always, and those of a small one take no time.
+
+    Args:
+        model: The model in normal form.
+        elimination: Its groups of Z, eliminated.
+
+    Yields:
+        Estimate: At least one.
+    """
+    first = estimate_of_thousands(model, elimination)
+    if first is not None:
+        yield first
+    small = model.g.size < LARGE
+    yield estimate(model, elimination, careful=small)
+    if not small and graded(model, elimination):
+        yield estimate(model, elimination)
+
+
+def graded(model: Model, elimination: Elimination) -> bool:
+    """Whether the rows of K are decades apart, so that a careful decomposition is another one."""
+    if not model.cubic.any():
+        return False
+    return is_graded(np.abs(invariant(model, elimination)).max(axis=1))
 
 
 def failed(size: int, status: Status) -> CubicSolution:
@@ -104,12 +209,12 @@ def conclude(model: Model, found: Minimiser, d: Array, damping: float) -> CubicS
     def value(number: float, exponent: int) -> float:
         return float(np.ldexp(number, max(-4000, min(4000, exponent))))
 
-    norm = float(np.linalg.norm(model.d * found.step))
+    norm = size_of(model.d * found.step)
     mantissa, power = math.frexp(damping / 2) if np.any(model.cubic) else (1.0, 0)
     step_sizes = scaled(found.step, model.step_exponents)
     y = d * step_sizes if np.any(model.cubic) else np.zeros_like(d)
     largest = float(np.abs(y).max())
-    radius = largest * float(np.linalg.norm(y / largest)) if largest else 0.0
+    radius = largest * size_of(y / largest) if largest else 0.0
     radius_min = value(max(0.0, -found.kappa_min) / mantissa, model.curvature_exponent - power)
     certificate = Certificate(
         residual=found.residual,

@@ -1,6 +1,6 @@
 """Partitions: how a model's parameters are split into groups."""
 
-from gnlab.partitions.levels import LEVELS, levels, partition
+from gnlab.partitions.levels import LEVELS, levels, number, partition
 from gnlab.partitions.partition import Partition
 from gnlab.partitions.rungs import Rung, gradient_work, label, ladder
 
@@ -12,5 +12,6 @@ __all__ = [
     "label",
     "ladder",
     "levels",
+    "number",
     "partition",
 ]

@@ -71,6 +71,14 @@ def _read(level: str) -> tuple[str, int]:
     return (level if level in ("neuron", "unit", "element") else "", 0)
 
 
+def _checked(level: str) -> tuple[str, int]:
+    """A level's kind, and its k."""
+    kind, k = _read(level)
+    if k < 1 and kind in ("block", "row"):
+        raise InputError(f"level {level!r} needs k from 1 on.")
+    return kind, k
+
+
 def cuts(model: nn.Module, shapes: Mapping[str, torch.Size]) -> list[Cut]:
     """The parameters as they are cut.
 
@@ -113,8 +121,11 @@ def number(level: str, parts: list[Cut]) -> int:
 
     Returns:
         S.
+
+    Raises:
+        InputError: If k is not positive.
     """
-    kind, k = _read(level)
+    kind, k = _checked(level)
     if kind == "neuron":
         return sum(dict(_layers(parts)).values())
     counts: dict[str, Callable[[Cut], int]] = {
@@ -150,9 +161,7 @@ def finer(
     Raises:
         InputError: If k is not positive, or there are more groups than can be named.
     """
-    kind, k = _read(level)
-    if k < 1 and kind in ("block", "row"):
-        raise InputError(f"level {level!r} needs k from 1 on.")
+    kind, k = _checked(level)
     parts = cuts(model, shapes)
     count = number(level, parts)
     if count > MOST:

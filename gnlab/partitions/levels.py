@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from gnlab.errors import InputError, unknown_choice
-from gnlab.partitions.finer import FINER, finer, is_finer
+from gnlab.partitions.finer import FINER, cuts, finer, is_finer
+from gnlab.partitions.finer import number as counted
 from gnlab.partitions.partition import Partition
 
 LEVELS = ("all", "role", "chunk:k", "layer", "tensor", *FINER)
@@ -56,6 +57,25 @@ def partition(model: nn.Module, level: str | Mapping[str, Sequence[str]] = "tens
     if is_finer(level):
         return finer(model, level, shapes, roles)
     return _from_labels(level, shapes, roles, _level_labels(level, shapes, roles))
+
+
+def number(model: nn.Module, level: str | Mapping[str, Sequence[str]]) -> int:
+    """S at a level; below the tensor without building the groups, of which there may be millions.
+
+    Args:
+        model: The model.
+        level: The level, as for ``partition``.
+
+    Returns:
+        S.
+
+    Raises:
+        InputError: If there is no such level, or the model has no trainable parameter.
+    """
+    if not is_finer(level):
+        return partition(model, level).num_groups
+    shapes = dict(partition(model, "all").shapes)
+    return counted(str(level), cuts(model, shapes))
 
 
 def levels(model: nn.Module) -> list[str]:

@@ -1,6 +1,7 @@
 """Summaries: ḡ, H̄, D and the derivatives of any order along a direction, group by group."""
 
+from gnlab.summaries.limits import most_groups, refusal
 from gnlab.summaries.measure import derivative_tensor, summarise
 from gnlab.summaries.summary import Summary
 
-__all__ = ["Summary", "derivative_tensor", "summarise"]
+__all__ = ["Summary", "derivative_tensor", "most_groups", "refusal", "summarise"]

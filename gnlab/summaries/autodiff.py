@@ -40,6 +40,7 @@ class Groups:
         members: For each rank, the parameters with an element in that group.
         ranks: For each parameter, the ranks of its elements, each once, in ascending order.
         reach: For each rank, the parameters with an element in that group or a later one.
+        pieces: The parameters of which each group owns a piece of one unit's row, no more.
     """
 
     order: Tensor
@@ -47,6 +48,7 @@ class Groups:
     members: tuple[tuple[str, ...], ...]
     ranks: Mapping[str, tuple[int, ...]]
     reach: tuple[tuple[str, ...], ...]
+    pieces: frozenset[str]
 
     @property
     def size(self) -> int:
@@ -79,7 +81,20 @@ def groups_of(partition: Partition, device: torch.device) -> Groups:
             members[r].append(name)
     reach = tuple(tuple(n for n in found if ranks[n][-1] >= r) for r in range(len(order)))
     owners = {name: rank[owner.cpu()].to(device) for name, owner in partition.groups.items()}
-    return Groups(order, owners, tuple(map(tuple, members)), ranks, reach)
+    shapes = partition.shapes
+    pieces = frozenset(name for name, own in owners.items() if _is_in_pieces(own, shapes[name]))
+    return Groups(order, owners, tuple(map(tuple, members)), ranks, reach, pieces)
+
+
+def _is_in_pieces(owner: Tensor, shape: torch.Size) -> bool:
+    """Whether the groups divide each unit's row among them, and none has a part in two units."""
+    if owner.shape != shape or len(shape) < 2 or shape.numel() in (0, shape[0]):
+        return False
+    rows = owner.reshape(len(owner), -1)
+    units = torch.arange(len(rows), device=owner.device)[:, None].expand_as(rows)
+    first = torch.full((int(rows.max()) + 1,), len(rows), device=owner.device)
+    first.scatter_reduce_(0, rows.reshape(-1), units.reshape(-1), "amin")
+    return bool((first[rows] == units).all())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

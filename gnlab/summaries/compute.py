@@ -14,7 +14,13 @@ from gnlab.summaries.autodiff import Along, Derivatives, Groups, derivatives
 from gnlab.summaries.curvature import LOSS, Origin
 from gnlab.summaries.evaluation import Evaluated, Evaluation, Parameters
 from gnlab.summaries.gauss_newton import gauss_newton
-from gnlab.summaries.inert import inert_groups, jet_rows, plain_rows, slopes_again
+from gnlab.summaries.inert import (
+    cheaper_rows,
+    inert_groups,
+    jet_rows,
+    plain_rows,
+    slopes_again,
+)
 from gnlab.summaries.modules import Modules
 from gnlab.summaries.passes import Task, Values
 from gnlab.summaries.rules import KINDS
@@ -135,11 +141,11 @@ class Computation:
         groups, u, fast = self._groups, self._u, self._tape is not None
         if not fast:
             again = slopes_again(evaluation, groups, u)
-        recompute = (
-            jet_rows(evaluation, groups, u, self._memory)
-            if fast
-            else plain_rows(evaluation, groups, u)
-        )
+        recompute = plain_rows(evaluation, groups, u)
+        if fast:
+            recompute = cheaper_rows(
+                recompute, jet_rows(evaluation, groups, u, self._memory), groups.size
+            )
         inert = inert_groups(Derivatives(g, H, third), again, recompute)
         live = torch.where(inert, 0, torch.ones_like(g))
         either = inert[:, None] | inert

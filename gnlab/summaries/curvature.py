@@ -22,6 +22,8 @@ LOSS = "loss"
 Origin = tuple[str, str]
 """Where a part of H̄ comes from: the module's name or "loss", and the operation's name."""
 
+_LARGE, _PARTS = 1024, 8  # groups whose products are worth dividing, and into how many parts
+
 
 class Curvature:
     """The sums, in float64 whatever the jets are in.
@@ -76,6 +78,24 @@ class Curvature:
     def within(self, ranks: Ranks, block: Tensor) -> None:
         """Add a symmetric block [k, k] to H̄."""
         self._add(ranks, ranks, block, 1)
+
+    def weighted(self, ranks: Ranks, pulled: Tensor, rows: Tensor) -> None:
+        """Add a symmetric product to H̄; of a large one little more than a half is computed.
+
+        Args:
+            ranks: The groups, k of them.
+            pulled: Their rows times a weight for each column, [k, n].
+            rows: Their rows, [k, n].
+        """
+        k = len(ranks)
+        if k < _LARGE:
+            self.within(ranks, pulled @ rows.T)
+            return
+        for i in range(_PARTS):
+            a, b = i * k // _PARTS, (i + 1) * k // _PARTS
+            self.within(ranks[a:b], pulled[a:b] @ rows[a:b].T)
+            if b < k:
+                self.between(ranks[a:b], ranks[b:], pulled[a:b] @ rows[b:].T)
 
     def between(self, rows: Ranks, columns: Ranks, block: Tensor) -> None:
         """Add a block [k, l] to H̄, and its transpose on the other side."""

@@ -19,7 +19,8 @@ from torch import Tensor
 from gnlab.summaries.autodiff import Groups
 from gnlab.summaries.chunks import passes
 from gnlab.summaries.curvature import Curvature, Origin
-from gnlab.summaries.jets import Jet, Operand, Ranks, Spread, common, index
+from gnlab.summaries.jets import Jet, Operand, Ranks, common, index
+from gnlab.summaries.owned import Pieces, Spread
 from gnlab.summaries.rules import CURVED, RULES, Call, NoRuleError, Rule
 from gnlab.summaries.tape import Tape
 
@@ -97,10 +98,8 @@ class Way:
 
     def _carry(self, some: Ranks, curvature: Curvature) -> None:
         """Carry the jets of some groups forward."""
-        owners, ranks = self.groups.owners, self.groups.ranks
         for name, u in self.u.items():
-            jet = _start(u, owners[name], common(ranks[name], some))
-            self.tape.leaves[name].carried = jet
+            self.tape.leaves[name].carried = _start(name, u, self.groups, some)
         for call in self.tape.calls:
             _go_through(call, curvature)
         if self.result.carried is not None:
@@ -113,12 +112,15 @@ def _read(curvature: Curvature) -> Carried:
     return Carried(curvature.g, curvature.slopes, curvature.third, parts, origins)
 
 
-def _start(u: Tensor, owner: Tensor, ranks: Ranks) -> Jet | None:
+def _start(name: str, u: Tensor, groups: Groups, some: Ranks) -> Jet | None:
     """A parameter's jet along some groups: u on a group's own elements, nothing else."""
+    owner, ranks = groups.owners[name], common(groups.ranks[name], some)
     if not ranks:
         return None
     if owner.dim() == 0:
         return Jet(ranks, (), u[None])
+    if name in groups.pieces:
+        return Pieces(ranks, u, owner, groups.size)
     each = index(ranks, u.device).reshape(-1, *[1] * owner.dim())
     owned = owner == each
     if u.dim() > 1 and owner.numel() == owner.shape[0] == u.shape[0]:

@@ -15,6 +15,7 @@ learns at no cost that there is nothing to look at.
 Legend: S groups, r the rank of a group, k the factors.
 """
 
+import contextlib
 import functools
 from collections.abc import Callable
 
@@ -31,6 +32,8 @@ _FAITHFUL = 1 / 64
 # Rounding agrees with itself by chance now and then: three trials make that a rarity.
 # The golden, silver and bronze means are the numbers that fractions approximate worst.
 _FACTORS = tuple((n + (n**2 + 4) ** 0.5) / 2 for n in (1, 2, 3))
+# A row by the definition takes about as long as this many groups take in the fast pass.
+_PLAIN_ROW = 16
 
 Recompute = Callable[[float, list[int]], Tensor]
 """(k, ranks) -> ḡ_s, H̄_s· and D^(3)_sss of some groups with other rounding, [len, S + 2]."""
@@ -137,6 +140,28 @@ def jet_rows(
             return torch.cat(parts, 1)[ranks]
 
         return evaluation.watched_by(tape).at(work, _nudge(k))
+
+    return recompute
+
+
+def cheaper_rows(plain: Recompute, jets: Recompute, size: int) -> Recompute:
+    """The rows of a few groups by the plain definition, those of many by the fast pass.
+
+    Args:
+        plain: What recomputes rows by the definition, one at a time.
+        jets: What recomputes all rows and hands out those that are asked for.
+        size: S.
+
+    Returns:
+        The function.
+    """
+
+    def recompute(k: float, ranks: list[int]) -> Tensor:
+        if _PLAIN_ROW * len(ranks) < size:
+            # Torch may have no second derivative of an operation that has a rule here.
+            with contextlib.suppress(RuntimeError):
+                return plain(k, ranks)
+        return jets(k, ranks)
 
     return recompute
 

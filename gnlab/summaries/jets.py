@@ -70,31 +70,6 @@ class Jet:
         return Jet(self.ranks, self.bent, self.values * factor)
 
 
-class Spread(Jet):
-    """The jet of a parameter whose groups own slices of it, each some of its units.
-
-    In a layer all of them share one product. Only where something else takes the parameter is
-    each written out, with zeros in place of what the others own.
-
-    Args:
-        ranks: The groups, k of them.
-        u: The direction, [units, ...].
-        owns: 1 where a group owns a unit, 0 elsewhere, [k, units].
-    """
-
-    def __init__(self, ranks: Ranks, u: Tensor, owns: Tensor) -> None:
-        for name, value in {"ranks": ranks, "bent": (), "u": u, "owns": owns}.items():
-            object.__setattr__(self, name, value)
-
-    u: Tensor
-    owns: Tensor
-
-    @functools.cached_property
-    def values(self) -> Tensor:
-        """Vˢ of all, [k, units, ...]."""
-        return self.u * self.owns.reshape(*self.owns.shape, *[1] * (self.u.dim() - 1))
-
-
 @dataclass(slots=True, eq=False)
 class Operand:
     """A value that depends on the parameters.

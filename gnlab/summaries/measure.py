@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from gnlab.errors import InputError, check_number, unknown_choice
 from gnlab.partitions import Partition
+from gnlab.summaries import limits
 from gnlab.summaries.agreement import COMPARE, check_agreement
 from gnlab.summaries.autodiff import Along, groups_of, tensor_of_order
 from gnlab.summaries.batches import batches
@@ -75,7 +76,8 @@ def summarise(
         The summary, in the dtype computed in, on the model's device.
 
     Raises:
-        InputError: If something given does not fit; the message says what.
+        InputError: If something given does not fit, or there are more groups than can be
+            summarised on the model's device (see ``refusal``); the message says what.
         ArithmeticError: If the environment variable ``GNLAB_COMPARE`` is set, which has every fast
             summary computed by the plain definition too, and the two do not agree.
     """
@@ -85,6 +87,7 @@ def summarise(
         check_number("memory", memory, low=0)
     task = Task(model, loss_fn, batches(data), partition, dtype, normaliser)
     task.check()
+    limits.check(model, partition)
     device = device_of(model)
     with contextlib.nullcontext() if tf32 else full_precision(device):
         u = task.gradient() if direction is None else task.direction(direction)

@@ -111,6 +111,24 @@ def test_the_growth_figure_draws_three_lines_a_panel_on_one_scale(results):
     assert drawn == [[20, 20], [2, 2], [1.5, 1.5]]
 
 
+def test_an_element_step_and_its_solve(results):
+    times = {"summary": 0.5, "solve": 0.75}
+    step = {
+        "kind": "step", "parameters": 1066, "batch": 100, "median_seconds": times,
+        "before_mib": 100.0, "peak_mib": 164.0,
+    }  # fmt: skip
+    solves = {
+        f"solve/{size}/{near}": {
+            "kind": "solve", "groups": size, "near": near, "median_seconds": size * (1 + near) / 1e4
+        }
+        for size in (50, 8)
+        for near in (False, True)
+    }  # fmt: skip
+    table = tables.element(results(small=step, **solves))
+    assert cells(table, 0) == ["small", "1 066", "100", "500 ms", "750 ms", "1.25 s", "64"]
+    assert "| 8 | 0.8 ms | 1.6 ms |\n| 50 | 5 ms | 10 ms |" in table
+
+
 def test_every_table_has_its_place_in_a_page():
     pages = "".join(path.read_text(encoding="utf-8") for path in tables.PAGES)
     for name in tables.TABLES:

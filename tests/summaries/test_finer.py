@@ -9,7 +9,7 @@ from torch import nn
 import gnlab
 from gnlab.partitions import partition
 from gnlab.summaries import summarise
-from gnlab.summaries.jets import Spread
+from gnlab.summaries.owned import Spread
 from gnlab.summaries.rules import layers
 
 DOUBLE = torch.float64
@@ -93,8 +93,8 @@ def test_units_of_a_layer_share_one_product(monkeypatch):
     each = layers.Layer.moved
     monkeypatch.setattr(
         layers.Layer, "moved",
-        lambda self, x, weight, out: spread.append(isinstance(weight, Spread))
-        or each(self, x, weight, out),
+        lambda self, x, weight, *rest: spread.append(isinstance(weight, Spread))
+        or each(self, x, weight, *rest),
     )  # fmt: skip
     model = nn.Sequential(nn.Linear(4, 9), nn.Tanh(), nn.Linear(9, 30)).double()
     batch = torch.randn(5, 4, dtype=DOUBLE), torch.randint(30, (5,))

@@ -47,7 +47,8 @@ class Signature:
         groups, tape = way.groups, way.tape
         ranks = groups.ranks
         leaves = tuple(
-            (name, self._operand(leaf), ranks.get(name)) for name, leaf in tape.leaves.items()
+            (name, self._operand(leaf), ranks.get(name), name in groups.pieces)
+            for name, leaf in tape.leaves.items()
         )
         u = tuple((name, self._tensor(value)) for name, value in way.u.items())
         owners = tuple(self._tensor(owner) for owner in groups.owners.values() if owner.dim() > 0)

@@ -3,9 +3,13 @@
 A layer is a product whose second factor has few derivatives, one for each group that owns a part
 of it, and whose first has many, all of which go through one call. If the groups own units of the
 layer, whole rows of W, one product with the direction serves them all: row i of U x is what the
-group that owns unit i moves, and ⟨δ_i, (U Xˢ)_i⟩ its curvature with group s.
+group that owns unit i moves, and ⟨δ_i, (U Xˢ)_i⟩ its curvature with group s. If they own pieces
+of a unit's row, single elements at last, one product of δ with the inputs serves them all: with x_j
+what weight j of a row is multiplied by, element ij moves U_ij x_j at unit i, and its curvature with
+group s is U_ij ⟨δ_i, Xˢ_j⟩.
 
-Legend: N samples, k groups that have reached the input, m that own a part of the weight.
+Legend: N samples, k groups that have reached the input, m that own a part of the weight; a value
+of the layer is at (a, i, b): unit i, and whatever comes before and after it.
 """
 
 from collections.abc import Callable
@@ -16,9 +20,12 @@ import torch
 from torch import Tensor
 
 from gnlab.summaries.curvature import Curvature
-from gnlab.summaries.jets import Assembly, Jet, Operand, Spread, common, rows_of, union
+from gnlab.summaries.jets import Assembly, Jet, Operand, common, rows_of, union
+from gnlab.summaries.owned import Pieces, Spread
 from gnlab.summaries.rules.calls import Call, NoRuleError, jet_of, value_of
 from gnlab.summaries.rules.products import mixed
+
+_BLOCK = 1 << 24  # numbers that are made at once of what is summed up at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +39,8 @@ class Layer:
         forward: (v, W, out) -> W v, for many inputs [n, *x] and one weight; in ``out`` if given.
         back: (δ, W) -> Wᵀ δ.
         bias_shape: The bias's shape as it broadcasts over y.
+        factors: What each weight of a unit's row is multiplied by, many inputs [n, *x] ->
+            [n, a, j, b]; None where that differs from unit to unit.
     """
 
     x: Any
@@ -40,6 +49,7 @@ class Layer:
     forward: Callable[[Tensor, Tensor, Tensor | None], Tensor]
     back: Callable[[Tensor, Tensor], Tensor]
     bias_shape: tuple[int, ...]
+    factors: Callable[[Tensor], Tensor] | None = None
 
     def each(self, v: Tensor, U: Tensor, out: Tensor | None = None) -> Tensor:
         """U_i v_i for every i, or U_i v for one v."""
@@ -50,8 +60,10 @@ class Layer:
             [self.forward(v if one else v[i : i + 1], U[i], None) for i in range(len(U))]
         )
 
-    def moved(self, x: Tensor, weight: Jet, out: Tensor | None) -> Tensor:
-        """What each group that owns a part of W moves, U_i x."""
+    def moved(self, x: Tensor, weight: Jet, out: Tensor | None, shape: torch.Size) -> Tensor:
+        """What each group that owns a part of W moves, U_i x, [m, *shape]."""
+        if isinstance(weight, Pieces) and self.factors is not None:
+            return _moved_by_pieces(self.factors(x)[0], weight).reshape(-1, *shape)
         if not isinstance(weight, Spread):
             return self.each(x, weight.values, out)
         owns = weight.owns.reshape(-1, *self.bias_shape)
@@ -64,7 +76,7 @@ def apply(layer: Layer, call: Call, curvature: Curvature) -> Jet:
     crossed = None if x is None or weight is None else mixed(x, weight, layer.each)
     given = [jet for jet in (x, weight, bias, crossed) if jet is not None]
     ranks, bent = union(*(jet.ranks for jet in given)), union(*(jet.bent for jet in given))
-    y = Assembly(ranks, bent, call.out.shape, given[0].values)
+    y = Assembly(ranks, bent, call.out.shape, call.out)
     if x is not None:
         jet, matrix = x, value_of(layer.weight)
         y.add(jet.ranks, jet.bent, lambda out: layer.forward(jet.values, matrix, out))
@@ -72,10 +84,10 @@ def apply(layer: Layer, call: Call, curvature: Curvature) -> Jet:
             _curve(layer, x, weight, call.delta, curvature)
     if crossed is not None:
         y.add((), crossed.bent, lambda _: crossed.values)
-    own = []
+    own, shape = [], call.out.shape
     if weight is not None:
         inputs = value_of(layer.x)[None]
-        moved = y.add(weight.ranks, weight.bent, lambda o: layer.moved(inputs, weight, o))
+        moved = y.add(weight.ranks, weight.bent, lambda o: layer.moved(inputs, weight, o, shape))
         own.append((layer.weight, weight, moved))
     if bias is not None:
         shift = bias.values.reshape(len(bias.values), *layer.bias_shape)
@@ -88,19 +100,48 @@ def apply(layer: Layer, call: Call, curvature: Curvature) -> Jet:
 
 def _curve(layer: Layer, x: Jet, weight: Jet, delta: Tensor, curvature: Curvature) -> None:
     """Add ⟨δ, B(Xˢ, Uᵗ) + B(Xᵗ, Uˢ)⟩, and to D^(3)_sss what groups of both add."""
-    if not isinstance(weight, Spread) or not _is_cheaper(len(x.values), weight):
+    if isinstance(weight, Pieces) and layer.factors is not None:
+        block = _curved_by_pieces(layer.factors, x.values, weight, delta)
+    elif isinstance(weight, Spread) and _is_cheaper(len(x.values), weight):
+        z = layer.forward(x.values, weight.u, None).mul_(delta)
+        others = [1 + i for i, n in enumerate(layer.bias_shape) if n == 1]
+        of_units = z.sum(others) if others else z
+        block = of_units.reshape(len(x.values), -1) @ weight.owns.T
+    else:
         curvature.product(x, weight.linear(lambda U: _drawn(layer, delta, U)))
         return
-    z = layer.forward(x.values, weight.u, None).mul_(delta)
-    others = [1 + i for i, n in enumerate(layer.bias_shape) if n == 1]
-    of_units = z.sum(others) if others else z
-    block = of_units.reshape(len(x.values), -1) @ weight.owns.T
     j = len(x.bent)
     curvature.between(x.ranks, weight.ranks, block[j:])
     shared = common(x.bent, weight.ranks)
     if shared:
         rows = rows_of(x.bent, block[:j], shared)
         curvature.pure(shared, rows_of(weight.ranks, rows.T, shared).diagonal(), 3)
+
+
+def _moved_by_pieces(factors: Tensor, weight: Pieces) -> Tensor:
+    """U_i x of each group, at its own unit [k, a, i, b], from the factors [a, j, b]."""
+    k, (a, _, b) = len(weight.ranks), factors.shape
+    units = len(weight.u)
+    moved = torch.einsum("kj,ajb->kab", weight.pieces, factors)
+    y = moved.new_zeros(k, a, units, b)
+    place = weight.unit[:, None, None, None].expand(k, a, 1, b)
+    return y.scatter_(2, place, moved[:, :, None])
+
+
+def _curved_by_pieces(
+    factors: Callable[[Tensor], Tensor], x: Tensor, weight: Pieces, delta: Tensor
+) -> Tensor:
+    """U_ij ⟨δ_i, Xˢ_j⟩ for every row s of the input's jet, summed over each group, [n, m]."""
+    m = weight.u.numel()
+    each = max(m, delta.numel() * m // len(weight.u) ** 2)  # of products, of factors
+    blocks = []
+    for rows in torch.split(x, max(1, _BLOCK // each)):
+        v = factors(rows)
+        n, a, j, b = v.shape
+        d = delta.reshape(a, -1, b).movedim(1, 0).reshape(-1, a * b)
+        products = torch.matmul(d, v.movedim(2, -1).reshape(n, a * b, j))  # [n, i, j]
+        blocks.append(weight.gathered(products))
+    return torch.cat(blocks)
 
 
 def _is_cheaper(rows: int, weight: Spread) -> bool:
@@ -151,10 +192,14 @@ def linear(call: Call, curvature: Curvature) -> Jet:
     def back(delta: Tensor, W: Tensor) -> Tensor:
         return delta @ W
 
+    def factors(v: Tensor) -> Tensor:
+        return v.reshape(len(v), -1, v.shape[-1], 1)
+
     bias_shape = (*[1] * (len(shape) - 1), shape[-1] if shape else 1)
     if value_of(given["weight"]).dim() != 2:
         raise NoRuleError("with a vector for a weight")
-    layer = Layer(given["input"], given["weight"], given.get("bias"), forward, back, bias_shape)
+    x, weight, bias = given["input"], given["weight"], given.get("bias")
+    layer = Layer(x, weight, bias, forward, back, bias_shape, factors)
     return apply(layer, call, curvature)
 
 
@@ -174,8 +219,17 @@ def convolution(call: Call, curvature: Curvature) -> Jet:
     def back(delta: Tensor, W: Tensor) -> Tensor:
         return _drawn_back(func, x, delta, W, options, dims)
 
+    def factors(v: Tensor) -> Tensor:
+        # A convolution by every kernel that has a single one in it.
+        row = value_of(given["weight"]).shape[1:]
+        single = torch.eye(row.numel(), dtype=v.dtype, device=v.device).reshape(-1, *row)
+        found: Tensor = func(v.reshape(-1, *x.shape[1:]), single, None, *options)
+        return found.reshape(len(v), shape[0], row.numel(), -1)
+
     bias_shape = (1, shape[1], *[1] * dims)
-    layer = Layer(given["input"], given["weight"], given.get("bias"), forward, back, bias_shape)
+    shared = factors if options[-1] == 1 else None
+    weight, bias = given["weight"], given.get("bias")
+    layer = Layer(given["input"], weight, bias, forward, back, bias_shape, shared)
     return apply(layer, call, curvature)
 
 

@@ -46,7 +46,7 @@ class Softmax:
         """Add the curvature of Σ weight · log Σ eˣ, the axis kept in weight."""
         c, rows = self.centred, self.centred.matrix
         pulled = (self.weighted * weight).reshape(len(c.ranks), -1)
-        curvature.within(c.ranks, pulled @ rows.first.T)
+        curvature.weighted(c.ranks, pulled, rows.first)
         curvature.pure(c.ranks, dots(pulled, rows.first * rows.first))
         if c.bent:
             curvature.pure(c.bent, dots(rows_of(c.ranks, pulled, c.bent), rows.second), 3)

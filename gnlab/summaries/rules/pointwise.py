@@ -97,7 +97,7 @@ def _curve(
     if two is None:
         return
     pulled = v * (delta * two)
-    curvature.within(jet.ranks, pulled @ v.T)
+    curvature.weighted(jet.ranks, pulled, v)
     if three is not None:
         curvature.pure(jet.ranks, squares.mul_(v) @ (delta * three))
     if jet.bent:

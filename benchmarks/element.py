@@ -1,0 +1,166 @@
+"""One step with a group for every element, and the cubic solve by itself.
+
+    python -m benchmarks.element [--case NAME ...] [--rounds 5] [--out FILE]
+
+A step is a summary along the gradient and a solve, λ_int = 1; the two are timed apart. The models
+of the solves by themselves are random, indefinite, with scales over two decades; "near the pole" b
+has next to no component along the lowest curvature, so that the answer lies within rounding of it.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+import gnlab
+from benchmarks.results import FOLDER, Results, write
+from benchmarks.summaries.memory import forget_peak, resident_peak
+from gnlab.problems import networks
+
+BATCH = 100
+WIDTHS = {"perceptron, small": (20, 28, 12, 10), "perceptron": (64, 60, 14, 10)}
+SIZES = (8, 50, 200, 1000, 2000)
+_SMALL = 100  # groups, up to which a solve is too short to be timed once
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """The time of one call."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def digits() -> tuple[nn.Module, gnlab.Partition, tuple[torch.Tensor, torch.Tensor]]:
+    """The digits network, at the batch of its own summaries."""
+    problem = gnlab.problem("digits-mlp")
+    size = problem.hyperparameters.summary_batch_size
+    batch = problem.train.batch(torch.arange(size), "cpu")
+    return problem.model, gnlab.partition(problem.model, "element"), batch
+
+
+def perceptron(name: str) -> tuple[nn.Module, gnlab.Partition, tuple[torch.Tensor, torch.Tensor]]:
+    """A tanh perceptron on random inputs."""
+    widths = WIDTHS[name]
+    model = networks.perceptron(widths, "tanh", seed=0)
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(BATCH, widths[0], generator=random)
+    y = torch.randint(widths[-1], (BATCH,), generator=random)
+    return model, gnlab.partition(model, "element"), (x, y)
+
+
+def step(name: str, rounds: int) -> dict[str, object]:
+    """Time one element step of a network, and see how much memory it takes.
+
+    Args:
+        name: "digits", or of WIDTHS.
+        rounds: How often.
+
+    Returns:
+        P, the batch, the seconds of summary and solve, the solve's status, and the MiB held before
+        and at most.
+    """
+    model, split, batch = digits() if name == "digits" else perceptron(name)
+    loss_fn = nn.CrossEntropyLoss()
+    forget_peak()
+    before = resident_peak()
+    times: dict[str, list[float]] = {"summary": [], "solve": []}
+    status = ""
+    for _ in range(rounds):
+        start = time.perf_counter()
+        summary = gnlab.summarise(model, loss_fn, batch, split)
+        middle = time.perf_counter()
+        status = gnlab.solve_cubic(summary.H, summary.g, summary.d).status.name
+        times["summary"].append(middle - start)
+        times["solve"].append(time.perf_counter() - middle)
+    return {
+        "kind": "step",
+        "parameters": split.num_parameters,
+        "batch": len(batch[1]),
+        "rounds": times,
+        "median_seconds": {key: statistics.median(found) for key, found in times.items()},
+        "status": status,
+        "before_mib": round(before / 2**20, 1),
+        "peak_mib": round(resident_peak() / 2**20, 1),
+    }
+
+
+def model_of(size: int, near: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A random cubic model.
+
+    Args:
+        size: S.
+        near: Whether its minimiser lies next to the pole.
+
+    Returns:
+        H̄ [S, S], ḡ [S] and D [S].
+    """
+    rng = np.random.default_rng(size)
+    A = rng.standard_normal((size, size)) / np.sqrt(size)
+    K, d = (A + A.T) / 2, 10 ** rng.uniform(-1, 1, size)
+    b = rng.standard_normal(size)
+    if near:
+        lowest = np.linalg.eigh(K)[1][:, 0]
+        b = 0.1 * (b - (b @ lowest) * lowest) / np.linalg.norm(b) + 1e-9 * lowest
+    H = K * np.outer(d, d)
+    return (H + H.T) / 2, b * d, d
+
+
+def solve(size: int, near: bool, rounds: int) -> dict[str, object]:
+    """Time the cubic solve.
+
+    Args:
+        size: S.
+        near: Whether the minimiser lies next to the pole.
+        rounds: How often; small models twenty times as often.
+
+    Returns:
+        S, the median seconds of all rounds, and the status.
+    """
+    H, g, d = model_of(size, near)
+    status = gnlab.solve_cubic(H, g, d).status.name
+    count = rounds * (20 if size <= _SMALL else 1)
+    times = [seconds(lambda: gnlab.solve_cubic(H, g, d)) for _ in range(count)]
+    return {
+        "kind": "solve",
+        "groups": size,
+        "near": near,
+        "median_seconds": statistics.median(times),
+        "least_seconds": min(times),
+        "status": status,
+    }
+
+
+CASES: Mapping[str, Callable[[int], dict[str, object]]] = {
+    **{name: lambda rounds, name=name: step(name, rounds) for name in ("digits", *WIDTHS)},
+    **{
+        f"solve/{size}/{'near' if near else 'easy'}": (
+            lambda rounds, size=size, near=near: solve(size, near, rounds)
+        )
+        for size in SIZES
+        for near in (False, True)
+    },
+}
+
+
+def main() -> None:
+    """Measure the cases that are not in the results yet."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--case", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=FOLDER / "element.json")
+    arguments = parser.parse_args()
+    results = Results(arguments.out)
+    for name in arguments.case:
+        if name not in results:
+            found = CASES[name](arguments.rounds)
+            write(f"{name:20s} {found['median_seconds']} {found['status']}")
+            results.add(name, found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Dense symmetric matrices: eigen-decomposition, proof of definiteness, linear solves.
+
+Small ones go to LAPACK straight, whose calls cost microseconds; large ones to torch, which has the
+faster library on most machines, and on a GPU if the inputs of the solve were there.
+
+Legend: n rows.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+from torch import Tensor
+
+Array = NDArray[np.float64]
+
+LARGE = 256
+"""From how many rows on torch is taken."""
+_DECOMPOSED = 32  # likewise, for a decomposition
+# Rows that differ by more than this lose too many digits in divide-and-conquer.
+GRADED = 2.0**-26
+
+_CPU = torch.device("cpu")
+
+
+def eigh(
+    matrix: Array, device: torch.device = _CPU, *, careful: bool = True
+) -> tuple[Array, Array]:
+    """Eigenvalues, ascending, and eigenvectors of a symmetric matrix with rows graded in size.
+
+    LAPACK's reduction of the lower triangle keeps the small eigenvalues' digits only when the
+    large rows come first; in any other order they drown in the rounding of the large ones. Of its
+    two ways on, QL iterations keep those digits and divide-and-conquer, faster, does not.
+
+    Args:
+        matrix: Symmetric, [n, n].
+        device: Where to decompose a large one.
+        careful: Whether small eigenvalues' digits are worth QL iterations, which take minutes for
+            thousands of rows.
+
+    Returns:
+        κ [n] and Q [n, n], one column per eigenvalue.
+    """
+    rows = np.abs(matrix).max(axis=1)
+    order = np.argsort(-rows, kind="stable")
+    ordered = matrix[np.ix_(order, order)]
+    if careful and is_graded(rows):
+        kappa, vectors, _ = lapack.dsyev(ordered, lower=1, lwork=34 * order.size)
+    elif order.size < _DECOMPOSED:
+        kappa, vectors, _ = lapack.dsyevd(ordered, lower=1)
+    else:
+        kappa, vectors = _decomposed(ordered, device if order.size >= LARGE else _CPU)
+    Q = np.empty_like(vectors)
+    Q[order] = vectors
+    return kappa, Q
+
+
+def is_graded(rows: Array) -> bool:
+    """Whether rows of such sizes, the largest entries', are decades apart."""
+    return bool(rows.min() < GRADED * rows.max())
+
+
+def _decomposed(matrix: Array, device: torch.device) -> tuple[Array, Array]:
+    """The decomposition by torch."""
+    try:
+        kappa, vectors = torch.linalg.eigh(_sent(matrix, device))
+    except RuntimeError:  # it did not converge: nothing certifies what is not a number
+        nothing = np.full_like(matrix, np.nan)
+        return nothing[0], nothing
+    return kappa.cpu().numpy(), vectors.cpu().numpy()
+
+
+def is_definite(matrix: Array, device: torch.device = _CPU) -> bool:
+    """Whether Cholesky's method goes through.
+
+    Args:
+        matrix: Symmetric, [n, n]; may be overwritten.
+        device: Where to factor a large one.
+
+    Returns:
+        Whether it does.
+    """
+    if len(matrix) < LARGE:
+        return bool(lapack.dpotrf(matrix, lower=1)[1] == 0)
+    factor, info = torch.linalg.cholesky_ex(_sent(matrix, device))
+    return bool(info == 0) and bool(torch.isfinite(factor.diagonal()).all())
+
+
+def solver(matrix: Array, device: torch.device = _CPU) -> Callable[[Array], Array] | None:
+    """What solves linear systems with a matrix, factored once.
+
+    Args:
+        matrix: Any square matrix, [n, n]; may be overwritten.
+        device: Where to factor a large one.
+
+    Returns:
+        The function, right side [n] -> solution [n]; None if the matrix is singular.
+    """
+    if len(matrix) < LARGE:
+        factors, pivots, singular = lapack.dgetrf(matrix, overwrite_a=1)
+        return None if singular else lambda right: lapack.dgetrs(factors, pivots, right)[0]
+    LU, places, info = torch.linalg.lu_factor_ex(_sent(matrix, device))
+    if int(info):
+        return None
+
+    def solve(right: Array) -> Array:
+        found = torch.linalg.lu_solve(LU, places, _sent(right, device)[:, None])
+        values: Array = found[:, 0].cpu().numpy()
+        return values
+
+    return solve
+
+
+def _sent(values: Array, device: torch.device) -> Tensor:
+    """An array on a device."""
+    return torch.from_numpy(np.ascontiguousarray(values)).to(device)

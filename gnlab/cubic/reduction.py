@@ -1,0 +1,130 @@
+"""Half an eigen-decomposition, for hundreds and thousands of groups: K = QTQᵀ with T tridiagonal.
+
+The other half, T's own eigenvectors and their way back through Q, is most of the time, and the
+secular equation can do without: c ‖(T + ρ)⁻¹Qᵀb‖ = ρ takes O(n) for each step of its root, as with
+the eigenvalues. Only next to the pole, where ρ is no longer known well enough by itself, the whole
+decomposition is needed.
+
+Legend: n rows of K; x = ρ − ρ₀.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import eigh_tridiagonal, lapack
+
+from gnlab.cubic.model import Array, size_of
+
+THOUSANDS = 500
+"""From how many rows on the half is worth its Python."""
+_NEAR = 1e-9  # x over max |κ|, below which the pole is too near
+_STEPS = 100
+_BLOCK = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reduction:
+    """K = QTQᵀ.
+
+    Attributes:
+        diagonal: T's diagonal, [n].
+        beside: The entries beside it, [n − 1].
+        mirrors: Q's reflections as LAPACK has them, below the diagonal of its QR's [n − 1, n − 1].
+        factors: Their factors, [n − 1].
+    """
+
+    diagonal: Array
+    beside: Array
+    mirrors: Array
+    factors: Array
+
+    def turned(self, vector: Array, trans: str) -> Array:
+        """Q times a vector ("N"), or Qᵀ times it ("T")."""
+        found = vector.copy()
+        rest = np.asfortranarray(vector[1:, None])
+        found[1:] = lapack.dormqr("L", trans, self.mirrors, self.factors, rest, _BLOCK)[0][:, 0]
+        return found
+
+    def end(self, last: bool) -> tuple[float, Array]:
+        """The least eigenvalue of T, or the largest, and its vector, [n]."""
+        place = self.diagonal.size - 1 if last else 0
+        kappa, v = eigh_tridiagonal(
+            self.diagonal, self.beside, select="i", select_range=(place, place)
+        )
+        return float(kappa[0]), v[:, 0]
+
+    def shifted(self, rho: float) -> Callable[[Array], Array] | None:
+        """What multiplies by (T + ρ)⁻¹; None if T + ρ is not positive definite."""
+        pivots, ratios, info = lapack.dpttrf(self.diagonal + rho, self.beside)
+        if info:
+            return None
+        return lambda right: lapack.dpttrs(pivots, ratios, right)[0]
+
+    def inverse(self, rho: float) -> Callable[[Array], Array] | None:
+        """What multiplies by (K + ρ)⁻¹; None if K + ρ is not positive definite."""
+        solve = self.shifted(rho)
+        if solve is None:
+            return None
+        return lambda v: self.turned(solve(self.turned(v, "T")), "N")
+
+
+def reduce(K: Array) -> Reduction:
+    """Reflect a symmetric matrix to tridiagonal form.
+
+    Args:
+        K: The matrix, [n, n], n > 1.
+
+    Returns:
+        The form.
+    """
+    n = len(K)
+    matrix, diagonal, beside, factors, _ = lapack.dsytrd(K, lower=1, lwork=_BLOCK * n)
+    return Reduction(diagonal, beside, np.asfortranarray(matrix[1:, :-1]), factors)
+
+
+def solve_reduced(
+    T: Reduction, b: Array, c: float, kappa_min: float, kappa_max: float
+) -> tuple[float, Array] | None:
+    """Solve c ‖(K + ρ)⁻¹b‖ = ρ for ρ > max(0, −κ_min), by Newton's method in log x.
+
+    Args:
+        T: K's tridiagonal form.
+        b: The right side, [n].
+        c: Half the damping, positive.
+        kappa_min: The least eigenvalue of K.
+        kappa_max: The largest.
+
+    Returns:
+        ρ and (K + ρ)⁻¹b, [n]; None next to the pole.
+    """
+    f, rho0 = T.turned(b, "T"), max(0.0, -kappa_min)
+    scale = max(abs(kappa_min), abs(kappa_max))
+    size = c * size_of(f)
+
+    def root(kappa: float) -> float:
+        """The x at which c ‖b‖/(κ + ρ₀ + x) = ρ₀ + x."""
+        gap = math.hypot(kappa, 2 * math.sqrt(size))
+        return 2 * (size - (kappa + rho0) * rho0) / (kappa + 2 * rho0 + gap)
+
+    low, high = max(root(kappa_max), 0.0), root(kappa_min)
+    x = high
+    for _ in range(_STEPS):
+        if not x > _NEAR * scale:
+            return None
+        solve = T.shifted(rho0 + x)
+        if solve is None:
+            return None
+        w = solve(f)
+        norm = size_of(w)
+        gap = math.log((rho0 + x) / c) - math.log(norm)
+        low, high = (low, x) if gap > 0 else (x, high)
+        slope = x / (rho0 + x) + x * float(w @ solve(w)) / norm**2
+        new = x * math.exp(max(-50.0, min(50.0, -gap / slope)))
+        if not low < new < high:
+            new = math.sqrt(low * high) if low > 0 else 1e-3 * high
+        if abs(new - x) <= 1e-14 * (rho0 + x):
+            break
+        x = new
+    return rho0 + x, T.turned(w, "N")
