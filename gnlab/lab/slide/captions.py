@@ -53,7 +53,7 @@ CARDS: dict[str, dict[str, tuple[str, str]]] = {
         "rosenbrock-table": (
             "In numbers",
             "Steps made, the height and the distance from the minimum (1, 1) after the last one, "
-            "and what ended the path if it was not the number of steps.",
+            "and what ended the path if it was neither the minimum nor the number of steps.",
         ),
     },
     "network": {

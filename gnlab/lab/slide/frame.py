@@ -19,12 +19,14 @@ class Frame:
 
     Attributes:
         scene: The scene's name.
+        link: The choices that it shows, as a link's query.
         updates: The figures' new data, by the figure's name.
         texts: New texts as HTML, by the text's name.
         hidden: The cards that are not shown.
     """
 
     scene: str
+    link: str
     updates: Mapping[str, Update]
     texts: Mapping[str, str] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()

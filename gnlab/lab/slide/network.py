@@ -87,7 +87,7 @@ def _frame(runs: SideBySide, chosen: Choices, step: int) -> Frame:
         captions.progress(step, chosen.network_steps), (step, chosen.network_steps)
     )
     hidden = frozenset(f"network-map-{i}" for i in range(count, PLACES))
-    return Frame("network", updates, texts, hidden)
+    return Frame("network", chosen.query(), updates, texts, hidden)
 
 
 def _row(fellow: Fellow, ink: str, step: int) -> list[str]:

@@ -46,7 +46,7 @@ class Slide(pn.viewable.Viewer):
         super().__init__()
         self.choices, remarks = state.from_query(query)
         self.message = Message([])
-        self._linked = linked
+        self._linked, self._link = linked, self.choices.query()
         self._pump = pump.Pump(post, self._show, self._failed)
         self._network = network.Network()
         self._scenes: dict[str, Scene] = {}
@@ -99,11 +99,9 @@ class Slide(pn.viewable.Viewer):
         return made(chosen), pump.QUICK
 
     def _changed(self) -> None:
-        """Show what was chosen, and put it into the address."""
+        """Show what was chosen."""
         self._look()
         self._pump.ask(*self._frames())
-        if self._linked is not None:
-            self._linked(self.choices.query())
 
     def _look(self) -> None:
         """Show the scene that was chosen, in the theme that was chosen."""
@@ -140,7 +138,7 @@ class Slide(pn.viewable.Viewer):
         self._changed()
 
     def _show(self, frame: Frame) -> None:
-        """Show a frame."""
+        """Show a frame, and put its choices into the address if they are still those."""
         scene = self._scenes[frame.scene]
         scene.hide(frame.hidden)
         for name, update in frame.updates.items():
@@ -148,6 +146,10 @@ class Slide(pn.viewable.Viewer):
         for name, html in frame.texts.items():
             if scene.texts[name].text != html:
                 scene.texts[name].text = html
+        # Not at each of a slider's places: every new address is one that Back goes to.
+        if self._linked is not None and self._link != frame.link == self.choices.query():
+            self._link = frame.link
+            self._linked(frame.link)
 
     def _failed(self, why: str) -> None:
         """Say that there is no picture."""

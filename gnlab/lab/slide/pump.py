@@ -52,7 +52,7 @@ class Pump:
         self, post: Post, show: Callable[[Frame], None], failed: Callable[[str], None]
     ) -> None:
         self._post, self._show, self._failed = post, show, failed
-        self.frame = ColumnDataSource(data={"number": [0]}, name="slide-frame")
+        self.frame = ColumnDataSource(data={"number": [0], "link": [""]}, name="slide-frame")
         self.ack = ColumnDataSource(data={"number": [0]}, name="slide-ack")
         self.frame.js_on_change(
             "data", CustomJS(args={"frame": self.frame, "ack": self.ack}, code=_ACKNOWLEDGE)
@@ -108,7 +108,7 @@ class Pump:
         else:
             self._show(frame)
             self._sent += 1
-            self.frame.data = {"number": [self._sent]}
+            self.frame.data = {"number": [self._sent], "link": [frame.link]}
         self._proceed()
 
     def _drawn(self, _attribute: str, _old: Any, new: dict[str, Any]) -> None:

@@ -71,7 +71,7 @@ def frames(chosen: Choices) -> Iterator[Frame]:
     levels = first.updates["quadratic-factors"]
     whole = Update({**levels.data, **cloud.data}, levels.x, levels.y)
     updates = {**first.updates, "quadratic-factors": whole}
-    yield Frame(first.scene, updates, first.texts, first.hidden)
+    yield Frame(first.scene, first.link, updates, first.texts, first.hidden)
 
 
 def _frame(
@@ -104,7 +104,7 @@ def _frame(
             captions.verdict(measured[0][0], measured[1][0], bounds[0], measured[2][-1])
         ),
     }
-    return Frame("quadratic", updates, texts, frozenset(hidden))
+    return Frame("quadratic", chosen.query(), updates, texts, frozenset(hidden))
 
 
 def bound(quadratic: rates.Quadratic, count: int) -> float:

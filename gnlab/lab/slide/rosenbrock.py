@@ -67,7 +67,7 @@ def frames(chosen: Choices) -> Iterator[Frame]:
         "rosenbrock-table": _table(ways, inks),
         "rosenbrock-verdict": said(captions.stopped(stopped[0]) if stopped else captions.VALLEY),
     }
-    yield Frame("rosenbrock", updates, texts)
+    yield Frame("rosenbrock", chosen.query(), updates, texts)
 
 
 def _surface() -> Update:
@@ -79,6 +79,14 @@ def _surface() -> Update:
     return contours.surface(shown, X, Y, contours.level_lines(x, y, heights, _LEVELS))
 
 
+def _ended(way: rates.Walk) -> str:
+    """What ended a path before its time, or where it is; "" if nothing is to be said."""
+    if not way.status.ok:
+        return way.status.name
+    x, y = way.points[-1]
+    return "" if X[0] <= x <= X[1] and Y[0] <= y <= Y[1] else "left the picture"
+
+
 def _table(ways: Sequence[rates.Walk], inks: Sequence[str]) -> str:
     """The numbers as a table, as HTML."""
     rows = []
@@ -87,6 +95,6 @@ def _table(ways: Sequence[rates.Walk], inks: Sequence[str]) -> str:
         rows.append([
             chip(ink, captions.level(count, 2)), str(len(way.points) - 1),
             number(float(way.values[-1])), number(distance),
-            "" if way.status.ok else way.status.name,
+            _ended(way),
         ])  # fmt: skip
     return table(captions.COLUMNS["rosenbrock"], rows)
