@@ -47,7 +47,7 @@ class Slide(pn.viewable.Viewer):
         self.choices, remarks = state.from_query(query)
         self.message = Message([])
         self._linked, self._link = linked, self.choices.query()
-        self._pump = pump.Pump(post, self._show, self._failed)
+        self._pump = pump.Pump(post, self._show, self._drawn, self._failed)
         self._network = network.Network()
         self._scenes: dict[str, Scene] = {}
         self._controls = Controls(self.choices, self._changed)
@@ -138,7 +138,7 @@ class Slide(pn.viewable.Viewer):
         self._changed()
 
     def _show(self, frame: Frame) -> None:
-        """Show a frame, and put its choices into the address if they are still those."""
+        """Show a frame."""
         scene = self._scenes[frame.scene]
         scene.hide(frame.hidden)
         for name, update in frame.updates.items():
@@ -146,10 +146,15 @@ class Slide(pn.viewable.Viewer):
         for name, html in frame.texts.items():
             if scene.texts[name].text != html:
                 scene.texts[name].text = html
-        # Not at each of a slider's places: every new address is one that Back goes to.
-        if self._linked is not None and self._link != frame.link == self.choices.query():
-            self._link = frame.link
-            self._linked(frame.link)
+
+    def _drawn(self, link: str) -> None:
+        """Put what is drawn into the address, if it is still what was chosen.
+
+        Not each of a slider's places: every new address is one that Back goes to.
+        """
+        if self._linked is not None and self._link != link == self.choices.query():
+            self._link = link
+            self._linked(link)
 
     def _failed(self, why: str) -> None:
         """Say that there is no picture."""

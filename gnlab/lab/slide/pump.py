@@ -45,13 +45,18 @@ class Pump:
     Args:
         post: Runs a function where the page's document may be changed, from any thread.
         show: Shows a frame, where the document may be changed.
+        drawn: Called with the link of a frame that the browser has drawn.
         failed: Says in one line that a frame could not be made.
     """
 
     def __init__(
-        self, post: Post, show: Callable[[Frame], None], failed: Callable[[str], None]
+        self,
+        post: Post,
+        show: Callable[[Frame], None],
+        drawn: Callable[[str], None],
+        failed: Callable[[str], None],
     ) -> None:
-        self._post, self._show, self._failed = post, show, failed
+        self._post, self._show, self._drew, self._failed = post, show, drawn, failed
         self.frame = ColumnDataSource(data={"number": [0], "link": [""]}, name="slide-frame")
         self.ack = ColumnDataSource(data={"number": [0]}, name="slide-ack")
         self.frame.js_on_change(
@@ -115,3 +120,5 @@ class Pump:
         """The browser has drawn a frame."""
         self._acknowledged = int(new["number"][0])
         self._proceed()
+        if self._acknowledged == self._sent:
+            self._drew(self.frame.data["link"][0])

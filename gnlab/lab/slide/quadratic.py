@@ -26,9 +26,10 @@ _ROOM = 1.12
 
 def build() -> dict[str, Plot]:
     """The scene's figures, empty."""
+    cauchy = contours.build("quadratic-cauchy", ("x₁", "x₂"), "contrast")
     plots = (
-        contours.build("quadratic-cauchy", ("x₁", "x₂"), "contrast"),
-        contours.build("quadratic-newton", ("x₁", "x₂"), "accent"),
+        cauchy,
+        contours.build("quadratic-newton", ("x₁", "x₂"), "accent", beside=cauchy),
         curves.build("quadratic-curves", "(f − f*) / (f₀ − f*)", log=True),
         factors.build("quadratic-factors"),
     )
@@ -131,7 +132,8 @@ def _pictures(quadratic: rates.Quadratic, ways: Sequence[rates.Paths]) -> dict[s
     """The two contour pictures, with one surface."""
     highest = float(quadratic.height(ways[0].points[0, 0]))
     rings = [quadratic.level_set(highest * 4.0 ** (1 - i)) for i in range(_RINGS)]
-    half = _ROOM * float(np.abs(rings[1]).max())
+    # The same however the axes are turned: a picture whose limits move is laid out anew.
+    half = _ROOM * float(np.sqrt(2 * highest / quadratic.eigenvalues[0]))
     along = np.linspace(-half, half, _GRID)
     heights = quadratic.height(np.stack(np.meshgrid(along, along), axis=-1))
     depth = np.log(np.maximum(heights, 1e-3 * highest) / highest)
@@ -141,7 +143,9 @@ def _pictures(quadratic: rates.Quadratic, ways: Sequence[rates.Paths]) -> dict[s
     for name, way in zip(("quadratic-cauchy", "quadratic-newton"), ways, strict=True):
         points = way.points[:, 0]
         path = contours.path(points, quadratic.height(points), (0.0, 0.0))
-        pictures[name] = Update({**surface.data, **path.data}, surface.x, surface.y)
+        # Both pictures have one surface.
+        shown_too = {} if pictures else surface.data
+        pictures[name] = Update({**shown_too, **path.data}, surface.x, surface.y)
     return pictures
 
 

@@ -24,15 +24,16 @@ _MINIMUM = (1.0, 1.0)
 
 def build() -> dict[str, Plot]:
     """The scene's figures; the surface is always the same."""
+    cauchy = contours.build("rosenbrock-cauchy", ("x", "y"), "contrast")
     plots = (
-        contours.build("rosenbrock-cauchy", ("x", "y"), "contrast"),
-        contours.build("rosenbrock-newton", ("x", "y"), "accent"),
+        cauchy,
+        contours.build("rosenbrock-newton", ("x", "y"), "accent", beside=cauchy),
         curves.build("rosenbrock-curves", "f", log=True),
     )
     surface = _surface()
+    for name, columns in surface.data.items():
+        cauchy.sources[name].data = dict(columns)
     for plot in plots[:2]:
-        for name, columns in surface.data.items():
-            plot.sources[name].data = dict(columns)
         plot.figure.x_range.update(start=X[0], end=X[1])
         plot.figure.y_range.update(start=Y[0], end=Y[1])
     return {plot.name: plot for plot in plots}

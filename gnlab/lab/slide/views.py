@@ -1,7 +1,10 @@
 """The slide's cards: a picture or a table, its title, and the sentence below it."""
 
+from collections.abc import Mapping
 from html import escape
+from typing import Any
 
+import numpy as np
 import panel as pn
 from bokeh.models import Div
 
@@ -97,6 +100,8 @@ def show(plot: Plot, update: Update) -> None:
         update: What it shows next.
     """
     for name, columns in update.data.items():
+        if _same(plot.sources[name].data, columns):
+            continue
         plot.sources[name].data = dict(columns)
         if name in plot.tickers:
             plot.tickers[name].ticks = [float(at) for at in columns["at"]]
@@ -104,3 +109,17 @@ def show(plot: Plot, update: Update) -> None:
     for span, new in limits:
         if new is not None and (span.start, span.end) != new:
             span.update(start=new[0], end=new[1])
+
+
+def _same(shown: Mapping[str, Any], columns: Mapping[str, Any]) -> bool:
+    """Whether a source shows these columns already: each message costs the browser a moment."""
+    return all(_equal(shown[name], column) for name, column in columns.items())
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether two columns are equal: numbers, texts, or arrays of several sizes."""
+    if len(one) != len(other):
+        return False
+    if any(isinstance(value, np.ndarray) for value in other):
+        return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    return np.array_equal(np.asarray(one), np.asarray(other))

@@ -43,13 +43,20 @@ def shown():
 
 
 @pytest.fixture
+def links():
+    return []
+
+
+@pytest.fixture
 def failed():
     return []
 
 
 @pytest.fixture
-def pump(shown, failed):
-    made = Pump(lambda act: act(), lambda frame: shown.append(frame.scene), failed.append)
+def pump(shown, links, failed):
+    made = Pump(
+        lambda act: act(), lambda frame: shown.append(frame.scene), links.append, failed.append
+    )
     yield made
     made.close()
 
@@ -62,13 +69,15 @@ def drawn(pump):
     pump.ack.data = dict(pump.frame.data)
 
 
-def test_a_frame_is_made_when_the_one_before_is_drawn(pump, place, shown):
+def test_a_frame_is_made_when_the_one_before_is_drawn(pump, place, shown, links):
     pump.ask(frames("a", "b"), place)
     place.make()
     assert shown == ["a"]
     assert pump.frame.data == {"number": [1], "link": ["?a"]}
     assert place.waiting.empty()
+    assert links == []
     drawn(pump)
+    assert links == ["?a"]
     place.make()
     assert shown == ["a", "b"]
     drawn(pump)
@@ -143,12 +152,11 @@ def test_a_control_changes_its_choice():
 def test_the_address_has_what_is_shown_once_it_is_what_was_chosen():
     links = []
     page = Slide("", post=lambda act: None, linked=links.append)
-    earlier = next(page._frames()[0])
+    earlier = page.choices.query()
     page._controls.widget("rotation").value = 50
-    page._show(earlier)
+    page._drawn(earlier)
     assert links == []
-    shown = next(page._frames()[0])
-    page._show(shown)
-    page._show(shown)
+    page._drawn(page.choices.query())
+    page._drawn(page.choices.query())
     assert links == [page.choices.query()]
     page.close()

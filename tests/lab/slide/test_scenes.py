@@ -30,7 +30,11 @@ def test_two_dimensions_are_two_pictures_of_one_surface():
     assert not frame.hidden
     cauchy, newton = (frame.updates[f"quadratic-{name}"] for name in ("cauchy", "newton"))
     assert len(cauchy.data["path"]["x"]) == 13
-    assert cauchy.data["surface"]["image"][0] is newton.data["surface"]["image"][0]
+    assert "surface" not in newton.data
+    plots = quadratic.build()
+    for name in ("surface", "lines"):
+        shared = [plots[f"quadratic-{end}"].sources[name] for end in ("cauchy", "newton")]
+        assert shared[0] is shared[1]
     assert cauchy.data["start"] == newton.data["start"]
     x, y = cauchy.data["path"]["x"], cauchy.data["path"]["y"]
     assert cauchy.x[0] < min(x) < max(x) < cauchy.x[1]

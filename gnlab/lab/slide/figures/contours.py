@@ -19,13 +19,14 @@ BORDERS = {
 """As much across as down: a figure as high as it is wide has a square frame."""
 
 
-def build(name: str, axes: tuple[str, str], colour: str) -> Plot:
+def build(name: str, axes: tuple[str, str], colour: str, beside: Plot | None = None) -> Plot:
     """Build an empty picture of a surface.
 
     Args:
         name: The figure's name.
         axes: The coordinates' names.
         colour: The path's colour, an attribute of the theme.
+        beside: A picture whose surface this one shows too, None for one of its own.
 
     Returns:
         The plot; its sources are "surface", "lines", "path", "start" and "minimum".
@@ -40,6 +41,8 @@ def build(name: str, axes: tuple[str, str], colour: str) -> Plot:
         "start": source(f"{name}-start", "x", "y"),
         "minimum": source(f"{name}-minimum", "x", "y"),
     }
+    if beside is not None:
+        sources |= {one: beside.sources[one] for one in ("surface", "lines")}
     mapper = LinearColorMapper(low=0, high=1, palette=relief(palettes.LIGHT), name=f"{name}-relief")
     made.image(
         "image", x="x", y="y", dw="dw", dh="dh", source=sources["surface"], color_mapper=mapper
