@@ -28,12 +28,15 @@ BODY = "html, body { margin: 0; padding: 0; background: #f3f4f7; } "
 """What surrounds the page; the page itself brings its own background."""
 
 
-def page(host: Host, defaults: Mapping[str, str] | None = None) -> pn.viewable.Viewable:
+def page(
+    host: Host, defaults: Mapping[str, str] | None = None, slide: str = ""
+) -> pn.viewable.Viewable:
     """Build the page of the present browser session.
 
     Args:
         host: The engine, and how many pages use it.
         defaults: Choices for a link that does not name them.
+        slide: The address of the slide; "" if it is not served beside the page.
 
     Returns:
         The page, or the line that says why there is none.
@@ -50,8 +53,9 @@ def page(host: Host, defaults: Mapping[str, str] | None = None) -> pn.viewable.V
     run_id = host.take(given.pop("branch", ""))
     try:
         made = Page(
-            host, urlencode(given), post=doc.add_next_tick_callback, linked=linked, run_id=run_id
-        )
+            host, urlencode(given), post=doc.add_next_tick_callback, linked=linked, run_id=run_id,
+            slide=slide,
+        )  # fmt: skip
     except InputError as error:
         return pn.pane.Markdown(f"### gnlab\n\n{error}", margin=40)
     doc.on_session_destroyed(lambda _context: made.close())
@@ -119,7 +123,7 @@ def server(
         InputError: If the port is not valid or is in use.
     """
     board.sheet()  # now, not when the first page is asked for
-    pages = {"/": lambda: page(host, defaults), "/slide": lambda: slide(host)}
+    pages = {"/": lambda: page(host, defaults, "slide"), "/slide": lambda: slide(host)}
     return _listen(pages, port=port, address=address, show=show, **options)
 
 

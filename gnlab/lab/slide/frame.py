@@ -6,11 +6,10 @@ from html import escape
 
 from bokeh.palettes import interp_palette
 
-from gnlab.lab import palettes
+from gnlab.lab import palettes, scales
 from gnlab.lab.figures.base import Update
 
 _NOTHING = 1e-15
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +64,7 @@ def number(value: float) -> str:
     if 1e-3 <= value < 1e4:
         return f"{value:.4g}"
     digits, exponent = f"{value:.1e}".split("e")
-    return f"{digits}·10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+    return f"{digits}·{scales.power_of_ten(int(exponent))}"
 
 
 def chip(colour: str, label: str) -> str:

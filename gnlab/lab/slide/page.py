@@ -50,6 +50,7 @@ class Slide(pn.viewable.Viewer):
         self._pump = pump.Pump(post, self._show, self._drawn, self._failed)
         self._network = network.Network()
         self._scenes: dict[str, Scene] = {}
+        self._painted = ""
         self._controls = Controls(self.choices, self._changed)
         self._build(lab)
         if remarks:
@@ -111,7 +112,7 @@ class Slide(pn.viewable.Viewer):
             for plot in made.plots.values():
                 if plot.name.startswith("rosenbrock") and plot.mapper is not None:
                     plot.figure.on_event("tap", self._tapped)
-            self._painted = ""
+            self._painted = ""  # not yet in the theme's colours
             self._main.append(made.layout)
         for other, scene in self._scenes.items():
             scene.layout.visible = other == name
