@@ -47,9 +47,7 @@ class Page(pn.viewable.Viewer):
         slide: str = "",
     ) -> None:
         super().__init__()
-        self._beside = (
-            f'<br><a href="{slide}">The slide</a>: from Cauchy to Newton' if slide else ""
-        )
+        self._beside = f' · <a href="{slide}">the slide</a>' if slide else ""
         number = host.admit()
         with ExitStack() as undo:
             # First of all: whatever raises from here on, the run and the place are given back.

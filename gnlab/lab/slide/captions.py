@@ -119,7 +119,7 @@ def short(rung: Rung) -> str:
     return f"S = {rung.num_groups}, {named.get(kind, kind)}"
 
 
-def verdict(rate: float, largest: float, bound: float, left: float) -> str:
+def verdict(rate: float, largest: float, bound: float, left: float, *, worst: bool) -> str:
     """What the quadratic shows, in a sentence or two.
 
     Args:
@@ -127,15 +127,16 @@ def verdict(rate: float, largest: float, bound: float, left: float) -> str:
         largest: Its largest factor.
         bound: What it never exceeds.
         left: What is left of the error after Newton's first step.
+        worst: Whether the start is Cauchy's worst.
 
     Returns:
         The text.
     """
-    if bound - rate <= 0.01 * bound:
-        cauchy = f"Cauchy's factor {rate:.4f} is its bound ((κ − 1)/(κ + 1))² = {bound:.4f}: "
-        cauchy += "this is its worst start."
+    theory = f"its bound ((κ − 1)/(κ + 1))² = {bound:.4f}"
+    if worst:
+        cauchy = f"Cauchy's factor {rate:.4f} is {theory}: this is its worst start."
     else:
-        cauchy = f"Cauchy's factor {rate:.4f} is below its bound ((κ − 1)/(κ + 1))² = {bound:.4f}"
+        cauchy = f"Cauchy's factor {rate:.4f} is below {theory}"
         cauchy += f", and none of its steps has exceeded it (largest {largest:.4f})."
     if left <= 1e-8:
         return f"{cauchy} Newton is there after one step."

@@ -102,7 +102,13 @@ def _frame(
     texts = {
         "quadratic-table": _table(groups, measured, bounds, inks),
         "quadratic-verdict": said(
-            captions.verdict(measured[0][0], measured[1][0], bounds[0], measured[2][-1])
+            captions.verdict(
+                measured[0][0],
+                measured[1][0],
+                bounds[0],
+                measured[2][-1],
+                worst=chosen.start == "worst",
+            )  # fmt: skip
         ),
     }
     return Frame("quadratic", chosen.query(), updates, texts, frozenset(hidden))

@@ -73,6 +73,7 @@ def test_groups_that_are_the_blocks_have_the_rate_of_the_worst():
     [
         ("", ("is its bound", "Newton is there after one step")),
         ("start=random", ("below its bound", "none of its steps has exceeded it")),
+        ("start=random&size=16&condition=10000", ("below its bound",)),
         ("rotation=45", ("is its bound", "a group without slope cannot move")),
     ],
 )
