@@ -108,7 +108,7 @@ def _frame(
                 bounds[0],
                 measured[2][-1],
                 worst=chosen.start == "worst",
-            )  # fmt: skip
+            )
         ),
     }
     return Frame("quadratic", chosen.query(), updates, texts, frozenset(hidden))
