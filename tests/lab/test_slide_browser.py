@@ -121,6 +121,7 @@ def test_both_ends_are_what_theory_says(slide, query):
         assert found["left"][-1] <= 1e-8
         seen.add(found["rate"][0])
     assert len(seen) == RANDOM_STARTS
+    page.page.wait_for_function(f"() => ({CLOUD})()[0].length > 0")
     groups, largest = (np.array(column) for column in page.read(CLOUD))
     assert (groups == 1).sum() == RANDOM_STARTS
     assert largest[groups == 1].max() <= bound * (1 + 1e-9)

@@ -16,7 +16,7 @@ from gnlab.lab.slide.frame import Frame, chip, colours, number, said, table
 from gnlab.lab.slide.state import Choices
 
 RANDOM_STARTS = 20
-_AT_ONCE = 16
+_AT_ONCE = 8
 """The most coordinates with which the random starts take no time of their own."""
 _GRID = 90
 _RINGS = 9

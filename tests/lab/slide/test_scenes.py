@@ -45,7 +45,7 @@ def test_two_dimensions_are_two_pictures_of_one_surface():
 @pytest.mark.parametrize("size", [4, 64])
 def test_more_dimensions_are_curves_and_rates(size):
     frames = list(quadratic.frames(chosen(f"size={size}&condition=100&coupling=6")))
-    assert len(frames) == (2 if size > 16 else 1)
+    assert len(frames) == (2 if size > 8 else 1)
     frame = frames[-1]
     assert frame.hidden == {"quadratic-cauchy", "quadratic-newton"}
     levels = frame.updates["quadratic-factors"].data["levels"]
@@ -58,7 +58,7 @@ def test_more_dimensions_are_curves_and_rates(size):
     first = np.array(cloud["largest"])[np.array(cloud["groups"]) == 1]
     assert first.max() <= rates.kantorovich(100) * (1 + 1e-9)
     assert len(frame.updates["quadratic-curves"].data["lines"]["xs"]) == len(levels["groups"])
-    if size > 16:
+    if size > 8:
         assert frames[0].updates["quadratic-factors"].data["cloud"]["y"] == []
 
 
