@@ -33,6 +33,7 @@ class Page(pn.viewable.Viewer):
         post: Runs a function where the page's document may be changed.
         linked: Called with the query of every new choice, to put it into the address.
         run_id: A run that the engine already has; None to open one from the choices.
+        slide: The address of the slide; "" if it is not served beside the page.
     """
 
     def __init__(
@@ -43,8 +44,10 @@ class Page(pn.viewable.Viewer):
         post: Post,
         linked: Callable[[str], None] | None = None,
         run_id: Any = None,
+        slide: str = "",
     ) -> None:
         super().__init__()
+        self._beside = f' · <a href="{slide}">the slide</a>' if slide else ""
         number = host.admit()
         with ExitStack() as undo:
             # First of all: whatever raises from here on, the run and the place are given back.
@@ -147,11 +150,12 @@ class Page(pn.viewable.Viewer):
         strip = board.places(f'<div class="line">{board.place("strip")}</div>')
         cards = board.places(board.cards())
         self._parts = [phases, strip, cards]
+        keys = f'<div class="keys">{captions.KEYS}{self._beside}</div>'
         # Bokeh's own layouts: Panel's wrap each widget in a view of their own, a third of the time.
         side = Column(
             *self.controls.layout(phases),
             # A notebook has keys of its own, and no address that a copy could be opened at.
-            words(f'<div class="keys">{captions.KEYS}</div>', visible=self._linked is not None),
+            words(keys, visible=self._linked is not None),
             css_classes=["gn-side"], margin=0, styles={"gap": "7px"},
         )  # fmt: skip
         main = Column(

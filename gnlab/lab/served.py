@@ -18,6 +18,7 @@ from gnlab.lab import board
 from gnlab.lab.cadence import ALONE
 from gnlab.lab.host import MOST_SESSIONS, Host, check_rate
 from gnlab.lab.page import Page
+from gnlab.lab.slide import Slide
 from gnlab.lab.sockets import send_at_once
 from gnlab.runs.cores import pin_server
 
@@ -27,12 +28,15 @@ BODY = "html, body { margin: 0; padding: 0; background: #f3f4f7; } "
 """What surrounds the page; the page itself brings its own background."""
 
 
-def page(host: Host, defaults: Mapping[str, str] | None = None) -> pn.viewable.Viewable:
+def page(
+    host: Host, defaults: Mapping[str, str] | None = None, slide: str = ""
+) -> pn.viewable.Viewable:
     """Build the page of the present browser session.
 
     Args:
         host: The engine, and how many pages use it.
         defaults: Choices for a link that does not name them.
+        slide: The address of the slide; "" if it is not served beside the page.
 
     Returns:
         The page, or the line that says why there is none.
@@ -49,13 +53,46 @@ def page(host: Host, defaults: Mapping[str, str] | None = None) -> pn.viewable.V
     run_id = host.take(given.pop("branch", ""))
     try:
         made = Page(
-            host, urlencode(given), post=doc.add_next_tick_callback, linked=linked, run_id=run_id
-        )
+            host, urlencode(given), post=doc.add_next_tick_callback, linked=linked, run_id=run_id,
+            slide=slide,
+        )  # fmt: skip
     except InputError as error:
         return pn.pane.Markdown(f"### gnlab\n\n{error}", margin=40)
     doc.on_session_destroyed(lambda _context: made.close())
     doc.js_on_event("document_ready", made.keyboard())
     # Not before: a frame set while the page is on its way would be part of it, and never drawn.
+    doc.on_event(DocumentReady, lambda _event: made.start())
+    return made.layout
+
+
+def slide(host: Host | None = None) -> pn.viewable.Viewable:
+    """Build the slide of the present browser session.
+
+    Args:
+        host: How many pages are open, where the lab is served beside the slide; else None.
+
+    Returns:
+        The slide, or the line that says why there is none.
+    """
+    pn.config.raw_css = [*pn.config.raw_css, BODY]
+    doc, location = pn.state.curdoc, pn.state.location
+    doc.title = "gnlab: the slide"
+
+    def linked(query: str) -> None:
+        if location is not None:
+            location.search = query
+
+    if host is not None:
+        try:
+            number = host.admit()
+        except InputError as error:
+            return pn.pane.Markdown(f"### gnlab\n\n{error}", margin=40)
+        doc.on_session_destroyed(lambda _context: host.leave(number))
+    made = Slide(
+        urlencode(_arguments()), post=doc.add_next_tick_callback, linked=linked,
+        lab="" if host is None else "./",
+    )  # fmt: skip
+    doc.on_session_destroyed(lambda _context: made.close())
     doc.on_event(DocumentReady, lambda _event: made.start())
     return made.layout
 
@@ -85,13 +122,26 @@ def server(
     Raises:
         InputError: If the port is not valid or is in use.
     """
+    board.sheet()  # now, not when the first page is asked for
+    pages = {"/": lambda: page(host, defaults, "slide"), "/slide": lambda: slide(host)}
+    return _listen(pages, port=port, address=address, show=show, **options)
+
+
+def _listen(
+    pages: Mapping[str, Callable[[], Any]],
+    *,
+    port: int,
+    address: str,
+    show: bool,
+    **options: Any,
+) -> Server:
+    """Make a server of some pages, by their paths."""
     check_number("port", port, low=0, high=65535, integer=True)
     send_at_once()
-    board.sheet()  # now, not when the first page is asked for
     try:
         return get_server(
-            {"/": lambda: page(host, defaults)}, port=port, address=address, show=show,
-            title="gnlab", websocket_origin=_origins(address, port),
+            dict(pages), port=port, address=address, show=show, title="gnlab",
+            websocket_origin=_origins(address, port),
             unused_session_lifetime_milliseconds=4000, check_unused_sessions_milliseconds=1000,
             keep_alive_milliseconds=10_000, **options,
         )  # fmt: skip
@@ -128,25 +178,51 @@ def serve(
     """
     runs.Settings(preset=preset)
     check_rate(frames_per_second)
-    # That a page was closed while a message was on its way is no news for who serves it.
-    logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)
     engine = runs.ProcessEngine()
     try:
         pin_server()
         host = Host(engine, most_sessions, frames_per_second)
         defaults = {"preset": preset, "play": str(play).lower()}
         made = server(host, port=port, address=address, show=show, defaults=defaults)
-        made.start()
-        _log.warning("gnlab is open at http://%s:%s/ (Ctrl-C ends it)", address, made.port)
-        if started is not None:
-            started(made)
-        signal.signal(
-            signal.SIGTERM, lambda *_: made.io_loop.add_callback_from_signal(made.io_loop.stop)
-        )
-        made.io_loop.start()
-        made.stop()
+        _run(made, address, started)
     finally:
         engine.close()
+
+
+def serve_slide(
+    *,
+    port: int = 5006,
+    address: str = "localhost",
+    show: bool = True,
+    started: Callable[[Server], None] | None = None,
+) -> None:
+    """Serve the slide alone until interrupted.
+
+    Args:
+        port: The port; 0 takes a free one.
+        address: The interface to listen on; "localhost" keeps others out.
+        show: Whether to open a browser.
+        started: Called with the server once it listens.
+
+    Raises:
+        InputError: If the port is not valid or in use.
+    """
+    _run(_listen({"/": slide}, port=port, address=address, show=show), address, started)
+
+
+def _run(made: Server, address: str, started: Callable[[Server], None] | None) -> None:
+    """Serve until the program is told to end."""
+    # That a page was closed while a message was on its way is no news for who serves it.
+    logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)
+    made.start()
+    _log.warning("gnlab is open at http://%s:%s/ (Ctrl-C ends it)", address, made.port)
+    if started is not None:
+        started(made)
+    signal.signal(
+        signal.SIGTERM, lambda *_: made.io_loop.add_callback_from_signal(made.io_loop.stop)
+    )
+    made.io_loop.start()
+    made.stop()
 
 
 def _arguments() -> dict[str, str]:

@@ -7,17 +7,16 @@ the server, and a value out of bounds gives a message and the default, never an 
 Legend: λ₁ = lr, λ_int = damping, τ = period.
 """
 
-import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 import param
 
 from gnlab import runs
 from gnlab.errors import InputError
-from gnlab.lab import matrices, palettes
+from gnlab.lab import link, matrices, palettes
 
 _OFFERED = runs.choices()
 
@@ -33,7 +32,7 @@ DAMPING = (1e-6, 1e6)
 _LEVEL = re.compile(r"[a-z]{1,16}(:\d{1,4})?")
 
 
-class Choices(param.Parameterized):
+class Choices(link.Linked):
     """What a person has chosen on one page."""
 
     preset = param.Selector(
@@ -124,14 +123,10 @@ class Choices(param.Parameterized):
         Returns:
             "" when taken, else what was given and what is valid, in one line.
         """
-        try:
-            if name == "partition" and not _LEVEL.fullmatch(value):
-                raise ValueError(value)
-            setattr(self, name, value)
-        except ValueError:
-            kept = getattr(self, name)
+        if name == "partition" and not _LEVEL.fullmatch(value):
+            kept = self.partition
             return f"{name} must be {self.valid(name)}; got {value!r}. It stays {kept!r}."
-        return ""
+        return super().choose(name, value)
 
     def valid(self, name: str) -> str:
         """What values a choice takes, in words.
@@ -142,26 +137,13 @@ class Choices(param.Parameterized):
         Returns:
             The words.
         """
-        kind = self.param[name]
-        if isinstance(kind, param.Selector):
-            return "one of " + ", ".join(kind.objects)
-        if isinstance(kind, param.Boolean):
-            return "true or false"
-        if isinstance(kind, param.Number):
-            low, high = kind.bounds
-            whole = "whole " if isinstance(kind, param.Integer) else ""
-            return f"a {whole}number from {low:g} to {high:g}"
-        return "a level's name such as all, role, chunk:5, layer or tensor"
+        if name == "partition":
+            return "a level's name such as all, role, chunk:5, layer or tensor"
+        return super().valid(name)
 
     def query(self) -> str:
         """The link's query with every choice, "?" included."""
-        values = {name: getattr(self, name) for name in (*RUN, *VIEW)}
-        texts = {
-            name: str(value).lower() if isinstance(value, bool) else f"{value:g}"
-            if isinstance(value, float) else str(value)
-            for name, value in values.items()
-        }  # fmt: skip
-        return "?" + urlencode(texts, safe=":")
+        return link.query({name: getattr(self, name) for name in (*RUN, *VIEW)})
 
 
 def from_query(query: str | Mapping[str, str]) -> tuple[Choices, list[str]]:
@@ -176,40 +158,10 @@ def from_query(query: str | Mapping[str, str]) -> tuple[Choices, list[str]]:
     pairs = query.items() if isinstance(query, Mapping) else parse_qsl(query.lstrip("?"))
     given = {name: text for name, text in pairs if name in (*RUN, *VIEW)}
     choices = Choices()
-    remarks = _take(choices, given, ("preset", "optimizer"))
+    remarks = choices.take(given, ("preset", "optimizer"))
     try:
         choices.adopt(runs.Settings(**runs.live(choices.preset), optimizer=choices.optimizer))
     except InputError as error:
         remarks.append(str(error))
     rest = [name for name in (*RUN, *VIEW) if name not in ("preset", "optimizer")]
-    return choices, remarks + _take(choices, given, rest)
-
-
-def _take(choices: Choices, given: Mapping[str, str], names: Iterable[str]) -> list[str]:
-    """Set those of the given texts that are valid; return remarks about the others."""
-    remarks = []
-    for name in names:
-        if name not in given:
-            continue
-        value = _parse(choices.param[name], given[name])
-        remark = f"{name} must be {choices.valid(name)}; got {given[name]!r}. It was left out."
-        if value is None or choices.choose(name, value):
-            remarks.append(remark)
-    return remarks
-
-
-def _parse(kind: param.Parameter, text: str) -> Any:
-    """A link's text as the parameter's type; None if it is not of that type."""
-    if len(text) > 64:
-        return None
-    if isinstance(kind, param.Boolean):
-        return {"true": True, "false": False}.get(text.lower())
-    try:
-        if isinstance(kind, param.Integer):
-            return int(text)
-        if isinstance(kind, param.Number):
-            value = float(text)
-            return value if math.isfinite(value) else None
-    except ValueError:
-        return None
-    return text
+    return choices, remarks + choices.take(given, rest)

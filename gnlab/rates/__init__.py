@@ -1,18 +1,31 @@
-"""Rates: how fast the method converges on quadratics, at every level between Cauchy and Newton."""
+"""Rates: how fast the method converges on quadratics, at every level between Cauchy and Newton.
 
-from gnlab.rates.bounds import best_scaling, kantorovich, scaled_bound
+And, where no rate is known, the ways that both ends take in Rosenbrock's valley.
+"""
+
+from gnlab.rates.bounds import best_scaling, kantorovich, ready_bound, scaled_bound
 from gnlab.rates.measure import convergence, measure, worst_start
-from gnlab.rates.quadratics import COUPLINGS, Quadratic, quadratic, runs
+from gnlab.rates.paths import Paths, paths, random_start
+from gnlab.rates.quadratics import COUPLINGS, Quadratic, doublings, quadratic, runs
+from gnlab.rates.valley import Walk, valley, walk
 
 __all__ = [
     "COUPLINGS",
+    "Paths",
     "Quadratic",
+    "Walk",
     "best_scaling",
     "convergence",
+    "doublings",
     "kantorovich",
     "measure",
+    "paths",
     "quadratic",
+    "random_start",
+    "ready_bound",
     "runs",
     "scaled_bound",
+    "valley",
+    "walk",
     "worst_start",
 ]

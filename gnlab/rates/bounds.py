@@ -35,12 +35,8 @@ def best_scaling(H: Array, owner: Groups) -> Array:
     Returns:
         A's numbers, the best that a search from the blocks' own sizes finds, [S].
     """
-    count = int(owner.max()) + 1
-    start = np.zeros(count)
-    for s in range(count):
-        own = np.flatnonzero(owner == s)
-        within = np.linalg.eigvalsh(H[np.ix_(own, own)])
-        start[s] = -np.log((within[0] + within[-1]) / 2)
+    start = _middles(H, owner)
+    count = len(start)
     found = minimize(
         lambda logs: np.log(_condition(H, owner, logs)), start, method="Nelder-Mead",
         options={"maxiter": 400 * count, "xatol": 1e-6, "fatol": 1e-10, "adaptive": True},
@@ -61,6 +57,31 @@ def scaled_bound(H: Array, owner: Groups) -> float:
         ((κ_A − 1)/(κ_A + 1))² of the best A that was found; right for whatever A it is.
     """
     return kantorovich(_condition(H, owner, np.log(best_scaling(H, owner))))
+
+
+def ready_bound(H: Array, owner: Groups) -> float:
+    """A factor that no step of the method exceeds, without a search for a scaling.
+
+    Args:
+        H: The Hessian, [P, P].
+        owner: The group of each coordinate, [P].
+
+    Returns:
+        The better of the bounds of two scalings: none, and the middle of each group's own
+        spectrum. Where H is block-diagonal in the groups, the bound of the worst block.
+    """
+    tried = (np.zeros(int(owner.max()) + 1), _middles(H, owner))
+    return kantorovich(max(1.0, min(_condition(H, owner, logs) for logs in tried)))
+
+
+def _middles(H: Array, owner: Groups) -> Array:
+    """The logarithm of 2/(λ_min + λ_max) of each group's own block, [S]."""
+    middles = np.zeros(int(owner.max()) + 1)
+    for s in range(len(middles)):
+        own = np.flatnonzero(owner == s)
+        within = np.linalg.eigvalsh(H[np.ix_(own, own)])
+        middles[s] = -np.log((within[0] + within[-1]) / 2)
+    return middles
 
 
 def _condition(H: Array, owner: Groups, logs: Array) -> float:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 # Below it the iterate is rounding of the start: there is nothing left to measure.
-_DONE = 1e-26
+DONE = 1e-26
+# Below it, relative to what it is the sum of, a slope is rounding.
+_ROUNDING = 8 * np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,23 +50,26 @@ def step(H: Array, x: Array, owner: Groups) -> Array:
 
     Args:
         H: The Hessian, [P, P].
-        x: The point, [P].
+        x: The point, or several, [..., P].
         owner: The group of each coordinate, [P].
 
     Returns:
-        x⁺, [P].
+        x⁺, [..., P]. A group whose slope is zero, to rounding, stays where it is.
     """
-    g = H @ x
-    count = int(owner.max()) + 1
-    columns = np.zeros((x.size, count))
-    columns[np.arange(x.size), owner] = g
-    used = columns.any(axis=0)
-    columns = columns[:, used]
-    bent = columns.T @ H @ columns
+    g = x @ H
+    g = np.where(np.abs(g) > _ROUNDING * (np.abs(x) @ np.abs(H)), g, 0.0)
+    members = np.eye(int(owner.max()) + 1)[owner]
+    columns = g[..., None] * members
+    bent = columns.mT @ (H @ columns)
+    size = np.diagonal(bent, axis1=-2, axis2=-1)
+    still = size <= 0
     # In units in which the diagonal is 1 the groups' sizes are out of the way.
-    unit = 1 / np.sqrt(np.diag(bent))
-    eta = unit * np.linalg.solve(unit[:, None] * bent * unit, unit * (columns.T @ g))
-    moved: Array = x - columns @ eta
+    unit = np.where(still, 0.0, 1 / np.sqrt(np.where(still, 1.0, size)))
+    scaled = (
+        unit[..., :, None] * bent * unit[..., None, :] + np.eye(size.shape[-1]) * still[..., None]
+    )
+    eta = unit * np.linalg.solve(scaled, (unit * (g * g @ members))[..., None])[..., 0]
+    moved: Array = x - g * eta[..., owner]
     return moved
 
 
@@ -87,9 +92,9 @@ def convergence(problem: Quadratic, owner: Groups, start: Array, steps: int) -> 
         moved = step(H, x, owner)
         after = float(moved @ H @ moved)
         factor = after / before
-        factors.append(factor if factor > _DONE else 0.0)
+        factors.append(factor if factor > DONE else 0.0)
         x = moved
-        if factor <= _DONE:
+        if factor <= DONE:
             break
         # The method does not see the scale of f: kept at 1, nothing underflows.
         x = x / np.sqrt(after)

@@ -14,7 +14,10 @@ from gnlab.errors import InputError, check_number, unknown_choice
 Array = NDArray[np.float64]
 Groups = NDArray[np.int64]
 
-COUPLINGS = ("none", "block", "banded", "dense")
+COUPLINGS = ("none", "block", "rotated", "banded", "dense")
+# The angle of one rotation in that of the rotation at half its distance. Were they equal, slopes
+# would cancel exactly at Cauchy's worst start, and groups without slope do not move.
+_FARTHER = 0.8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +39,26 @@ class Quadratic:
         """κ, the condition number."""
         return float(self.eigenvalues[-1] / self.eigenvalues[0])
 
+    def height(self, points: Array) -> Array:
+        """½ xᵀHx, which is f − f*, at points [..., P], giving [...]."""
+        heights: Array = 0.5 * ((points @ self.H) * points).sum(axis=-1)
+        return heights
+
+    def level_set(self, height: float, count: int = 121) -> Array:
+        """The ellipse on which f has a value, in two dimensions.
+
+        Args:
+            height: The value, positive.
+            count: How many points of it.
+
+        Returns:
+            The points, the last one the first again, [count, 2].
+        """
+        along = np.linspace(0, 2 * np.pi, count)
+        circle = np.stack([np.cos(along), np.sin(along)], axis=1)
+        ellipse: Array = (circle * np.sqrt(2 * height / self.eigenvalues)) @ self.eigenvectors.T
+        return ellipse
+
 
 def quadratic(
     spectrum: ArrayLike,
@@ -51,10 +74,11 @@ def quadratic(
     Args:
         spectrum: The eigenvalues, all positive, [P]; they are dealt out in this order.
         coupling: How the coordinates are coupled: "none" (H is diagonal), "block" (within runs of
-            coordinates), "banded" (each with its neighbours, by rotations of every two) or
-            "dense" (a random rotation of all).
-        blocks: The number of runs of "block".
-        angle: The angle of the rotations of "banded", in radians.
+            coordinates, at random), "rotated" (within runs, by rotations of every two at distances
+            1, 2, 4, ..., less the farther apart), "banded" (each with its neighbours, by
+            rotations of every two) or "dense" (a random rotation of all).
+        blocks: The number of runs of "block" and "rotated".
+        angle: The angle of the rotations of "banded", and of the first of "rotated", in radians.
         shuffled: Whether the coordinates are then put in a random order, so that what is coupled
             does not lie side by side.
         seed: Of the random rotations and the order.
@@ -98,6 +122,18 @@ def runs(size: int, count: int) -> Groups:
     return np.arange(size) * count // size
 
 
+def doublings(size: int) -> list[int]:
+    """The levels between Cauchy and Newton: S = 1, 2, 4, ... and P; each refines the one before.
+
+    Args:
+        size: P.
+
+    Returns:
+        The numbers of groups.
+    """
+    return [*(2**j for j in range((size - 1).bit_length())), size]
+
+
 def _rotation(
     coupling: str, size: int, blocks: int, angle: float, rng: np.random.Generator
 ) -> Array:
@@ -108,16 +144,26 @@ def _rotation(
         return _random(size, rng)
     Q = np.eye(size)
     if coupling == "banded":
-        c, s = np.cos(angle), np.sin(angle)
         for first in (0, 1):
-            for i in range(first, size - 1, 2):
-                Q[[i, i + 1]] = np.array([[c, -s], [s, c]]) @ Q[[i, i + 1]]
+            _turn(Q, [(i, i + 1) for i in range(first, size - 1, 2)], angle)
         return Q
     owner = runs(size, blocks)
     for block in range(blocks):
         own: Sequence[int] = np.flatnonzero(owner == block).tolist()
-        Q[np.ix_(own, own)] = _random(len(own), rng)
+        if coupling == "block":
+            Q[np.ix_(own, own)] = _random(len(own), rng)
+            continue
+        for j in range((len(own) - 1).bit_length()):
+            firsts = [i for i in range(len(own) - 2**j) if i // 2**j % 2 == 0]
+            _turn(Q, [(own[i], own[i + 2**j]) for i in firsts], angle * _FARTHER**j)
     return Q
+
+
+def _turn(Q: Array, pairs: Sequence[tuple[int, int]], angle: float) -> None:
+    """Turn pairs of rows, in place."""
+    c, s = np.cos(angle), np.sin(angle)
+    for pair in pairs:
+        Q[list(pair)] = np.array([[c, -s], [s, c]]) @ Q[list(pair)]
 
 
 def _random(size: int, rng: np.random.Generator) -> Array:

@@ -16,7 +16,8 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals to end a program"),
 ]
 
-APP = Path(__file__).parents[2] / "apps" / "lab.py"
+APPS = Path(__file__).parents[2] / "apps"
+APP = APPS / "lab.py"
 SECONDS = 60
 
 # Served beside the lab by the same process, it writes down what only that process can know.
@@ -92,3 +93,20 @@ def test_it_ends_with_a_termination_signal(served):
     engine = ask()["engine"]
     process.terminate()
     ends_well(process, said, engine)
+
+
+def test_the_slide_is_an_app_of_its_own(tab, serving, tmp_path):
+    command = [sys.executable, "-m", "panel", "serve", str(APPS / "slide.py"), "--port", "{port}"]
+    with (
+        (tmp_path / "said.txt").open("w+") as said,
+        serving(
+            *command, path="slide", stdout=said, stderr=subprocess.STDOUT, preexec_fn=ctrl_c_works
+        ) as (url, process),
+    ):
+        page = tab()
+        page.goto(url)
+        page.get_by_text("Newton is there after one step").wait_for()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SECONDS) == 0
+        said.seek(0)
+        assert "Traceback" not in said.read()

@@ -51,8 +51,8 @@ def server(host):
         yield made
 
 
-def connect(server, **arguments):
-    return pull_session(url=f"http://localhost:{server.port}/", arguments=arguments)
+def connect(server, path="", **arguments):
+    return pull_session(url=f"http://localhost:{server.port}/{path}", arguments=arguments)
 
 
 def test_no_delay_is_set_on_the_websocket(server):
@@ -71,6 +71,19 @@ def test_a_link_is_checked_and_the_page_says_what_was_wrong(server):
     assert "lr must be a number from" in document.get_model_by_name("message").text
     assert document.get_model_by_name("theme").value == "dark"
     session.close()
+
+
+def test_the_slide_is_served_beside_the_lab_and_counts_as_a_page(server, host, until):
+    session = connect(server, "slide", rotation="99", theme="dark")
+    until(lambda: host.sessions == 1)
+    document = session.document
+    assert (
+        "rotation must be a whole number from 0 to 90" in document.get_model_by_name("message").text
+    )
+    assert document.get_model_by_name("theme").value == "dark"
+    assert not host.engine._latest
+    session.close()
+    until(lambda: host.sessions == 0)
 
 
 def test_a_closed_page_closes_its_run(server, host, until):

@@ -1,0 +1,162 @@
+"""What the slide says: each picture's title and its one sentence, the tables' heads, the verdicts.
+
+Legend: S groups, κ condition number, λ_int the strength of the cubic term.
+"""
+
+from gnlab.cubic import Status
+from gnlab.partitions import Rung
+
+CARDS: dict[str, dict[str, tuple[str, str]]] = {
+    "quadratic": {
+        "quadratic-cauchy": (
+            "One group: Cauchy",
+            "Rings are equal heights, the hollow dot is the start and the star the minimum; with "
+            "one step size for both coordinates the path zigzags, the more the longer the valley.",
+        ),
+        "quadratic-newton": (
+            "Two groups: Newton",
+            "The same start with a step size for each coordinate, found from how the two interact: "
+            "one step, however the valley lies, if the slope along neither coordinate is zero.",
+        ),
+        "quadratic-curves": (
+            "How far there is still to go",
+            "Height above the minimum after each step, a straight line is a constant factor; the "
+            "dashed one is the slowest that Cauchy's method can be at this κ.",
+        ),
+        "quadratic-factors": (
+            "The factor of one step, at each level",
+            "Lower is faster: the large dot is this start, the small ones 20 random starts, and "
+            "no step is ever above its level's stroke.",
+        ),
+        "quadratic-table": (
+            "In numbers",
+            "The factor is the geometric mean of (f⁺ − f*) / (f − f*) over the later half of the "
+            "steps; the error is the distance to the minimum, that of the start being 1.",
+        ),
+    },
+    "rosenbrock": {
+        "rosenbrock-cauchy": (
+            "One group: Cauchy",
+            "One step size for both coordinates: down into the bent valley at once, then along it "
+            "in small steps from side to side; click anywhere to start there.",
+        ),
+        "rosenbrock-newton": (
+            "Two groups: Newton",
+            "A step size for each coordinate: along the valley in a few steps; without the cubic "
+            "term they can leave the picture, or not exist where the surface bends down.",
+        ),
+        "rosenbrock-curves": (
+            "Height above the minimum",
+            "A curve that bends down faster and faster is Newton's: near the minimum every step "
+            "doubles the number of right digits, unless the cubic term is strong.",
+        ),
+        "rosenbrock-table": (
+            "In numbers",
+            "Steps made, the height and the distance from the minimum (1, 1) after the last one, "
+            "and what ended the path if it was neither the minimum nor the number of steps.",
+        ),
+    },
+    "network": {
+        "network-curves": (
+            "Loss of all points",
+            "Each curve is one level's run from the same network on the same points; a curve that "
+            "goes up had steps that were too long for its many groups: give it more λ_int.",
+        ),
+        "network-table": (
+            "In numbers",
+            "The loss of the points that are drawn, and the share of others, not trained on, that "
+            "the network tells apart rightly.",
+        ),
+    },
+}
+"""Title and caption by the card's name, for each scene."""
+
+MAP = (
+    "Colour is what the network would say there, fading where it cannot tell; dots are the points.",
+    "The same start and points with more step sizes: look where the border bends first.",
+    "Each map is one level finer than the one to its left.",
+    "Many step sizes follow the points closely, and need more damping to be safe.",
+    "The finest level that is feasible here; all interactions of its groups are measured.",
+)
+"""The sentence below each decision map, coarse to fine."""
+
+COLUMNS = {
+    "quadratic": (
+        "level", "factor", "largest", "bound", "error after one step",
+    ),
+    "rosenbrock": ("level", "steps", "f", "distance", "ended by"),
+    "network": ("level", "loss", "right", "ended by"),
+}  # fmt: skip
+"""The heads of the tables."""
+
+VALLEY = (
+    "Above the curve y = x² + 1/200 the surface bends down somewhere (H is indefinite): there only "
+    "the cubic term gives two groups a step."
+)
+
+
+def level(groups: int, most: int) -> str:
+    """A level's name in a table.
+
+    Args:
+        groups: S.
+        most: P.
+
+    Returns:
+        The name; the ends have one of their own.
+    """
+    ends = {1: ", Cauchy", most: ", Newton"}
+    return f"S = {groups}{ends.get(groups, '')}"
+
+
+def short(rung: Rung) -> str:
+    """A network's level in the title of its map."""
+    kind = rung.level.partition(":")[0]
+    named = {
+        "all": "Cauchy", "role": "by role", "tensor": "tensors", "block": "blocks",
+        "unit": "units", "row": "row parts", "element": "Newton",
+    }  # fmt: skip
+    return f"S = {rung.num_groups}, {named.get(kind, kind)}"
+
+
+def verdict(rate: float, largest: float, bound: float, left: float, *, worst: bool) -> str:
+    """What the quadratic shows, in a sentence or two.
+
+    Args:
+        rate: Cauchy's factor.
+        largest: Its largest factor.
+        bound: What it never exceeds.
+        left: What is left of the error after Newton's first step.
+        worst: Whether the start is Cauchy's worst.
+
+    Returns:
+        The text.
+    """
+    theory = f"its bound ((κ − 1)/(κ + 1))² = {bound:.4f}"
+    if worst:
+        cauchy = f"Cauchy's factor {rate:.4f} is {theory}: this is its worst start."
+    else:
+        cauchy = f"Cauchy's factor {rate:.4f} is below {theory}"
+        cauchy += f", and none of its steps has exceeded it (largest {largest:.4f})."
+    if left <= 1e-8:
+        return f"{cauchy} Newton is there after one step."
+    return (
+        f"{cauchy} Newton is not there after one step: along some coordinate the slope is zero at "
+        "this start, and a group without slope cannot move."
+    )
+
+
+def stopped(status: Status) -> str:
+    """What ended a path in the valley."""
+    if status is Status.unbounded:
+        return (
+            "A path has no next step: the surface bends down there, and with λ_int = 0 nothing "
+            "holds the step. Move λ_int away from 0."
+        )
+    return f"A path has no next step: {status.advice}"
+
+
+def progress(step: int, steps: int) -> str:
+    """How far the runs are."""
+    done = "Drag the steps back and forth to see the way." if step >= steps else "Training."
+    return f"Step {step} of {steps}. {done}"

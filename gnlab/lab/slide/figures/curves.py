@@ -1,0 +1,112 @@
+"""A curve for each level: how far it still has to go, or its loss, after every step.
+
+Legend: k steps.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gnlab.lab import scales
+from gnlab.lab.figures.base import Plot, Update, as_float, canvas, hover, legend, source, tagged
+
+FILL: dict[str, Any] = {"sizing_mode": None, "width_policy": "max", "height_policy": "max"}
+"""For a figure that fills its card, which is as high as its neighbours. Panel would make all that
+holds a figure stretch with it, if it were its ``sizing_mode``."""
+FLOOR = 1e-16
+"""Below it, relative to the start, all is rounding: a logarithmic axis ends there."""
+_LINES = ("xs", "ys", "colour", "label", "width")
+_DOTS = ("x", "y", "value", "colour", "label")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """One level's curve.
+
+    Attributes:
+        label: The level's short name.
+        colour: Its colour.
+        values: A value after each step, the start's first, [k + 1].
+    """
+
+    label: str
+    colour: str
+    values: np.ndarray
+
+
+def build(name: str, quantity: str, *, log: bool) -> Plot:
+    """Build an empty figure of curves.
+
+    Args:
+        name: The figure's name.
+        quantity: What is shown.
+        log: Whether its axis is logarithmic.
+
+    Returns:
+        The plot; its sources are "lines", "dots" and "theory".
+    """
+    made = canvas(name, y_log=log, **FILL, min_height=280, min_border_left=58)
+    made.xaxis.axis_label, made.yaxis.axis_label = "step", quantity
+    sources = {
+        "lines": source(f"{name}-lines", *_LINES),
+        "dots": source(f"{name}-dots", *_DOTS),
+        "theory": source(f"{name}-theory", "x", "y"),
+    }
+    theory = made.line("x", "y", source=sources["theory"], line_width=1.5, line_dash="dashed")
+    tagged(theory.glyph, line_color="ink")
+    made.multi_line(
+        "xs", "ys", line_color="colour", line_width="width", source=sources["lines"],
+        legend_field="label",
+    )  # fmt: skip
+    dots = made.scatter(
+        "x", "y", source=sources["dots"], size=4.5, fill_color="colour", line_color=None
+    )
+    legend(made)
+    made.legend[0].update(click_policy="none", spacing=10, glyph_width=14)
+    hover(
+        made, [dots], [("", "@label"), ("step", "@x"), (quantity, "@value{%.4g}")],
+        formatters={"@value": "printf"},
+    )  # fmt: skip
+    return Plot(name, made, sources)
+
+
+def update(
+    curves: Sequence[Curve], steps: int, *, log: bool, theory: np.ndarray | None = None
+) -> Update:
+    """The curves' data.
+
+    Args:
+        curves: The levels' curves, coarse to fine.
+        steps: How many steps the axis has room for.
+        log: Whether the axis is logarithmic.
+        theory: What no step of Cauchy's method exceeds, [k + 1]; None where nothing is known.
+
+    Returns:
+        The new data and limits. On a logarithmic axis what has arrived stands at its foot.
+    """
+    floor = max((FLOOR * float(np.nanmax(curve.values)) for curve in curves), default=FLOOR)
+    shown = [np.maximum(curve.values, floor) if log else curve.values for curve in curves]
+    known = np.concatenate([*shown, *([theory] if theory is not None else [])])
+    limits = scales.decades(known, margin=0.02) if log else scales.steady(known, zero=True)
+    ends = (0, len(curves) - 1)
+    lines = {
+        "xs": [as_float(np.arange(len(one))) for one in shown],
+        "ys": [as_float(one) for one in shown],
+        "colour": [curve.colour for curve in curves],
+        "label": [curve.label for curve in curves],
+        "width": [2.6 if i in ends else 1.7 for i in range(len(curves))],
+    }
+    dots = {
+        "x": as_float(np.concatenate([np.arange(len(one)) for one in shown])),
+        "y": as_float(np.concatenate(shown)),
+        "value": as_float(np.concatenate([curve.values for curve in curves])),
+        "colour": [curve.colour for curve in curves for _ in curve.values],
+        "label": [curve.label for curve in curves for _ in curve.values],
+    }
+    line = np.zeros(0) if theory is None else np.maximum(theory, floor)
+    bound = {"x": as_float(np.arange(len(line))), "y": as_float(line)}
+    return Update(
+        {"lines": lines, "dots": dots, "theory": bound}, (0.0, float(max(steps, 1))), limits
+    )

@@ -1,0 +1,148 @@
+"""The rate of each level: from this start, from random ones, and what theory allows.
+
+Legend: n levels, B random starts.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gnlab.lab.figures.base import (
+    TEXT,
+    Plot,
+    Update,
+    as_float,
+    canvas,
+    hover,
+    source,
+    source_ticks,
+    tagged,
+)
+from gnlab.lab.slide.figures.curves import FILL
+
+_COLUMNS = ("x", "groups", "rate", "largest", "bound", "left", "colour")
+_HALF = 0.36
+
+
+def build(name: str) -> Plot:
+    """Build the empty figure of the rates.
+
+    Args:
+        name: The figure's name.
+
+    Returns:
+        The plot; its sources are "levels", "bounds", "cloud", "ends" and "ticks".
+    """
+    made = canvas(name, **FILL, min_height=216, min_border_left=50)
+    made.xaxis.axis_label, made.yaxis.axis_label = "S, the number of groups", "factor per step"
+    made.xgrid.visible = False
+    sources = {
+        "levels": source(f"{name}-levels", *_COLUMNS),
+        "bounds": source(f"{name}-bounds", "x0", "x1", "y", "groups"),
+        "cloud": source(f"{name}-cloud", "x", "y", "largest", "groups", "seed"),
+        "ends": source(f"{name}-ends", "x", "y", "text", "align"),
+        "ticks": source(f"{name}-ticks", "at", "label"),
+    }
+    bounds = made.segment("x0", "y", "x1", "y", source=sources["bounds"], line_width=2.5)
+    cloud = made.scatter(
+        "x", "y", source=sources["cloud"], size=5, fill_alpha=0.35, line_color=None
+    )
+    dots = made.scatter(
+        "x", "rate", source=sources["levels"], size=12, fill_color="colour", line_width=1.5
+    )
+    text = made.text(
+        "x", "y", "text", text_align="align", text_baseline="bottom", y_offset=-8,
+        source=sources["ends"], **TEXT,
+    )  # fmt: skip
+    tagged(bounds.glyph, line_color="ink")
+    tagged(cloud.glyph, fill_color="soft")
+    tagged(dots.glyph, line_color="card")
+    tagged(text.glyph, text_color="ink")
+    formats = {f"@{column}": "printf" for column in ("rate", "largest", "bound", "left", "y")}
+    hover(
+        made, [dots],
+        [
+            ("S", "@groups"), ("factor per step", "@rate{%.4g}"), ("largest", "@largest{%.4g}"),
+            ("bound", "@bound{%.4g}"), ("error left after one step", "@left{%.2g}"),
+        ],
+        formatters=formats,
+    )  # fmt: skip
+    hover(
+        made, [cloud], [("S", "@groups"), ("random start", "@seed"), ("factor", "@y{%.4g}")],
+        formatters=formats,
+    )  # fmt: skip
+    hover(made, [bounds], [("S", "@groups"), ("bound", "@y{%.4g}")], formatters=formats)
+    ticker = source_ticks(made.xaxis[0], sources["ticks"])
+    return Plot(name, made, sources, {"ticks": ticker})
+
+
+def update(
+    groups: Sequence[int],
+    rates: np.ndarray,
+    largest: np.ndarray,
+    bounds: np.ndarray,
+    left: np.ndarray,
+    colours: Sequence[str],
+) -> Update:
+    """The data of the levels, and no random starts.
+
+    Args:
+        groups: S of each level, n of them, the last Newton's.
+        rates: The measured factor per step, [n].
+        largest: The largest factor of any step, [n].
+        bounds: What no factor exceeds, [n].
+        left: The error after one step, relative to the start's, [n].
+        colours: The levels' colours.
+
+    Returns:
+        The new data and limits.
+    """
+    place = np.arange(len(groups))
+    levels = {
+        "x": place.tolist(), "groups": list(groups), "rate": rates.tolist(),
+        "largest": largest.tolist(), "bound": bounds.tolist(), "left": left.tolist(),
+        "colour": list(colours),
+    }  # fmt: skip
+    lines = {
+        "x0": as_float(place - _HALF), "x1": as_float(place + _HALF), "y": bounds.tolist(),
+        "groups": list(groups),
+    }  # fmt: skip
+    last = len(groups) - 1
+    ends = {
+        "x": [-_HALF, last + _HALF], "y": [float(bounds[0]), 0.03], "align": ["left", "right"],
+        "text": ["Cauchy: no more than this", "Newton: one step"],
+    }  # fmt: skip
+    ticks = {"at": as_float(place), "label": [str(count) for count in groups]}
+    return Update(
+        {
+            "levels": levels, "bounds": lines, "ends": ends, "ticks": ticks,
+            "cloud": {"x": [], "y": [], "largest": [], "groups": [], "seed": []},
+        },
+        (-0.6, last + 0.6), (0.0, 1.08),
+    )  # fmt: skip
+
+
+def cloud(groups: Sequence[int], rates: np.ndarray, largest: np.ndarray) -> Update:
+    """The data of the random starts.
+
+    Args:
+        groups: S of each level, n of them.
+        rates: The factor per step from each start, [n, B].
+        largest: The largest factor from each start, [n, B].
+
+    Returns:
+        The new data; the starts of a level lie side by side in their order.
+    """
+    count = rates.shape[1]
+    beside = np.linspace(-0.8 * _HALF, 0.8 * _HALF, count)
+    return Update(
+        {
+            "cloud": {
+                "x": as_float((np.arange(len(groups))[:, None] + beside).reshape(-1)),
+                "y": rates.reshape(-1).tolist(),
+                "largest": largest.reshape(-1).tolist(),
+                "groups": np.repeat(groups, count).tolist(),
+                "seed": np.tile(np.arange(count), len(groups)).tolist(),
+            }
+        }
+    )

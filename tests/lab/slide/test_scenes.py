@@ -1,0 +1,195 @@
+"""Frames are plain data, and say what the mathematics says."""
+
+import json
+
+import numpy as np
+import pytest
+
+from gnlab import rates
+from gnlab.lab import palettes
+from gnlab.lab.figures.base import paint
+from gnlab.lab.slide import captions, network, quadratic, rosenbrock, state
+from gnlab.lab.slide.figures import contours, curves, factors, maps
+from gnlab.lab.slide.frame import colours, number, said, table
+from gnlab.lab.slide.side_by_side import SideBySide
+from gnlab.lab.slide.views import Scene, show
+
+BUILD = {"quadratic": quadratic, "rosenbrock": rosenbrock, "network": network}
+
+
+def chosen(query):
+    return state.from_query(query)[0]
+
+
+def last(frames):
+    return list(frames)[-1]
+
+
+def test_two_dimensions_are_two_pictures_of_one_surface():
+    frame = last(quadratic.frames(chosen("rotation=40&steps=12")))
+    assert not frame.hidden
+    cauchy, newton = (frame.updates[f"quadratic-{name}"] for name in ("cauchy", "newton"))
+    assert len(cauchy.data["path"]["x"]) == 13
+    assert "surface" not in newton.data
+    plots = quadratic.build()
+    for name in ("surface", "lines"):
+        shared = [plots[f"quadratic-{end}"].sources[name] for end in ("cauchy", "newton")]
+        assert shared[0] is shared[1]
+    assert cauchy.data["start"] == newton.data["start"]
+    x, y = cauchy.data["path"]["x"], cauchy.data["path"]["y"]
+    assert cauchy.x[0] < min(x) < max(x) < cauchy.x[1]
+    assert cauchy.y[0] < min(y) < max(y) < cauchy.y[1]
+    assert np.hypot(newton.data["path"]["x"][1], newton.data["path"]["y"][1]) < 1e-12
+
+
+@pytest.mark.parametrize("size", [4, 64])
+def test_more_dimensions_are_curves_and_rates(size):
+    frames = list(quadratic.frames(chosen(f"size={size}&condition=100&coupling=6")))
+    assert len(frames) == (2 if size > 8 else 1)
+    frame = frames[-1]
+    assert frame.hidden == {"quadratic-cauchy", "quadratic-newton"}
+    levels = frame.updates["quadratic-factors"].data["levels"]
+    assert levels["groups"] == rates.doublings(size)
+    assert levels["rate"][0] == pytest.approx(rates.kantorovich(100), rel=0.01)
+    assert levels["left"][-1] <= 1e-8
+    assert all(np.array(levels["largest"][:-1]) <= np.array(levels["bound"][:-1]) + 1e-9)
+    cloud = frame.updates["quadratic-factors"].data["cloud"]
+    assert len(cloud["y"]) == 20 * len(levels["groups"])
+    first = np.array(cloud["largest"])[np.array(cloud["groups"]) == 1]
+    assert first.max() <= rates.kantorovich(100) * (1 + 1e-9)
+    assert len(frame.updates["quadratic-curves"].data["lines"]["xs"]) == len(levels["groups"])
+    if size > 8:
+        assert frames[0].updates["quadratic-factors"].data["cloud"]["y"] == []
+
+
+def test_groups_that_are_the_blocks_have_the_rate_of_the_worst():
+    frame = last(quadratic.frames(chosen("size=8&coupling=1&condition=1000")))
+    levels = frame.updates["quadratic-factors"].data["levels"]
+    assert levels["bound"][2] == pytest.approx(rates.kantorovich(1000 ** (1 / 7)))
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("", ("is its bound", "Newton is there after one step")),
+        ("start=random", ("below its bound", "none of its steps has exceeded it")),
+        ("start=random&size=16&condition=10000", ("below its bound",)),
+        ("rotation=45", ("is its bound", "a group without slope cannot move")),
+    ],
+)
+def test_the_verdict(query, words):
+    frame = last(quadratic.frames(chosen(query)))
+    for one in words:
+        assert one in frame.texts["quadratic-verdict"]
+
+
+def test_a_condition_number_of_one_and_a_large_one_can_be_drawn():
+    for condition in (1, 10_000):
+        frame = last(quadratic.frames(chosen(f"condition={condition}")))
+        for update in frame.updates.values():
+            assert np.isfinite([*(update.x or ()), *(update.y or ())]).all()
+            assert (update.x or (0, 1))[0] < (update.x or (0, 1))[1]
+
+
+def test_the_valley():
+    frame = last(rosenbrock.frames(chosen("scene=rosenbrock&valley_steps=9")))
+    path = frame.updates["rosenbrock-cauchy"].data["path"]
+    assert (path["x"][0], path["y"][0], len(path["x"])) == (-1.2, 1.0, 10)
+    assert "Above the curve y = x² + 1/200" in frame.texts["rosenbrock-verdict"]
+    assert "S = 2, Newton" in frame.texts["rosenbrock-table"]
+    stopped = last(rosenbrock.frames(chosen("start_x=0&start_y=1&damping=0")))
+    assert "unbounded" in stopped.texts["rosenbrock-table"]
+    assert "Move λ_int away from 0" in stopped.texts["rosenbrock-verdict"]
+
+
+def test_networks_side_by_side_begin_alike_and_can_be_looked_back_at():
+    scene = network.Network()
+    frames = list(scene.frames(chosen("finest=tensor&network_steps=3")))
+    first, final = frames[0], frames[-1]
+    names = [f"network-map-{i}" for i in range(3)]
+    assert final.hidden == {"network-map-3", "network-map-4"}
+    begun = [first.updates[name].data["map"]["image"][0] for name in names]
+    ended = [final.updates[name].data["map"]["image"][0] for name in names]
+    assert (begun[0] == begun[1]).all()
+    assert (begun[0] == begun[2]).all()
+    assert (ended[0] != ended[2]).any()
+    assert np.abs(ended[0]).max() <= 1
+    back = list(scene.frames(chosen("finest=tensor&network_steps=0")))
+    assert len(back) == 1
+    assert (back[0].updates[names[1]].data["map"]["image"][0] == begun[1]).all()
+    assert "Step 0 of 0" in back[0].texts["network-verdict"]
+    losses = final.updates["network-curves"].data["lines"]["ys"]
+    assert all(len(line) == 4 and line[-1] < line[0] for line in losses)
+
+
+def test_what_is_lost_stays_where_it_was_and_says_why():
+    runs = SideBySide("moons", "tensor", 0, 30.0)
+    runs.fellows[0].ended = "On purpose."
+    runs.advance()
+    assert runs.steps == 1
+    assert all(len(fellow.maps) == 2 for fellow in runs.fellows)
+    assert runs.fellows[0].losses[0] == runs.fellows[0].losses[1]
+    assert runs.fellows[1].losses[0] > runs.fellows[1].losses[1]
+
+
+def test_the_finest_level_is_the_finest_that_is_feasible():
+    counts = [
+        fellow.rung.num_groups for fellow in SideBySide("spirals", "element", 0, 30.0).fellows
+    ]
+    assert counts == [1, 8, 28, 148, 322]
+    counts = [fellow.rung.num_groups for fellow in SideBySide("moons", "element", 0, 30.0).fellows]
+    assert counts[-1] == 354
+
+
+@pytest.mark.parametrize("name", list(BUILD))
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_frame_fits_the_figures_and_the_texts_of_its_scene(name, theme):
+    scene = Scene(name, BUILD[name].build())
+    made = network.Network().frames if name == "network" else BUILD[name].frames
+    frame = next(iter(made(chosen(f"theme={theme}&network_steps=0"))))
+    assert frame.scene == name
+    assert set(frame.texts) <= set(scene.texts)
+    scene.hide(frame.hidden)
+    for plot, update in frame.updates.items():
+        show(scene.plots[plot], update)
+        paint(scene.plots[plot].figure, palettes.theme(theme))
+        for columns in update.data.values():
+            assert len({len(column) for column in columns.values()}) == 1
+    for plot in scene.plots.values():
+        json.dumps([float(plot.figure.x_range.start), float(plot.figure.y_range.end)])
+
+
+def test_every_card_says_what_it_shows_in_one_sentence():
+    captioned = [text for cards in captions.CARDS.values() for _, text in cards.values()]
+    for caption in [*captioned, *captions.MAP]:
+        assert caption.endswith(".")
+        assert caption.count(". ") == 0
+    assert len(captions.MAP) == network.PLACES
+
+
+def test_a_curve_that_has_arrived_stands_at_the_foot_of_the_axis():
+    curve = curves.Curve("S = 2", "#000000", np.array([1.0, 0.0]))
+    update = curves.update([curve], 1, log=True)
+    assert update.data["dots"]["y"][1] == pytest.approx(curves.FLOOR)
+    assert update.data["dots"]["value"][1] == 0
+    assert update.y[0] <= curves.FLOOR
+
+
+def test_pieces():
+    assert [number(value) for value in (0.0, 1e-20, 0.25, 123.456, 3.14e-5)] == [
+        "0", "0", "0.25", "123.5", "3.1·10⁻⁵",
+    ]  # fmt: skip
+    assert len(set(colours(palettes.LIGHT, 7))) == 7
+    assert '<progress max="4" value="1">' in said("x", (1, 4))
+    assert "&lt;b&gt;" in said("<b>")
+    assert "<td>2</td>" in table(("a", "b"), [("1", "2")])
+    lines = contours.level_lines(
+        np.arange(5.0), np.arange(4.0), np.add.outer(np.arange(4.0), np.arange(5.0)), [1.5, 2.5]
+    )
+    assert len(lines) == 2
+    np.testing.assert_allclose(lines[0].sum(axis=1), 1.5)
+    assert factors.cloud([1, 2], np.ones((2, 3)), np.ones((2, 3))).data["cloud"]["seed"] == [
+        0, 1, 2, 0, 1, 2,
+    ]  # fmt: skip
+    parted = maps.points(np.array([[0.0, 1.0], [2.0, 3.0]]), np.array([False, True]))
+    assert parted.data["second"]["y"].tolist() == [3.0]

@@ -1,0 +1,62 @@
+import pytest
+
+from gnlab.lab.slide import state
+from gnlab.lab.slide.state import Choices, from_query
+
+
+def test_a_link_restores_every_choice():
+    choices = Choices()
+    for name, value in {
+        "scene": "network", "theme": "dark", "seed": 7, "size": 16, "condition": 251.0,
+        "coupling": 2, "rotation": 77, "start": "random", "steps": 11, "damping": 0.0,
+        "start_x": 0.25, "start_y": -0.5, "valley_steps": 3, "data": "spirals",
+        "finest": "tensor", "network_damping": 100.0, "network_steps": 5,
+    }.items():  # fmt: skip
+        assert choices.choose(name, value) == ""
+        assert getattr(Choices(), name) != value, name
+    restored, remarks = from_query(choices.query())
+    assert not remarks
+    for name in state.ALL:
+        assert getattr(restored, name) == getattr(choices, name), name
+        assert getattr(choices.copy(), name) == getattr(choices, name), name
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("scene=cubic", "one of quadratic, rosenbrock, network"),
+        ("theme=mauve", "one of light, dark"),
+        ("size=3", "one of 2, 4, 8, 16, 32, 64"),
+        ("condition=0.5", "a number from 1 to 10000"),
+        ("condition=inf", "a number from 1 to 10000"),
+        ("coupling=9", "a whole number from 0 to 6"),
+        ("rotation=91", "a whole number from 0 to 90"),
+        ("steps=1000000", "a whole number from 1 to 200"),
+        ("start_x=3", "a number from -2 to 2"),
+        ("damping=-1", "a number from 0 to 1e+06"),
+        ("network_steps=-1", "a whole number from 0 to 200"),
+        ("data=mnist", "one of moons, spirals, circles"),
+        ("seed=half", "a whole number from 0"),
+        ("finest=" + "a" * 1000, "one of tensor, unit, element"),
+    ],
+)
+def test_a_link_out_of_bounds_gives_one_line_and_the_default(query, said):
+    choices, remarks = from_query(query)
+    name = query.partition("=")[0]
+    assert len(remarks) == 1
+    assert said in remarks[0]
+    assert remarks[0].startswith(name)
+    assert getattr(choices, name) == getattr(Choices(), name)
+
+
+def test_no_more_coupling_than_there_are_coordinates():
+    assert from_query("size=4&coupling=6")[0].coupling == 2
+    assert from_query("size=64&coupling=6")[0].coupling == 6
+
+
+def test_every_choice_is_documented_and_every_number_bounded():
+    for name in state.ALL:
+        parameter = Choices.param[name]
+        assert parameter.doc, name
+        if isinstance(parameter.default, (int, float)) and name != "size":
+            assert None not in parameter.bounds, name

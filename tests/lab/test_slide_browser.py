@@ -1,0 +1,247 @@
+"""The slide from end to end: what is seen in a real browser against the theory of both ends."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+LEVELS = "() => model_named('quadratic-factors-levels').data"
+PATH = """(name) => {
+  const {x, y} = model_named(`${name}-path`).data
+  return [Array.from(x), Array.from(y)]
+}"""
+MAP = "(i) => Array.from(model_named(`network-map-${i}-map`).data.image[0])"
+SHOWN = """(wanted) => {
+  const frame = model_named('slide-frame')?.data, ack = model_named('slide-ack')?.data
+  if (frame == null || frame.number[0] == 0 || ack.number[0] != frame.number[0]) return false
+  const link = new URLSearchParams(frame.link[0])
+  // What is drawn is what the controls say now, and not what they said a moment ago.
+  const stands = (name, value, text) => {
+    if (name == "size") return [2, 4, 8, 16, 32, 64][value] == text
+    if (!["condition", "damping", "network_damping"].includes(name)) {
+      return typeof value == "number" ? Math.abs(value - text) < 1e-6 : value == text
+    }
+    return value < -6.05 ? text == "0" : Math.abs(Math.log10(text) - value) < 0.03
+  }
+  for (const [name, text] of link) {
+    if (name != "scene" && !stands(name, model_named(name).value, text)) return false
+  }
+  return Object.entries(wanted).every(([name, value]) => link.get(name) == value)
+}"""
+ADDRESSED = "() => model_named('slide-frame').data.link[0] == location.search"
+CLOUD = """() => {
+  const {groups, largest} = model_named('quadratic-factors-cloud').data
+  return [Array.from(groups), Array.from(largest)]
+}"""
+BEFORE, BEYOND = -0.1, 1.1
+"""Where a slider is dragged to for its first and its last place, in lengths of its rail."""
+RANDOM_STARTS = 20
+
+
+class Slide:
+    """An open slide, and what a person does there."""
+
+    def __init__(self, page, url):
+        self.page = page
+        self.page.goto(url)
+        self.shows()
+
+    def shows(self, **wanted):
+        """Wait until what is drawn shows these choices."""
+        self.page.wait_for_function(SHOWN, arg={name: str(value) for name, value in wanted.items()})
+
+    def read(self, expression, argument=None):
+        return self.page.evaluate(expression, argument)
+
+    def link(self):
+        """The choices in the address, once they are those that are shown."""
+        self.shows()
+        self.page.wait_for_function(ADDRESSED)
+        found = parse_qs(urlsplit(self.page.url).query)
+        return {name: values[0] for name, values in found.items()}
+
+    def levels(self):
+        return {name: list(column) for name, column in self.read(LEVELS).items()}
+
+    def drag(self, title, share):
+        """Take a slider's handle and move it, in many small moves, to a share of its rail."""
+        slider = self.page.locator(".bk-Slider:visible").filter(has_text=title)
+        handle, rail = slider.locator(".noUi-handle"), slider.locator(".noUi-base")
+        begin, rail = handle.bounding_box(), rail.bounding_box()
+        x, y = begin["x"] + begin["width"] / 2, begin["y"] + begin["height"] / 2
+        end = rail["x"] + share * rail["width"]
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        for i in range(1, 13):
+            self.page.mouse.move(x + (end - x) * i / 12, y)
+        self.page.mouse.up()
+        self.shows()
+
+    def choose(self, label, value):
+        self.page.get_by_label(label, exact=True).select_option(value)
+
+    def seed(self, value):
+        field = self.page.get_by_label("Seed of the start")
+        field.fill(str(value))
+        field.press("Enter")
+
+    def scene(self, name):
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+
+@pytest.fixture
+def slide(tab, address):
+    def slide(query="", width=1280, height=800):
+        return Slide(tab(width, height), f"{address}slide{query}")
+
+    return slide
+
+
+@pytest.mark.parametrize("query", ["", "?size=16&condition=100&coupling=4&rotation=50"])
+def test_both_ends_are_what_theory_says(slide, query):
+    """The sentence that this page is to make true."""
+    page = slide(query)
+    worst = page.levels()
+    bound = worst["bound"][0]
+    condition = 100 if query else 10
+    assert bound == pytest.approx(((condition - 1) / (condition + 1)) ** 2)
+    assert worst["rate"][0] == pytest.approx(bound, rel=0.01)
+    assert worst["left"][-1] <= 1e-8
+    cells = page.page.locator(".gn-quadratic-table tbody tr").first.locator("td").all_inner_texts()
+    assert float(cells[0]) == pytest.approx(bound, rel=0.01)
+    page.choose("Start", "random")
+    seen = set()
+    for seed in range(RANDOM_STARTS):
+        page.seed(seed)
+        page.shows(start="random", seed=seed)
+        found = page.levels()
+        assert found["largest"][0] <= bound * (1 + 1e-9)
+        assert found["left"][-1] <= 1e-8
+        seen.add(found["rate"][0])
+    assert len(seen) == RANDOM_STARTS
+    page.page.wait_for_function(f"() => ({CLOUD})()[0].length > 0")
+    groups, largest = (np.array(column) for column in page.read(CLOUD))
+    assert (groups == 1).sum() == RANDOM_STARTS
+    assert largest[groups == 1].max() <= bound * (1 + 1e-9)
+
+
+def test_every_control_of_the_quadratic_and_a_reload(slide, keep):
+    page = slide()
+    begun = page.read(PATH, "quadratic-cauchy")
+    assert len(begun[0]) == 31
+    page.drag("Rotation", BEYOND)
+    page.shows(rotation=90)
+    assert page.read(PATH, "quadratic-cauchy") != begun
+    page.drag("Steps", BEFORE)
+    page.shows(steps=1)
+    assert len(page.read(PATH, "quadratic-cauchy")[0]) == 2
+    page.drag("Steps", 0.5)
+    page.drag("Coupling", BEFORE)
+    page.shows(coupling=0)
+    page.drag("Rotation", 0.4)
+    page.drag("Condition number", 0.5)
+    assert 50 < float(page.link()["condition"]) < 200
+    page.drag("Dimension", 0.6)
+    page.shows(size=16)
+    assert page.page.locator(".gn-quadratic-cauchy").is_hidden()
+    page.drag("Coupling", 0.5)
+    page.shows(coupling=2, size=16)
+    page.choose("Start", "random")
+    page.seed(5)
+    page.choose("Theme", "dark")
+    page.shows(start="random", seed=5, theme="dark")
+    keep(page.page, "slide-many")
+    found, link = page.levels(), page.link()
+    assert found["groups"] == [1, 2, 4, 8, 16]
+    assert 30 < int(link["rotation"]) < 42
+
+    page.page.reload()
+    page.shows(**link)
+    assert page.link() == link
+    assert page.levels() == found
+    assert page.page.get_by_label("Theme").input_value() == "dark"
+
+
+def test_the_valley_and_its_cubic_term(slide, keep):
+    page = slide()
+    page.scene("Rosenbrock")
+    page.shows(scene="rosenbrock")
+    newton = page.read(PATH, "rosenbrock-newton")
+    assert np.hypot(newton[0][-1] - 1, newton[1][-1] - 1) < 1e-6
+    page.drag("Steps", 0.2)
+    page.drag("Start, x", 0.25)
+    page.drag("Start, y", 0.75)
+    page.drag("λ_int", BEFORE)
+    page.shows(damping=0)
+    page.page.get_by_text("Move λ_int away from 0").wait_for()
+    assert len(page.read(PATH, "rosenbrock-newton")[0]) == 1
+    page.drag("λ_int", 0.5)
+    page.page.get_by_text("Move λ_int away from 0").wait_for(state="detached")
+    assert len(page.read(PATH, "rosenbrock-newton")[0]) > 5
+    begun = page.read(PATH, "rosenbrock-cauchy")[0][:1]
+    picture = page.page.locator(".gn-rosenbrock-cauchy canvas").first
+    box = picture.bounding_box()
+    page.page.mouse.click(box["x"] + 0.4 * box["width"], box["y"] + 0.3 * box["height"])
+    page.page.wait_for_function(
+        "([x]) => model_named('rosenbrock-cauchy-start').data.x[0] != x", arg=begun
+    )
+    path = page.read(PATH, "rosenbrock-cauchy")
+    assert [path[0][0], path[1][0]] == [float(page.link()[name]) for name in ("start_x", "start_y")]
+    keep(page.page, "slide-rosenbrock")
+
+
+def test_networks_side_by_side(slide, keep):
+    page = slide("?scene=network&network_steps=4&finest=tensor")
+    page.page.get_by_text("Step 4 of 4").wait_for()
+    page.shows()
+    maps = [page.read(MAP, i) for i in range(3)]
+    assert len(maps[0]) == 80 * 80
+    assert maps[0] != maps[2]
+    page.choose("Points", "spirals")
+    page.drag("λ_int", 0.75)
+    page.seed(2)
+    page.shows(data="spirals", seed=2)
+    page.page.get_by_text("Step 4 of 4").wait_for()
+    assert page.read(MAP, 0) != maps[0]
+    page.drag("Steps", BEFORE)
+    page.page.get_by_text("Step 0 of 0").wait_for()
+    page.shows(network_steps=0)
+    assert page.read(MAP, 0) == page.read(MAP, 2)
+    page.choose("Finest groups", "unit")
+    page.shows(finest="unit")
+    assert page.page.locator(".gn-network-map-3").is_visible()
+    assert page.page.locator(".gn-network-map-4").is_hidden()
+
+
+def test_the_page_answers_while_networks_train(slide):
+    page = slide("?scene=network&network_steps=200")
+    page.page.get_by_text("Training.").wait_for()
+    page.scene("Quadratic")
+    page.shows(scene="quadratic")
+    page.drag("Rotation", BEYOND)
+    page.shows(scene="quadratic", rotation=90)
+    assert page.page.locator(".gn-network-map-0").is_hidden()
+
+
+def test_a_link_out_of_bounds_gives_one_clear_line(slide):
+    page = slide("?condition=1e9&steps=7")
+    said = page.page.locator(".message").inner_text()
+    assert said == "condition must be a number from 1 to 10000; got '1e9'. It was left out."
+    page.shows(condition=10, steps=7)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1920, 1080)])
+@pytest.mark.parametrize("scene", ["quadratic", "rosenbrock", "network"])
+def test_what_matters_is_in_sight(slide, keep, scene, theme, width, height):
+    page = slide(f"?scene={scene}&theme={theme}&network_steps=2", width, height)
+    page.shows(scene=scene, theme=theme)
+    for canvas in page.page.locator("canvas:visible").all()[:2]:
+        box = canvas.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["y"] + box["height"] <= height
+    assert page.read("() => document.documentElement.scrollWidth <= window.innerWidth")
+    keep(page.page, f"slide-{scene}-{theme}-{width}")
