@@ -6,7 +6,11 @@ so no queue can grow. A choice made meanwhile takes the place of the frames not 
 being made is shown all the same, so that a picture moves while a slider is dragged.
 """
 
+import asyncio
+import contextlib
 import logging
+import math
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
@@ -39,6 +43,10 @@ requestAnimationFrame(() => setTimeout(() => { ack.data = {number: [number]} }, 
 """
 
 
+LOST = 10.0
+"""Seconds after which a frame that was not acknowledged holds up no other choice."""
+
+
 class Pump:
     """Brings the frames of one page from where they are made to where they are drawn.
 
@@ -64,6 +72,8 @@ class Pump:
         )
         self.ack.on_change("data", self._drawn)
         self._sent = self._acknowledged = 0
+        self._sent_at = math.inf  # so that nothing sent is not lost
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._work: tuple[Iterator[Frame], Executor] | None = None
         self._waiting: tuple[Iterator[Frame], Executor] | None = None
         self._busy = self._closed = False
@@ -75,6 +85,10 @@ class Pump:
             frames: The frames; each is made when the one before is drawn.
             where: What makes them.
         """
+        with contextlib.suppress(RuntimeError):  # without a loop, whoever asks is nobody's page
+            self._loop = asyncio.get_running_loop()
+        if time.monotonic() - self._sent_at > LOST:
+            self._acknowledged = self._sent
         self._waiting = (frames, where)
         self._proceed()
 
@@ -95,8 +109,13 @@ class Pump:
 
     def _made(self, done: "Future[Frame | None]") -> None:
         """A frame is there, in the thread that made it."""
-        if not self._closed:
+        if self._closed:
+            return
+        if self._loop is None:
             self._post(lambda: self._take(done))
+        elif not self._loop.is_closed():
+            # A document's own list of what is to be done next is no place for two threads.
+            self._loop.call_soon_threadsafe(self._post, lambda: self._take(done))
 
     def _take(self, done: "Future[Frame | None]") -> None:
         """Show a frame, or end if there is none."""
@@ -112,7 +131,7 @@ class Pump:
             self._work = None
         else:
             self._show(frame)
-            self._sent += 1
+            self._sent, self._sent_at = self._sent + 1, time.monotonic()
             self.frame.data = {"number": [self._sent], "link": [frame.link]}
         self._proceed()
 

@@ -1,7 +1,9 @@
 """One frame under way at a time, the latest choice next, and nothing after the page is closed."""
 
+import asyncio
 import logging
 import queue
+import threading
 from concurrent.futures import Executor, Future
 
 import pytest
@@ -160,3 +162,38 @@ def test_the_address_has_what_is_shown_once_it_is_what_was_chosen():
     page._drawn(page.choices.query())
     assert links == [page.choices.query()]
     page.close()
+
+
+def test_on_a_loop_the_document_is_left_to_the_loops_thread():
+    """A document's list of what is to be done next is no place for two threads."""
+    posted = []
+
+    def post(act):
+        posted.append(threading.current_thread())
+        act()
+
+    async def shown():
+        one = Pump(post, lambda _: None, lambda _: None, lambda _: None)
+        one.ask(iter([Frame("quadratic", "?a=1", {})]))
+        while one.frame.data["number"] == [0]:
+            await asyncio.sleep(0.001)
+        one.close()
+
+    asyncio.run(asyncio.wait_for(shown(), 60))
+    assert set(posted) == {threading.current_thread()}
+
+
+def test_a_frame_that_was_never_acknowledged_holds_up_nothing(monkeypatch):
+    monkeypatch.setattr("gnlab.lab.slide.pump.LOST", -1.0)
+    sent = []
+
+    async def shown():
+        one = Pump(lambda act: act(), sent.append, lambda _: None, lambda _: None)
+        for count in (1, 2):
+            one.ask(iter([Frame("quadratic", f"?a={count}", {})]))
+            while len(sent) < count:
+                await asyncio.sleep(0.001)
+        one.close()
+
+    asyncio.run(asyncio.wait_for(shown(), 60))
+    assert len(sent) == 2
