@@ -221,7 +221,9 @@ def normalise(H: Array, g: Array, d: Array, damping: float, device: torch.device
     if not np.array_equal(H, H.T):
         H = H / 2 + H.T / 2
     d = d if damping > 0 else np.zeros_like(d)
-    unit = np.where(d > 0, exponent(d), exponent(np.diag(H)) // 2)
+    # From the damping on, so that a loss in other units leaves every group's unit as it is.
+    begin = math.frexp(damping)[1]
+    unit = np.where(d > 0, exponent(d), (exponent(np.diag(H)) - begin) // 2)
     slope = top(g, -unit)
     H_scaled, curvature, exact = both_sides(H, -unit)
     g_scaled = scaled(g, -unit - slope)
