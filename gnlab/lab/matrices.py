@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gnlab.lab.scales import power_of_ten
+from gnlab.lab.scales import number
 
 Array = NDArray[np.float64]
 
@@ -42,15 +42,7 @@ class Inverse:
             return "no group has any curvature: nothing to invert"
         if self.rank < self.groups:
             return f"singular (rank {self.rank} of {self.groups}): pseudo-inverse"
-        return f"scale-free condition number {_three_digits(self.condition)}"
-
-
-def _three_digits(value: float) -> str:
-    """A number of at least 1 as text: 1870 in digits, larger ones as 2.66·10⁴."""
-    if 1000 <= value < 9999.5:
-        return f"{value:.0f}"
-    digits, _, exponent = f"{value:.3g}".partition("e")
-    return f"{digits}·{power_of_ten(int(exponent))}" if exponent else digits
+        return f"scale-free condition number {number(self.condition)}"
 
 
 def scale_free(H: Array, by: Array | None = None) -> Array:

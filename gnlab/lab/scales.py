@@ -129,6 +129,24 @@ def _round_number(value: float) -> str:
     return f"{digit}·{power_of_ten(int(exponent))}"
 
 
+def number(value: float, digits: int = 3) -> str:
+    """A number as text that is never long: 1870 and 0.0187 in digits, others as 2.66·10⁴.
+
+    Args:
+        value: The number.
+        digits: How many digits to show; more only of a whole number below 10 000.
+
+    Returns:
+        The text.
+    """
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    if 1e-3 <= abs(value) < 9999.5:
+        return f"{value:.{max(digits, 4) if abs(value) >= 1000 else digits}g}"
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    return f"{float(mantissa):g}·{power_of_ten(int(exponent))}"
+
+
 def power_of_ten(exponent: int) -> str:
     """10 to a whole power as text: 0.01 to 1000 in digits, others as 10⁻⁵."""
     if -2 <= exponent <= 3:

@@ -83,11 +83,12 @@ def rungs(levels: Sequence[runs.Level], present: object) -> str:
         for level in levels
     )
     here = next((level for level in levels if level.name == present), None)
-    known = "" if here is None else here.known_as or here.label
+    told = "" if here is None else here.known_as or here.label
+    known = told.partition(":")[0]  # what follows has no room here, and stands in the tooltip
     return (
         f'<div class="rungs">{dots}</div>'
         '<div class="ends"><span>◀ Cauchy</span><span>Newton ▶</span></div>'
-        f'<div class="known" title="{escape(known)}">{escape(known)}</div>'
+        f'<div class="known" title="{escape(told)}">{escape(known)}</div>'
     )
 
 

@@ -31,7 +31,7 @@ class Growth:
             return ""
         self._told = True
         return (
-            f"The loss was {loss:.3g} at step {step}, more than {_MANY:.0f} times that of the "
-            "first: the run comes apart. Rewind and take a stronger damping, a coarser partition "
-            "or a smaller λ₁, or play on."
+            f"At step {step} the loss is more than {_MANY:.0f} times that of the first: the run "
+            "comes apart. Rewind and take a stronger damping, a coarser partition or a smaller "
+            "λ₁, or play on."
         )

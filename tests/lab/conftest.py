@@ -164,9 +164,11 @@ def tab(chromium):
 
 @pytest.fixture(scope="session")
 def drag():
-    """Take the coarseness slider's handle and move it, in many small moves, to a share of it."""
+    """Take the coarseness slider's handle and move it, in many small moves, to a share of its rail
+    or to the level whose label contains a text."""
 
-    def drag(page, share):
+    def drag(page, to):
+        share = place(page, to) if isinstance(to, str) else to
         handle = page.locator(".gn-hero .noUi-handle")
         handle.scroll_into_view_if_needed()
         begin, rail = handle.bounding_box(), page.locator(".gn-hero .noUi-base").bounding_box()
@@ -178,6 +180,11 @@ def drag():
         for i in range(1, 13):
             page.mouse.move(start + (end - start) * i / 12, y)
         page.mouse.up()
+
+    def place(page, label):
+        rungs = page.locator(".rung")
+        names = [rungs.nth(i).get_attribute("title") for i in range(rungs.count())]
+        return next(i for i, name in enumerate(names) if label in name) / (len(names) - 1)
 
     return drag
 

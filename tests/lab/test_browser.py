@@ -35,12 +35,6 @@ class Lab:
     def press(self, name):
         self.page.get_by_role("button", name=name, exact=True).click()
 
-    def place(self, label):
-        """Where a level is on the slider, as a share of its rail."""
-        rungs = self.page.locator(".rung")
-        names = [rungs.nth(i).get_attribute("title") for i in range(rungs.count())]
-        return next(i for i, name in enumerate(names) if label in name) / (len(names) - 1)
-
     def settle(self):
         """Wait until the run is paused and everything is drawn."""
         self.wait("() => model_named('frame').data.state[0] != 'playing'")
@@ -63,13 +57,12 @@ def test_from_play_to_rewind(lab, drag, keep):
     lab.wait(f"(before) => ({RAW})().some((value, i) => value != before[i])", before)
 
     # The slider, while it trains: from one group per tensor to one for all and back.
-    tensor = lab.place("one group per tensor")
     drag(lab.page, 0.0)
     lab.wait(f"() => ({SHAPE})() == 1")
     assert lab.read("() => model_named('frame').data.state[0]") == "playing"
     coarse = lab.read(STEP)
     lab.wait(f"(step) => ({STEP})() > step", coarse)
-    drag(lab.page, tensor)
+    drag(lab.page, "one group per tensor")
     lab.wait(f"() => ({SHAPE})() == 8")
     keep(lab.page, "playing")
 
@@ -135,10 +128,9 @@ def test_the_parts_of_the_curvature_follow_the_run_and_add_up(lab, drag, keep):
     before = lab.read(ANATOMY)
     changed = "part.some((value, i) => value != before[k][i])"
     lab.wait(f"(before) => ({ANATOMY})().every((part, k) => {changed})", before)
-    tensor = lab.place("one group per tensor")
     drag(lab.page, 0.0)
     of_size(1)
-    drag(lab.page, tensor)
+    drag(lab.page, "one group per tensor")
     of_size(64)
     lab.press("Pause")
     lab.settle()

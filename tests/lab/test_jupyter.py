@@ -146,7 +146,7 @@ def test_the_page_lives_in_a_cell_and_other_cells_stay_usable(notebook, drag, ke
     drag(book.page, 0.0)
     book.wait(f"() => ({SIZE})() == 1")
     assert book.read(STATE) == "playing"
-    drag(book.page, 1.0)
+    drag(book.page, "one group per tensor")
     book.wait(f"() => ({SIZE})() == 8")
     keep(book.page, "jupyter-playing")
 

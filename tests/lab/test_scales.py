@@ -122,3 +122,26 @@ def test_decades_stay_while_they_hold_the_values_closely():
         assert scales.decades(values, shown) == shown
     for shown in ((0.1, 100.0), (0.01, 10.0), (1e-4, 100.0), (0.01, 1e4)):
         assert scales.decades(values, shown) == (0.01, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (1.0, "1"),
+        (-0.0187, "-0.0187"),
+        (1870.4, "1870"),
+        (9999.7, "1·10⁴"),
+        (26_612.0, "2.66·10⁴"),
+        (-4.2e-7, "-4.2·10⁻⁷"),
+        (math.inf, "inf"),
+        (math.nan, "nan"),
+    ],
+)
+def test_a_number_is_short_at_any_size(value, text):
+    assert scales.number(value) == text
+
+
+def test_a_number_shows_the_digits_that_were_asked_for():
+    assert scales.number(2.30258, 4) == "2.303"
+    assert scales.number(2.30258e7, 4) == "2.303·10⁷"

@@ -21,6 +21,7 @@ from gnlab.lab.figures.base import (
     source,
     tagged,
 )
+from gnlab.lab.scales import number
 from gnlab.runs import Snapshot
 
 _SLOTS = (
@@ -90,7 +91,7 @@ def update(snapshot: Snapshot, meter: Meter, theme: palettes.Theme) -> Update:
     Returns:
         The new texts.
     """
-    loss = "–" if snapshot.record is None else f"{snapshot.record.loss:.4g}"
+    loss = "–" if snapshot.record is None else number(snapshot.record.loss, 4)
     state = snapshot.state if not snapshot.phase else f"after {snapshot.phase}"
     latency = "–" if math.isnan(meter.latency) else f"{meter.latency:.0f} ms"
     texts = [

@@ -38,7 +38,7 @@ const T = cells.data.raw[0].length / L
 const share = (special_vars.x - cells.data.x[0]) / cells.data.dw[0]
 const column = Math.min(T - 1, Math.max(0, Math.floor(share * T)))
 const raw = cells.data.raw[0][row * T + column]
-return Number.isFinite(raw) ? raw.toExponential(2) : "not tried"
+return Number.isFinite(raw) ? raw.toExponential(2) : "no step"
 """
 
 
