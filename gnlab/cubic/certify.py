@@ -81,7 +81,7 @@ def certify(model: Model, elimination: Elimination, found: Estimate) -> Minimise
     if not np.isfinite(found.step).all() or not model.exact:
         return None
     system = equilibrated(model, elimination.H, found.step, found.rho)
-    if not np.any(found.step):
+    if not found.step.any():
         return certify_zero(model, system, found)
     start = np.ldexp(found.step * system.unit, -system.x_exponent)
     root = refine(system, start, np.ldexp(found.rho, -system.rho_exponent), valley=False)
@@ -93,7 +93,7 @@ def proven(
 ) -> Minimiser | None:
     """The root of the optimality conditions as a minimiser, or None if that is in doubt."""
     rho = to_float(root.rho, root.bits)
-    if not np.any(model.cubic):
+    if not model.cubic.any():
         return newton(system, root) if positive(system, 0.0) else None
     if rho <= 0:
         return None
@@ -114,7 +114,7 @@ def newton(system: System, root: Root) -> Minimiser:
 
 def certify_zero(model: Model, system: System, found: Estimate) -> Minimiser | None:
     """No gradient and no negative curvature: the step is zero."""
-    if np.any(model.g) or (np.any(model.H) and not positive(system, 0.0)):
+    if model.g.any() or (model.H.any() and not positive(system, 0.0)):
         return None
     kappa_min = found.kappa_min
     return Minimiser(found.step, 0.0, kappa_min, found.kappa_scale, kappa_min, 0.0, 0.0, False)
@@ -138,7 +138,7 @@ def least_radius(model: Model, elimination: Elimination, found: Estimate) -> flo
     """
     rho0 = -found.kappa_min
     # Without elimination, LAPACK's error is a few roundings of max |κ|.
-    if np.all(model.cubic) and 8 * EPS * found.kappa_scale <= KNOWN * rho0:
+    if model.cubic.all() and 8 * EPS * found.kappa_scale <= KNOWN * rho0:
         return rho0
     system = equilibrated(model, elimination.H, found.valley, abs(rho0))
     if rho0 <= 0 and positive(system, 0.0):
@@ -172,7 +172,7 @@ def slope_along(system: System, valley: Root) -> float | None:
     """ḡᵀv; 0 only if ḡ is 0 wherever v is not; None if it drowns in the rounding of v."""
     bits, v = valley.bits, valley.floats()
     seen = np.abs(v) > np.ldexp(float(np.abs(v).max()), SAME - bits)
-    if not np.any(system.g[seen]):
+    if not system.g[seen].any():
         return 0.0
     size = -math.frexp(float(np.abs(system.g).max()))[1]
     slope = to_float(int(valley.x.dot(to_fixed(system.g, size, bits))), 2 * bits)

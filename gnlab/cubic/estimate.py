@@ -14,7 +14,7 @@ import numpy as np
 
 from gnlab.cubic.dense import eigh
 from gnlab.cubic.model import Array, Mask, Model
-from gnlab.cubic.reduction import THOUSANDS, reduce, solve_reduced
+from gnlab.cubic.reduction import is_worth_it, reduce, solve_reduced
 from gnlab.cubic.secular import solve_secular
 
 EPS = float(np.finfo(np.float64).eps)
@@ -96,7 +96,7 @@ def eliminate(model: Model) -> Elimination | None:
         return Elimination(model.H, model.H, model.g, np.empty(0), np.empty((0, N.size)))
     own = np.diag(model.H)[Z]
     dead = own == 0
-    if np.any(own < 0) or np.any(model.H[Z[dead]]) or np.any(model.g[Z[dead]]):
+    if (own < 0).any() or np.any(model.H[Z[dead]]) or np.any(model.g[Z[dead]]):
         return None
     root = np.where(dead, 1.0, np.sqrt(own))
     C = model.H[np.ix_(Z, Z)] / root[:, None] / root + np.diag(dead.astype(float))
@@ -141,7 +141,7 @@ def estimate(model: Model, elimination: Elimination, *, careful: bool = True) ->
         The minimiser, as good as float64 gives it.
     """
     cubic = model.cubic
-    if not np.any(cubic):
+    if not cubic.any():
         step = elimination.from_slope
         return Estimate(step, 0.0, 0.0, 0.0, np.zeros_like(step), lambda _: None)
     d = model.d[cubic]
@@ -157,22 +157,25 @@ def estimate(model: Model, elimination: Elimination, *, careful: bool = True) ->
     )
 
 
-def estimate_of_thousands(model: Model, elimination: Elimination) -> Estimate | None:
-    """Solve a large model in float64, with half an eigen-decomposition.
+def estimate_by_half(model: Model, elimination: Elimination) -> Estimate | None:
+    """Solve the model in float64, with half an eigen-decomposition.
 
     Args:
         model: The model in normal form.
         elimination: Its groups of Z, eliminated.
 
     Returns:
-        The minimiser, as good as float64 gives it; None where the half does not suffice.
+        The minimiser, as good as float64 gives it; None where the half is not faster or does not
+        suffice.
     """
     cubic = model.cubic
-    if np.count_nonzero(cubic) < THOUSANDS or model.device.type != "cpu":
+    if not cubic.any() or model.device.type != "cpu":
         return None
-    d = model.d[cubic]
-    T = reduce(invariant(model, elimination))
-    (kappa_min, v), (kappa_max, _) = T.end(last=False), T.end(last=True)
+    K = invariant(model, elimination)
+    if not is_worth_it(K):
+        return None
+    d, T = model.d[cubic], reduce(K)
+    kappa_min, v, kappa_max = T.ends()
     found = solve_reduced(T, elimination.slope / d, model.c, kappa_min, kappa_max)
     if found is None:
         return None

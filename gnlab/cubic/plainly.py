@@ -16,6 +16,7 @@ import numpy as np
 from gnlab.cubic.certify import KNOWN, Minimiser, positive
 from gnlab.cubic.estimate import EPS, Elimination, Estimate
 from gnlab.cubic.model import Array, Model, size_of
+from gnlab.cubic.reduction import DOZENS
 from gnlab.cubic.refine import Newton, System, equilibrated
 
 # Far below the certificate's tolerance, 1e-8, and a solution's, 1e-6.
@@ -54,13 +55,14 @@ def certify_plainly(model: Model, elimination: Elimination, found: Estimate) -> 
     first = _misfit(system, start, rho, False)
     if size_of(first[1] / system.d) > SMALL * size_of(system.g / system.d):
         return None  # so near the pole that rounding alone is more: nothing was factored yet
-    root = _settled(system, start, rho, first, known=found)
+    # A few rows are factored sooner than the decomposition is gone through for each vector.
+    root = _settled(system, start, rho, first, known=None if start.size in DOZENS else found)
     if root is None:
         return None
     x, rho, (residual, bound, misfit) = root
     rho = float(np.ldexp(rho, system.rho_exponent))
     # Definite at ρ₀ or just above it is definite at a larger ρ.
-    rho0 = _least(model, elimination, found)
+    rho0 = _least(model, elimination, system, found)
     if rho0 is None or not rho > rho0 + CLEAR * abs(rho0):
         return None
     step = np.ldexp(x, system.x_exponent) / system.unit
@@ -172,16 +174,16 @@ def _number(system: System) -> float:
     return math.ldexp(system.c.whole, system.c.power)
 
 
-def _least(model: Model, elimination: Elimination, found: Estimate) -> float | None:
+def _least(model: Model, elimination: Elimination, system: System, found: Estimate) -> float | None:
     """−κ_min to ten digits at least, or as estimated where it is not positive; None if in doubt."""
     rho0 = -found.kappa_min
-    system = equilibrated(model, elimination.H, found.valley, abs(rho0))
     if max(8.0, math.sqrt(model.g.size)) * EPS * found.kappa_scale <= KNOWN * rho0:
         # What is left to prove is that it is the lowest.
         scaled = float(np.ldexp(rho0, -system.rho_exponent))
         return rho0 if positive(system, scaled * (1 + CLEAR)) else None
     if rho0 <= 0:
         return rho0 if positive(system, 0.0) else None
+    system = equilibrated(model, elimination.H, found.valley, rho0)
     start = np.ldexp(found.valley * system.unit, -system.x_exponent)
     root = _settled(system, start, float(np.ldexp(rho0, -system.rho_exponent)))
     # The lowest eigenvalue, and not another one: just above ρ₀ the model must be definite.

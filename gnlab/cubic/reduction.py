@@ -1,4 +1,4 @@
-"""Half an eigen-decomposition, for hundreds and thousands of groups: K = QTQᵀ with T tridiagonal.
+"""Half an eigen-decomposition, for dozens and for thousands of groups: K = QTQᵀ with T tridiagonal.
 
 The other half, T's own eigenvectors and their way back through Q, is most of the time, and the
 secular equation can do without: c ‖(T + ρ)⁻¹Qᵀb‖ = ρ takes O(n) for each step of its root, as with
@@ -13,14 +13,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh_tridiagonal, lapack
+from scipy.linalg import lapack
 
+from gnlab.cubic.dense import is_graded
 from gnlab.cubic.model import Array, size_of
 
 THOUSANDS = 500
-"""From how many rows on the half is worth its Python."""
+"""From how many rows on the half is faster than the whole."""
+DOZENS = range(24, 65)
+"""Likewise: more rows already wake LAPACK's threads, which cost more than they bring."""
+_BY_PLACE = 2  # LAPACK's number for eigenvalues asked for by their place
 _NEAR = 1e-9  # x over max |κ|, below which the pole is too near
 _STEPS = 100
+_LAST = 1e-8  # a relative step whose square is less than a rounding
 _BLOCK = 64
 
 
@@ -47,13 +52,15 @@ class Reduction:
         found[1:] = lapack.dormqr("L", trans, self.mirrors, self.factors, rest, _BLOCK)[0][:, 0]
         return found
 
-    def end(self, last: bool) -> tuple[float, Array]:
-        """The least eigenvalue of T, or the largest, and its vector, [n]."""
-        place = self.diagonal.size - 1 if last else 0
-        kappa, v = eigh_tridiagonal(
-            self.diagonal, self.beside, select="i", select_range=(place, place)
+    def ends(self) -> tuple[float, Array, float]:
+        """The least eigenvalue of T, its vector [n], and the largest eigenvalue."""
+        diagonal, beside, n = self.diagonal, self.beside, self.diagonal.size
+        _, least, blocks, splits, _ = lapack.dstebz(
+            diagonal, beside, _BY_PLACE, 0.0, 0.0, 1, 1, 0.0, "B"
         )
-        return float(kappa[0]), v[:, 0]
+        most = lapack.dstebz(diagonal, beside, _BY_PLACE, 0.0, 0.0, n, n, 0.0, "B")[1]
+        vector = lapack.dstein(diagonal, beside, least[:1], blocks, splits)[0]
+        return float(least[0]), vector[:, 0], float(most[0])
 
     def shifted(self, rho: float) -> Callable[[Array], Array] | None:
         """What multiplies by (T + ρ)⁻¹; None if T + ρ is not positive definite."""
@@ -68,6 +75,19 @@ class Reduction:
         if solve is None:
             return None
         return lambda v: self.turned(solve(self.turned(v, "T")), "N")
+
+
+def is_worth_it(K: Array) -> bool:
+    """Whether half a decomposition of a matrix is faster than the whole, and good enough.
+
+    Args:
+        K: The matrix, [n, n].
+
+    Returns:
+        Whether it is. Of a few rows decades apart the careful decomposition costs next to nothing.
+    """
+    n = len(K)
+    return n >= THOUSANDS or (n in DOZENS and not is_graded(np.abs(K).max(axis=1)))
 
 
 def reduce(K: Array) -> Reduction:
@@ -120,11 +140,12 @@ def solve_reduced(
         norm = size_of(w)
         gap = math.log((rho0 + x) / c) - math.log(norm)
         low, high = (low, x) if gap > 0 else (x, high)
-        slope = x / (rho0 + x) + x * float(w @ solve(w)) / norm**2
+        fall = solve(w)  # −dw/dρ
+        slope = x / (rho0 + x) + x * float(w @ fall) / norm**2
         new = x * math.exp(max(-50.0, min(50.0, -gap / slope)))
+        if abs(new - x) <= _LAST * x:
+            return rho0 + new, T.turned(w - (new - x) * fall, "N")
         if not low < new < high:
             new = math.sqrt(low * high) if low > 0 else 1e-3 * high
-        if abs(new - x) <= 1e-14 * (rho0 + x):
-            break
         x = new
-    return rho0 + x, T.turned(w, "N")
+    return None

@@ -84,18 +84,19 @@ def equilibrated(model: Model, H: Array, step: Array, rho: float) -> System:
     Returns:
         The scaled system.
     """
-    size = np.abs(np.diag(H)) + rho * model.d * model.d
+    size = np.abs(H.diagonal()) + rho * model.d * model.d
     unit = np.ldexp(1.0, np.frexp(np.where(size > 0, size, 1.0))[1] // 2)
     half = (math.frexp(rho)[1] + 1) // 2 if rho else 0
     largest = float(np.abs(step * unit).max())
     x_exponent = math.frexp(largest)[1] if math.isfinite(largest) else 0
-    d = np.ldexp(model.d / unit, half)
+    per_unit = 1 / unit  # exact, and numbers are multiplied faster than divided
+    d = np.ldexp(model.d * per_unit, half)
     power = model.slope_exponent - 2 * model.curvature_exponent + x_exponent - 3 * half
-    scaled = H / unit[:, None]
-    scaled /= unit
+    scaled = H * per_unit[:, None]
+    scaled *= per_unit
     return System(
         H=scaled,
-        g=np.ldexp(model.g / unit, -x_exponent),
+        g=np.ldexp(model.g * per_unit, -x_exponent),
         d=d,
         c=factor(model.given[2], power) if model.c else None,
         unit=unit,

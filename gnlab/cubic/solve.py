@@ -21,7 +21,7 @@ from gnlab.cubic.estimate import (
     Estimate,
     eliminate,
     estimate,
-    estimate_of_thousands,
+    estimate_by_half,
     invariant,
 )
 from gnlab.cubic.exact import solve_exactly
@@ -171,7 +171,7 @@ def estimates(model: Model, elimination: Elimination) -> Iterator[Estimate]:
     Yields:
         Estimate: At least one.
     """
-    first = estimate_of_thousands(model, elimination)
+    first = estimate_by_half(model, elimination)
     if first is not None:
         yield first
     small = model.g.size < LARGE
@@ -207,12 +207,15 @@ def conclude(model: Model, found: Minimiser, d: Array, damping: float) -> CubicS
     """
 
     def value(number: float, exponent: int) -> float:
-        return float(np.ldexp(number, max(-4000, min(4000, exponent))))
+        try:
+            return math.ldexp(number, exponent)
+        except OverflowError:
+            return math.copysign(math.inf, number)
 
     norm = size_of(model.d * found.step)
-    mantissa, power = math.frexp(damping / 2) if np.any(model.cubic) else (1.0, 0)
+    mantissa, power = math.frexp(damping / 2) if model.cubic.any() else (1.0, 0)
     step_sizes = scaled(found.step, model.step_exponents)
-    y = d * step_sizes if np.any(model.cubic) else np.zeros_like(d)
+    y = d * step_sizes if model.cubic.any() else np.zeros_like(d)
     largest = float(np.abs(y).max())
     radius = largest * size_of(y / largest) if largest else 0.0
     radius_min = value(max(0.0, -found.kappa_min) / mantissa, model.curvature_exponent - power)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gnlab.cubic import Status, dense, estimate, plainly, reduction, refine, solve_cubic
+from gnlab.cubic import Status, dense, plainly, reduction, refine, solve_cubic
 from gnlab.cubic.model import normalise
 
 
@@ -44,7 +44,7 @@ def test_large_models_are_solved_and_certified(make, size):
 
 
 def test_thousands_of_groups_need_half_a_decomposition(monkeypatch):
-    monkeypatch.setattr(estimate, "THOUSANDS", 300)
+    monkeypatch.setattr(reduction, "THOUSANDS", 300)
     monkeypatch.setattr(torch.linalg, "eigh", lambda _: pytest.fail("decomposed"))
     for seed in range(3):
         H, g, d = random_model(seed, 300 + seed)
@@ -59,7 +59,7 @@ def test_thousands_of_groups_need_half_a_decomposition(monkeypatch):
 def test_next_to_the_pole_the_half_does_not_suffice(monkeypatch):
     H, g, d = near_the_pole(0, 300)
     known = solve_cubic(H, g, d)
-    monkeypatch.setattr(estimate, "THOUSANDS", 300)
+    monkeypatch.setattr(reduction, "THOUSANDS", 300)
     found = solve_cubic(H, g, d)
     assert_minimal(H, g, d, found)
     assert torch.equal(known.step_sizes, found.step_sizes)
@@ -69,12 +69,39 @@ def test_the_half_and_the_whole_agree(monkeypatch):
     for seed in range(5):
         H, g, d = random_model(seed, 280, decades=2.0)
         known = solve_cubic(H, g, d, 10.0 ** (seed - 2))
-        monkeypatch.setattr(estimate, "THOUSANDS", 280)
+        monkeypatch.setattr(reduction, "THOUSANDS", 280)
         found = solve_cubic(H, g, d, 10.0 ** (seed - 2))
         monkeypatch.undo()
         y, other = d * known.step_sizes.numpy(), d * found.step_sizes.numpy()
         assert np.linalg.norm(y - other) <= 1e-10 * np.linalg.norm(y)
         assert found.radius_min == pytest.approx(known.radius_min, rel=1e-10)
+
+
+@pytest.mark.parametrize("size", [reduction.DOZENS.start, 42, reduction.DOZENS.stop - 1])
+def test_the_half_of_dozens_of_groups_and_the_whole_agree(size, monkeypatch):
+    for seed in range(20):
+        H, g, d = random_model(seed, size, decades=2.0)
+        if seed % 2:  # definite: ρ₀ = 0
+            H = H @ H + np.diag(d**2)
+            H = (H + H.T) / 2
+        with monkeypatch.context() as patched:
+            patched.setattr(reduction, "DOZENS", range(0))
+            known = solve_cubic(H, g, d, 10.0 ** (seed % 5 - 2))
+        with monkeypatch.context() as patched:
+            patched.setattr(torch.linalg, "eigh", lambda _: pytest.fail("decomposed"))
+            found = solve_cubic(H, g, d, 10.0 ** (seed % 5 - 2))
+        y, other = d * known.step_sizes.numpy(), d * found.step_sizes.numpy()
+        assert np.linalg.norm(y - other) <= 1e-10 * np.linalg.norm(y)
+        assert found.radius_min == pytest.approx(known.radius_min, rel=1e-10)
+        assert found.certificate.holds
+
+
+def test_a_few_rows_decades_apart_are_decomposed_with_care():
+    K = random_model(0, 42)[0]
+    assert reduction.is_worth_it(K)
+    K[0] *= dense.GRADED / 2
+    K[:, 0] *= dense.GRADED / 2
+    assert not reduction.is_worth_it(K)
 
 
 def test_a_reduction_is_the_matrix():
@@ -86,8 +113,9 @@ def test_a_reduction_is_the_matrix():
     np.testing.assert_allclose(Q @ T @ Q.T, A, atol=1e-12)
     np.testing.assert_allclose(form.turned(A[0], "T"), Q.T @ A[0], atol=1e-13)
     kappa = np.linalg.eigvalsh(A)
-    assert form.end(last=False)[0] == pytest.approx(kappa[0], rel=1e-12)
-    assert form.end(last=True)[0] == pytest.approx(kappa[-1], rel=1e-12)
+    least, v, most = form.ends()
+    assert (least, most) == pytest.approx((kappa[0], kappa[-1]), rel=1e-12)
+    np.testing.assert_allclose(T @ v, least * v, atol=1e-12)
     assert form.inverse(-kappa[0] - 1.0) is None
     v = form.inverse(1.0 - kappa[0])(A[0])
     np.testing.assert_allclose(A @ v + (1 - kappa[0]) * v, A[0], atol=1e-11)
