@@ -214,9 +214,7 @@ class GroupedNewton(torch.optim.Optimizer):
         """Phase 4: θ ← θ − λ₁ U I η, and the step's info."""
         eta, lr = self.step_sizes, self.settings["lr"]
         if eta is not None:
-            for name, share in self.partition.expand(eta).items():
-                p = self._named[name]
-                p.sub_(self.direction[name] * (lr * share).to(p))
+            self._move(lr * eta)
         self.steps += 1
         self.info = StepInfo(
             step=self.steps,
@@ -226,6 +224,16 @@ class GroupedNewton(torch.optim.Optimizer):
             decrease_predicted=predicted_decrease(self._summary, eta, lr),
             updated=eta is not None,
         )
+
+    def _move(self, sizes: Tensor) -> None:
+        """θ ← θ − U I x for some sizes x, [S]."""
+        each = sizes.tolist()
+        for name, owner in self.partition.groups.items():
+            p, u = self._named[name], self.direction[name]
+            if owner.dim():
+                p.sub_(u * sizes[owner].to(p))
+            else:  # one group for the whole tensor, and one operation on it
+                p.sub_(u, alpha=each[int(owner)])
 
     def state_dict(self) -> dict[str, Any]:
         """Everything the next step needs; see ``torch.optim.Optimizer.state_dict``."""
