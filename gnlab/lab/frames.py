@@ -24,6 +24,7 @@ from gnlab.lab.figures import (
     strip,
     trust,
     what_if,
+    what_if_history,
 )
 from gnlab.lab.figures.base import Plot, Span, Update
 from gnlab.lab.figures.strip import Meter
@@ -78,7 +79,7 @@ def build() -> dict[str, Plot]:
         anatomy.build_shares(),
         what_if.build(),
         what_if.build_cost(),
-        what_if.build_history(),
+        what_if_history.build(),
     )
     return {plot.name: plot for plot in plots}
 
@@ -225,7 +226,7 @@ class Painter:
         return {
             "what-if": what_if.update(found, limits),
             "what-if-cost": what_if.update_cost(found),
-            "what-if-history": what_if.update_history(found, limits),
+            "what-if-history": what_if_history.update(found, limits),
         }
 
     def _anatomy(

@@ -4,8 +4,6 @@ Legend: θ parameters.
 """
 
 import dataclasses
-import math
-import time
 
 import torch
 from torch import nn
@@ -13,16 +11,16 @@ from torch import nn
 from gnlab import partitions
 from gnlab.problems import Problem
 from gnlab.runs.checkpoints import BUDGET, Checkpoint, Checkpoints, capture, cloned
-from gnlab.runs.compose import Outcome, compose
-from gnlab.runs.failure import Failure, advice, out_of_memory
+from gnlab.runs.compose import compose
+from gnlab.runs.failure import Failure, advice
 from gnlab.runs.flat import Flat, flatten, put
 from gnlab.runs.history import History, HistoryLog
 from gnlab.runs.ladder import Ladder, ladder
+from gnlab.runs.phases import Phases
 from gnlab.runs.record import Record
 from gnlab.runs.settings import Settings
 from gnlab.runs.snapshot import Level
 from gnlab.runs.trainer import Trainer
-from gnlab.runs.validation import Validation
 
 
 class Course:
@@ -60,11 +58,10 @@ class Course:
         self._summary: Record | None = None
         self._log = HistoryLog()
         self._ladder: Ladder | None = None
-        self._loss, self._decrease, self._seconds = math.nan, math.nan, 0.0
-        self._validation = Validation()
+        self._phases = Phases(trainer, flatten(self.model))
         self.stopped, self.warning, self.undone = "", "", False
         self._checkpoints = Checkpoints(self.budget)
-        self._keep(flatten(self.model))
+        self._keep(self._phases.flat)
 
     @property
     def model(self) -> nn.Module:
@@ -100,8 +97,8 @@ class Course:
     def summary(self) -> Record | None:
         """The latest record that has a summary; within a step what its phases found so far."""
         if self.phase in {"summary", "solve"}:
-            outcome = Outcome(self._loss, Validation(), math.nan, self._seconds)
-            return compose(self.step_count + 1, self._trainer, outcome, self._trainer.pending)
+            at, pending = self.step_count + 1, self._trainer.pending
+            return compose(at, self._trainer, self._phases.outcome, pending)
         return self._summary
 
     @property
@@ -184,11 +181,10 @@ class Course:
 
     def _phase(self) -> Record | None:
         """Make the next phase; the record if the step is finished or was undone."""
-        begun, at, whole = time.perf_counter(), self.step_count, False
+        at, whole = self.step_count, False
         try:
             phase = self._trainer.after(self.phase)
-            failure = self._attempt(phase)
-            self._seconds += time.perf_counter() - begun
+            failure = self._phases.make(phase)
             record = self._undo(failure) if failure is not None else self._proceed(phase)
             whole = True
         finally:
@@ -198,41 +194,10 @@ class Course:
             self._write(record)
         return record
 
-    def _attempt(self, phase: str) -> Failure | None:
-        """Make a phase; what went wrong, or None. A lack of memory is no error but goes wrong."""
-        try:
-            return self._make(phase)
-        except (MemoryError, RuntimeError) as error:
-            if not out_of_memory(error):
-                raise
-        return Failure.memory
-
     def _proceed(self, phase: str) -> Record | None:
         """Go on from a phase that was made; the record if it has finished the step."""
         self.phase = phase
         return self._finish() if phase == "update" else None
-
-    def _make(self, phase: str) -> Failure | None:
-        """Make a phase; what went wrong, or None."""
-        trainer = self._trainer
-        if phase == "gradient":
-            self._seconds, self._loss = 0.0, math.nan
-            self._loss, finite_inputs = trainer.gradient()
-            if math.isfinite(self._loss):
-                return None
-            return Failure.loss if finite_inputs else Failure.data
-        if phase == "summary":
-            trainer.summary()
-        elif phase == "solve":
-            trainer.solve()
-        else:
-            trainer.update()
-            self._flat = flatten(self.model)
-            if not self._flat.finite:
-                return Failure.parameters
-            self._validation = trainer.validate() if trainer.validation_due else Validation()
-            self._decrease = trainer.decrease()
-        return None
 
     def _finish(self) -> Record:
         """Record the finished step and keep its state."""
@@ -241,13 +206,12 @@ class Course:
         self._checkpoints.drop_after(self.step_count)
         self._log.truncate(self.step_count)
         self.step_count += 1
-        outcome = Outcome(self._loss, self._validation, self._decrease, self._seconds)
-        record = compose(self.step_count, trainer, outcome, trainer.info)
+        record = compose(self.step_count, trainer, self._phases.outcome, trainer.info)
         self.record, self.phase = record, ""
         if record.H is not None:
             self._summary = record
         self._log.append(record)
-        self._keep(self._flat)
+        self._keep(self._phases.flat)
         self.stopped, self.warning = advice(trainer.info)
         return record
 
@@ -256,9 +220,8 @@ class Course:
 
     def _undo(self, failure: Failure) -> Record:
         """Return to the last good state after a step that failed; its record."""
-        trainer, at = self._trainer, self.step_count
-        outcome = Outcome(self._loss, Validation(), math.nan, self._seconds)
-        failed = compose(at + 1, trainer, outcome, None)
+        at = self.step_count
+        failed = compose(at + 1, self._trainer, self._phases.outcome, None)
         good = self._checkpoints.get(at)
         if failure is Failure.loss:
             # The loss is not finite at this very state: the one before is the last good one.

@@ -15,12 +15,9 @@ from gnlab.runs.commands import (
     Branch,
     Change,
     Command,
-    Pace,
-    Pause,
     Play,
     Reset,
     Rewind,
-    Step,
     Substep,
     TryLevels,
 )
@@ -35,10 +32,10 @@ from gnlab.runs.run import Run
 from gnlab.runs.seen import seen
 from gnlab.runs.settings import Settings
 from gnlab.runs.snapshot import Snapshot, loading, opening
+from gnlab.runs.start import Start
 from gnlab.runs.turns import Turns
 
 _log = logging.getLogger(__name__)
-_ANY_TIME = (Play, Pause, Step, Pace, Branch)
 
 
 class Seat:
@@ -64,10 +61,8 @@ class Seat:
         self.published = -math.inf
         self.step_seconds = 0.0
         self._finished: list[tuple[Record, Settings]] = []
-        self._settings, self._target, self._load = settings, settings, load
-        self._loading = False
-        self._held: list[Command] = []
-        self._turns = Turns()
+        self._settings, self._load = settings, load
+        self._start, self._turns = Start(settings), Turns()
         self._asked, self._growth = Asked(), Growth()
         self._applied = self._version = 0
         self._notice = Notice()
@@ -80,7 +75,8 @@ class Seat:
         Args:
             settings: The settings.
         """
-        self._loading, self._failed, self._target = True, False, settings
+        self._start.begin(settings)
+        self._failed = False
         self.tell(loading(settings), "info")
         self._load(settings)
 
@@ -92,12 +88,11 @@ class Seat:
         """
         if too_large := refusal(run.levels, run.settings.partition):
             run.change(partition=finest(run.levels).name)
-        self.run, self._loading, self._failed = run, False, False
-        self._settings = self._target = run.settings
+        held = self._start.end(run.settings)
+        self.run, self._failed, self._settings = run, False, run.settings
         self._rate.restart(run.step_count)
         self._asked, self._growth = Asked(self._asked.every), Growth()
         self.tell(too_large, "warning" if too_large else "info")
-        held, self._held = self._held, []
         for command in held:
             self._apply(command)
 
@@ -107,7 +102,7 @@ class Seat:
         Args:
             reason: Why.
         """
-        self._loading, self._held, self._target = False, [], self._settings
+        self._start.end(self._settings)
         self._failed = self.run is None
         self.tell(reason, "error")
 
@@ -121,7 +116,7 @@ class Seat:
         if not commands:
             return
         self.changed = True
-        if not self._loading:
+        if not self._start.under_way:
             self.tell("", "info")  # once: what one is refused for is still told after the next
         for command in commands:
             self._apply(command)
@@ -209,7 +204,7 @@ class Seat:
     @property
     def target(self) -> Settings:
         """The settings being loaded, or the present ones."""
-        return self._target
+        return self._start.settings
 
     @property
     def playing(self) -> bool:
@@ -218,15 +213,16 @@ class Seat:
 
     @property
     def _ready(self) -> bool:
-        return self.run is not None and not self._loading
+        return self.run is not None and not self._start.under_way
 
     def _apply(self, command: Command) -> None:
         """Carry out one command; what does not depend on the run at once, the rest when loaded."""
-        absent = self.run is None and not self._loading  # any change then asks for a new start
-        if isinstance(command, Change) and (absent or self._target.begins(command.values)):
-            self._try(lambda: self.want(self._target.changed(**command.values)))
-        elif self._loading and (self._held or not isinstance(command, _ANY_TIME)):
-            self._held.append(command)  # and all that follow it: they are carried out in order
+        # Where there is no run, and none to come, any change asks for a new start.
+        absent = self.run is None and not self._start.under_way
+        if isinstance(command, Change) and (absent or self.target.begins(command.values)):
+            self._try(lambda: self.want(self.target.changed(**command.values)))
+        elif self._start.hold(command):
+            return
         elif self._turns.take(command):
             if isinstance(command, Play):
                 self._rate.restart(0 if self.run is None else self.run.step_count)
@@ -253,7 +249,7 @@ class Seat:
         elif isinstance(command, Substep):
             self._make(run.substep)
         self._asked.go_back(run.step_count)
-        self._settings = self._target = run.settings
+        self._settings = self._start.settings = run.settings
 
     def _try(self, action: Callable[[], None]) -> None:
         """Do what a person asked; if it cannot be done, say so and go on."""

@@ -93,3 +93,14 @@ def test_block_means_keep_the_mean_and_the_size_within_bounds():
 def test_a_condition_number_is_read_without_a_computers_notation(condition, text):
     found = matrices.Inverse(np.eye(2), 2, 2, condition)
     assert found.remark == f"scale-free condition number {text}"
+
+
+@pytest.mark.parametrize("S", [1, 2, 3, 7, 42, 1000])
+@pytest.mark.parametrize("place", [0.0, 0.3, 1.0])
+def test_a_window_fits_every_size(S, place):
+    window = matrices.WHOLE
+    for _ in range(12):
+        for part in window.cut(S):
+            assert 0 <= part.start < part.stop <= S
+            assert part.stop - part.start >= min(4, S)
+        window = window.nearer(place, 1 - place)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gnlab.lab import scales
-from gnlab.lab.figures import what_if
+from gnlab.lab.figures import what_if, what_if_history
 from gnlab.partitions import Rung
 from gnlab.runs import Trials, WhatIf
 
@@ -41,7 +41,7 @@ def test_before_it_was_asked_it_says_how_to_ask():
         assert update.data["curves"]["S"] == []
         assert "What if?" in update.data["note"]["text"][0]
     assert what_if.update_cost(None).data["costs"]["S"] == []
-    assert what_if.update_history(None, LIMITS).data["cells"]["image"] == []
+    assert what_if_history.update(None, LIMITS).data["cells"]["image"] == []
 
 
 def test_the_levels_that_were_tried_are_shown(found):
@@ -71,7 +71,7 @@ def test_the_cost_is_shown_beforehand_and_as_it_was(found):
 
 
 def test_over_training_a_row_is_a_level_and_the_newest_is_on_the_right(found):
-    update = what_if.update_history(found, LIMITS)
+    update = what_if_history.update(found, LIMITS)
     raw = update.data["cells"]["raw"][0]
     assert raw.shape == (4, 16)
     assert raw[:, 0].tolist() == pytest.approx([0.1, 0.2, 0.3, 0.4])

@@ -12,6 +12,7 @@ from gnlab.lab.figures import (
     strip,
     trust,
     what_if,
+    what_if_history,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "strip",
     "trust",
     "what_if",
+    "what_if_history",
 ]

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+
+from gnlab.lab import matrices, palettes, scales
+from gnlab.lab.figures import base, heatmap
+
+LIMITS = scales.Limits(9.0, 0.01)
+
+
+def columns_are_one_length(data):
+    for columns in data.values():
+        assert len({len(column) for column in columns.values()}) == 1
+
+
+def test_heatmap_shows_the_matrix_on_its_scale_and_tells_raw_values(H, groups, roles):
+    update = heatmap.update(H, groups, roles, LIMITS, "tensor", palettes.LIGHT)
+    image = update.data["cells"]["image"][0]
+    assert image.dtype == np.float32
+    assert image.shape == (4, 4)
+    assert image == pytest.approx(scales.signed(H, LIMITS), rel=1e-6)
+    assert update.data["cells"]["raw"][0] == pytest.approx(H, rel=1e-6)
+    assert update.data["names"]["name"] == list(groups)
+
+
+def test_heatmap_in_blocks_is_the_same_matrix_in_another_order(H, groups, roles):
+    update = heatmap.update(H, groups, roles, LIMITS, "blocks", palettes.LIGHT)
+    place = [0, 2, 1, 3]
+    assert update.data["names"]["name"] == [groups[i] for i in place]
+    assert update.data["cells"]["raw"][0] == pytest.approx(H[np.ix_(place, place)], rel=1e-6)
+    assert update.data["blocks"]["x0"].tolist() == [0.5, 0.0]
+    assert (
+        update.data["strip"]["color"][:4]
+        == [palettes.LIGHT.weights] * 2 + [palettes.LIGHT.biases] * 2
+    )
+
+
+def test_heatmap_keeps_what_is_not_a_number(H, groups, roles):
+    broken = H.copy()
+    broken[1, 2] = np.nan
+    image = heatmap.update(broken, groups, roles, LIMITS, "tensor", palettes.LIGHT)
+    assert np.isnan(image.data["cells"]["image"][0][1, 2])
+    assert np.isfinite(image.data["cells"]["image"][0]).sum() == 15
+
+
+@pytest.mark.parametrize("S", [1, 42, 300])
+def test_heatmap_of_any_size_thins_its_labels(S):
+    names = [f"layers.{i}.weight" for i in range(S)]
+    update = heatmap.update(np.eye(S), names, ["weights"] * S, LIMITS, "tensor", palettes.DARK)
+    columns_are_one_length(update.data)
+    shown = min(S, 256)
+    assert update.data["cells"]["image"][0].shape == (shown, shown)
+    assert len(update.data["names"]["name"]) == shown
+    assert len(update.data["labels"]["text"]) <= 2 * base.LABELS
+    assert max(map(len, update.data["labels"]["text"])) <= 11
+
+
+def cut(H, window, order="tensor"):
+    names = [f"g{i}" for i in range(len(H))]
+    roles = ["weights", "biases"] * (len(H) // 2)
+    return heatmap.update(
+        H, names, roles, LIMITS, order, palettes.LIGHT, "all", window
+    ).data  # fmt: skip
+
+
+def test_a_large_matrix_is_shown_by_block_means_and_refined_by_zooming():
+    H = np.random.default_rng(0).standard_normal((1024, 1024))
+    whole = cut(H, matrices.WHOLE)
+    assert whole["cells"]["raw"][0].shape == (256, 256)
+    assert whole["cells"]["raw"][0][3, 5] == pytest.approx(H[12:16, 20:24].mean(), rel=1e-5)
+    assert whole["names"]["name"][3] == "g12 … g15"
+    # Around the middle of the last cell but one, then nearer.
+    near = matrices.WHOLE.nearer(254.5 / 256, 254.5 / 256)
+    shown = cut(H, near)
+    assert shown["cells"]["raw"][0] == pytest.approx(H[768:, 768:], rel=1e-5)
+    assert shown["names"]["name"][-1] == shown["columns"]["name"][-1] == "g1023"
+    assert "256 × 256 of 1024 groups" in shown["note"]["text"][0]
+    far = near
+    for _ in range(8):
+        far = far.nearer(0.5, 0.5)
+    assert cut(H, far)["cells"]["raw"][0].shape == (4, 4)
+
+
+def test_rows_and_columns_are_zoomed_apart():
+    H = np.arange(64.0).reshape(8, 8)
+    window = matrices.Window((0.0, 0.5), (0.5, 1.0))
+    shown = cut(H, window)
+    assert shown["cells"]["raw"][0] == pytest.approx(H[:4, 4:])
+    assert shown["names"]["name"] == ["g0", "g1", "g2", "g3"]
+    assert shown["columns"]["name"] == ["g4", "g5", "g6", "g7"]
+    columns_are_one_length(shown)
+
+
+def test_without_a_summary_the_heatmap_says_what_to_do():
+    update = heatmap.update(None, (), (), LIMITS, "tensor", palettes.LIGHT)
+    assert update.data["cells"]["image"] == []
+    assert "Press Play" in update.data["note"]["text"][0]
