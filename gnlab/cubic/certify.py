@@ -83,8 +83,7 @@ def certify(model: Model, elimination: Elimination, found: Estimate) -> Minimise
     system = equilibrated(model, elimination.H, found.step, found.rho)
     if not found.step.any():
         return certify_zero(model, system, found)
-    start = np.ldexp(found.step * system.unit, -system.x_exponent)
-    root = refine(system, start, np.ldexp(found.rho, -system.rho_exponent), valley=False)
+    root = refine(system, *system.scaled(found.step, found.rho), valley=False)
     return proven(model, elimination, system, root, found) if root is not None else None
 
 
@@ -99,7 +98,7 @@ def proven(
         return None
     if not positive(system, rho):
         return certify_near_pole(model, elimination, system, root, found)
-    rho0, rho = least_radius(model, elimination, found), float(np.ldexp(rho, system.rho_exponent))
+    rho0, rho = least_radius(model, elimination, found), system.model_rho(rho)
     if rho0 is None or rho0 > rho:
         return None
     return measured(model, elimination, system, root, found, -rho0, rho - rho0)
@@ -109,7 +108,8 @@ def newton(system: System, root: Root) -> Minimiser:
     """Newton's step in the subspace of the groups: no group has a cubic term."""
     size = float(np.linalg.norm(system.g))
     residual = float(np.linalg.norm(root.residual)) / size
-    return Minimiser(in_model(system, root), 0.0, 0.0, 0.0, 0.0, residual, 0.0, False)
+    step = system.model_step(root.floats())
+    return Minimiser(step, 0.0, 0.0, 0.0, 0.0, residual, 0.0, False)
 
 
 def certify_zero(model: Model, system: System, found: Estimate) -> Minimiser | None:
@@ -118,11 +118,6 @@ def certify_zero(model: Model, system: System, found: Estimate) -> Minimiser | N
         return None
     kappa_min = found.kappa_min
     return Minimiser(found.step, 0.0, kappa_min, found.kappa_scale, kappa_min, 0.0, 0.0, False)
-
-
-def in_model(system: System, root: Root) -> Array:
-    """The root's step in the model's units, [S]."""
-    return np.ldexp(root.floats(), system.x_exponent) / system.unit
 
 
 def least_radius(model: Model, elimination: Elimination, found: Estimate) -> float | None:
@@ -143,15 +138,14 @@ def least_radius(model: Model, elimination: Elimination, found: Estimate) -> flo
     system = equilibrated(model, elimination.H, found.valley, abs(rho0))
     if rho0 <= 0 and positive(system, 0.0):
         return rho0
-    start = np.ldexp(found.valley * system.unit, -system.x_exponent)
-    valley = refine(system, start, np.ldexp(rho0, -system.rho_exponent), valley=True)
+    valley = refine(system, *system.scaled(found.valley, rho0), valley=True)
     if valley is None:
         return None
     refined = to_float(valley.rho, valley.bits)
     # The lowest eigenvalue, and not another one: just above ρ₀ the model must be definite.
     if not positive(system, refined + 1e-6 * abs(refined)):
         return None
-    return float(np.ldexp(refined, system.rho_exponent))
+    return system.model_rho(refined)
 
 
 def null_direction(system: System, root: Root) -> Root | None:
@@ -206,8 +200,8 @@ def certify_near_pole(
         if part * favoured >= 0 if tie else gap > 0:
             if tie:  # along v, (ρ − ρ₀)Dη = b
                 gap = slope / part if part else 0.0
-            kappa_min = -float(np.ldexp(to_float(valley.rho, bits), system.rho_exponent))
-            gap = float(np.ldexp(gap, system.rho_exponent))
+            kappa_min = -system.model_rho(to_float(valley.rho, bits))
+            gap = system.model_rho(gap)
             return measured(model, elimination, system, root, found, kappa_min, gap)
         mirrored = x - 2 * part / float(along @ along) * v
         rho = to_float(root.rho, root.bits)
@@ -236,8 +230,8 @@ def measured(
     terms = np.abs(elimination.coupling).T @ np.abs(model.g[~cubic]) / d
     if float(np.linalg.norm(terms)) * EPS > 1e-3 * size:
         return None
-    rho = float(np.ldexp(to_float(root.rho, root.bits), system.rho_exponent))
-    step = in_model(system, root)
+    rho = system.model_rho(to_float(root.rho, root.bits))
+    step = system.model_step(root.floats())
     radius = float(np.linalg.norm(model.d * step))
     residual = float(np.linalg.norm(fault)) / (size or rho * radius)
     if not residual <= RESIDUAL_TOLERANCE:

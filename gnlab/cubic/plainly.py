@@ -50,8 +50,7 @@ def certify_plainly(model: Model, elimination: Elimination, found: Estimate) -> 
     if not (np.isfinite(found.step).all() and found.rho > 0):
         return None
     system = equilibrated(model, elimination.H, found.step, found.rho)
-    start = np.ldexp(found.step * system.unit, -system.x_exponent)
-    rho = float(np.ldexp(found.rho, -system.rho_exponent))
+    start, rho = system.scaled(found.step, found.rho)
     first = _misfit(system, start, rho, False)
     if size_of(first[1] / system.d) > SMALL * size_of(system.g / system.d):
         return None  # so near the pole that rounding alone is more: nothing was factored yet
@@ -60,12 +59,12 @@ def certify_plainly(model: Model, elimination: Elimination, found: Estimate) -> 
     if root is None:
         return None
     x, rho, (residual, bound, misfit) = root
-    rho = float(np.ldexp(rho, system.rho_exponent))
+    rho = system.model_rho(rho)
     # Definite at ρ₀ or just above it is definite at a larger ρ.
     rho0 = _least(model, elimination, system, found)
     if rho0 is None or not rho > rho0 + CLEAR * abs(rho0):
         return None
-    step = np.ldexp(x, system.x_exponent) / system.unit
+    step = system.model_step(x)
     fault = np.ldexp(np.abs(residual) + bound, system.x_exponent) * system.unit
     return _measured(model, found, step, rho, rho0, fault, misfit)
 
@@ -126,14 +125,14 @@ def _settled(
 
 def _inverse(system: System, known: Estimate, rho: float) -> Callable[[Array], Array] | None:
     """(H̄ + ρD²)⁻¹ = D⁻¹Q(κ + ρ)⁻¹QᵀD⁻¹, where the decomposition knows it to a few digits."""
-    rho = float(np.ldexp(rho, system.rho_exponent))
+    rho = system.model_rho(rho)
     if not FEW * (known.kappa_min + rho) > system.d.size * EPS * known.kappa_scale:
         return None
     inverse = known.inverse(rho)
     if inverse is None:
         return None
     # In the system's units D is d, and K + ρ has been divided by a power of two.
-    power = float(np.ldexp(1.0, system.rho_exponent))
+    power = system.model_rho(1.0)
     return lambda v: power * inverse(v / system.d) / system.d
 
 
@@ -184,9 +183,8 @@ def _least(model: Model, elimination: Elimination, system: System, found: Estima
     if rho0 <= 0:
         return rho0 if positive(system, 0.0) else None
     system = equilibrated(model, elimination.H, found.valley, rho0)
-    start = np.ldexp(found.valley * system.unit, -system.x_exponent)
-    root = _settled(system, start, float(np.ldexp(rho0, -system.rho_exponent)))
+    root = _settled(system, *system.scaled(found.valley, rho0))
     # The lowest eigenvalue, and not another one: just above ρ₀ the model must be definite.
     if root is None or not positive(system, root[1] * (1 + CLEAR)):
         return None
-    return float(np.ldexp(root[1], system.rho_exponent))
+    return system.model_rho(root[1])

@@ -71,6 +71,19 @@ class System:
         np.einsum("ii->i", matrix)[:] += rho * self.d * self.d
         return matrix
 
+    def scaled(self, step: Array, rho: float) -> tuple[Array, float]:
+        """A step of the model's units, [S], and its ρ, in these."""
+        x = np.ldexp(step * self.unit, -self.x_exponent)
+        return x, float(np.ldexp(rho, -self.rho_exponent))
+
+    def model_step(self, x: Array) -> Array:
+        """The step x in the model's units, [S]."""
+        return np.ldexp(x, self.x_exponent) / self.unit
+
+    def model_rho(self, rho: float) -> float:
+        """A ρ of these units in the model's."""
+        return float(np.ldexp(rho, self.rho_exponent))
+
 
 def equilibrated(model: Model, H: Array, step: Array, rho: float) -> System:
     """The system in units that suit a root near (step, ρ).

@@ -7,7 +7,7 @@ within its bounds; else it gives one line for a person and the default.
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import param
 
@@ -71,6 +71,18 @@ class Linked(param.Parameterized):
             if value is None or self.choose(name, value):
                 remarks.append(remark)
         return remarks
+
+
+def given(query: str | Mapping[str, str]) -> dict[str, str]:
+    """What a link says.
+
+    Args:
+        query: The link's query, or its names and values.
+
+    Returns:
+        The values by name, of a name that comes twice the last.
+    """
+    return dict(query if isinstance(query, Mapping) else parse_qsl(query.lstrip("?")))
 
 
 def query(values: Mapping[str, Any]) -> str:

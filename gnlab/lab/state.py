@@ -10,7 +10,6 @@ Legend: λ₁ = lr, λ_int = damping, τ = period.
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
 import param
 
@@ -155,8 +154,7 @@ def from_query(query: str | Mapping[str, str]) -> tuple[Choices, list[str]]:
     Returns:
         The choices, and one line for each value that was not valid and was left out.
     """
-    pairs = query.items() if isinstance(query, Mapping) else parse_qsl(query.lstrip("?"))
-    given = {name: text for name, text in pairs if name in (*RUN, *VIEW)}
+    given = link.given(query)
     choices = Choices()
     remarks = choices.take(given, ("preset", "optimizer"))
     try:

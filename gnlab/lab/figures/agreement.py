@@ -56,9 +56,7 @@ def build(name: str = "agreement") -> Plot:
     legend(made)
     shown = [("step", "@step{0}"), ("predicted", "@predicted_text"), ("measured", "@measured_text")]
     hover(made, [measured], shown)
-    ticker = source_ticks(made.yaxis[0], sources["ticks"])
-    made.ygrid.ticker = ticker
-    return Plot(name, made, sources, {"ticks": ticker})
+    return Plot(name, made, sources, source_ticks(made, sources, y="ticks"))
 
 
 def values(history: History | None) -> np.ndarray:

@@ -183,19 +183,26 @@ def canvas(name: str, *, x_log: bool = False, y_log: bool = False, **options: An
     return made
 
 
-def source_ticks(axis: Any, labels: ColumnDataSource) -> FixedTicker:
-    """Let an axis take its ticks and their labels from a source.
+def source_ticks(
+    made: figure, sources: Mapping[str, ColumnDataSource], *, x: str = "", y: str = ""
+) -> dict[str, FixedTicker]:
+    """Let axes and their grids take their ticks, and the ticks' labels, from sources.
 
     Args:
-        axis: A Bokeh axis.
-        labels: A source with columns "at" and "label".
+        made: The figure.
+        sources: Its sources; those of ticks have columns "at" and "label".
+        x: The name of the source of the x axis' ticks, "" for none.
+        y: The name of the y axis'.
 
     Returns:
-        The axis' new ticker; its ticks are to be set to the source's "at".
+        The new tickers by the source's name; their ticks are to be set to the source's "at".
     """
-    axis.ticker = FixedTicker(ticks=[])
-    axis.formatter = CustomJSTickFormatter(args={"labels": labels}, code=_FORMATTER)
-    return axis.ticker
+    tickers = {}
+    for name, axis, grid in ((x, made.xaxis[0], made.xgrid), (y, made.yaxis[0], made.ygrid)):
+        if name:
+            tickers[name] = axis.ticker = grid.ticker = FixedTicker(ticks=[])
+            axis.formatter = CustomJSTickFormatter(args={"labels": sources[name]}, code=_FORMATTER)
+    return tickers
 
 
 def hover(made: figure, renderers: list[Any], tooltips: list[tuple[str, str]], **more: Any) -> None:

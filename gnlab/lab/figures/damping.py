@@ -57,12 +57,7 @@ def build(name: str, one: str, two: str, label: str) -> Plot:
     tagged(hollow.glyph, fill_color="card")
     legend(made)
     hover(made, [filled, hollow], [("group", "@name"), (one, "@one_text"), (two, "@two_text")])
-    tickers = {
-        "ticks": source_ticks(made.yaxis[0], sources["ticks"]),
-        "decades": source_ticks(made.xaxis[0], sources["decades"]),
-    }
-    made.xgrid.ticker = tickers["decades"]
-    return Plot(name, made, sources, tickers)
+    return Plot(name, made, sources, source_ticks(made, sources, x="decades", y="ticks"))
 
 
 def scale(

@@ -76,12 +76,7 @@ def build(name: str = "rates") -> Plot:
     tagged(note.glyph, text_color="soft")
     shown = [("group", "@name"), ("η applied", "@applied"), ("η solved", "@solved")]
     hover(made, [heads], shown, mode="hline")
-    tickers = {
-        "ticks": source_ticks(made.yaxis[0], sources["ticks"]),
-        "decades": source_ticks(made.xaxis[0], sources["decades"]),
-    }
-    made.xgrid.ticker = tickers["decades"]
-    return Plot(name, made, sources, tickers)
+    return Plot(name, made, sources, source_ticks(made, sources, x="decades", y="ticks"))
 
 
 def update(

@@ -7,22 +7,19 @@ import numpy as np
 from bokeh.models import ColorBar, CustomJSHover, CustomJSTickFormatter, LinearColorMapper
 
 from gnlab.lab import matrices, scales
+from gnlab.lab.figures import over_steps
 from gnlab.lab.figures.base import (
     FONT,
     Plot,
     Span,
     Update,
-    as_float,
-    canvas,
     hover,
     rows,
-    source,
     source_ticks,
     tagged,
 )
 from gnlab.runs import History
 
-_CELLS = ("image", "x", "y", "dw", "dh")
 _COLUMNS_SHOWN = 300
 
 _HOVER = """
@@ -52,24 +49,12 @@ def build(name: str = "rates-history") -> Plot:
         name: The figure's name.
 
     Returns:
-        The plot; its sources are "cells", "names", "ticks", "bar" and "legend".
+        The plot; its sources are "cells", "names" and "ticks".
     """
-    made = canvas(name, height=258, min_border_left=86, min_border_right=10)
-    made.y_range.update(start=1, end=0)
-    made.grid.visible = False
-    made.xaxis.axis_label = "step"
-    made.xaxis.ticker.min_interval = 1
-    sources = {
-        "cells": source(f"{name}-cells", *_CELLS),
-        "names": source(f"{name}-names", "name"),
-        "ticks": source(f"{name}-ticks", "at", "label"),
-    }
     mapper = tagged(
         LinearColorMapper(low=-2, high=0), palette="sequential", nan_color="nan", low_color="line"
     )
-    cells = made.image(
-        "image", x="x", y="y", dw="dw", dh="dh", source=sources["cells"], color_mapper=mapper
-    )
+    made, sources, cells = over_steps.build(name, mapper, height=258, min_border_right=10)
     bar = ColorBar(
         color_mapper=mapper,
         width=10,
@@ -88,8 +73,7 @@ def build(name: str = "rates-history") -> Plot:
     )
     shown = [("group", "$y{row}"), ("step", "$y{step}"), ("η", "$y{raw}")]
     hover(made, [cells], shown, formatters={"$y": reader})
-    ticker = source_ticks(made.yaxis[0], sources["ticks"])
-    return Plot(name, made, sources, {"ticks": ticker}, mapper)
+    return Plot(name, made, sources, source_ticks(made, sources, y="ticks"), mapper)
 
 
 def update(
@@ -109,8 +93,7 @@ def update(
     """
     empty = history is None or len(history.step_size) == 0 or len(roles) != len(history.groups)
     if empty:
-        nothing = {"cells": {c: [] for c in _CELLS}, "ticks": {"at": [], "label": []}}
-        return Update({**nothing, "names": {"name": []}}, x=(0.0, 10.0))
+        return over_steps.nothing()
     place = matrices.block_order(roles, order)
     picked = np.unique(np.linspace(0, len(history.step_size) - 1, _COLUMNS_SHOWN).astype(int))
     sizes = history.step_size[picked][:, place]
@@ -126,10 +109,7 @@ def update(
     _, ticks = rows(history.groups, place)
     return Update(
         {
-            "cells": {
-                "image": [as_float(exponent.T)],
-                **{"x": [first], "y": [0.0], "dw": [last - first], "dh": [1.0]},
-            },
+            "cells": over_steps.cells(first, last, image=exponent.T),
             "names": {"name": [history.groups[group] for group in place]},
             "ticks": ticks,
         },

@@ -109,9 +109,7 @@ def build_eigenvalue(name: str = "eigenvalue") -> Plot:
         mode="vline",
         formatters=printf("value"),
     )
-    ticker = source_ticks(made.yaxis[0], sources["ticks"])
-    made.ygrid.ticker = ticker
-    return Plot(name, made, sources, {"ticks": ticker})
+    return Plot(name, made, sources, source_ticks(made, sources, y="ticks"))
 
 
 def update_eigenvalue(history: History | None, limits: scales.Limits) -> Update:

@@ -75,12 +75,7 @@ def build(name: str = "what-if") -> Plot:
         ("cost", "@told_seconds"),
     ]  # fmt: skip
     hover(made, [got], told, mode="vline")
-    tickers = {
-        "groups": source_ticks(made.xaxis[0], sources["groups"]),
-        "ticks": source_ticks(made.yaxis[0], sources["ticks"]),
-    }
-    made.xgrid.ticker, made.ygrid.ticker = tickers["groups"], tickers["ticks"]
-    return Plot(name, made, sources, tickers)
+    return Plot(name, made, sources, source_ticks(made, sources, x="groups", y="ticks"))
 
 
 def build_cost(name: str = "what-if-cost") -> Plot:
@@ -109,12 +104,7 @@ def build_cost(name: str = "what-if-cost") -> Plot:
     tagged(dots.glyph, fill_color="ink")
     legend(made)
     hover(made, [dots], [("level", "@label"), ("cost", "@told_seconds")], mode="vline")
-    tickers = {
-        "groups": source_ticks(made.xaxis[0], sources["groups"]),
-        "ticks": source_ticks(made.yaxis[0], sources["ticks"]),
-    }
-    made.xgrid.ticker, made.ygrid.ticker = tickers["groups"], tickers["ticks"]
-    return Plot(name, made, sources, tickers)
+    return Plot(name, made, sources, source_ticks(made, sources, x="groups", y="ticks"))
 
 
 def values(what_if: WhatIf | None) -> np.ndarray:

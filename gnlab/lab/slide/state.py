@@ -4,7 +4,6 @@ Legend: κ condition number, P coordinates, λ_int damping.
 """
 
 from collections.abc import Mapping
-from urllib.parse import parse_qsl
 
 import param
 
@@ -96,8 +95,7 @@ def from_query(query: str | Mapping[str, str]) -> tuple[Choices, list[str]]:
     Returns:
         The choices, and one line for each value that was not valid and was left out.
     """
-    pairs = query.items() if isinstance(query, Mapping) else parse_qsl(query.lstrip("?"))
     choices = Choices()
-    remarks = choices.take(dict(pairs), ALL)
+    remarks = choices.take(link.given(query), ALL)
     choices.coupling = min(choices.coupling, reach(choices.size))
     return choices, remarks

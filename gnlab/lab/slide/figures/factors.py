@@ -72,8 +72,7 @@ def build(name: str) -> Plot:
         formatters=formats,
     )  # fmt: skip
     hover(made, [bounds], [("S", "@groups"), ("bound", "@y{%.4g}")], formatters=formats)
-    ticker = source_ticks(made.xaxis[0], sources["ticks"])
-    return Plot(name, made, sources, {"ticks": ticker})
+    return Plot(name, made, sources, source_ticks(made, sources, x="ticks"))
 
 
 def update(
