@@ -57,7 +57,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Look up ``Lab`` on first use, so that the engine loads no UI library."""
     if name == "Lab":
-        from gnlab.lab.notebook import Lab  # noqa: PLC0415
+        from gnlab.lab.notebook import Lab  # noqa: PLC0415  (so late for that reason)
 
         return Lab
     raise AttributeError(f"module 'gnlab' has no attribute {name!r}")

@@ -177,7 +177,9 @@ class Session:
                 self._give_up()
             else:
                 self._look()
-        except Exception as error:  # noqa: BLE001  # whatever it is, it ends this page alone
+        # Of all kinds: a figure may raise anything, the same would come at every look, and left to
+        # the server's loop it would only be logged while the page stands still without a word.
+        except Exception as error:  # noqa: BLE001  (it is logged, and ends this page alone)
             self._fail(error)
             return
         self._timer = self._loop.call_later(self._rest(), self._pull)

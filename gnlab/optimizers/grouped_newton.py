@@ -9,7 +9,7 @@ Legend: S groups, u direction, η step sizes, λ₁ = lr, λ_int = damping, τ =
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import Tensor, nn
@@ -124,9 +124,14 @@ class GroupedNewton(torch.optim.Optimizer):
             self.step_sizes = None
         self.settings.update(choices)
 
-    # Torch declares its ``step`` as two overloads, with and without a closure; this is both.
+    @overload
+    def step(self, closure: None = None) -> None: ...
+
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
         """Make one step from the gradients in ``.grad``.
 
         Args:

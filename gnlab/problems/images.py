@@ -132,8 +132,8 @@ def _load(request: _Request) -> tuple[Data, Data, Data]:
 def _download(name: ImageSet, root: Path, progress: bool) -> None:
     """Complete a data set from torchvision's addresses."""
     # Importing torchvision takes two seconds, which problems without images shall not wait for.
-    from torchvision.datasets import CIFAR10, MNIST  # noqa: PLC0415
-    from torchvision.datasets.utils import extract_archive  # noqa: PLC0415
+    from torchvision.datasets import CIFAR10, MNIST  # noqa: PLC0415  (slow, see above)
+    from torchvision.datasets.utils import extract_archive  # noqa: PLC0415  (slow too)
 
     data = _SETS[name]
     if name == "mnist":
@@ -148,15 +148,14 @@ def _download(name: ImageSet, root: Path, progress: bool) -> None:
 
 def _read(name: ImageSet, root: Path) -> list[tuple[Tensor, Tensor]]:
     """Images and classes of the training and of the test set, whose files are complete."""
-    from torchvision.datasets import CIFAR10  # noqa: PLC0415  (slow, see above)
-    from torchvision.datasets.mnist import read_image_file, read_label_file  # noqa: PLC0415
+    from torchvision.datasets import CIFAR10, mnist  # noqa: PLC0415  (slow, see above)
 
     parts = []
     if name == "mnist":
         for part in ("train", "t10k"):
             stem = str(root / _SETS[name].folder / part)
-            images = read_image_file(f"{stem}-images-idx3-ubyte").unsqueeze(1)
-            parts.append((images, read_label_file(f"{stem}-labels-idx1-ubyte")))
+            images = mnist.read_image_file(f"{stem}-images-idx3-ubyte").unsqueeze(1)
+            parts.append((images, mnist.read_label_file(f"{stem}-labels-idx1-ubyte")))
         return parts
     for train in (True, False):
         photos = CIFAR10(str(root), train=train)

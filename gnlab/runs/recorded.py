@@ -95,7 +95,7 @@ def _steps(part: Path) -> int:
 
 
 def _open(store: Path, name: str, without: list[str]) -> "xr.Dataset":
-    import xarray as xr  # noqa: PLC0415
+    import xarray as xr  # noqa: PLC0415  (as above)
 
     dataset: xr.Dataset = xr.open_zarr(
         str(store),

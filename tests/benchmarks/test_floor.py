@@ -70,5 +70,5 @@ class Spare(nn.Module):
 
 def test_a_module_that_is_never_called_is_an_error():
     model = Spare()
-    with pytest.raises(ValueError, match="spare.*never called"):
+    with pytest.raises(ValueError, match=r"spare.*never called"):
         work(model, torch.zeros(1, 2), gnlab.partition(model, "tensor"))

@@ -129,8 +129,11 @@ def chromium():
     if not found:
         if os.environ.get("GNLAB_REQUIRE_BROWSER") == "1":
             pytest.fail(f"GNLAB_REQUIRE_BROWSER=1, and there is none of {', '.join(BROWSERS)}")
+        # A person's machine need not have one; where one must be, the variable makes it a failure.
         pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
-    sync_api = pytest.importorskip("playwright.sync_api")
+    sync_api = pytest.importorskip(
+        "playwright.sync_api", reason='a browser is driven by playwright: pip install "gnlab[test]"'
+    )
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found[0], args=ARGUMENTS)
         yield browser

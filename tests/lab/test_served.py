@@ -152,6 +152,7 @@ def test_a_branch_is_taken_once(host):
     assert host.take(token) is None
 
 
+# Bokeh does not close the socket of its failed attempt: the collector does, and warns of it.
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_port_in_use_is_one_clear_line(host):
@@ -161,7 +162,7 @@ def test_a_port_in_use_is_one_clear_line(host):
             InputError, match=f"port {port} on localhost is in use.*--port {port + 1}"
         ):
             served.server(host, port=port)
-        gc.collect()  # Bokeh leaves the socket of its failed attempt to the collector
+        gc.collect()  # here, where the warning is expected, and not in another test
 
 
 @pytest.mark.parametrize("port", [-1, 70_000, 1.5])

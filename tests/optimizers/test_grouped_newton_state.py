@@ -65,7 +65,6 @@ def test_a_foreign_state_is_refused(quadratic, elements):
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_state_read_onto_a_gpu_goes_on(classifier, data, one_step):
     [batch] = [(x.cuda(), y.cuda()) for x, y in data(1)]
     model, saved = classifier().cuda(), io.BytesIO()

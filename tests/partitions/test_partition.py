@@ -165,7 +165,7 @@ def test_wrong_shapes_are_printed():
     with pytest.raises(InputError, match=r"direction\['0.bias'\] has shape \[1\].*has \[4\]"):
         p.check(values | {"0.bias": torch.zeros(1)}, "direction")
     del values["3.bias"]
-    with pytest.raises(InputError, match="no entry for parameter '3.bias'"):
+    with pytest.raises(InputError, match=r"no entry for parameter '3.bias'"):
         p.check(values, "direction")
     with pytest.raises(InputError, match=r"shape \[6\]; got shape \[2\]"):
         p.expand(torch.zeros(2))

@@ -116,7 +116,7 @@ def test_a_failed_download_leaves_nothing(toy, offer, tmp_path, monkeypatch, fau
 def test_no_server(toy, offer, tmp_path):
     data, archives = toy
     closed = [Archive(a.name, a.folder, a.md5, ["http://127.0.0.1:9/x"], a.holds) for a in archives]
-    with pytest.raises(InputError, match="127.0.0.1:9: Connection refused"):
+    with pytest.raises(InputError, match=r"127.0.0.1:9: Connection refused"):
         get((data, closed), tmp_path)
     # A second address is tried when the first fails.
     both = [
@@ -193,7 +193,7 @@ def test_a_damaged_archive_is_named_and_left_alone(toy, offer, tmp_path):
     placed = tmp_path / archive.folder / archive.name
     placed.parent.mkdir(exist_ok=True)
     placed.write_bytes(offer.files[archive.name][:-9])
-    with pytest.raises(InputError, match="is damaged or cut short.*Delete it") as error:
+    with pytest.raises(InputError, match=r"is damaged or cut short.*Delete it") as error:
         get(toy, tmp_path)
     assert str(placed) in str(error.value)
     assert left_behind(tmp_path) == [placed]

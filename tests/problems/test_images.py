@@ -16,6 +16,8 @@ SHAPES = {"mnist": (1, 28, 28), "cifar10": (3, 32, 32)}
 TITLES = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
 
 
+# The images are not part of the repository, and no test downloads them: where they are missing,
+# what reads them is skipped and says how to have it run.
 @pytest.fixture(params=["mnist", "cifar10"])
 def real(request):
     if not images.found()[TITLES[request.param]]:
@@ -82,7 +84,7 @@ def test_read_once(real):
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["mlp-mnist", "lenet-cifar10"])
 def test_first_loss_is_near_guessing(name):
-    if not all(images.found().values()):
+    if not all(images.found().values()):  # see above
         pytest.skip(f"no image data in {images.data_root()}; set GNLAB_DATA")
     p = problem(name)
     order = Batches(len(p.train), p.hyperparameters.batch_size, 0)
@@ -152,7 +154,7 @@ def test_truncated_download(offer, tmp_path, monkeypatch):
     offer.files = {name: gzip.compress(bytes(1000)) for name, _ in MNIST.resources}
     offer.fault = "cut"
     monkeypatch.setattr(MNIST, "mirrors", [offer.address])
-    with pytest.raises(InputError, match="MNIST: .*connection ended after.*nothing was kept"):
+    with pytest.raises(InputError, match=r"MNIST: .*connection ended after.*nothing was kept"):
         problem("mlp-mnist", root=tmp_path, progress=False)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
@@ -160,7 +162,9 @@ def test_truncated_download(offer, tmp_path, monkeypatch):
 def test_a_wrong_file_at_the_address_is_refused(offer, tmp_path, monkeypatch):
     offer.files = {"cifar-10-python.tar.gz": b"<html>moved</html>"}
     monkeypatch.setattr(CIFAR10, "url", offer.address + "cifar-10-python.tar.gz")
-    with pytest.raises(InputError, match="CIFAR-10: .*the 18 bytes that came are not the official"):
+    with pytest.raises(
+        InputError, match=r"CIFAR-10: .*the 18 bytes that came are not the official"
+    ):
         problem("lenet-cifar10", root=tmp_path, progress=False)
 
 

@@ -178,13 +178,13 @@ def test_every_level_is_the_dense_computation(problem):
     U = flat(u)
     for rung in gnlab.ladder(model):
         split = partition(model, rung.level)
-        summary, I = summarise(model, loss_fn, batch, split, u), membership(split)  # noqa: E741
-        g_bar, H_bar = I.T @ (U * g), I.T @ (U[:, None] * H * U) @ I
+        summary, member = summarise(model, loss_fn, batch, split, u), membership(split)
+        g_bar, H_bar = member.T @ (U * g), member.T @ (U[:, None] * H * U) @ member
         assert (summary.g - g_bar).abs().max() <= 1e-8 * g_bar.abs().max()
         assert (summary.H - H_bar).abs().max() <= 1e-8 * H_bar.abs().max()
         eta = torch.linalg.solve(H_bar, g_bar)
         found, _ = stepped(problem, rung.level, u)
-        step = U * (I @ eta)
+        step = U * (member @ eta)
         assert (found - (theta - step)).norm() <= 1e-8 * step.norm()
 
 

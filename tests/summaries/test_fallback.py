@@ -6,7 +6,7 @@ import warnings
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from gnlab.errors import InputError
 from gnlab.partitions import partition
@@ -256,7 +256,7 @@ def test_a_loss_with_parameters_of_its_own_takes_the_plain_way():
 def test_legacy_reductions_take_the_plain_way():
     def loss(out, y):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
+            warnings.simplefilter("ignore", UserWarning)  # torch deprecates size_average
             return F.mse_loss(out, y, size_average=False)
 
     assert agree(network(), loss) == "autodiff"

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 from torch.func import functional_call, jacrev
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from gnlab.partitions import partition
 from gnlab.summaries import forward, summarise

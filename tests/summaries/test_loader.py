@@ -121,10 +121,16 @@ def test_said_normalisers():
     found = summarise(model, loss, batches(LABELS), p, normaliser=lambda x, y: WEIGHT[y].sum())
     assert_same(found, expected)
     mean = summarise(model, nn.MSELoss(), (X, REAL), p)
-    own = lambda out, y: ((out - y) ** 2).mean()  # noqa: E731
+
+    def own(out, y):
+        return ((out - y) ** 2).mean()
+
     found = summarise(model, own, batches(REAL), p, normaliser="samples")
     torch.testing.assert_close(found.H, mean.H, rtol=1e-12, atol=0)
-    total = lambda out, y: ((out - y) ** 2).sum()  # noqa: E731
+
+    def total(out, y):
+        return ((out - y) ** 2).sum()
+
     found = summarise(
         model,
         total,

@@ -75,7 +75,7 @@ class Graph:
         self.size = program.size + self._inputs.size
         self._inputs.read(inputs)
         device = inputs[0].device
-        side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch's has no types
+        side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch annotates no Stream
         side.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.stream(side):
             for _ in range(_WARM):

@@ -105,7 +105,7 @@ def _is_masked(args: Any) -> bool:
     return any(isinstance(leaf, Tensor) and leaf.dtype in masks for leaf in leaves(args[1:]))
 
 
-class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's base has no types
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch annotates no base
     """A context that records; every tensor met is kept until the recorder is let go.
 
     Attributes:
@@ -118,7 +118,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's b
     """
 
     def __init__(self, inputs: Sequence[Tensor]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # nor has its method
+        super().__init__()  # type: ignore[no-untyped-call]  # nor its method
         self.steps: list[Step] = []
         self.sizes: list[int] = []
         self.constants: dict[int, Tensor] = {}
@@ -216,5 +216,6 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's b
 
 
 # Torch wraps the method of a class that defines it, and what it wraps imports its compiler when it
-# is first called: more than a second, in the middle of a run.
-Recorder.__torch_dispatch__ = Recorder.dispatched  # type: ignore[assignment]  # it names types
+# is first called: more than a second, in the middle of a run. Set afterwards it is not wrapped; a
+# type checker minds that a method is set, and that it asks for more than torch's, which takes Any.
+Recorder.__torch_dispatch__ = Recorder.dispatched  # type: ignore[assignment]

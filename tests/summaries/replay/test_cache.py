@@ -170,7 +170,7 @@ def test_a_loss_with_numbers_of_its_own():
     for _ in range(4):
         weight = torch.rand(3, dtype=DOUBLE)
         both(model, batch(), nn.CrossEntropyLoss(weight=weight))
-        both(model, batch(), lambda out, y: (out * weight).logsumexp(1).mean())  # noqa: B023
+        both(model, batch(), lambda out, y: (out * weight).logsumexp(1).mean())  # noqa: B023  (called at once)
 
 
 def test_several_batches_of_a_loader():

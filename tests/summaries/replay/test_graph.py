@@ -60,7 +60,6 @@ def test_a_program_that_reads_copies(monkeypatch):
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (DOUBLE, 1e-12)])
 def test_a_graph_repeats_with_other_numbers(dtype, tolerance):
     model = network().to("cuda", dtype)

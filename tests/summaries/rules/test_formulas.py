@@ -2,13 +2,13 @@
 
 import torch
 from torch import nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 
 from gnlab.summaries.rules import FORMULAS
 
 torch.manual_seed(3)
-S, C, I = (2, 3), (2, 3, 4), (2, 4, 2, 2)  # noqa: E741
+S, C, MAPS = (2, 3), (2, 3, 4), (2, 4, 2, 2)
 FIXED = torch.randn(2, 3, dtype=torch.float64)
 BIAS = torch.randn(4, 4, dtype=torch.float64)
 QUERY = ((2, 2, 4, 3), (2, 2, 4, 3), (2, 2, 4, 2))
@@ -50,19 +50,19 @@ OPERATIONS = {
     "layer_norm: dims": (lambda x: F.layer_norm(x, (3, 4), eps=0.1).sin(), C),
     "layer_norm: module": (nn.Sequential(nn.LayerNorm(4), nn.Tanh()).double(), C),
     "rms_norm": (lambda x, w: F.rms_norm(x, (4,), w, 1e-3).sin(), C, (4,)),
-    "group_norm": (lambda x, w, b: F.group_norm(x, 2, w, b).sin(), I, (4,), (4,)),
-    "group_norm: module": (nn.Sequential(nn.GroupNorm(1, 4), nn.Tanh()).double(), I),
+    "group_norm": (lambda x, w, b: F.group_norm(x, 2, w, b).sin(), MAPS, (4,), (4,)),
+    "group_norm: module": (nn.Sequential(nn.GroupNorm(1, 4), nn.Tanh()).double(), MAPS),
     "batch_norm": (
-        lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True).sin(), I, (4,), (4,),
+        lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True).sin(), MAPS, (4,), (4,),
     ),
     "batch_norm: eval": (
-        lambda x, w, b: F.batch_norm(x, MEAN, VARIANCE, w, b).sin(), I, (4,), (4,),
+        lambda x, w, b: F.batch_norm(x, MEAN, VARIANCE, w, b).sin(), MAPS, (4,), (4,),
     ),
     "batch_norm: module": (nn.Sequential(nn.BatchNorm1d(3), nn.Tanh()).double(), (4, 3)),
-    "batch_norm: module, eval": (nn.Sequential(nn.BatchNorm2d(4), nn.Tanh()).double().eval(), I),
-    "instance_norm": (lambda x, w, b: F.instance_norm(x, None, None, w, b).sin(), I, (4,), (4,)),
+    "batch_norm: module, eval": (nn.Sequential(nn.BatchNorm2d(4), nn.Tanh()).double().eval(), MAPS),
+    "instance_norm": (lambda x, w, b: F.instance_norm(x, None, None, w, b).sin(), MAPS, (4,), (4,)),
     "instance_norm: eval": (
-        lambda x: F.instance_norm(x, MEAN, VARIANCE, use_input_stats=False).sin(), I,
+        lambda x: F.instance_norm(x, MEAN, VARIANCE, use_input_stats=False).sin(), MAPS,
     ),
     "scaled_dot_product_attention": (attention(), *QUERY),
     "scaled_dot_product_attention: causal": (attention(is_causal=True, scale=0.7), *QUERY),
@@ -104,7 +104,7 @@ OPERATIONS = {
     "dropout: module": (nn.Sequential(nn.Dropout(0.3), nn.Tanh()), C),
     "dropout: in place": (lambda x: F.dropout(x + 1, 0.3, inplace=True).sin(), C),
     "dropout: eval": (lambda x: F.dropout(x, 0.4, training=False).exp(), S),
-    "feature_dropout": (lambda x: F.dropout2d(x, 0.4).exp(), I),
+    "feature_dropout": (lambda x: F.dropout2d(x, 0.4).exp(), MAPS),
     "addmm": (lambda a, b, c: torch.addmm(a, b, c, beta=0.5, alpha=2).sin(), (2,), S, (3, 2)),
     "baddbmm": (lambda b, c: torch.baddbmm(FIXED[:, :2], b, c).sin(), (2, 2, 3), (2, 3, 2)),
     "addmv": (lambda a, b, c: torch.addmv(a, b, c, alpha=2).sin(), (2,), S, (3,)),

@@ -1,7 +1,7 @@
 """Normalisations as one operation, by differences and by the plain definition."""
 
 import torch
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from gnlab.summaries.decompose import standardised
 
