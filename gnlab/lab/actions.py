@@ -14,9 +14,6 @@ class Actions(Protocol):
     def branch(self) -> None:
         """Open a copy of the run."""
 
-    def remedy(self) -> None:
-        """Rewind and strengthen the damping."""
-
     def say(self, words: str) -> None:
         """Tell the person something."""
 

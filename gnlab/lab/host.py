@@ -37,7 +37,7 @@ class Host:
             training more of its time where cores are few.
 
     Raises:
-        InputError: If the frames per second are not positive.
+        InputError: If the frames per second are out of bounds.
     """
 
     def __init__(

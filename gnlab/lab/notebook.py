@@ -54,14 +54,21 @@ class Lab:
 
     @property
     def run(self) -> runs.Run:
-        """The run itself, once it is loaded; to look at, not to step while it plays."""
+        """The run itself, once it is loaded; to look at, not to step while it plays.
+
+        Raises:
+            InputError: If it cannot be loaded, or is not within a minute.
+        """
         end = time.monotonic() + _PATIENCE
         while (run := self._engine.run(self._id)) is None:
             now = self.snapshot
             if now.severity == "error":
                 raise InputError(now.message)
             if time.monotonic() > end:
-                raise InputError(f"the run was not loaded within {_PATIENCE:g} s: {now.message}")
+                raise InputError(
+                    f"the run was not loaded within {_PATIENCE:g} s ({now.message}); it still is "
+                    "being loaded, so ask again later."
+                )
             time.sleep(0.01)
         return run
 
@@ -86,6 +93,9 @@ class Lab:
 
         Returns:
             The last step's record.
+
+        Raises:
+            InputError: If the count is out of bounds, or the run could not make a step.
         """
         goal = self._engine.send(self._id, runs.Step(count))
         snapshot = self._wait(goal, lambda now: now.state != "playing")

@@ -174,7 +174,7 @@ def serve(
 
     Raises:
         InputError: If the preset is unknown, the port not valid or in use, or the frames per
-            second are not positive.
+            second are out of bounds.
     """
     runs.Settings(preset=preset)
     check_rate(frames_per_second)

@@ -1,7 +1,7 @@
 """Commands: what a person asks of a run, as immutable messages.
 
-A command is sent to an engine and read between two steps; a later one of the same kind replaces
-an earlier one that was not read yet, so a slider that is dragged never piles up work.
+A command is sent to an engine and read between two steps; one that follows another of its kind
+which was not read yet is merged with it, so a slider that is dragged never piles up work.
 """
 
 from collections.abc import Mapping

@@ -47,7 +47,10 @@ def open_record(folder: str | Path) -> Recorded:
     store = Path(folder) / STORE
     description = store / "zarr.json"
     if not description.is_file():
-        raise InputError(f"there is no record in {str(folder)!r}: it has no {STORE}.")
+        raise InputError(
+            f"there is no record in {str(folder)!r}: it has no {STORE}. Give the folder that a run "
+            "was recorded to; nothing is in it before the run's first step."
+        )
     try:
         attributes = json.loads(description.read_bytes())["attributes"]
         numbers = sorted(
@@ -55,7 +58,9 @@ def open_record(folder: str | Path) -> Recorded:
         )
         parts = tuple(_part(store, f"part-{number}") for number in numbers)
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"the record in {str(folder)!r} is damaged: {error}.") from error
+        raise InputError(
+            f"the record in {str(folder)!r} is damaged ({error}); restore it from a copy."
+        ) from error
     return Recorded(Path(folder), parts, attributes)
 
 

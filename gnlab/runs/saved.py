@@ -60,7 +60,7 @@ class Saved:
                 if wanted != got:
                     raise InputError(
                         f"{str(path)!r} does not fit the model: {name!r} is {wanted}, saved is "
-                        f"{got}."
+                        f"{got}. Give the problem with the model that was saved."
                     )
 
 
@@ -129,9 +129,14 @@ def _content(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise InputError(f"{str(path)!r} is damaged or not a saved run.") from error
+        raise InputError(
+            f"{str(path)!r} is damaged or not a saved run; give a file that Run.save has written."
+        ) from error
     if not isinstance(content, dict) or content.get("gnlab") != FORMAT:
-        raise InputError(f"{str(path)!r} is not a run saved by this version of gnlab.")
+        raise InputError(
+            f"{str(path)!r} is not a run saved by this version of gnlab; load it with the one that "
+            "wrote it, or give a file that Run.save has written."
+        )
     return content
 
 

@@ -39,7 +39,8 @@ def train(
         KeyboardInterrupt: On Ctrl-C, after the checkpoint was written.
     """
     if (steps is None) == (epochs is None):
-        raise InputError("train needs either steps=... or epochs=...")
+        got = "neither" if steps is None else f"steps={steps!r} and epochs={epochs!r}"
+        raise InputError(f"train takes one goal, steps=... or epochs=...; got {got}.")
     if steps is not None:
         check_number("steps", steps, low=0, integer=True)
     if epochs is not None:

@@ -23,9 +23,6 @@ class Page:
     def branch(self):
         raise AssertionError("no branch was asked for")
 
-    def remedy(self):
-        raise AssertionError("no remedy was asked for")
-
     def viewed(self):
         raise AssertionError("the view was not changed")
 

@@ -157,7 +157,7 @@ def test_a_step_that_was_made_does_not_fail_for_its_record(tmp_path, monkeypatch
 
 
 def test_no_record_and_no_room(tmp_path):
-    with pytest.raises(InputError, match=r"has no run\.zarr"):
+    with pytest.raises(InputError, match=r"has no run\.zarr\. Give the folder"):
         open_record(tmp_path)
     (tmp_path / "file").write_text("")
     run = Run("moons", record=tmp_path / "file" / "below")

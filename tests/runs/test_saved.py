@@ -80,7 +80,7 @@ def test_files_that_are_no_runs(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         Run.load(path)
     path.write_bytes(b"nonsense")
-    with pytest.raises(InputError, match="damaged or not a saved run"):
+    with pytest.raises(InputError, match=r"not a saved run; give a file that Run\.save"):
         Run.load(path)
     torch.save({"a": 1}, path)
     with pytest.raises(InputError, match="not a run saved by this version"):

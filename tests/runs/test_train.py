@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from gnlab import InputError
@@ -54,7 +56,15 @@ def test_a_training_that_diverges_says_why_and_keeps_its_last_good_step(tmp_path
     assert resume(tmp_path).step_count == run.step_count < 100
 
 
-@pytest.mark.parametrize("goal", [{}, {"steps": 1, "epochs": 1}, {"steps": -1}, {"epochs": -1.0}])
-def test_a_goal_is_needed(goal):
-    with pytest.raises(InputError):
+@pytest.mark.parametrize(
+    ("goal", "message"),
+    [
+        ({}, "one goal, steps=... or epochs=...; got neither"),
+        ({"steps": 1, "epochs": 2}, "got steps=1 and epochs=2"),
+        ({"steps": -1}, "steps must be"),
+        ({"epochs": -1.0}, "epochs must be"),
+    ],
+)
+def test_a_goal_is_needed(goal, message):
+    with pytest.raises(InputError, match=re.escape(message)):
         train(Run("moons"), **goal)

@@ -108,35 +108,51 @@ def update(
     solved = applied if record.step_size_solved is None else record.step_size_solved[place]
     low, high = scales.decades(np.abs(np.concatenate([applied, solved])), before, margin=0.1)
     y, ticks = rows(record.group, place)
-    size = np.abs(applied)
-    live = np.isfinite(size) & (size > 0)
     colours = [theme.role(record.role[group]) for group in place]
+    groups = {
+        "y": as_float(y),
+        "name": [record.group[group] for group in place],
+        "color": [
+            colour if np.isfinite(eta) else theme.nan
+            for colour, eta in zip(colours, applied, strict=True)
+        ],
+        **_marks(applied, solved, low),
+    }
     return Update(
         {
-            "groups": {
-                "y": as_float(y),
-                "low": as_float(np.full(place.size, low)),
-                "size": as_float(np.where(live, np.clip(size, low, None), low)),
-                "color": [
-                    c if np.isfinite(a) else theme.nan
-                    for c, a in zip(colours, applied, strict=True)
-                ],
-                "fill": as_float(np.where(solved > 0, 1.0, 0.0)),
-                "name": [record.group[group] for group in place],
-                "applied": [f"{value:.4g}" for value in applied],
-                "solved": [f"{value:.4g}" for value in solved],
-                "marker": ["circle" if a > 0 else "triangle" for a in solved],
-                "mark": as_float(np.full(place.size, np.clip(230 / place.size, 1.5, 9.0))),
-                # Many groups are thin lines, so that none covers its neighbours.
-                "thick": as_float(np.full(place.size, np.clip(200 / place.size, 0.6, 3.0))),
-                "stroke": as_float(np.full(place.size, np.clip(400 / place.size, 2.5, 13.0))),
-                "solved_at": as_float(
-                    np.where(solved != 0, np.clip(np.abs(solved), low, None), np.nan)
-                ),
-            },
+            "groups": groups,
             "ticks": ticks,
             "decades": decade_ticks(low, high, 6),
             "note": {"x": [], "y": [], "text": []},
         },
         x=(low, high),
     )
+
+
+def _marks(applied: np.ndarray, solved: np.ndarray, low: float) -> dict[str, object]:
+    """The bars, heads and strokes of the groups, and what their tooltips say.
+
+    Args:
+        applied: η as applied, [S].
+        solved: η as solved for, [S].
+        low: The axis' lower end.
+
+    Returns:
+        The columns.
+    """
+    size, count = np.abs(applied), applied.size
+    live = np.isfinite(size) & (size > 0)
+    reached = np.where(solved != 0, np.clip(np.abs(solved), low, None), np.nan)
+    return {
+        "low": as_float(np.full(count, low)),
+        "size": as_float(np.where(live, np.clip(size, low, None), low)),
+        "solved_at": as_float(reached),
+        "fill": as_float(np.where(solved > 0, 1.0, 0.0)),
+        "marker": ["circle" if eta > 0 else "triangle" for eta in solved],
+        # Many groups are thin lines, so that none covers its neighbours.
+        "mark": as_float(np.full(count, np.clip(230 / count, 1.5, 9.0))),
+        "thick": as_float(np.full(count, np.clip(200 / count, 0.6, 3.0))),
+        "stroke": as_float(np.full(count, np.clip(400 / count, 2.5, 13.0))),
+        "applied": [f"{eta:.4g}" for eta in applied],
+        "solved": [f"{eta:.4g}" for eta in solved],
+    }

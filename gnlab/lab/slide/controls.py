@@ -15,6 +15,7 @@ from gnlab.lab import palettes, widgets
 from gnlab.lab.assets import css
 from gnlab.lab.slide import state
 from gnlab.lab.slide.state import Choices
+from gnlab.lab.state import DAMPING
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,14 +137,14 @@ def _made() -> dict[str, Control]:
         "rotation": _whole("rotation", "Rotation", 0, 90, format=_degrees()),
         "start": Control(widgets.select("start", "Start", _options(state.STARTS))),
         "steps": _whole("steps", "Steps", 1, 200),
-        "damping": _log("damping", "λ_int, the cubic term", widgets.state.DAMPING, off=True),
+        "damping": _log("damping", "λ_int, the cubic term", DAMPING, off=True),
         "start_x": _fine("start_x", "Start, x", -2.0, 2.0),
         "start_y": _fine("start_y", "Start, y", -1.0, 3.0),
         "valley_steps": _whole("valley_steps", "Steps", 1, 200),
         "data": Control(widgets.select("data", "Points", widgets.same(state.DATA))),
         "finest": Control(widgets.select("finest", "Finest groups", _options(state.FINEST))),
         "network_damping": _log(
-            "network_damping", "λ_int, the cubic term", widgets.state.DAMPING, off=True
+            "network_damping", "λ_int, the cubic term", DAMPING, off=True
         ),
         "network_steps": _whole("network_steps", "Steps", 0, 200),
         "seed": Control(widgets.spinner("seed", "Seed of the start", 0, 2**31 - 1, 1), meant=int),

@@ -42,7 +42,6 @@ const number = frame.data.number[0]
 requestAnimationFrame(() => setTimeout(() => { ack.data = {number: [number]} }, 0))
 """
 
-
 LOST = 10.0
 """Seconds after which a frame that was not acknowledged holds up no other choice."""
 

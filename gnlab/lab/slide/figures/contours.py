@@ -10,7 +10,17 @@ from bokeh.models import LinearColorMapper
 from bokeh.plotting.contour import contour_data
 
 from gnlab.lab import palettes
-from gnlab.lab.figures.base import Plot, Span, Update, as_float, canvas, hover, source, tagged
+from gnlab.lab.figures.base import (
+    Plot,
+    Span,
+    Update,
+    as_float,
+    canvas,
+    hover,
+    printf,
+    source,
+    tagged,
+)
 from gnlab.lab.slide.frame import relief
 
 BORDERS = {
@@ -57,11 +67,10 @@ def build(name: str, axes: tuple[str, str], colour: str, beside: Plot | None = N
     tagged(points.glyph, fill_color=colour, line_color="card")
     tagged(start.glyph, line_color="ink")
     tagged(best.glyph, fill_color="ink", line_color="card")
-    hover(made, [points], [("step", "@step"), ("f − f*", "@value{%.3g}")], formatters=_PRINTF)
+    hover(
+        made, [points], [("step", "@step"), ("f − f*", "@value{%.3g}")], formatters=printf("value")
+    )
     return Plot(name, made, sources, mapper=mapper)
-
-
-_PRINTF = {"@value": "printf"}
 
 
 def surface(heights: np.ndarray, x: Span, y: Span, lines: Sequence[np.ndarray]) -> Update:

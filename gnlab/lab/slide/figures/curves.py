@@ -10,7 +10,17 @@ from typing import Any
 import numpy as np
 
 from gnlab.lab import scales
-from gnlab.lab.figures.base import Plot, Update, as_float, canvas, hover, legend, source, tagged
+from gnlab.lab.figures.base import (
+    Plot,
+    Update,
+    as_float,
+    canvas,
+    hover,
+    legend,
+    printf,
+    source,
+    tagged,
+)
 
 FILL: dict[str, Any] = {"sizing_mode": None, "width_policy": "max", "height_policy": "max"}
 """For a figure that fills its card, which is as high as its neighbours. Panel would make all that
@@ -67,7 +77,7 @@ def build(name: str, quantity: str, *, log: bool) -> Plot:
     made.legend[0].update(click_policy="none", spacing=10, glyph_width=14)
     hover(
         made, [dots], [("", "@label"), ("step", "@x"), (quantity, "@value{%.4g}")],
-        formatters={"@value": "printf"},
+        formatters=printf("value"),
     )  # fmt: skip
     return Plot(name, made, sources)
 

@@ -14,6 +14,7 @@ from gnlab.lab.figures.base import (
     as_float,
     canvas,
     hover,
+    printf,
     source,
     source_ticks,
     tagged,
@@ -22,6 +23,12 @@ from gnlab.lab.slide.figures.curves import FILL
 
 _COLUMNS = ("x", "groups", "rate", "largest", "bound", "left", "colour")
 _HALF = 0.36
+_LEVEL_TOLD = [
+    ("S", "@groups"), ("factor per step", "@rate{%.4g}"), ("largest", "@largest{%.4g}"),
+    ("bound", "@bound{%.4g}"), ("error left after one step", "@left{%.2g}"),
+]  # fmt: skip
+_START_TOLD = [("S", "@groups"), ("random start", "@seed"), ("factor", "@y{%.4g}")]
+_BOUND_TOLD = [("S", "@groups"), ("bound", "@y{%.4g}")]
 
 
 def build(name: str) -> Plot:
@@ -58,20 +65,8 @@ def build(name: str) -> Plot:
     tagged(cloud.glyph, fill_color="soft")
     tagged(dots.glyph, line_color="card")
     tagged(text.glyph, text_color="ink")
-    formats = {f"@{column}": "printf" for column in ("rate", "largest", "bound", "left", "y")}
-    hover(
-        made, [dots],
-        [
-            ("S", "@groups"), ("factor per step", "@rate{%.4g}"), ("largest", "@largest{%.4g}"),
-            ("bound", "@bound{%.4g}"), ("error left after one step", "@left{%.2g}"),
-        ],
-        formatters=formats,
-    )  # fmt: skip
-    hover(
-        made, [cloud], [("S", "@groups"), ("random start", "@seed"), ("factor", "@y{%.4g}")],
-        formatters=formats,
-    )  # fmt: skip
-    hover(made, [bounds], [("S", "@groups"), ("bound", "@y{%.4g}")], formatters=formats)
+    for glyph, told in ((dots, _LEVEL_TOLD), (cloud, _START_TOLD), (bounds, _BOUND_TOLD)):
+        hover(made, [glyph], told, formatters=printf("rate", "largest", "bound", "left", "y"))
     return Plot(name, made, sources, source_ticks(made, sources, x="ticks"))
 
 
