@@ -16,14 +16,14 @@ import numpy as np
 from gnlab.cubic.certify import KNOWN, Minimiser, positive
 from gnlab.cubic.estimate import EPS, Elimination, Estimate
 from gnlab.cubic.model import Array, Model, size_of
-from gnlab.cubic.reduction import DOZENS
 from gnlab.cubic.refine import Newton, System, equilibrated
+from gnlab.cubic.threads import FEW
 
 # Far below the certificate's tolerance, 1e-8, and a solution's, 1e-6.
 SMALL = 1e-10
 # A ρ this far above ρ₀, relatively, is above it whatever the last digits of κ_min are.
 CLEAR = 1e-6
-FEW = 1e-3  # the relative error of an inverse that is only used for corrections
+ROUGH = 1e-3  # the relative error of an inverse that is only used for corrections
 _STEPS = 4
 _SHORT = 128  # sums that are not worth dividing
 _PIECE, _PIECES = 16, 64  # the least length of a sum, how many there are of a long one
@@ -55,7 +55,7 @@ def certify_plainly(model: Model, elimination: Elimination, found: Estimate) -> 
     if size_of(first[1] / system.d) > SMALL * size_of(system.g / system.d):
         return None  # so near the pole that rounding alone is more: nothing was factored yet
     # A few rows are factored sooner than the decomposition is gone through for each vector.
-    root = _settled(system, start, rho, first, known=None if start.size in DOZENS else found)
+    root = _settled(system, start, rho, first, known=None if start.size <= FEW else found)
     if root is None:
         return None
     x, rho, (residual, bound, misfit) = root
@@ -126,7 +126,7 @@ def _settled(
 def _inverse(system: System, known: Estimate, rho: float) -> Callable[[Array], Array] | None:
     """(H̄ + ρD²)⁻¹ = D⁻¹Q(κ + ρ)⁻¹QᵀD⁻¹, where the decomposition knows it to a few digits."""
     rho = system.model_rho(rho)
-    if not FEW * (known.kappa_min + rho) > system.d.size * EPS * known.kappa_scale:
+    if not ROUGH * (known.kappa_min + rho) > system.d.size * EPS * known.kappa_scale:
         return None
     inverse = known.inverse(rho)
     if inverse is None:

@@ -1,4 +1,4 @@
-"""Half an eigen-decomposition, for dozens and for thousands of groups: K = QTQᵀ with T tridiagonal.
+"""Half an eigen-decomposition, for dozens of groups and more: K = QTQᵀ with T tridiagonal.
 
 The other half, T's own eigenvectors and their way back through Q, is most of the time, and the
 secular equation can do without: c ‖(T + ρ)⁻¹Qᵀb‖ = ρ takes O(n) for each step of its root, as with
@@ -15,13 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import lapack
 
-from gnlab.cubic.dense import is_graded
+from gnlab.cubic.dense import LARGE, is_graded
 from gnlab.cubic.model import Array, size_of
 
-THOUSANDS = 500
-"""From how many rows on the half is faster than the whole."""
-DOZENS = range(24, 65)
-"""Likewise: more rows already wake LAPACK's threads, which cost more than they bring."""
+ENOUGH = 24
+"""From how many rows on the half is worth its Python."""
 _BY_PLACE = 2  # LAPACK's number for eigenvalues asked for by their place
 _NEAR = 1e-9  # x over max |κ|, below which the pole is too near
 _STEPS = 100
@@ -84,10 +82,10 @@ def is_worth_it(K: Array) -> bool:
         K: The matrix, [n, n].
 
     Returns:
-        Whether it is. Of a few rows decades apart the careful decomposition costs next to nothing.
+        Whether it is. Of not many rows, decades apart, a careful decomposition is affordable.
     """
     n = len(K)
-    return n >= THOUSANDS or (n in DOZENS and not is_graded(np.abs(K).max(axis=1)))
+    return n >= ENOUGH and (n >= LARGE or not is_graded(np.abs(K).max(axis=1)))
 
 
 def reduce(K: Array) -> Reduction:
