@@ -38,7 +38,7 @@ from gnlab.cubic.model import (
 )
 from gnlab.cubic.plainly import certify_plainly
 from gnlab.cubic.solution import Certificate, CubicSolution, Status
-from gnlab.cubic.threads import Alone
+from gnlab.cubic.threads import alone
 
 NO_CERTIFICATE = Certificate(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan)
 
@@ -79,7 +79,7 @@ def solve_cubic(
     if some:
         H, g, d = H[np.ix_(live, live)], g[live], d[live]
     # Beyond float64's range numbers become 0 or infinity, and the certificate refuses them.
-    with np.errstate(all="ignore"), Alone(g.size):
+    with np.errstate(all="ignore"), alone(g.size):
         solution = solve(normalise(H, g, d, damping, device), d, damping)
     return among(solution, live) if some else solution
 

@@ -1,63 +1,37 @@
-"""LAPACK's threads: none but the caller's while a matrix is too small for more to pay.
+"""Threads of linear algebra: none but the caller's while a matrix is too small for more to pay.
 
-Threads of OpenBLAS wait for each other by spinning. On a machine that something else uses too, a
-reduction of 1000 rows took 6.6 s with two of them and takes 0.1 s with one.
+A library's threads wait for each other by spinning. On two cores of which something else used one,
+an eigen-decomposition of 1000 rows took 5 s with two threads and 0.23 s with one, half a
+decomposition 6.6 s and 0.1 s.
 
 Legend: n rows.
 """
 
+import contextlib
 import functools
-import threading
-from types import TracebackType
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
 FEW = 64
-"""Up to so many rows LAPACK keeps to one thread by itself."""
-MANY = 1500
-"""From so many rows on a second thread saves more than a shared machine may cost."""
+"""Up to so many rows the libraries keep to one thread by themselves."""
+MANY = 3000
+"""From so many rows on more threads save seconds where the machine is quiet."""
 
 
 @functools.cache
-def _libraries() -> ThreadpoolController:
-    """The linear algebra libraries that are loaded; looking for them takes milliseconds."""
-    return ThreadpoolController().select(user_api="blas")
+def _libraries() -> Any:
+    """The libraries that are loaded; looking for them takes milliseconds."""
+    return ThreadpoolController()
 
 
-class Alone:
-    """A context in which linear algebra uses the calling thread alone.
-
-    The number of threads is the process's: it is as before once the last of several has left.
+def alone(rows: int) -> contextlib.AbstractContextManager[object]:
+    """Linear algebra uses the calling thread alone.
 
     Args:
-        rows: n of the largest matrix; a small and a very large one change nothing.
+        rows: n of the largest matrix; for a small and a very large one nothing changes.
+
+    Returns:
+        The context in which it does.
     """
-
-    _lock = threading.Lock()
-    _inside = 0
-    _before: "ThreadpoolController.limit | None" = None
-
-    def __init__(self, rows: int) -> None:
-        self._needed = FEW < rows < MANY
-
-    def __enter__(self) -> None:
-        if not self._needed:
-            return
-        with Alone._lock:
-            if not Alone._inside:
-                Alone._before = _libraries().limit(limits=1)
-            Alone._inside += 1
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if not self._needed:
-            return
-        with Alone._lock:
-            Alone._inside -= 1
-            if not Alone._inside and Alone._before is not None:
-                Alone._before.restore_original_limits()
-                Alone._before = None
+    return _libraries().limit(limits=1) if FEW < rows < MANY else contextlib.nullcontext()

@@ -1,47 +1,67 @@
 """Linear algebra keeps to one thread in a solve, and has its threads back afterwards."""
 
+import threading
+
 import numpy as np
 import pytest
+import torch
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from gnlab.cubic import solve, solve_cubic
-from gnlab.cubic.threads import FEW, MANY, Alone
+from gnlab.cubic.threads import FEW, MANY, alone
 
 
 def threads():
-    return {
-        library["filepath"]: library["num_threads"]
-        for library in ThreadpoolController().info()
-        if library["user_api"] == "blas"
+    found = {
+        library["filepath"]: library["num_threads"] for library in ThreadpoolController().info()
     }
+    return found | {"torch": torch.get_num_threads()}
 
 
 @pytest.fixture(autouse=True)
 def two_threads():
-    with threadpool_limits(2, user_api="blas"):
+    with threadpool_limits(2):
         yield
 
 
 def test_one_thread_within_and_as_many_as_before_afterwards():
     before = threads()
     assert set(before.values()) == {2}
-    with Alone(FEW + 1):
+    with alone(FEW + 1):
         assert set(threads().values()) == {1}
-        with Alone(MANY - 1):
-            pass
+        with alone(MANY - 1):
+            assert set(threads().values()) == {1}
         assert set(threads().values()) == {1}  # the first is still within
     assert threads() == before
 
 
 @pytest.mark.parametrize("rows", [1, FEW, MANY, 5000])
 def test_small_and_very_large_matrices_keep_all(rows):
-    with Alone(rows):
+    with alone(rows):
         assert set(threads().values()) == {2}
 
 
 def test_the_threads_come_back_when_something_goes_wrong():
-    with pytest.raises(ZeroDivisionError), Alone(FEW + 1):
+    with pytest.raises(ZeroDivisionError), alone(FEW + 1):
         _ = 1 / 0
+    assert set(threads().values()) == {2}
+
+
+def test_two_threads_leave_all_as_it_was():
+    entered, left = threading.Event(), threading.Event()
+
+    def other():
+        with alone(FEW + 1):
+            entered.set()
+            left.wait()
+
+    thread = threading.Thread(target=other)
+    with alone(FEW + 1):
+        thread.start()
+        entered.wait()
+    assert torch.get_num_threads() == 2
+    left.set()
+    thread.join()
     assert set(threads().values()) == {2}
 
 
