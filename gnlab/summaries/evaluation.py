@@ -18,7 +18,7 @@ from torch.func import functional_call
 
 from gnlab.errors import InputError
 from gnlab.summaries.batches import Batch, cast
-from gnlab.summaries.decompose import decomposed
+from gnlab.summaries.decompose import decomposed, unfused_attention
 
 LossFunction = Callable[[Any, Any], Tensor]
 """loss_fn(model(x), y) -> scalar."""
@@ -51,16 +51,29 @@ class Watcher(Protocol):
 _NO_CHECKPOINT = "there is no derivative for checkpointed layers; turn checkpointing off"
 
 
-class _Within(nn.Module):
-    """Runs a function, of any number of passes, while the model below has its tensors replaced."""
+Place = tuple[dict[str, Any], str, Tensor, Tensor]
+"""Where a module holds a tensor: the dictionary and the name, the tensor, and another for it."""
 
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
 
-    def forward(self, work: Callable[[], Result]) -> Result:
-        """The function's result."""
-        return work()
+class _Replaced:
+    """A context in which modules hold other tensors in place of their own.
+
+    ``torch.func.functional_call`` does the same, but finds every module anew by its path.
+
+    Args:
+        places: Which, and where.
+    """
+
+    def __init__(self, places: list[Place]) -> None:
+        self._places = places
+
+    def __enter__(self) -> None:
+        for held, name, _, instead in self._places:
+            held[name] = instead
+
+    def __exit__(self, *_: object) -> None:
+        for held, name, own, _ in self._places:
+            held[name] = own
 
 
 class Evaluation:
@@ -117,14 +130,13 @@ class Evaluation:
         if self._watcher is not None:
             self._watcher.start(leaves)
         _set_random_state(device_of(self.model), self._random)
-        with torch.enable_grad(), disable_saved_tensors_hooks(_NO_CHECKPOINT):
-            result: Result = functional_call(
-                _Within(self.model),
-                places,
-                (lambda: work(self._output(), leaves),),
-                tie_weights=False,
-            )
-        return result
+        with (
+            torch.enable_grad(),
+            disable_saved_tensors_hooks(_NO_CHECKPOINT),
+            unfused_attention(),
+            _Replaced(places),
+        ):
+            return work(self._output(), leaves)
 
     def watched_by(self, watcher: Watcher) -> "Evaluation":
         """The same, with something that sees every operation."""
@@ -140,7 +152,8 @@ class Evaluation:
     def loss(self, output: Any) -> Tensor:
         """The loss of an output, checked."""
         with decomposed(), self._watched("loss"):
-            return _checked_loss(self.loss_fn(output, self.targets))
+            loss = self.loss_fn(output, self.targets)
+        return _checked_loss(loss)
 
     def _output(self) -> Any:
         """The model's output; only what is differentiated pays for the interception."""
@@ -154,29 +167,25 @@ class Evaluation:
         self._watcher.place = place
         return self._watcher
 
-    def _replaced(
-        self, nudge: Callable[[Tensor], Tensor] | None
-    ) -> tuple[Parameters, dict[str, Tensor]]:
-        """The leaves by name, and what stands at each place of ``_Within`` instead.
+    def _replaced(self, nudge: Callable[[Tensor], Tensor] | None) -> tuple[Parameters, list[Place]]:
+        """The leaves by name, and what stands at each place of the model instead.
 
         A tied parameter stands in several modules and goes by its first name; a module registered
-        twice is one place. (Left to tie the names itself, ``functional_call`` visits such a module
-        twice and cannot restore it.)
+        twice is one place.
         """
         leaves: Parameters = {}
         instead: dict[int, Tensor] = {}
-        places: dict[str, Tensor] = {}
+        places: list[Place] = []
         for path, module in self.model.named_modules():
-            own = [*module._parameters.items(), *module._buffers.items()]
-            for name, tensor in own:
-                if tensor is None:
-                    continue
-                place = f"{path}.{name}" if path else name
-                if id(tensor) not in instead:
-                    instead[id(tensor)] = self._instead(tensor, nudge)
-                    if isinstance(tensor, nn.Parameter) and tensor.requires_grad:
-                        leaves[place] = instead[id(tensor)]
-                places[f"model.{place}"] = instead[id(tensor)]
+            for held in (module._parameters, module._buffers):
+                for name, tensor in held.items():
+                    if tensor is None:
+                        continue
+                    if id(tensor) not in instead:
+                        instead[id(tensor)] = self._instead(tensor, nudge)
+                        if isinstance(tensor, nn.Parameter) and tensor.requires_grad:
+                            leaves[f"{path}.{name}" if path else name] = instead[id(tensor)]
+                    places.append((held, name, tensor, instead[id(tensor)]))
         return leaves, places
 
     def _instead(self, tensor: Tensor, nudge: Callable[[Tensor], Tensor] | None) -> Tensor:

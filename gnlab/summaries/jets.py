@@ -14,7 +14,7 @@ Legend: S groups (s, t; as ranks, their order of depth), k of them have reached 
 import functools
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -70,26 +70,30 @@ class Jet:
         return Jet(self.ranks, self.bent, self.values * factor)
 
 
-@dataclass(slots=True, eq=False)
 class Operand:
     """A value that depends on the parameters.
 
-    Attributes:
+    Args:
         value: The value, without a graph.
+        name: The parameter's name if it is one.
+        carried: Its jet.
+
+    Attributes:
+        value: The value.
         name: The parameter's name if it is one.
         apart: Whether a parameter is used by anything but layers.
         version: How often the value has been overwritten.
-        jet: Its jet, as long as an operation to come needs it.
+        carried: Its jet, as long as an operation to come needs it.
     """
 
-    value: Tensor
-    name: str | None = None
-    apart: bool = False
-    version: int = field(init=False)
-    carried: Jet | None = field(default=None, repr=False)
+    __slots__ = ("apart", "carried", "name", "value", "version")
 
-    def __post_init__(self) -> None:
-        self.version = self.value._version
+    def __init__(
+        self, value: Tensor, name: str | None = None, *, carried: Jet | None = None
+    ) -> None:
+        self.value, self.name, self.carried = value, name, carried
+        self.apart = False
+        self.version = value._version
 
     @property
     def jet(self) -> Jet:

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import get_gradient_edge
+from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
@@ -101,8 +101,9 @@ class Tape(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Call ``func``, or what it is made of, and record the call."""
-        options = dict(kwargs or {})
-        name, in_place = _name(func, options)
+        options = dict(kwargs) if kwargs else {}
+        name, in_place = _plain_name(func)
+        in_place = in_place or bool(options and _is_told_to_write(options))
         if in_place:
             self._check_writing(name, args, options)
         if name in _LEAVING:
@@ -112,32 +113,36 @@ class Tape(TorchFunctionMode):
                 return self._by_formula(name, in_place, args, options)
             if _is_pure_python(func) and func not in self._seen_through:
                 return self._see_through(func, args, options)
-        seen = len(self.constants)
-        given = self._operands(args, in_place), self._operands(options, in_place)
-        kept = None
         # What is known here needs nobody else's attention, unless torch's own kernel is not right.
         unseen = name in RULES and func not in WRONG
-        with torch._C.DisableTorchFunction() if unseen else contextlib.nullcontext():
-            if name in KEEPING:
-                result, kept = KEEPING[name](func, args, options)
-            else:
-                result = func(*args, **options)
+        seen, given = len(self.constants), list[Operand]()
+        with torch._C.DisableTorchFunction():
+            arguments = (
+                self._operands(args, in_place, given),
+                (self._operands(options, in_place, given) if options else {}),
+            )
+            found = _called(name, func, args, options) if unseen else None
+        if found is None:
+            found = _called(name, func, args, options)
+        result, kept = found
         results = result if isinstance(result, (tuple, list)) else (result,)
-        # What is handed on as it was (a tensor that is contiguous already) is known already.
-        if in_place or not any(result is argument for argument in args):
-            variable = [r for r in results if isinstance(r, Tensor) and r.requires_grad]
-            if variable:
-                call = self._record(name, func, given, results)
-                call.several, call.kept = isinstance(result, (tuple, list)), kept
-                return result
-        del self.constants[seen:]
+        with torch._C.DisableTorchFunction():
+            # What is handed on as it was (a tensor that is contiguous already) is known already.
+            if (in_place or not any(result is argument for argument in args)) and any(
+                isinstance(r, Tensor) and r.requires_grad for r in results
+            ):
+                call = self._record(name, func, arguments, given, results)
+                call.several, call.kept = results is result, kept
+            else:
+                del self.constants[seen:]
         return result
 
     def _record(
         self,
         name: str,
         func: Callable[..., Any],
-        given: tuple[Any, Any],
+        arguments: tuple[Any, Any],
+        given: list[Operand],
         results: Sequence[Any],
     ) -> Call:
         """Keep a call."""
@@ -145,17 +150,15 @@ class Tape(TorchFunctionMode):
             raise NoRuleError(name)
         if torch._C._is_any_autocast_enabled():
             raise NoRuleError(f"{name} under autocast")
-        args, kwargs = given
-        call = Call(name, _overwriting_nothing(func, name), args, kwargs, [])
+        call = Call(name, _OVERWRITING_NOTHING.get(name, func), *arguments, [], given)
         call.place = self.place or (self._modules.now if self._modules is not None else "")
-        with torch._C.DisableTorchFunction():
-            for tensor in results:
-                call.results.append(Operand(tensor.detach()))
-                self._keep(tensor, call.results[-1])
-            if name in CURVED:
-                call.edge = get_gradient_edge(results[0])
+        for tensor in results:
+            call.results.append(Operand(tensor.detach()))
+            self._keep(tensor, call.results[-1])
+        if name in CURVED:
+            call.edge = _edge(results[0])
         if name not in LAYERS:
-            for operand in call.given:
+            for operand in given:
                 operand.apart = True
         self.calls.append(call)
         return call
@@ -177,7 +180,8 @@ class Tape(TorchFunctionMode):
             raise NoRuleError(f"{name} with unusual arguments") from error
         if target is None:
             return result
-        self._operands(target, True)
+        with torch._C.DisableTorchFunction():
+            self._operands(target, True, [])
         target.copy_(result)
         if result.requires_grad:
             self._keep(target, self.operand(result))
@@ -194,15 +198,18 @@ class Tape(TorchFunctionMode):
         finally:
             self._seen_through.pop()
 
-    def _operands(self, given: Any, copied: bool) -> Any:
-        """Arguments as a rule wants them; copies of their values if the call overwrites them."""
-        if isinstance(given, dict):
-            return {key: self._operands(value, copied) for key, value in given.items()}
-        if isinstance(given, (tuple, list)):
-            return type(given)(self._operands(value, copied) for value in given)
-        if not isinstance(given, Tensor):
-            return given
-        with torch._C.DisableTorchFunction():
+    def _operands(self, given: Any, copied: bool, met: list[Operand]) -> Any:
+        """Arguments as a rule wants them; copies of their values if the call overwrites them.
+
+        Args:
+            given: The arguments.
+            copied: Whether the call overwrites them.
+            met: Takes the operands among them, in order.
+
+        Returns:
+            The arguments, with operands and constants in place of tensors.
+        """
+        if isinstance(given, Tensor):
             if not given.requires_grad:
                 constant = given.detach().clone() if copied else given.detach()
                 self.constants.append((constant, constant._version))
@@ -210,7 +217,13 @@ class Tape(TorchFunctionMode):
             operand = self.operand(given)
             if copied:
                 self._copy(operand, given)
+            met.append(operand)
             return operand
+        if isinstance(given, dict):
+            return {key: self._operands(value, copied, met) for key, value in given.items()}
+        if isinstance(given, (tuple, list)):
+            return type(given)([self._operands(value, copied, met) for value in given])
+        return given
 
     def _copy(self, operand: Operand, overwritten: Tensor) -> None:
         """Keep copies of a value about to be overwritten, and of what it is a view of."""
@@ -241,25 +254,48 @@ class Tape(TorchFunctionMode):
         self._known[id(tensor)] = (tensor, tensor._version, operand)
 
 
-def _name(func: Callable[..., Any], options: Mapping[str, Any]) -> tuple[str, bool]:
-    """An operation's plain name, and whether it overwrites its first argument."""
+@functools.lru_cache(maxsize=1024)
+def _plain_name(func: Callable[..., Any]) -> tuple[str, bool]:
+    """An operation's plain name, and whether by its name it overwrites its first argument."""
     name: str = getattr(func, "__name__", str(func))
     if name in ("__set__", "__get__"):  # of a property, which is what has the name
         method: Any = func
         name = ("set_" if name == "__set__" else "") + method.__self__.__name__
-    in_place = bool(options.get("inplace", False)) or options.get("out") is not None
+    in_place = False
     if name.startswith("__"):
         name = name.strip("_")
-        in_place |= name in _WRITING
+        in_place = name in _WRITING
     elif name.endswith("_"):
         name, in_place = name[:-1], True
     return _PLAIN.get(name, name), in_place
 
 
-def _overwriting_nothing(func: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """The operation as one that overwrites nothing."""
-    plain = {"mul": torch.mul, "matmul": torch.matmul}
-    return plain.get(name, func)
+def _is_told_to_write(options: Mapping[str, Any]) -> bool:
+    """Whether an operation overwrites something by its keyword arguments."""
+    return bool(options.get("inplace", False)) or options.get("out") is not None
+
+
+def _called(
+    name: str, func: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]
+) -> tuple[Any, Tensor | None]:
+    """What an operation returns, and what is kept of it for the rule."""
+    if name in KEEPING:
+        return KEEPING[name](func, args, options)
+    return func(*args, **options), None
+
+
+def _edge(tensor: Tensor) -> GradientEdge:
+    """Where a result's adjoint is found."""
+    node = tensor.grad_fn
+    if node is None or isinstance(node, torch._C._FunctionBase):
+        return get_gradient_edge(tensor)
+    return GradientEdge(node, tensor.output_nr)
+
+
+_OVERWRITING_NOTHING: Mapping[str, Callable[..., Any]] = {
+    "mul": torch.mul, "matmul": torch.matmul,
+}  # fmt: skip
+"""Operations of many names, as ones that overwrite nothing."""
 
 
 def _is_pure_python(func: Callable[..., Any]) -> bool:

@@ -26,13 +26,13 @@ class Call:
         args: Its arguments; a tensor that depends on the parameters is an ``Operand``.
         kwargs: Its keyword arguments, likewise.
         results: What it returned that depends on the parameters.
+        given: The operands among the arguments, in order.
         several: Whether it returned a list, of which these are the entries.
         edge: Where the adjoint of its only result is found.
         kept: What was kept of the computation for the rule.
         place: The module that called it, by name; "loss" within the loss.
         delta: The adjoint δ, once it is known; None where the loss does not depend on the result.
         spent: The operands that no later call takes.
-        given: The operands among the arguments.
     """
 
     name: str
@@ -40,16 +40,13 @@ class Call:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     results: list[Operand]
+    given: list[Operand]
     several: bool = False
     edge: GradientEdge | None = None
     kept: Tensor | None = None
     place: str = ""
     delta: Tensor | None = None
     spent: list[Operand] = field(default_factory=list)
-    given: list[Operand] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.given = operands((self.args, self.kwargs))
 
     @property
     def out(self) -> Tensor:
@@ -64,7 +61,8 @@ class Call:
         """The same with every operand that carries no jet as a constant."""
         given = (self.args, self.kwargs)
         args, kwargs = _constant_where(given, lambda operand: operand.carried is None)
-        return dataclasses.replace(self, args=args, kwargs=kwargs)
+        left = [operand for operand in self.given if operand.carried is not None]
+        return dataclasses.replace(self, args=args, kwargs=kwargs, given=left)
 
     def only(self) -> Operand:
         """The first argument, which alone may depend on the parameters.
