@@ -36,6 +36,7 @@ class Groups:
 
     Attributes:
         order: The group of each rank, [S].
+        rank: The rank of each group, [S]; None if they are in order already.
         owners: The rank of each element, by parameter name; broadcasts to the parameter's shape.
         members: For each rank, the parameters with an element in that group.
         ranks: For each parameter, the ranks of its elements, each once, in ascending order.
@@ -44,6 +45,7 @@ class Groups:
     """
 
     order: Tensor
+    rank: Tensor | None
     owners: Mapping[str, Tensor]
     members: tuple[tuple[str, ...], ...]
     ranks: Mapping[str, tuple[int, ...]]
@@ -83,7 +85,8 @@ def groups_of(partition: Partition, device: torch.device) -> Groups:
     owners = {name: rank[owner.cpu()].to(device) for name, owner in partition.groups.items()}
     shapes = partition.shapes
     pieces = frozenset(name for name, own in owners.items() if _is_in_pieces(own, shapes[name]))
-    return Groups(order, owners, tuple(map(tuple, members)), ranks, reach, pieces)
+    place = None if rank.equal(torch.arange(len(rank))) else rank.to(device)
+    return Groups(order, place, owners, tuple(map(tuple, members)), ranks, reach, pieces)
 
 
 def _is_in_pieces(owner: Tensor, shape: torch.Size) -> bool:

@@ -147,6 +147,8 @@ class Computation:
                 recompute, jet_rows(evaluation, groups, u, self._memory), groups.size
             )
         inert = inert_groups(Derivatives(g, H, third), again, recompute)
+        if not inert.any():
+            return loss, g, H, third, torch.ones_like(g), *parts
         live = torch.where(inert, 0, torch.ones_like(g))
         either = inert[:, None] | inert
         clear = [part.where(~either, 0) for part in parts]
@@ -155,21 +157,22 @@ class Computation:
     def _summary(self, values: Values, weight: float, method: str) -> Summary:
         """The summary, its groups in the partition's order."""
         loss, g, H, third, live, *stack = values
-        rank = self._groups.order.argsort().to(g.device)
+        rank = self._groups.rank
+        if rank is not None:
+            g, H, third, live = g[rank], H[rank][:, rank], third[rank], live[rank]
+            stack = [parts[:, rank][:, :, rank] for parts in stack]
         ggn: Tensor | None = None
         parts: tuple[Part, ...] = ()
         if stack:
-            found = stack[0][:, rank][:, :, rank]
+            found = stack[0]
             of_loss = [i for i, origin in enumerate(self._origins) if origin[0] == LOSS]
             ggn = found[of_loss].sum(0) if self._ggn else None
             parts = tuple(
                 Part(*origin, _kind(origin), part)
                 for origin, part in zip(self._origins, found, strict=True)
             )
-        inert = live[rank] == 0
         return Summary(
-            loss, g[rank], H[rank][:, rank], third[rank], inert, method, weight, ggn,
-            parts if self._parts else (),
+            loss, g, H, third, live == 0, method, weight, ggn, parts if self._parts else ()
         )  # fmt: skip
 
 

@@ -37,13 +37,13 @@ class Curvature:
         g: ḡ from the loss's own jet, [S].
         slopes: ḡ as the adjoints have it, [S].
         third: D^(3)_sss, [S].
+        sums: ḡ, D^(3)_sss and the slopes, which are its rows, [3, S].
     """
 
     def __init__(self, size: int, device: torch.device, named: bool = False) -> None:
         self._named = named
-        self.g = torch.zeros(size, dtype=torch.float64, device=device)
-        self.slopes = torch.zeros_like(self.g)
-        self.third = torch.zeros_like(self.g)
+        self.sums = torch.zeros(3, size, dtype=torch.float64, device=device)
+        self.g, self.third, self.slopes = self.sums
         self._parts: dict[Origin, Tensor] = {}
         self._origin: Origin = ("", "")
         self._all = tuple(range(size))

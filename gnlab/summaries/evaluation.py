@@ -99,7 +99,8 @@ class Evaluation:
         self.model, self.dtype = model, dtype
         self.inputs, self.targets = cast(batch[0], dtype), cast(batch[1], dtype)
         self.loss_fn = cast_loss(loss_fn, dtype)
-        self._random = _random_state(device_of(model))
+        self._device = device_of(model)
+        self._random = _random_state(self._device)
 
     def at(
         self,
@@ -129,7 +130,7 @@ class Evaluation:
         leaves, places = self._replaced(nudge)
         if self._watcher is not None:
             self._watcher.start(leaves)
-        _set_random_state(device_of(self.model), self._random)
+        _set_random_state(self._device, self._random)
         with (
             torch.enable_grad(),
             disable_saved_tensors_hooks(_NO_CHECKPOINT),
@@ -146,7 +147,7 @@ class Evaluation:
 
     def drew(self) -> bool:
         """Whether random numbers have been drawn since the evaluation's start (dropout)."""
-        now = _random_state(device_of(self.model))
+        now = _random_state(self._device)
         return any(not a.equal(b) for a, b in zip(self._random, now, strict=True))
 
     def loss(self, output: Any) -> Tensor:

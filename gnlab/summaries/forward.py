@@ -27,19 +27,18 @@ from gnlab.summaries.tape import Tape
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Carried:
-    """What the jets have added up to, in float64, by rank.
+    """What the jets have added up to, by rank.
 
     Attributes:
-        g: ḡ from the loss's own jet, [S].
-        slopes: ḡ as the adjoints have it, of the parameters that layers use, [S].
-        third: D^(3)_sss, [S].
-        parts: H̄'s parts, [p, S, S].
+        found: In the loss's dtype: ḡ from the loss's own jet, D^(3)_sss, ḡ as the adjoints have
+            it, of the parameters that layers use, and H̄, [3 + S, S].
+        slopes: The third of these in float64, still times the adjoints' factor, [S].
+        parts: H̄'s parts in float64, [p, S, S].
         origins: Where each comes from.
     """
 
-    g: Tensor
+    found: Tensor
     slopes: Tensor
-    third: Tensor
     parts: Tensor
     origins: tuple[Origin, ...]
 
@@ -54,6 +53,7 @@ class Way:
         groups: The groups by rank.
         u: The direction by parameter name.
         named: Whether H̄'s parts are kept apart by operation, or only the loss's from the model's.
+        factor: What the adjoints were multiplied by, a scalar in float64.
     """
 
     tape: Tape
@@ -61,6 +61,7 @@ class Way:
     groups: Groups
     u: Mapping[str, Tensor]
     named: bool
+    factor: Tensor
 
     @property
     def device(self) -> torch.device:
@@ -71,7 +72,7 @@ class Way:
         """Carry the jets of all groups forward at once."""
         curvature = Curvature(self.groups.size, self.device, self.named)
         self._carry(tuple(range(self.groups.size)), curvature)
-        return _read(curvature)
+        return self._read(curvature)
 
     def carry_in_chunks(self, chunks: list[Ranks]) -> Carried:
         """Carry the jets of some groups forward, then of others; the same answer."""
@@ -81,7 +82,7 @@ class Way:
             curvature = Curvature(size, device, self.named)
             self._carry(some, curvature)
             total.take(some, curvature)
-        return _read(total)
+        return self._read(total)
 
     def chunks(self, budget: float | None) -> list[Ranks]:
         """The groups that go forward together.
@@ -105,11 +106,13 @@ class Way:
         if self.result.carried is not None:
             curvature.arrived(self.result.jet)
 
-
-def _read(curvature: Curvature) -> Carried:
-    """The sums."""
-    origins, parts = curvature.parts()
-    return Carried(curvature.g, curvature.slopes, curvature.third, parts, origins)
+    def _read(self, curvature: Curvature) -> Carried:
+        """The sums, and what they are once the factor is out of them."""
+        origins, parts = curvature.parts()
+        parts = parts / self.factor
+        sums = curvature.sums
+        found = torch.cat([sums[:1], sums[1:] / self.factor, parts.sum(0)])
+        return Carried(found.to(self.result.value.dtype), curvature.slopes, parts, origins)
 
 
 def _start(name: str, u: Tensor, groups: Groups, some: Ranks) -> Jet | None:

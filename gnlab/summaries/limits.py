@@ -71,6 +71,8 @@ def check(model: nn.Module, partition: Partition) -> None:
     Raises:
         InputError: With the text of ``refusal``.
     """
+    if partition.num_groups <= _SMALL:
+        return
     reason = _reason(model, repr(partition.level), partition.num_groups, device_of(model))
     if reason is not None:
         raise InputError(reason)

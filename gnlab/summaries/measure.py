@@ -22,7 +22,7 @@ from gnlab.summaries.agreement import COMPARE, check_agreement
 from gnlab.summaries.autodiff import Along, groups_of, tensor_of_order
 from gnlab.summaries.batches import batches
 from gnlab.summaries.compute import Computation
-from gnlab.summaries.evaluation import Evaluated, LossFunction, device_of
+from gnlab.summaries.evaluation import Evaluated, LossFunction
 from gnlab.summaries.normalisers import Normaliser
 from gnlab.summaries.passes import Task, Values
 from gnlab.summaries.precision import full_precision
@@ -88,7 +88,7 @@ def summarise(
     task = Task(model, loss_fn, batches(data), partition, dtype, normaliser)
     task.check()
     limits.check(model, partition)
-    device = device_of(model)
+    device = task.device
     with contextlib.nullcontext() if tf32 else full_precision(device):
         u = task.gradient() if direction is None else task.direction(direction)
         groups = groups_of(partition, device)
@@ -154,7 +154,7 @@ def derivative_tensor(
     task = Task(model, loss_fn, batches(data), partition, dtype, normaliser)
     task.check()
     u = task.gradient() if direction is None else task.direction(direction)
-    groups = groups_of(partition, device_of(model))
+    groups = groups_of(partition, task.device)
 
     def work(seen: Evaluated) -> Values:
         along = Along(groups, seen.leaves, u)

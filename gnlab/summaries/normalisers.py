@@ -68,7 +68,7 @@ class Known:
         counted = targets != self.options.get("ignore_index", -100)
         weight = self.options.get("weight")
         if weight is None:
-            return float(counted.sum())
+            return float(counted.count_nonzero())
         return float(weight.double().cpu()[targets[counted].cpu()].sum())
 
 

@@ -4,6 +4,7 @@ Legend: S groups, P parameters, b batches, w_b a batch's weight.
 """
 
 import contextlib
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +23,6 @@ from gnlab.summaries.evaluation import (
     LossFunction,
     Parameters,
     Watcher,
-    device_of,
     same_random_state,
 )
 from gnlab.summaries.normalisers import Normaliser, Weighing
@@ -34,7 +34,7 @@ _NO_DERIVATIVE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Task:
     """A loss of a model over data, to be gone over as often as needed.
 
@@ -54,13 +54,23 @@ class Task:
     dtype: torch.dtype | None
     normaliser: Normaliser | None
 
+    @functools.cached_property
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """The model's parameters by name; to look for them takes long."""
+        return dict(self.model.named_parameters())
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(iter(self.parameters.values())).device
+
     def check(self) -> None:
         """Raise unless the partition is of this model's trainable parameters.
 
         Raises:
             InputError: If it is not, or the model is compiled to a script.
         """
-        shapes = {n: p.shape for n, p in self.model.named_parameters() if p.requires_grad}
+        shapes = {n: p.shape for n, p in self.parameters.items() if p.requires_grad}
         theirs = dict(self.partition.shapes)
         if shapes != theirs:
             wrong = next(n for n in [*shapes, *theirs] if shapes.get(n) != theirs.get(n))
@@ -90,9 +100,8 @@ class Task:
         """
         self.partition.check(given, "direction")
         u = {}
-        parameters = dict(self.model.named_parameters())
         for name in self.partition.shapes:
-            parameter, value = parameters[name], given[name].detach()
+            parameter, value = self.parameters[name], given[name].detach()
             wanted = (parameter.device, parameter.dtype if self.dtype is None else value.dtype)
             if (value.device, value.dtype) != wanted:
                 raise InputError(
@@ -104,7 +113,7 @@ class Task:
 
     def gradient(self) -> Parameters:
         """∇L over all the data, by parameter name."""
-        groups = groups_of(self.partition, device_of(self.model))
+        groups = groups_of(self.partition, self.device)
         names = list(self.partition.shapes)
 
         def work(seen: Evaluated) -> Values:
@@ -141,7 +150,7 @@ class Task:
         weights = 0.0
         with (
             torch.inference_mode(False),
-            same_random_state(device_of(self.model)),
+            same_random_state(self.device),
             _same_generator(self.data),
         ):
             for batch, alone in _marked(self.data, self.model):

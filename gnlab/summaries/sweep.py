@@ -81,18 +81,23 @@ def sweep(
     _check_unchanged(tape)
     gradients = _adjoints(tape, loss, leaves, factor)
     with torch.no_grad():
-        way = Way(tape, tape.operand(loss), groups, u, named)
+        number = _number(factor, loss.device)
+        way = Way(tape, tape.operand(loss), groups, u, named, number)
         chunks = way.chunks(budget)
         total = carried(way) if len(chunks) == 1 else way.carry_in_chunks(chunks)
-        slopes = total.slopes
+        g, third, slopes, H = total.found.split_with_sizes((1, 1, 1, groups.size))
+        again = slopes[0]
         if gradients:
-            slopes = slopes + Along(groups, leaves, u).entries(gradients)
-        parts = total.parts / factor
-        like = loss.detach()
-        found = Derivatives(
-            total.g.to(like), parts.sum(0).to(like), (total.third / factor).to(like)
-        )
-    return Sweep(found, (slopes / factor).to(like), total.origins, parts)
+            apart = Along(groups, leaves, u).entries(gradients)
+            again = ((total.slopes + apart) / factor).to(again)
+    return Sweep(Derivatives(g[0], H, third[0]), again, total.origins, total.parts)
+
+
+@functools.lru_cache(maxsize=64)
+@torch.inference_mode(False)
+def _number(value: float, device: torch.device) -> Tensor:
+    """A number on a device, kept: sending it anew would wait for the device."""
+    return torch.tensor(value, dtype=torch.float64, device=device)
 
 
 @functools.cache

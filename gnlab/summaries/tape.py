@@ -5,7 +5,6 @@ is simply followed. What is in a person's own function of torch's, or in torch's
 seen through down to the operations that have a rule.
 """
 
-import contextlib
 import functools
 import types
 from collections.abc import Callable, Mapping, Sequence

@@ -71,8 +71,7 @@ def carried(way: Way) -> Carried:
             entry.sights += 1
             ripe = entry.sights >= SIGHTS
             return _recorded(way, signature, entry) if ripe else way.carry()
-        g, slopes, third, parts = entry.program.run(signature.inputs)
-        return Carried(g, slopes, third, parts, entry.origins)
+        return Carried(*entry.program.run(signature.inputs), entry.origins)
     finally:
         entry.busy.release()
 
@@ -101,7 +100,7 @@ def _recorded(way: Way, signature: Signature, entry: _Entry) -> Carried:
     try:
         with recorder:
             found = way.carry()
-        outputs = [found.g, found.slopes, found.third, found.parts]
+        outputs = [found.found, found.slopes, found.parts]
         program = captured(Program(recorder, signature.inputs, outputs), signature.inputs)
     except NotRepeatableError as error:
         _log.debug("not repeated: %s", error)

@@ -91,10 +91,13 @@ class Program:
             begins: Where, in bytes, what is at the beginning of each was when it was recorded.
         """
         for piece, views in self._reads:
-            begin = 0 if begins is None else begins[piece]
+            storage = inputs[piece].untyped_storage()
+            if begins is None:
+                for fixed, offset, size, stride in views:
+                    fixed.set_(storage, offset, size, stride)
+                continue
             for fixed, offset, size, stride in views:
-                at = offset - begin // fixed.element_size()
-                fixed.set_(inputs[piece].untyped_storage(), at, size, stride)
+                fixed.set_(storage, offset - begins[piece] // fixed.element_size(), size, stride)
 
     def repeat(self) -> None:
         """Repeat the operations; the inputs are in their places."""
