@@ -11,6 +11,8 @@ derivative, with other rounding.
 Legend: S groups, k and l of them.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -23,6 +25,25 @@ Origin = tuple[str, str]
 """Where a part of H̄ comes from: the module's name or "loss", and the operation's name."""
 
 _LARGE, _PARTS = 1024, 8  # groups whose products are worth dividing, and into how many parts
+_FEW = 8  # groups of which a product more costs less than a sum more
+_SHORT, _MOST = 1 << 12, 1 << 16  # numbers that wait to be added, of one kind and of all
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Addend:
+    """Numbers that wait to be added.
+
+    Attributes:
+        total: What they are added to.
+        values: The numbers, like the total.
+        whole: The contiguous tensor that they are a view of.
+        times: What they are multiplied by.
+    """
+
+    total: Tensor
+    values: Tensor
+    whole: Tensor
+    times: float
 
 
 class Curvature:
@@ -47,6 +68,8 @@ class Curvature:
         self._parts: dict[Origin, Tensor] = {}
         self._origin: Origin = ("", "")
         self._all = tuple(range(size))
+        self._addends: list[_Addend] = []
+        self._waiting = 0
 
     def begin(self, origin: Origin) -> None:
         """Count what follows into the part of H̄ of some origin."""
@@ -58,6 +81,7 @@ class Curvature:
         Returns:
             Where they come from, p of them, and the parts, [p, S, S].
         """
+        self.settle()
         size = len(self._all)
         if not self._parts:
             return (), self.third.new_zeros(0, size, size)
@@ -66,6 +90,7 @@ class Curvature:
 
     def take(self, ranks: Ranks, other: "Curvature") -> None:
         """Take over what concerns some groups from sums over these groups alone."""
+        other.settle()
         rows = index(ranks, self.third.device)
         self.third[rows] = other.third[rows]
         for origin, H in other._parts.items():
@@ -75,9 +100,28 @@ class Curvature:
         self.slopes[rows] = other.slopes[rows]
         self.g[rows] = other.g[rows]
 
-    def within(self, ranks: Ranks, block: Tensor) -> None:
-        """Add a symmetric block [k, k] to H̄."""
-        self._add(ranks, ranks, block, 1)
+    def within(self, ranks: Ranks, block: Tensor, whole: Tensor | None = None) -> None:
+        """Add a symmetric block [k, k] to H̄; it may be a view of a whole."""
+        self._add(ranks, ranks, block, 1, whole)
+
+    def bent(self, jet: Jet, pulled: Tensor, rows: Tensor) -> None:
+        """Add what a bent function of one variable adds: ⟨c, VˢVᵗ⟩ and 3⟨c, VˢVˢˢ⟩.
+
+        Args:
+            jet: The variable's jet, with k groups.
+            pulled: c Vˢ, [k, n].
+            rows: The rows of the jet, or some columns of them, [j + k, n].
+        """
+        j = len(jet.bent)
+        place = places(jet.ranks, jet.bent)
+        if j and len(jet.ranks) <= _FEW and isinstance(place, slice):
+            product = pulled @ rows.T
+            self.within(jet.ranks, product[:, j:], product)
+            self.pure(jet.bent, product[place, :j].diagonal(), 3, product)
+            return
+        self.weighted(jet.ranks, pulled, rows[j:])
+        if j:
+            self.pure(jet.bent, dots(rows_of(jet.ranks, pulled, jet.bent), rows[:j]), 3)
 
     def weighted(self, ranks: Ranks, pulled: Tensor, rows: Tensor) -> None:
         """Add a symmetric product to H̄; of a large one little more than a half is computed.
@@ -101,9 +145,11 @@ class Curvature:
         """Add a block [k, l] to H̄, and its transpose on the other side."""
         self._add(rows, columns, block, 2)  # half of it is on the other side when it is read
 
-    def pure(self, ranks: Ranks, values: Tensor, times: float = 1) -> None:
-        """Add values [k], times a number, to D^(3)_sss."""
-        self._into(self.third, ranks, values, times)
+    def pure(
+        self, ranks: Ranks, values: Tensor, times: float = 1, whole: Tensor | None = None
+    ) -> None:
+        """Add values [k], times a number, to D^(3)_sss; they may be a view of a whole."""
+        self._into(self.third, ranks, values, times, whole)
 
     def arrived(self, jet: Jet) -> None:
         """Take ḡ from the loss's own jet."""
@@ -130,21 +176,58 @@ class Curvature:
             if shared:
                 self.pure(shared, dots(rows_of(ranks, a, shared), rows_of(others, b, shared)), 3)
 
-    def _add(self, rows: Ranks, columns: Ranks, block: Tensor, times: float) -> None:
+    def settle(self) -> None:
+        """Add what waits.
+
+        To add a few single-precision numbers to a few in double precision takes as long as to
+        make them: so all are turned to double precision at once.
+        """
+        if not self._addends:
+            return
+        wholes = {id(addend.whole): addend.whole for addend in self._addends}
+        flat = torch.cat([whole.reshape(-1) for whole in wholes.values()]).double()
+        begins, begin = {}, 0
+        for key, whole in wholes.items():
+            begins[key] = begin
+            begin += whole.numel()
+        for addend in self._addends:
+            values, whole = addend.values, addend.whole
+            offset = begins[id(whole)] + values.storage_offset() - whole.storage_offset()
+            double = flat.as_strided(values.shape, values.stride(), offset)
+            addend.total.add_(double, alpha=addend.times)
+        self._addends.clear()
+        self._waiting = 0
+
+    def _later(self, total: Tensor, values: Tensor, times: float, whole: Tensor | None) -> None:
+        """Add values, times a number, to a view of a sum, now or together with others."""
+        whole = values if whole is None else whole
+        if whole.numel() > _SHORT or not whole.is_contiguous():
+            total.add_(values, alpha=times)
+            return
+        self._addends.append(_Addend(total, values, whole, times))
+        self._waiting += whole.numel()
+        if self._waiting > _MOST:
+            self.settle()
+
+    def _add(
+        self, rows: Ranks, columns: Ranks, block: Tensor, times: float, whole: Tensor | None = None
+    ) -> None:
         if self._origin not in self._parts:
             self._parts[self._origin] = self.third.new_zeros(len(self._all), len(self._all))
         H = self._parts[self._origin]
         row, column = places(self._all, rows), places(self._all, columns)
         if isinstance(row, slice) and isinstance(column, slice):
-            H[row, column].add_(block, alpha=times)
+            self._later(H[row, column], block, times, whole)
         else:
             place = index(rows, block.device)[:, None], index(columns, block.device)
             H.index_put_(place, times * block.double(), accumulate=True)
 
-    def _into(self, total: Tensor, ranks: Ranks, values: Tensor, times: float) -> None:
+    def _into(
+        self, total: Tensor, ranks: Ranks, values: Tensor, times: float, whole: Tensor | None = None
+    ) -> None:
         place = places(self._all, ranks)
         if isinstance(place, slice):
-            total[place].add_(values, alpha=times)
+            self._later(total[place], values, times, whole)
         else:
             total.index_add_(0, index(ranks, total.device), values.double(), alpha=times)
 

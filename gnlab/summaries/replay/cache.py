@@ -71,7 +71,8 @@ def carried(way: Way) -> Carried:
             entry.sights += 1
             ripe = entry.sights >= SIGHTS
             return _recorded(way, signature, entry) if ripe else way.carry()
-        return Carried(*entry.program.run(signature.inputs), entry.origins)
+        found, slopes, parts = entry.program.run(signature.inputs)
+        return Carried(found, slopes, parts, entry.origins)
     finally:
         entry.busy.release()
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gnlab.summaries.curvature import Curvature, dots
-from gnlab.summaries.jets import Jet, rows_of, sum_of
+from gnlab.summaries.jets import Jet, sum_of
 from gnlab.summaries.rules.calls import Call, NoRuleError
 from gnlab.summaries.rules.criteria import modern
 
@@ -46,10 +46,8 @@ class Softmax:
         """Add the curvature of Σ weight · log Σ eˣ, the axis kept in weight."""
         c, rows = self.centred, self.centred.matrix
         pulled = (self.weighted * weight).reshape(len(c.ranks), -1)
-        curvature.weighted(c.ranks, pulled, rows.first)
+        curvature.bent(c, pulled, rows.values)
         curvature.pure(c.ranks, dots(pulled, rows.first * rows.first))
-        if c.bent:
-            curvature.pure(c.bent, dots(rows_of(c.ranks, pulled, c.bent), rows.second), 3)
 
 
 def log_softmax(call: Call, curvature: Curvature) -> Jet:
@@ -116,7 +114,10 @@ def weights_of_targets(x: Tensor, axis: int, given: dict[str, Any]) -> tuple[Ten
         known = (y != given.get("ignore_index", -100)).unsqueeze(axis)
         place = y.unsqueeze(axis).where(known, 0)
         own = classes.gather(axis, place) * known
-        T = (classes * known * even).scatter_add(axis, place, own * (1 - smoothing))
-        count = own.sum()
+        if smoothing:
+            T = (classes * known * even).scatter_add(axis, place, own * (1 - smoothing))
+        else:
+            T = torch.zeros_like(x).scatter(axis, place, own)
+        count = own.reshape(-1).sum(0)
     reduction = given.get("reduction", "mean")
     return T, {"none": None, "sum": 1, "mean": count}[reduction]

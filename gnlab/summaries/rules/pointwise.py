@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from gnlab.summaries.curvature import Curvature, dots
-from gnlab.summaries.jets import Jet, index, places, rows_of
+from gnlab.summaries.curvature import Curvature
+from gnlab.summaries.jets import Jet, index, places
 from gnlab.summaries.rules import elementwise
 from gnlab.summaries.rules.calls import Call, Rule
 
@@ -54,17 +54,14 @@ def _bent(
     blocks = list(_blocks(x.numel(), k, x.device))
     for part in blocks:
         here = out if len(blocks) == 1 else out[:, part]
-        v, w = (
-            (rows.first, rows.second)
-            if len(blocks) == 1
-            else (rows.first[:, part], rows.second[:, part])
-        )
+        both = rows.values if len(blocks) == 1 else rows.values[:, part]
+        v, w = both[len(jet.bent) :], both[: len(jet.bent)]
         one, two, three = derivatives(x[part], y[part])
         squares = v * v
         torch.mul(v, one, out=here[k:])
         _second(jet, here[:k], squares, w, one, two)
         if delta is not None:
-            _curve(jet, v, w, squares, two, three, delta[part], curvature)
+            _curve(jet, both, squares, two, three, delta[part], curvature)
     return Jet(jet.ranks, jet.ranks, out.reshape(2 * k, *value.shape))
 
 
@@ -85,8 +82,7 @@ def _second(
 
 def _curve(
     jet: Jet,
-    v: Tensor,
-    w: Tensor,
+    rows: Tensor,
     squares: Tensor,
     two: Tensor | None,
     three: Tensor | None,
@@ -96,12 +92,10 @@ def _curve(
     """Add ⟨δσ″, VˢVᵗ⟩, ⟨δσ‴, (Vˢ)³⟩ and 3⟨δσ″, VˢVˢˢ⟩; overwrites the squares."""
     if two is None:
         return
-    pulled = v * (delta * two)
-    curvature.weighted(jet.ranks, pulled, v)
+    v = rows[len(jet.bent) :]
+    curvature.bent(jet, v * (delta * two), rows)
     if three is not None:
         curvature.pure(jet.ranks, squares.mul_(v) @ (delta * three))
-    if jet.bent:
-        curvature.pure(jet.bent, dots(rows_of(jet.ranks, pulled, jet.bent), w), 3)
 
 
 def _blocks(n: int, k: int, device: torch.device) -> Iterator[slice]:
