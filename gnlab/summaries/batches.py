@@ -127,9 +127,12 @@ def _usual(made_in_inference_mode: Tensor) -> Tensor:
 
 def cast(tree: Any, dtype: torch.dtype | None) -> Any:
     """Detached; floating-point tensors in ``dtype``, unless it is None."""
+    if isinstance(tree, Tensor):
+        return _converted(tree, dtype)
+    return map_tensors(lambda t: _converted(t, dtype), tree)
 
-    def convert(t: Tensor) -> Tensor:
-        t = _usual(t) if t.is_inference() else t.detach()
-        return t.to(dtype) if dtype is not None and t.is_floating_point() else t
 
-    return map_tensors(convert, tree)
+def _converted(t: Tensor, dtype: torch.dtype | None) -> Tensor:
+    """One tensor, detached, in ``dtype``."""
+    t = _usual(t) if t.is_inference() else t.detach()
+    return t.to(dtype) if dtype is not None and t.is_floating_point() else t

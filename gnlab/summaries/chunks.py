@@ -43,9 +43,9 @@ def passes(
         (down to one group each, whether that fits or not).
     """
     everything = tuple(range(size))
-    together = most_at_once(calls, size)
-    if size < 3 or (budget is None and together <= _SMALL):
+    if fits_surely(calls, size, budget):
         return [everything]
+    together = most_at_once(calls, size)
     budget = free_memory(device) if budget is None else budget
     if together <= budget or most(calls, starting, everything) <= budget:
         return [everything]
@@ -55,6 +55,20 @@ def passes(
         if count == size or all(most(calls, starting, pair) <= budget for pair in pairs):
             return pairs
     raise AssertionError("the last count is the number of groups")
+
+
+def fits_surely(calls: Sequence[Call], size: int, budget: float | None) -> bool:
+    """Whether it takes no look at the memory, nor at what is spent when, to know that all fit.
+
+    Args:
+        calls: The calls.
+        size: S.
+        budget: Bytes that jets may take; None: half of what is free.
+
+    Returns:
+        Whether one pass does.
+    """
+    return size < 3 or (budget is None and most_at_once(calls, size) <= _SMALL)
 
 
 def most_at_once(calls: Sequence[Call], size: int) -> float:

@@ -71,7 +71,7 @@ class _Replaced:
         for held, name, _, instead in self._places:
             held[name] = instead
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         for held, name, own, _ in self._places:
             held[name] = own
 

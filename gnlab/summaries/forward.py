@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from gnlab.summaries.autodiff import Groups
-from gnlab.summaries.chunks import passes
+from gnlab.summaries.chunks import fits_surely, passes
 from gnlab.summaries.curvature import Curvature, Origin
 from gnlab.summaries.jets import Jet, Operand, Ranks, common, index
 from gnlab.summaries.owned import Pieces, Spread
@@ -93,12 +93,16 @@ class Way:
         Returns:
             All of them if they fit.
         """
+        if fits_surely(self.tape.calls, self.groups.size, budget):
+            return [tuple(range(self.groups.size))]
         _mark_spent(self.tape.calls, self.result)
         starting = {id(self.tape.leaves[name]): self.groups.ranks[name] for name in self.u}
         return passes(self.tape.calls, starting, self.groups.size, budget, self.device)
 
     def _carry(self, some: Ranks, curvature: Curvature) -> None:
         """Carry the jets of some groups forward."""
+        if not any(call.spent for call in self.tape.calls):
+            _mark_spent(self.tape.calls, self.result)
         for name, u in self.u.items():
             self.tape.leaves[name].carried = _start(name, u, self.groups, some)
         for call in self.tape.calls:

@@ -3,7 +3,6 @@
 import functools
 
 from torch import nn
-from torch.utils.hooks import RemovableHandle
 
 
 class Modules:
@@ -14,9 +13,10 @@ class Modules:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._model = model
         self._within: list[str] = []
-        self._hooks: list[RemovableHandle] = []
+        self._named = list(model.named_modules())
+        # Torch numbers hooks upwards from zero. A handle for each would take longer than the rest.
+        self._number = -id(self)
 
     @property
     def now(self) -> str:
@@ -24,16 +24,21 @@ class Modules:
         return self._within[-1] if self._within else ""
 
     def __enter__(self) -> "Modules":
-        for name, module in self._model.named_modules():
-            self._hooks += [
-                module.register_forward_pre_hook(functools.partial(self._enter, name)),
-                module.register_forward_hook(self._leave, always_call=True),
-            ]
+        leave = self._leave
+        for name, module in self._named:
+            module._forward_pre_hooks[self._number] = functools.partial(self._enter, name)
+            module._forward_hooks[self._number] = leave
+            module._forward_hooks_always_called[self._number] = True
         return self
 
     def __exit__(self, *_: object) -> None:
-        for hook in self._hooks:
-            hook.remove()
+        for _, module in self._named:
+            for hooks in (
+                module._forward_pre_hooks,
+                module._forward_hooks,
+                module._forward_hooks_always_called,
+            ):
+                hooks.pop(self._number, None)
 
     def _enter(self, name: str, *_: object) -> None:
         self._within.append(name)

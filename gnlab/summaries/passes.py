@@ -101,9 +101,9 @@ class Task:
         self.partition.check(given, "direction")
         u = {}
         for name in self.partition.shapes:
-            parameter, value = self.parameters[name], given[name].detach()
-            wanted = (parameter.device, parameter.dtype if self.dtype is None else value.dtype)
-            if (value.device, value.dtype) != wanted:
+            parameter, value = self.parameters[name], given[name]
+            kept = value.dtype == parameter.dtype or self.dtype is not None
+            if not kept or value.device != parameter.device:
                 raise InputError(
                     f"direction[{name!r}] is {value.dtype} on {value.device}; the parameter is "
                     f"{parameter.dtype} on {parameter.device}."

@@ -106,7 +106,7 @@ class Signature:
 
     def _any(self, given: Any) -> None:
         """Any argument."""
-        kind = type(given)
+        kind: Any = type(given)
         if kind is Operand:
             self._operand(given)
         elif kind in _PLAIN or isinstance(given, _KINDS):
@@ -128,4 +128,4 @@ class Signature:
             for value in (given.start, given.stop, given.step):
                 self._any(value)
         else:
-            raise UnknownError(f"an argument of type {kind.__name__}")
+            raise UnknownError(f"an argument of type {type(given).__name__}")

@@ -20,7 +20,7 @@ Rule = Callable[..., Derivatives]
 def tanh(x: Tensor, y: Tensor) -> Derivatives:
     """Y = tanh x."""
     one = torch.addcmul(y.new_ones(()), y, y, value=-1)
-    two = torch.mul(y, one).mul_(-2)
+    two = torch.addcmul(y.new_zeros(()), y, one, value=-2)
     return one, two, torch.add(y.new_full((), 4), one, alpha=-6).mul_(one)
 
 

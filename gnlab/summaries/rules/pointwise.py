@@ -73,6 +73,8 @@ def _second(
         out.zero_()
     else:
         torch.mul(squares, two, out=out)
+    if not jet.bent:
+        return
     place = places(jet.ranks, jet.bent)
     if isinstance(place, slice):
         out[place].addcmul_(w, one)
