@@ -17,7 +17,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.nn.attention import SDPBackend, _cur_sdpa_kernel_backends, sdpa_kernel
 from torch.overrides import (
     TorchFunctionMode,
     handle_torch_function,
@@ -25,6 +24,7 @@ from torch.overrides import (
 )
 
 from gnlab.errors import InputError
+from gnlab.summaries.kernels import unfused_attention
 
 
 class Decomposed(TorchFunctionMode):
@@ -46,20 +46,6 @@ def decomposed() -> Iterator[None]:
     """A context in which every operation is differentiable to any order."""
     with unfused_attention(), Decomposed():
         yield
-
-
-def unfused_attention() -> contextlib.AbstractContextManager[object]:
-    """A context in which torch takes its unfused kernel for attention.
-
-    Attention reached from within torch's own functions (``nn.MultiheadAttention``) is not seen by
-    a function mode.
-
-    Returns:
-        The context; within another such there is nothing to do.
-    """
-    if _cur_sdpa_kernel_backends() == [SDPBackend.MATH]:
-        return contextlib.nullcontext()
-    return sdpa_kernel(SDPBackend.MATH)
 
 
 def _affine(normal: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:

@@ -5,7 +5,6 @@ buffers, random state and mode as they were before.
 """
 
 import contextlib
-import copy
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from torch.func import functional_call
 
 from gnlab.errors import InputError
 from gnlab.summaries.batches import Batch, cast
-from gnlab.summaries.decompose import decomposed, unfused_attention
+from gnlab.summaries.decompose import decomposed
 
 LossFunction = Callable[[Any, Any], Tensor]
 """loss_fn(model(x), y) -> scalar."""
@@ -134,14 +133,14 @@ class Evaluation:
         with (
             torch.enable_grad(),
             disable_saved_tensors_hooks(_NO_CHECKPOINT),
-            unfused_attention(),
             _Replaced(places),
         ):
             return work(self._output(), leaves)
 
     def watched_by(self, watcher: Watcher) -> "Evaluation":
         """The same, with something that sees every operation."""
-        watched = copy.copy(self)
+        watched = Evaluation.__new__(Evaluation)
+        watched.__dict__.update(self.__dict__)
         watched._watcher = watcher
         return watched
 

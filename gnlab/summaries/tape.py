@@ -19,22 +19,12 @@ from torch.utils._pytree import tree_leaves
 from gnlab.summaries.decompose import FORMULAS as WRONG
 from gnlab.summaries.jets import Operand
 from gnlab.summaries.modules import Modules
+from gnlab.summaries.names import is_told_to_write, plain_name
 from gnlab.summaries.rules import CURVED, FORMULAS, KEEPING, LAYERS, RULES, Call, NoRuleError
-
-_PLAIN = {
-    "radd": "add", "iadd": "add", "isub": "sub", "rmul": "mul", "imul": "mul", "multiply": "mul",
-    "truediv": "div", "itruediv": "div", "true_divide": "div", "divide": "div",
-    "mm": "matmul", "bmm": "matmul", "subtract": "sub", "concat": "cat",
-    "concatenate": "cat", "clip": "clamp", "absolute": "abs", "special_erf": "erf", "vdot": "dot",
-    "ger": "outer", "inner": "dot", "ipow": "pow", "_threshold": "threshold",
-    "log_sigmoid": "logsigmoid", "moveaxis": "movedim",
-}  # fmt: skip
-"""Other names of the same operations."""
 
 _LEAVING = frozenset({"set_data", "set", "numpy", "array", "dlpack", "share_memory"})
 """What could change a value unseen."""
 
-_WRITING = frozenset({"iadd", "isub", "imul", "itruediv", "ipow", "setitem"})
 _DISPATCH = ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic")
 
 
@@ -101,8 +91,8 @@ class Tape(TorchFunctionMode):
     ) -> Any:
         """Call ``func``, or what it is made of, and record the call."""
         options = dict(kwargs) if kwargs else {}
-        name, in_place = _plain_name(func)
-        in_place = in_place or bool(options and _is_told_to_write(options))
+        name, in_place = plain_name(func)
+        in_place = in_place or bool(options and is_told_to_write(options))
         if in_place:
             self._check_writing(name, args, options)
         if name in _LEAVING:
@@ -251,27 +241,6 @@ class Tape(TorchFunctionMode):
     def _keep(self, tensor: Tensor, operand: Operand) -> None:
         """Remember a value, and the tensor: its place in memory must stay its own."""
         self._known[id(tensor)] = (tensor, tensor._version, operand)
-
-
-@functools.lru_cache(maxsize=1024)
-def _plain_name(func: Callable[..., Any]) -> tuple[str, bool]:
-    """An operation's plain name, and whether by its name it overwrites its first argument."""
-    name: str = getattr(func, "__name__", str(func))
-    if name in ("__set__", "__get__"):  # of a property, which is what has the name
-        method: Any = func
-        name = ("set_" if name == "__set__" else "") + method.__self__.__name__
-    in_place = False
-    if name.startswith("__"):
-        name = name.strip("_")
-        in_place = name in _WRITING
-    elif name.endswith("_"):
-        name, in_place = name[:-1], True
-    return _PLAIN.get(name, name), in_place
-
-
-def _is_told_to_write(options: Mapping[str, Any]) -> bool:
-    """Whether an operation overwrites something by its keyword arguments."""
-    return bool(options.get("inplace", False)) or options.get("out") is not None
 
 
 def _called(

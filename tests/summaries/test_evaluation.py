@@ -1,5 +1,6 @@
 """A summary leaves no trace, and computes what the model as it stands computes."""
 
+import contextlib
 import copy
 import functools
 import warnings
@@ -133,6 +134,63 @@ def test_double_precision_does_not_change_the_model():
     for name in ("g", "H", "third"):
         near, exact = getattr(single, name).double(), getattr(double, name)
         assert (near - exact).abs().max() <= 1e-5 * exact.abs().max()
+
+
+class Stumbling(nn.Module):
+    """Lets a buffer go, and raises if it is told to."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.stumbles = nn.Linear(3, 2), False
+        self.register_buffer("count", torch.zeros(()))
+
+    def forward(self, x):
+        y = torch.tanh(self.layer(x)) + self.count
+        del self.count
+        if self.stumbles:
+            raise ArithmeticError
+        return y
+
+
+@pytest.mark.parametrize("method", ["jets", "autodiff"])
+@pytest.mark.parametrize("stumbles", [False, True])
+def test_the_models_own_tensors_come_back(stumbles, method):
+    model = Stumbling()
+    model.stumbles = stumbles
+    own = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    data, p = (torch.randn(4, 3), torch.randn(4, 2)), partition(model, "tensor")
+    with pytest.raises(ArithmeticError) if stumbles else contextlib.nullcontext():
+        summarise(model, nn.MSELoss(), data, p, method=method, parts=method == "jets")
+    left = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    assert left.keys() == own.keys()
+    assert all(left[name] is tensor for name, tensor in own.items())
+    for module in model.modules():
+        assert not module._forward_pre_hooks
+        assert not module._forward_hooks
+        assert not module._forward_hooks_always_called
+
+
+@pytest.mark.parametrize("flash", [True, False])
+def test_torchs_choice_of_kernels_comes_back(flash):
+    model = nn.Linear(3, 2)
+    data, p = (torch.randn(4, 3), torch.randn(4, 2)), partition(model, "tensor")
+    seen = []
+
+    def loss(output, y):
+        seen.append((cuda.flash_sdp_enabled(), cuda.math_sdp_enabled()))
+        return functional.mse_loss(output, y)
+
+    cuda = torch.backends.cuda
+    before = cuda.flash_sdp_enabled(), cuda.math_sdp_enabled()
+    try:
+        cuda.enable_flash_sdp(flash)
+        cuda.enable_math_sdp(False)
+        summarise(model, loss, data, p)
+        assert (cuda.flash_sdp_enabled(), cuda.math_sdp_enabled()) == (flash, False)
+    finally:
+        cuda.enable_flash_sdp(before[0])
+        cuda.enable_math_sdp(before[1])
+    assert set(seen) == {(False, True)}
 
 
 @pytest.mark.gpu

@@ -1,0 +1,45 @@
+"""What an operation is called: torch has a function, a method and an operator of many of them."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+_PLAIN = {
+    "radd": "add", "iadd": "add", "isub": "sub", "rmul": "mul", "imul": "mul", "multiply": "mul",
+    "truediv": "div", "itruediv": "div", "true_divide": "div", "divide": "div",
+    "mm": "matmul", "bmm": "matmul", "subtract": "sub", "concat": "cat",
+    "concatenate": "cat", "clip": "clamp", "absolute": "abs", "special_erf": "erf", "vdot": "dot",
+    "ger": "outer", "inner": "dot", "ipow": "pow", "_threshold": "threshold",
+    "log_sigmoid": "logsigmoid", "moveaxis": "movedim",
+}  # fmt: skip
+"""Other names of the same operations."""
+
+_WRITING = frozenset({"iadd", "isub", "imul", "itruediv", "ipow", "setitem"})
+
+
+@functools.lru_cache(maxsize=1024)
+def plain_name(func: Callable[..., Any]) -> tuple[str, bool]:
+    """An operation's plain name.
+
+    Args:
+        func: The operation.
+
+    Returns:
+        The name, and whether by its name it overwrites its first argument.
+    """
+    name: str = getattr(func, "__name__", str(func))
+    if name in ("__set__", "__get__"):  # of a property, which is what has the name
+        method: Any = func
+        name = ("set_" if name == "__set__" else "") + method.__self__.__name__
+    in_place = False
+    if name.startswith("__"):
+        name = name.strip("_")
+        in_place = name in _WRITING
+    elif name.endswith("_"):
+        name, in_place = name[:-1], True
+    return _PLAIN.get(name, name), in_place
+
+
+def is_told_to_write(options: Mapping[str, Any]) -> bool:
+    """Whether an operation overwrites something by its keyword arguments."""
+    return bool(options.get("inplace", False)) or options.get("out") is not None

@@ -1,0 +1,53 @@
+"""What operations add up to does not depend on when it is added."""
+
+import pytest
+import torch
+
+from gnlab.summaries import curvature
+from gnlab.summaries.curvature import Curvature
+from gnlab.summaries.jets import Jet
+
+CPU = torch.device("cpu")
+
+
+def added_up(dtype):
+    """Blocks, rows and products of many kinds, from the same random numbers at each call."""
+    rng = torch.Generator().manual_seed(0)
+    total = Curvature(6, CPU, named=True)
+
+    def draw(*shape):
+        return torch.randn(shape, generator=rng, dtype=dtype)
+
+    for origin in (("one", "tanh"), ("two", "linear"), ("one", "tanh")):
+        total.begin(origin)
+        block = draw(3, 3)
+        total.within((1, 2, 3), block + block.T)
+        total.between((0, 1), (3, 4, 5), draw(2, 3))
+        total.between((0, 4), (1, 3), draw(2, 2))
+        total.pure((2, 3), draw(2), 3)
+        total.pure((0, 5), draw(2))
+        total.slope((4,), draw(1))
+        jet = Jet((0, 1, 2, 3), (1, 2), draw(6, 50))
+        total.bent(jet, jet.first * draw(50), jet.values)
+        total.arrived(Jet((0, 1, 2), (1,), draw(4)))
+    return total.parts(), total.sums
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("limits", [(0, 0), (0, 1 << 16), (1 << 12, 0), (1 << 12, 20)])
+def test_to_wait_changes_nothing(monkeypatch, limits, dtype):
+    (origins, parts), sums = added_up(dtype)
+    monkeypatch.setattr(curvature, "_SHORT", limits[0])
+    monkeypatch.setattr(curvature, "_MOST", limits[1])
+    (same_origins, same_parts), same_sums = added_up(dtype)
+    assert origins == same_origins == (("one", "tanh"), ("two", "linear"))
+    torch.testing.assert_close(parts, same_parts, rtol=1e-14, atol=1e-14)
+    torch.testing.assert_close(sums, same_sums, rtol=1e-14, atol=1e-14)
+
+
+def test_one_product_gives_what_two_gave(monkeypatch):
+    parts, sums = added_up(torch.float64)
+    monkeypatch.setattr(curvature, "_FEW", 0)
+    same_parts, same_sums = added_up(torch.float64)
+    torch.testing.assert_close(parts[1], same_parts[1], rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(sums, same_sums, rtol=1e-12, atol=1e-12)
