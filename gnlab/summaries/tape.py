@@ -104,23 +104,20 @@ class Tape(TorchFunctionMode):
                 return self._see_through(func, args, options)
         # What is known here needs nobody else's attention, unless torch's own kernel is not right.
         unseen = name in RULES and func not in WRONG
-        seen, given = len(self.constants), list[Operand]()
+        seen = len(self.constants)
+        given: list[Operand] = []
         with torch._C.DisableTorchFunction():
-            arguments = (
-                self._operands(args, in_place, given),
-                (self._operands(options, in_place, given) if options else {}),
-            )
+            positional = self._operands(args, in_place, given)
+            named = self._operands(options, in_place, given) if options else {}
             found = _called(name, func, args, options) if unseen else None
-        if found is None:
-            found = _called(name, func, args, options)
-        result, kept = found
+        result, kept = found or _called(name, func, args, options)
         results = result if isinstance(result, (tuple, list)) else (result,)
         with torch._C.DisableTorchFunction():
             # What is handed on as it was (a tensor that is contiguous already) is known already.
             if (in_place or not any(result is argument for argument in args)) and any(
                 isinstance(r, Tensor) and r.requires_grad for r in results
             ):
-                call = self._record(name, func, arguments, given, results)
+                call = self._record(name, func, (positional, named), given, results)
                 call.several, call.kept = results is result, kept
             else:
                 del self.constants[seen:]
