@@ -51,3 +51,17 @@ def test_one_product_gives_what_two_gave(monkeypatch):
     same_parts, same_sums = added_up(torch.float64)
     torch.testing.assert_close(parts[1], same_parts[1], rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(sums, same_sums, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("large", [16, 1024])
+@pytest.mark.parametrize("count", [1, 12, 14, 15, 26, 40, 64, 65])
+def test_a_product_in_blocks_is_the_product(monkeypatch, count, large):
+    monkeypatch.setattr(curvature, "_LARGE", large)
+    rows = torch.randn(count, 30, dtype=torch.float64)
+    pulled = rows * torch.randn(30, dtype=torch.float64)
+    total = Curvature(count + 2, CPU)
+    total.begin(("one", "tanh"))
+    total.weighted(tuple(range(1, count + 1)), pulled, rows)
+    expected = torch.zeros(count + 2, count + 2, dtype=torch.float64)
+    expected[1:-1, 1:-1] = pulled @ rows.T
+    torch.testing.assert_close(total.parts()[1][0], expected, rtol=1e-12, atol=1e-12)
