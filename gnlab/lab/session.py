@@ -25,11 +25,14 @@ from gnlab.lab.wire import Frame, pack
 
 _log = logging.getLogger(__name__)
 
-POLL, QUIET = 0.008, 0.05
-"""Seconds between two looks at the engine, and between those at a run that does nothing."""
+ASKED, POLL, QUIET = 0.003, 0.008, 0.05
+"""Seconds between two looks at the engine: for an answer, at a run that plays, at one that does
+nothing."""
 AT_ONCE = 96
 """Groups up to which a frame is made at once: of more, H̄'s eigenvalues alone take so long that
 everybody else's page would wait, and another thread makes it."""
+HELD = 0.25
+"""Seconds in which frames that answer nothing wait for the answer to what a person just did."""
 COURSE = 0.2
 """Seconds between two updates of the figures over time while a run plays."""
 
@@ -79,7 +82,7 @@ class Session:
         self._seen = -1
         self._wanted = 0
         self._stale = self._whole = False
-        self._sent_at = self._course_at = self._due = -math.inf
+        self._sent_at = self._course_at = self._due = self._asked_at = -math.inf
         self._published = 0.0
         self._drawn: deque[float] = deque(maxlen=20)
         self._latencies: deque[float] = deque(maxlen=20)
@@ -135,6 +138,8 @@ class Session:
             command: The command.
         """
         if self.run_id is not None and not self.closed:
+            if self.snapshot is None or self.settled(self.snapshot):
+                self._asked_at = time.monotonic()
             self._wanted = self.engine.send(self.run_id, command)
             self._nudge()
 
@@ -198,8 +203,10 @@ class Session:
         """The seconds in which there is nothing to look for, if nothing happens."""
         if self._under_way is not None:
             return LOST_AT_FIRST / 5
-        if self.snapshot is None or self._stale or not self.settled(self.snapshot):
+        if self.snapshot is None or self._stale:
             return POLL
+        if not self.settled(self.snapshot):
+            return ASKED
         due = self._due - time.monotonic()
         return max(POLL if self.snapshot.state == "playing" else QUIET, due)
 
@@ -228,7 +235,8 @@ class Session:
             # What a person just did is shown at once; the cap is for what happens by itself. A
             # frame that is no answer yet would only be in the answer's way.
             answer = self.snapshot is None or newer.applied > self.snapshot.applied
-            if now < self._due and not answer and not self._stale:
+            early = now < self._due or (asked and now - self._asked_at < HELD)
+            if early and not answer and not self._stale:
                 return
             self.snapshot, self._seen = newer, newer.version
         elif self.snapshot is None or not self._stale:

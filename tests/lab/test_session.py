@@ -4,9 +4,11 @@ import asyncio
 import time
 
 import pytest
+from bokeh.models import ColumnDataSource
 
-from gnlab.lab import page
+from gnlab.lab import page, session
 from gnlab.lab.wire import unpack
+from gnlab.runs import Play
 
 SOON = 30.0
 
@@ -97,6 +99,37 @@ def test_the_acknowledgement_of_another_frame_is_no_acknowledgement(client, monk
     client.ack.data = {"version": [99], "drawn_at": [0.0]}
     client.idle(0.5)
     assert client.versions == [1]
+
+
+class Engine:
+    """An engine whose newest snapshot is what the test says."""
+
+    def __init__(self, newest):
+        self.newest = newest
+
+    def send(self, _run_id, _command):
+        return self.newest.applied + 1
+
+    def snapshot(self, _run_id, newer_than):
+        return self.newest if self.newest.version > newer_than else None
+
+
+@pytest.mark.parametrize(("held", "sent"), [(60.0, [1, 3]), (0.0, [1, 2, 3])])
+def test_what_answers_nothing_waits_for_the_answer(snapshot, monkeypatch, held, sent):
+    monkeypatch.setattr(session, "HELD", held)
+    engine, seen = Engine(snapshot(version=1, applied=0)), []
+    one = session.Session(
+        engine, ColumnDataSource(), ColumnDataSource(), post=None, view=None, heard=None, due=None
+    )
+    monkeypatch.setattr(one, "_send", lambda newest, _now: seen.append(newest.version))
+    one.run_id = "run"
+    one._look()
+    one.send(Play())
+    engine.newest = snapshot(version=2, applied=0)
+    one._look()
+    engine.newest = snapshot(version=3, applied=1)
+    one._look()
+    assert seen == sent
 
 
 def test_a_lost_frame_is_sent_again_whole(client, monkeypatch):
