@@ -8,9 +8,7 @@ grow, on however slow a line. The run is closed with the session, whatever happe
 import asyncio
 import logging
 import math
-import statistics
 import time
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -21,6 +19,7 @@ from gnlab import runs
 from gnlab.errors import InputError
 from gnlab.lab.figures.strip import Meter
 from gnlab.lab.frames import Painter, View
+from gnlab.lab.gauge import Gauge
 from gnlab.lab.wire import Frame, pack
 
 _log = logging.getLogger(__name__)
@@ -83,9 +82,7 @@ class Session:
         self._wanted = 0
         self._stale = self._whole = False
         self._sent_at = self._course_at = self._due = self._asked_at = -math.inf
-        self._published = 0.0
-        self._drawn: deque[float] = deque(maxlen=20)
-        self._latencies: deque[float] = deque(maxlen=20)
+        self._gauge = Gauge()
         ack.on_change("data", self._acknowledged)
 
     @property
@@ -96,10 +93,7 @@ class Session:
     @property
     def meter(self) -> Meter:
         """What the session measures about itself."""
-        if len(self._drawn) < 2:
-            return Meter()
-        span = self._drawn[-1] - self._drawn[0]
-        return Meter((len(self._drawn) - 1) / span, 1000 * statistics.median(self._latencies))
+        return self._gauge.meter
 
     def open(self, settings: runs.Settings) -> None:
         """Open the run.
@@ -184,7 +178,7 @@ class Session:
                 self._look()
         # Of all kinds: a figure may raise anything, the same would come at every look, and left to
         # the server's loop it would only be logged while the page stands still without a word.
-        except Exception as error:  # noqa: BLE001  (it is logged, and ends this page alone)
+        except Exception as error:  # noqa: BLE001  (see above; it is logged)
             self._fail(error)
             return
         self._timer = self._loop.call_later(self._rest(), self._pull)
@@ -212,7 +206,7 @@ class Session:
 
     def _give_up(self) -> None:
         """Count a frame that was not acknowledged for long as lost, and send everything again."""
-        patience = LOST if self._drawn else LOST_AT_FIRST
+        patience = LOST if self._gauge.any_drawn else LOST_AT_FIRST
         if time.monotonic() - self._sent_at > patience:
             self._under_way = None
             self.redraw(everything=True)
@@ -274,7 +268,7 @@ class Session:
     def _put(self, number: int, snapshot: runs.Snapshot, frame: Frame) -> None:
         """Have a frame set."""
         published = 1000 * (time.time() - time.monotonic() + snapshot.time)
-        self._published = snapshot.time
+        self._gauge.sent(snapshot.time)
         head = {
             "version": number,
             "step": snapshot.step,
@@ -297,8 +291,6 @@ class Session:
             self.redraw(everything=True)
         if list(new.get("version", ())) != [self._under_way]:
             return
-        now = time.monotonic()
         self._under_way = None
-        self._drawn.append(now)
-        self._latencies.append(now - self._published)
+        self._gauge.drawn(time.monotonic())
         self._nudge()

@@ -119,7 +119,8 @@ def _device(device: torch.device | str) -> torch.device:
     try:
         chosen = torch.device(device)
         torch.empty(1, device=chosen)
-    # What torch raises depends on why: no such device, built without it, no kernels for it.
+    # Torch has no error of its own for this: it raises RuntimeError for a device that is not there,
+    # AssertionError if it was built without its kind, NotImplementedError if it has no kernels.
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise InputError(

@@ -75,7 +75,8 @@ class Graph:
         self.size = program.size + self._inputs.size
         self._inputs.read(inputs)
         device = inputs[0].device
-        side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch annotates no Stream
+        # Torch declares no types for what makes a Stream, and strict checking forbids such calls.
+        side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.stream(side):
             for _ in range(_WARM):
