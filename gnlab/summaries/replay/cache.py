@@ -102,6 +102,8 @@ def _recorded(way: Way, signature: Signature, entry: _Entry) -> Carried:
         with recorder:
             found = way.carry()
         outputs = [found.found, found.slopes, found.parts]
+        if not all(bool(output.isfinite().all()) for output in outputs):
+            return found  # nothing that a repetition could be held against; the next one may be
         program = captured(Program(recorder, signature.inputs, outputs), signature.inputs)
     except NotRepeatableError as error:
         _log.debug("not repeated: %s", error)

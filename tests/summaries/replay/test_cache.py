@@ -248,3 +248,19 @@ def test_a_large_pass_is_not_recorded(monkeypatch):
     for _ in range(4):
         both(network(), batch())
     assert replay.kept() == 0
+
+
+def test_numbers_that_are_not_finite_are_no_model_for_a_repetition():
+    model, data = network(activation=nn.Softplus), batch()
+    with torch.no_grad():
+        for p in model.parameters():
+            p.mul_(1e80)
+    for _ in range(4):
+        found = summarise(model, nn.CrossEntropyLoss(), data, partition(model, "tensor"))
+        assert not found.H.isfinite().all()
+        assert replay.kept() == 0
+    for p, fresh in zip(model.parameters(), network().parameters(), strict=True):
+        p.data.copy_(fresh)
+    for _ in range(2):
+        both(model, data)
+    assert replay.kept() == 1
