@@ -67,3 +67,17 @@ def check_number(
     if not inside or at_open_end or (integer and value != int(value)):
         raise InputError(f"{name} must be {wanted}; got {value!r}.")
     return value
+
+
+def check_switch(name: str, value: object) -> None:
+    """Raise unless a value is True or False.
+
+    Args:
+        name: What it is the value of.
+        value: The value.
+
+    Raises:
+        InputError: If it is neither.
+    """
+    if not isinstance(value, bool):
+        raise InputError(f"{name} must be True or False; got {value!r}.")

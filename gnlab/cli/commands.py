@@ -25,6 +25,7 @@ SETTINGS: Mapping[str, tuple[type, str]] = {
     "summary_batch_size": (int, "samples in a summary's batch"),
     "momentum": (float, "share of the past in the direction"),
     "step_momentum": (float, "share of the past in the step sizes"),
+    "safeguard": (bool, "cut steps back to what the model and the loss agree on; default: yes"),
     "seed": (int, "fixes the start and the order of the data"),
     "device": (str, "auto, cpu or cuda"),
     "dtype": (str, "float32 or float64"),
@@ -126,7 +127,12 @@ def _add_train(commands: "_Commands") -> None:
     length.add_argument("--steps", type=int, help="train up to this step")
     length.add_argument("--epochs", type=float, help="train up to this epoch; default: 1")
     for name, (kind, text) in SETTINGS.items():
-        train.add_argument(f"--{name.replace('_', '-')}", type=kind, help=text)
+        option = f"--{name.replace('_', '-')}"
+        if kind is bool:
+            switch = argparse.BooleanOptionalAction
+            train.add_argument(option, action=switch, default=None, help=text)
+        else:
+            train.add_argument(option, type=kind, help=text)
     train.add_argument("--out", metavar="DIR", help="default: a new folder, see gnlab info")
     train.set_defaults(command=_train)
 

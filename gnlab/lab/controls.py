@@ -30,6 +30,7 @@ PACES = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 0.0)
 _ORDERS = [("tensor", "by tensor"), ("blocks", "weights, biases")]
 _SCALES = [("raw", "raw"), ("scale-free", "scale-free")]
 _LOCKS = [("false", "follows"), ("true", "locked")]
+_SWITCH = [("true", "on"), ("false", "off")]
 
 
 class Controls(pn.viewable.Viewer):
@@ -77,13 +78,13 @@ class Controls(pn.viewable.Viewer):
             *self.coarseness.rows(),
             self.rewind, self.pace,
             widgets.rule("Problem and method"),
-            run["preset"], self.about,
-            widgets.row(run["optimizer"], run["direction"]),
+            widgets.row(run["preset"], run["seed"]), self.about,
+            widgets.row(run["optimizer"], run["direction"], run["safeguard"]),
             run["lr"], run["damping"],
             widgets.row(run["period"], run["batch_size"], run["summary_batch_size"]),
             widgets.rule("View"),
             widgets.row(self._view["order"], self._view["scale"]),
-            widgets.row(self._view["lock"], self._view["theme"], run["seed"]),
+            widgets.row(self._view["lock"], self._view["theme"]),
             roles(),
         ]  # fmt: skip
 
@@ -142,6 +143,7 @@ class Controls(pn.viewable.Viewer):
             widgets.spinner("period", "Period τ", 1, 10_000, 1),
             widgets.spinner("batch_size", "Batch", 1, 10_000, 10),
             widgets.spinner("summary_batch_size", "Batch of H̄", 1, 10_000, 100),
+            widgets.select("safeguard", "Safeguard", _SWITCH),
             widgets.spinner("seed", "Seed", 0, 2**31 - 1, 1),
         )
         self._run: dict[str, Any] = {widget.name: widget for widget in made}
@@ -213,6 +215,8 @@ class Controls(pn.viewable.Viewer):
             return
         if name in ("lr", "damping"):
             value = 0.0 if value < widgets.OFF + 0.01 else float(f"{10**value:.3g}")
+        elif name == "safeguard":
+            value = value == "true"
         elif isinstance(value, float):
             value = int(value)
         if not self._choices.choose(name, value):
@@ -269,5 +273,5 @@ class Controls(pn.viewable.Viewer):
                 widget.value = value
         self._describe(settings.preset)
         grouped = settings.optimizer == "grouped-newton"
-        for name in ("direction", "damping", "period", "summary_batch_size"):
+        for name in ("direction", "damping", "period", "summary_batch_size", "safeguard"):
             self._run[name].disabled = not grouped

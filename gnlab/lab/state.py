@@ -21,7 +21,7 @@ _OFFERED = runs.choices()
 
 RUN = (
     "preset", "optimizer", "partition", "direction", "lr", "damping", "period", "batch_size",
-    "summary_batch_size", "seed",
+    "summary_batch_size", "safeguard", "seed",
 )  # fmt: skip
 VIEW = ("order", "scale", "lock", "theme", "pace", "every", "play")
 MATRIX_SCALES = ("raw", "scale-free")
@@ -62,6 +62,9 @@ class Choices(link.Linked):
     )
     summary_batch_size = param.Integer(
         default=1000, bounds=(1, 10_000), doc="Samples in a summary's batch."
+    )
+    safeguard = param.Boolean(
+        default=True, doc="Cut a step back to what the model and the loss agree on."
     )
     seed = param.Integer(
         default=0, bounds=(0, 2**31 - 1), doc="Fixes the start and the order of the data."

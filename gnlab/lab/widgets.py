@@ -112,7 +112,9 @@ def log_slider(name: str, title: str, bounds: tuple[float, float], *, off: bool 
 
 
 def standing(name: str, widget: Any, value: Any) -> Any:
-    """A choice's value as its widget's: a log slider stands at the exponent."""
+    """A choice's value as its widget's: a log slider stands at the exponent, a list at a word."""
+    if isinstance(value, bool):
+        return str(value).lower()
     if name not in ("lr", "damping"):
         return value
     exponent = math.log10(value) if value > 0 else widget.start

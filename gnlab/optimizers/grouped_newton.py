@@ -8,7 +8,7 @@ rooms that do the mathematics and computes nothing itself.
 Legend: S groups, u direction, η step sizes, λ₁ = lr, λ_int = damping, τ = period.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any, overload
 
 import torch
@@ -16,14 +16,13 @@ from torch import Tensor, nn
 
 from gnlab.cubic import CubicSolution, solve_cubic
 from gnlab.directions import direction as choose_direction
-from gnlab.errors import InputError, check_number, unknown_choice
+from gnlab.errors import InputError
 from gnlab.optimizers.batches import Batch, Source, Stream
+from gnlab.optimizers.choices import Level, as_partition, check
 from gnlab.optimizers.info import StepInfo, predicted_decrease
-from gnlab.partitions import Partition
-from gnlab.partitions import partition as build_partition
-from gnlab.summaries import Summary, summarise
-
-Level = str | Mapping[str, Sequence[str]] | Partition
+from gnlab.optimizers.motion import move, moved, proposed
+from gnlab.optimizers.safeguard import guarded
+from gnlab.summaries import Reading, Summary, summarise
 
 
 class GroupedNewton(torch.optim.Optimizer):
@@ -45,6 +44,9 @@ class GroupedNewton(torch.optim.Optimizer):
         direction: "gradient", "momentum", "adam" or "orthogonal".
         momentum: μ_g in [0, 1), the decay of the average of gradients.
         step_momentum: μ_η in [0, 1), the decay of the average of step sizes.
+        safeguard: Whether a step with a summary is cut back to the model's minimum along it and
+            shortened until the loss on the summary batch falls as promised; False is Algorithm 1
+            as published. It costs one evaluation of the loss, which ``decrease`` then has.
         parts: Whether a summary has H̄'s parts by operation too, where they cost no extra pass.
 
     Raises:
@@ -67,10 +69,11 @@ class GroupedNewton(torch.optim.Optimizer):
         momentum: float = 0.9,
         step_momentum: float = 0.5,
         *,
+        safeguard: bool = False,
         parts: bool = False,
     ) -> None:
         self.model, self.loss_fn, self._parts = model, loss_fn, parts
-        self.partition = _as_partition(model, partition)
+        self.partition = as_partition(model, partition)
         self._named = {n: p for n, p in model.named_parameters() if p.requires_grad}
         self._batches = Stream(summary_batches)
         self.steps = 0
@@ -80,6 +83,8 @@ class GroupedNewton(torch.optim.Optimizer):
         self.info: StepInfo | None = None
         self._summary: Summary | None = None
         self._solution: CubicSolution | None = None
+        self._reading: Reading | None = None
+        self._loss_after: float | None = None
         choices = {
             "lr": lr,
             "damping": damping,
@@ -87,8 +92,9 @@ class GroupedNewton(torch.optim.Optimizer):
             "direction": direction,
             "momentum": momentum,
             "step_momentum": step_momentum,
+            "safeguard": safeguard,
         }
-        _check(choices)
+        check(choices)
         super().__init__(list(self._named.values()), choices)
 
     @property
@@ -99,7 +105,10 @@ class GroupedNewton(torch.optim.Optimizer):
     @property
     def due(self) -> bool:
         """Whether the coming step makes a summary."""
-        return self.step_sizes is None or self.steps % self.settings["period"] == 0
+        if self.step_sizes is None or self.steps % self.settings["period"] == 0:
+            return True
+        # The safeguard let nothing of the last step through: another direction is to be measured.
+        return bool(self.settings["safeguard"]) and not bool(self.step_sizes.any())
 
     def change(self, *, partition: Level | None = None, **choices: float | str) -> None:
         """Change the partition or hyperparameters in the middle of training.
@@ -109,14 +118,15 @@ class GroupedNewton(torch.optim.Optimizer):
 
         Args:
             partition: The new partition, if any.
-            **choices: New values of lr, damping, period, direction, momentum, step_momentum.
+            **choices: New values of lr, damping, period, direction, momentum, step_momentum,
+                safeguard.
 
         Raises:
             InputError: If a choice is unknown or out of bounds; nothing is changed then.
         """
-        _check(choices)
+        check(choices)
         if partition is not None:
-            self.partition = _as_partition(self.model, partition)
+            self.partition = as_partition(self.model, partition)
             self.step_sizes = None
         new_rule = choices.get("direction", self.settings["direction"])
         if new_rule != self.settings["direction"]:
@@ -161,22 +171,8 @@ class GroupedNewton(torch.optim.Optimizer):
         Raises:
             InputError: If no parameter has a gradient.
         """
-        if all(p.grad is None for p in self._named.values()):
-            raise InputError("no parameter has a gradient; call loss.backward() before the step.")
-        grads = {
-            name: torch.zeros_like(p) if p.grad is None else p.grad
-            for name, p in self._named.items()
-        }
         rule = choose_direction(self.settings["direction"], momentum=self.settings["momentum"])
-        keys = {key for p in self._named.values() for key in self.state[p]}
-        memory = {
-            key: {n: self.state[p][key] for n, p in self._named.items() if key in self.state[p]}
-            for key in keys
-        }
-        self.direction, memory = rule.update(grads, memory)
-        # What another rule left behind would be stale if it were ever taken up again.
-        for name, p in self._named.items():
-            self.state[p] = {key: values[name] for key, values in memory.items()}
+        self.direction = proposed(rule, self._named, self.state)
         self._summary = self._solution = None
 
     def measure(self) -> Summary:
@@ -186,6 +182,8 @@ class GroupedNewton(torch.optim.Optimizer):
             The summary.
         """
         self.summary_batch = self._batches.next()
+        self._reading = Reading(self.model, self.loss_fn, self.summary_batch)
+        self._loss_after = None
         self._summary = summarise(
             self.model, self.loss_fn, self.summary_batch, self.partition, self.direction,
             parts="fast" if self._parts else False,
@@ -216,10 +214,13 @@ class GroupedNewton(torch.optim.Optimizer):
 
     @torch.no_grad()
     def update(self) -> None:
-        """Phase 4: θ ← θ − λ₁ U I η, and the step's info."""
-        eta, lr = self.step_sizes, self.settings["lr"]
+        """Phase 4: θ ← θ − λ₁ U I η, or what the safeguard lets through of it; the step's info."""
+        lr, taken = self.settings["lr"], 1.0
+        if self.settings["safeguard"] and self._summary is not None and self.step_sizes is not None:
+            taken = self._guard(self._summary)
+        eta = self.step_sizes
         if eta is not None:
-            self._move(lr * eta)
+            move(self._named, self.direction, self.partition, lr * eta)
         self.steps += 1
         self.info = StepInfo(
             step=self.steps,
@@ -228,17 +229,38 @@ class GroupedNewton(torch.optim.Optimizer):
             step_sizes=eta,
             decrease_predicted=predicted_decrease(self._summary, eta, lr),
             updated=eta is not None,
+            taken=taken,
         )
 
-    def _move(self, sizes: Tensor) -> None:
-        """θ ← θ − U I x for some sizes x, [S]."""
-        each = sizes.tolist()
-        for name, owner in self.partition.groups.items():
-            p, u = self._named[name], self.direction[name]
-            if owner.dim():
-                p.sub_(u * sizes[owner].to(p))
-            else:  # one group for the whole tensor, and one operation on it
-                p.sub_(u, alpha=each[int(owner)])
+    def decrease(self) -> float | None:
+        """What the last step brought, L(θ) − L(θ′) on its summary batch.
+
+        Returns:
+            The decrease, in units of the loss; None if the step made no summary. Where the
+            safeguard has not read the loss after it, it is evaluated now.
+        """
+        if self.info is None or self.info.summary is None or self._reading is None:
+            return None
+        if self._loss_after is None:
+            self._loss_after = self._reading.loss()
+        return float(self.info.summary.loss) - self._loss_after
+
+    def _guard(self, summary: Summary) -> float:
+        """Cut the step sizes to what the safeguard lets through, and say which share that is."""
+        assert self.step_sizes is not None
+        candidates = [self.step_sizes]
+        if self._solution is not None and self._solution.status.ok:
+            candidates.append(self._solution.step_sizes.clamp(min=0))  # without the past
+        lr, damping = self.settings["lr"], self.settings["damping"]
+        found = guarded(summary, candidates, lr, damping, self._loss_at)
+        self.step_sizes, self._loss_after = found.eta, found.loss
+        return found.taken
+
+    def _loss_at(self, sizes: Tensor) -> float:
+        """The loss on the summary batch after a step θ − U I x, which is taken back."""
+        assert self._reading is not None
+        with moved(self._named, self.direction, self.partition, sizes):
+            return self._reading.loss()
 
     def state_dict(self) -> dict[str, Any]:
         """Everything the next step needs; see ``torch.optim.Optimizer.state_dict``."""
@@ -275,26 +297,3 @@ class GroupedNewton(torch.optim.Optimizer):
         self.step_sizes = None if sizes is None else sizes.to("cpu", copy=True)
         self._batches.seek(own["batches"])
         self._summary = self._solution = self.info = None
-
-
-def _as_partition(model: nn.Module, given: Level) -> Partition:
-    """The partition itself, or the one built from a level or own groups."""
-    return given if isinstance(given, Partition) else build_partition(model, given)
-
-
-def _check(choices: Mapping[str, Any]) -> None:
-    """Raise unless every hyperparameter given is known and in bounds."""
-    bounds: dict[str, dict[str, Any]] = {
-        "lr": {"low": 0.0},
-        "damping": {"low": 0.0},
-        "period": {"low": 1, "integer": True},
-        "momentum": {"low": 0.0, "high": 1.0, "open_high": True},
-        "step_momentum": {"low": 0.0, "high": 1.0, "open_high": True},
-    }
-    for name, value in choices.items():
-        if name == "direction":
-            choose_direction(value)
-        elif name in bounds:
-            check_number(name, value, **bounds[name])
-        else:
-            raise unknown_choice("hyperparameter", name, (*bounds, "direction"))

@@ -23,6 +23,8 @@ class StepInfo:
         decrease_predicted: λ₁ḡᵀη − ½λ₁²ηᵀH̄η, the decrease of the order-2 model for the step as
             applied, in units of the loss; None when no summary was due.
         updated: Whether the parameters moved.
+        taken: The share of the step that the safeguard let through, in [0, 1]; ``step_sizes``
+            has it in it.
     """
 
     step: int
@@ -31,6 +33,7 @@ class StepInfo:
     step_sizes: Tensor | None
     decrease_predicted: float | None
     updated: bool
+    taken: float = 1.0
 
 
 def predicted_decrease(summary: Summary | None, eta: Tensor | None, lr: float) -> float | None:

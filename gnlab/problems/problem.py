@@ -107,6 +107,7 @@ class Hyperparameters:
         summary_batch_size: B_s, samples in a summary's batch.
         momentum: μ_g, the share of the past in the direction u.
         step_momentum: μ_η, the share of the past in the step sizes η.
+        safeguard: Whether a step is cut back to what the model and the loss agree on.
         direction: The name of the direction.
         partition: The level of the partition.
     """
@@ -118,6 +119,7 @@ class Hyperparameters:
     summary_batch_size: int
     momentum: float = 0.9
     step_momentum: float = 0.5
+    safeguard: bool = True
     direction: str = "momentum"
     partition: str = "tensor"
 

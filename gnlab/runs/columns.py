@@ -84,6 +84,7 @@ SCALARS = (
     Column("eigenvalue_min", 0, "smallest eigenvalue of K", "loss^(1/3)"),
     Column("decrease_predicted", 0, "decrease predicted by the order-2 model", "loss"),
     Column("decrease_measured", 0, "decrease measured on the summary batch", "loss"),
+    Column("taken", 0, "share of the step that the safeguard let through"),
     Column("status", 0, "status of the cubic solve"),
     Column("seconds", 0, "time the step took", "s"),
 )

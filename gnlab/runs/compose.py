@@ -77,6 +77,7 @@ def compose(step: int, trainer: Trainer, outcome: Outcome, info: StepInfo | None
         status="" if solution is None else solution.status.name,
         seconds=outcome.seconds,
         direction=settings.direction,
+        taken=math.nan if info is None or summary is None else info.taken,
         H_parts=None if summary is None else _parts(summary),
     )
 
@@ -86,8 +87,9 @@ def _parts(summary: Summary) -> Array | None:
     if not summary.parts:
         return None
     total = np.zeros((len(KINDS), *summary.H.shape))
-    for part in summary.parts:
-        total[KINDS.index(_KINDS.get(part.kind, "activations"))] += _array(part.H)
+    with np.errstate(invalid="ignore"):  # of a summary that is not finite the sum is not either
+        for part in summary.parts:
+            total[KINDS.index(_KINDS.get(part.kind, "activations"))] += _array(part.H)
     total.flags.writeable = False
     return total
 

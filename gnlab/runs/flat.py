@@ -1,7 +1,5 @@
 """A model's values as flat copies: one copy to make, to check and to keep, not one per tensor."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -79,26 +77,6 @@ def put(values: dict[str, Tensor], model: nn.Module) -> None:
     for name, value in values_of(model):
         value.copy_(values[name])
         value.grad = None
-
-
-@contextmanager
-def unmoved(model: nn.Module) -> Iterator[None]:
-    """Let a measurement leave no trace: restore a model's buffers after a block.
-
-    A forward pass in training mode moves the running statistics of a batch norm.
-
-    Args:
-        model: The model.
-
-    Yields:
-        Nothing.
-    """
-    before = [(buffer, buffer.clone()) for buffer in model.buffers()]
-    try:
-        yield
-    finally:
-        for buffer, value in before:
-            buffer.copy_(value)
 
 
 def values_of(model: nn.Module) -> list[tuple[str, Tensor]]:

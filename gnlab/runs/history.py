@@ -27,6 +27,7 @@ COLUMNS = (
     "eigenvalue_min",
     "decrease_predicted",
     "decrease_measured",
+    "taken",
     "seconds",
 )
 """The scalar columns of a history."""
@@ -55,6 +56,7 @@ class History:
         eigenvalue_min: The smallest eigenvalue of K.
         decrease_predicted: Predicted decrease on the summary batch.
         decrease_measured: Measured decrease on the summary batch.
+        taken: The share of the step that the safeguard let through.
         seconds: Time the step took.
         step_size: η as applied, of the present partition only, [T′, S].
         step_size_step: The steps of the rows of ``step_size``, [T′].
@@ -77,6 +79,7 @@ class History:
     eigenvalue_min: Array
     decrease_predicted: Array
     decrease_measured: Array
+    taken: Array
     seconds: Array
     step_size: Array
     step_size_step: Array

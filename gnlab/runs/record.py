@@ -3,6 +3,7 @@
 Legend: S groups, K kinds of operation.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +50,8 @@ class Record:
             step that was undone because the loss or a parameter was not finite.
         seconds: Time the step took.
         direction: The direction's name.
+        taken: The share of the step that the safeguard let through, in [0, 1]; it is in
+            ``step_size`` already. NaN without a summary, 1 without a safeguard.
         H_parts: H̄'s parts, whose sum is H̄, in the order of ``KINDS``, [K, S, S]; None where the
             summary took the plain way, which would need extra passes to tell them apart.
     """
@@ -78,4 +81,5 @@ class Record:
     status: str
     seconds: float
     direction: str
+    taken: float = math.nan
     H_parts: Array | None = None

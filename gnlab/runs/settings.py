@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gnlab import directions, partitions, problems
-from gnlab.errors import InputError, check_number, unknown_choice
+from gnlab.errors import InputError, check_number, check_switch, unknown_choice
 
 OPTIMIZERS = ("grouped-newton", "adam", "sgd")
 DEVICES = ("auto", "cpu", "cuda")
@@ -80,6 +80,8 @@ class Settings:
         summary_batch_size: Samples in a summary's batch.
         momentum: The share of the past in the direction (β₁ of adam, momentum of sgd).
         step_momentum: The share of the past in the step sizes.
+        safeguard: Whether a step is cut back to what the model and the loss agree on; False is the
+            paper's Algorithm 1 as published. Only grouped-newton reads it.
         seed: Fixes the start and the order of the data.
         device: "auto" (the GPU if there is one), "cpu" or "cuda".
         dtype: "float32" or "float64".
@@ -99,6 +101,7 @@ class Settings:
     summary_batch_size: int = _RECOMMENDED
     momentum: float = _RECOMMENDED
     step_momentum: float = _RECOMMENDED
+    safeguard: bool = _RECOMMENDED
     seed: int = 0
     device: str = "auto"
     dtype: str = "float32"
@@ -126,6 +129,7 @@ class Settings:
                 raise unknown_choice(kind, getattr(self, kind), valid)
         if self.direction not in directions.NAMES:
             raise unknown_choice("direction", self.direction, directions.NAMES)
+        check_switch("safeguard", self.safeguard)
         _check_level(self.partition)
         if isinstance(self.partition, Mapping):
             # A copy: settings do not follow what a person does with the groups afterwards.

@@ -16,14 +16,22 @@ from gnlab import partitions
 from gnlab.cubic import CubicSolution
 from gnlab.optimizers import GroupedNewton, StepInfo
 from gnlab.problems import Batches, Problem, Stream
-from gnlab.runs.flat import unmoved
 from gnlab.runs.randomness import seeded
 from gnlab.runs.settings import OWN, Settings
 from gnlab.runs.validation import Validation, Validator
-from gnlab.summaries import Summary
+from gnlab.summaries import Summary, unmoved
 
 PHASES = ("gradient", "summary", "solve", "update")
-_GROUPED = ("partition", "lr", "damping", "period", "direction", "momentum", "step_momentum")
+_GROUPED = (
+    "partition",
+    "lr",
+    "damping",
+    "period",
+    "direction",
+    "momentum",
+    "step_momentum",
+    "safeguard",
+)
 
 
 class Trainer:
@@ -125,16 +133,10 @@ class Trainer:
             self.optimizer.step()
         self.drawn += 1
 
-    @torch.no_grad()
     def decrease(self) -> float:
         """L(θ) − L(θ′) on the summary batch, after an update that had a summary."""
-        grouped, info = self.grouped, self.info
-        if grouped is None or grouped.summary_batch is None or info is None or info.summary is None:
-            return math.nan
-        x, y = grouped.summary_batch
-        with self._seeded(self.drawn - 1, 1), unmoved(self.model):
-            after = self.problem.loss_fn(self.model(x), y)
-        return float(info.summary.loss) - float(after)
+        found = None if self.grouped is None else self.grouped.decrease()
+        return math.nan if found is None else found
 
     @property
     def validation_due(self) -> bool:
@@ -272,6 +274,7 @@ class Trainer:
             direction=settings.direction,
             momentum=settings.momentum,
             step_momentum=settings.step_momentum,
+            safeguard=settings.safeguard,
             parts=True,
         )
 

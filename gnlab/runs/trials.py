@@ -24,10 +24,9 @@ from gnlab.optimizers.info import predicted_decrease
 from gnlab.partitions import Partition, Rung
 from gnlab.runs.course import Course
 from gnlab.runs.curve import Trials
-from gnlab.runs.flat import unmoved
 from gnlab.runs.record import Array
 from gnlab.runs.trainer import Trainer
-from gnlab.summaries import summarise
+from gnlab.summaries import summarise, unmoved
 
 TOO_LARGE = "not tried: more groups than asked for"
 _REPEATS = 3

@@ -2,6 +2,15 @@
 
 from gnlab.summaries.limits import most_groups, refusal
 from gnlab.summaries.measure import derivative_tensor, summarise
+from gnlab.summaries.reading import Reading, unmoved
 from gnlab.summaries.summary import Summary
 
-__all__ = ["Summary", "derivative_tensor", "most_groups", "refusal", "summarise"]
+__all__ = [
+    "Reading",
+    "Summary",
+    "derivative_tensor",
+    "most_groups",
+    "refusal",
+    "summarise",
+    "unmoved",
+]

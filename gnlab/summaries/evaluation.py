@@ -18,6 +18,7 @@ from torch.func import functional_call
 from gnlab.errors import InputError
 from gnlab.summaries.batches import Batch, cast
 from gnlab.summaries.decompose import decomposed
+from gnlab.summaries.randomness import random_state, set_random_state
 
 LossFunction = Callable[[Any, Any], Tensor]
 """loss_fn(model(x), y) -> scalar."""
@@ -99,7 +100,7 @@ class Evaluation:
         self.inputs, self.targets = cast(batch[0], dtype), cast(batch[1], dtype)
         self.loss_fn = cast_loss(loss_fn, dtype)
         self._device = device_of(model)
-        self._random = _random_state(self._device)
+        self._random = random_state(self._device)
 
     def at(
         self,
@@ -129,7 +130,7 @@ class Evaluation:
         leaves, places = self._replaced(nudge)
         if self._watcher is not None:
             self._watcher.start(leaves)
-        _set_random_state(self._device, self._random)
+        set_random_state(self._device, self._random)
         with (
             torch.enable_grad(),
             disable_saved_tensors_hooks(_NO_CHECKPOINT),
@@ -146,7 +147,7 @@ class Evaluation:
 
     def drew(self) -> bool:
         """Whether random numbers have been drawn since the evaluation's start (dropout)."""
-        now = _random_state(self._device)
+        now = random_state(self._device)
         return any(not a.equal(b) for a, b in zip(self._random, now, strict=True))
 
     def loss(self, output: Any) -> Tensor:
@@ -272,27 +273,3 @@ def _checked_loss(loss: object) -> Tensor:
             "(is there a .detach(), .item() or torch.no_grad() in the model or the loss?)."
         )
     return loss
-
-
-@contextlib.contextmanager
-def same_random_state(device: torch.device) -> Iterator[None]:
-    """A context after which torch's random state, on CPU and ``device``, is as before."""
-    state = _random_state(device)
-    try:
-        yield
-    finally:
-        _set_random_state(device, state)
-
-
-def _random_state(device: torch.device) -> tuple[Tensor, ...]:
-    """The random state of the CPU, and of ``device`` if that is another."""
-    if device.type == "cpu":
-        return (torch.get_rng_state(),)
-    return torch.get_rng_state(), torch.get_device_module(device).get_rng_state(device)
-
-
-def _set_random_state(device: torch.device, state: tuple[Tensor, ...]) -> None:
-    """Set what ``_random_state`` returned."""
-    torch.set_rng_state(state[0])
-    for other in state[1:]:
-        torch.get_device_module(device).set_rng_state(other, device)

@@ -23,9 +23,9 @@ from gnlab.summaries.evaluation import (
     LossFunction,
     Parameters,
     Watcher,
-    same_random_state,
 )
 from gnlab.summaries.normalisers import Normaliser, Weighing
+from gnlab.summaries.randomness import same_random_state
 from gnlab.summaries.splitting import check_modules
 
 Values = tuple[Tensor, ...]

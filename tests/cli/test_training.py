@@ -23,6 +23,12 @@ def test_train_goes_to_the_step_asked_for_and_saves(tmp_path, train):
     assert gnlab.Run.load(tmp_path / "checkpoint.pt").step_count == 5
 
 
+@pytest.mark.parametrize(("option", "on"), [("--no-safeguard", False), ("--safeguard", True)])
+def test_the_safeguard_can_be_switched(option, on, tmp_path, train):
+    train(tmp_path, "--steps", "1", option)
+    assert gnlab.Run.load(tmp_path / "checkpoint.pt").settings.safeguard is on
+
+
 def test_every_step_is_in_the_record(tmp_path, train):
     train(tmp_path, "--steps", "4")
     train(tmp_path, "--steps", "7")

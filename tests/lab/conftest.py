@@ -70,7 +70,8 @@ def make_history(rows: int = 5, groups: tuple[str, ...] = GROUPS) -> History:
         step=steps, epoch=steps / 10, loss=2 / steps, val_loss=measured, accuracy=1 - measured,
         damping=np.ones(rows), lr=np.full(rows, 0.1), radius=measured, radius_min=0 * steps,
         eigenvalue_min=-measured, decrease_predicted=measured, decrease_measured=-measured,
-        seconds=nan, step_size=np.outer(steps, np.arange(len(groups))), step_size_step=steps,
+        taken=np.ones(rows), seconds=nan,
+        step_size=np.outer(steps, np.arange(len(groups))), step_size_step=steps,
         share=np.outer(np.ones(rows), [0.7, -0.2, 0.1]), share_step=steps,
         groups=groups, since_step=1, stride=1,
     )  # fmt: skip

@@ -117,3 +117,10 @@ def test_a_persons_choice_is_sent_also_back_to_where_it_was(page, controls):
     assert chosen[1] != "all"
     controls.rewind.value = 2
     assert page.sent[-1] == runs.Rewind(2)
+
+
+def test_the_safeguard_is_a_switch(page, controls):
+    controls._run["safeguard"].value = "false"
+    assert page.sent == [runs.Change({"safeguard": False})]
+    controls._run["safeguard"].value = "true"
+    assert page.sent[1:] == [runs.Change({"safeguard": True})]

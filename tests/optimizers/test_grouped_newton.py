@@ -101,8 +101,11 @@ def test_the_four_phases_are_a_step(one_step, classifier, data, flat):
     assert apart.info.solution is solution
 
 
+@pytest.mark.parametrize("safeguard", [False, True])
 @pytest.mark.parametrize("name", ["gradient", "momentum"])
-def test_trajectory_is_invariant_to_a_scale_and_shift_per_group(name, one_step, classifier, data):
+def test_trajectory_is_invariant_to_a_scale_and_shift_per_group(
+    name, safeguard, one_step, classifier, data
+):
     [batch] = data(1)
     model = classifier()
     factor = {n: 10.0 ** (i - 1.5) for i, (n, _) in enumerate(model.named_parameters())}
@@ -123,7 +126,9 @@ def test_trajectory_is_invariant_to_a_scale_and_shift_per_group(name, one_step, 
             return torch.func.functional_call(self.inner[0], theta, (x,))
 
     scaled = Scaled(copy.deepcopy(model))
-    options = {"lr": 0.2, "damping": 1.0, "period": 2, "direction": name}
+    # With the safeguard λ₁ is so large that it has to cut.
+    options = {"lr": 2.0 if safeguard else 0.2, "damping": 1.0, "period": 2, "direction": name}
+    options["safeguard"] = safeguard
     first = GroupedNewton(model, cross_entropy, [batch], **options)
     second = GroupedNewton(scaled, cross_entropy, [batch], **options)
     for _ in range(8):

@@ -45,6 +45,7 @@ def test_a_refused_change_changes_nothing(quadratic):
         ({"period": 1.5}, "a whole number"),
         ({"momentum": 1.0}, "momentum must be"),
         ({"step_momentum": 2.0}, "step_momentum must be"),
+        ({"safeguard": "no"}, "safeguard must be True or False; got 'no'"),
         ({"direction": "adm"}, "Did you mean 'adam'"),
         ({"partition": "tenor"}, "Did you mean 'tensor'"),
         ({"summary_batches": 3}, "summary_batches must be"),

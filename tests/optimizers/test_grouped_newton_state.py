@@ -15,11 +15,14 @@ from gnlab.problems.surfaces import loss_is_output as value
 NOTHING = (torch.zeros(1), torch.zeros(1))
 
 
+@pytest.mark.parametrize("safeguard", [False, True])
 @pytest.mark.parametrize("name", NAMES)
-def test_resumes_bit_for_bit(name, one_step, classifier, data, flat):
+def test_resumes_bit_for_bit(name, safeguard, one_step, classifier, data, flat):
     batches = data(5)
     model = classifier()
-    optimizer = GroupedNewton(model, cross_entropy, batches, period=3, direction=name)
+    optimizer = GroupedNewton(
+        model, cross_entropy, batches, lr=0.5, period=3, direction=name, safeguard=safeguard
+    )
     for k in range(7):
         one_step(model, optimizer, batches[k % 5], cross_entropy)
     saved = io.BytesIO()

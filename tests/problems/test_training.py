@@ -30,6 +30,7 @@ def train(name: str, steps: int, seed: int = 0):
         direction=h.direction,
         momentum=h.momentum,
         step_momentum=h.step_momentum,
+        safeguard=h.safeguard,
     )
     for step in range(steps):
         x, y = p.train.batch(train_order.indices(step))

@@ -28,14 +28,16 @@ def recorded(run, folder, steps):
 
 
 def test_what_is_written_is_what_was_recorded(tmp_path):
-    run = Run("moons", period=2)
+    run = Run("moons", period=2, lr=0.1)
     records = recorded(run, tmp_path, 7)
     found = open_record(tmp_path)
     (part,) = found.parts
     assert part.step.values.tolist() == [1, 2, 3, 4, 5, 6, 7]
     assert tuple(part.group.values) == tuple(part.group_.values) == run.partition.names
     assert tuple(part.role.values) == run.partition.roles
-    for name in ("epoch", "loss", "val_loss", "accuracy", "lr", "damping", "radius", "radius_min"):
+    for name in (
+        "epoch", "loss", "val_loss", "accuracy", "lr", "damping", "radius", "radius_min", "taken",
+    ):  # fmt: skip
         np.testing.assert_array_equal(part[name], [getattr(r, name) for r in records])
     for row, record in enumerate(records):
         for name in (

@@ -34,7 +34,7 @@ def test_a_run_is_the_bare_optimizer_on_the_same_batches(parameters):
     optimizer = GroupedNewton(
         problem.model, problem.loss_fn, lambda k: problem.train.batch(summary.indices(k)),
         lr=settings.lr, damping=settings.damping, period=2, momentum=settings.momentum,
-        step_momentum=settings.step_momentum,
+        step_momentum=settings.step_momentum, safeguard=settings.safeguard,
     )  # fmt: skip
     for step in range(5):
         x, y = problem.train.batch(order.indices(step))

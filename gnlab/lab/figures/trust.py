@@ -28,6 +28,7 @@ _LINES = (
     ("radius_min", "r₀", "accent", "dashed"),
     ("damping", "λ_int", "contrast", "solid"),
     ("lr", "λ₁", "other", "dotted"),
+    ("taken", "λ₁ taken", "other", "solid"),
 )
 _COLUMNS = ("step", "least", *(name for name, *_ in _LINES))
 
@@ -71,6 +72,7 @@ def update(history: History | None, before: Span | None = None) -> Update:
     if history is None:
         return Update({"lines": {column: [] for column in _COLUMNS}}, (0.0, 10.0), (0.01, 1.0))
     columns = {column: filled(getattr(history, column)) for column, *_ in _LINES}
+    columns["taken"] = columns["lr"] * columns["taken"]
     together = np.concatenate(list(columns.values()))
     positive = {name: np.where(value > 0, value, np.nan) for name, value in columns.items()}
     data = {"step": history.step, "least": columns["radius_min"], **positive}

@@ -13,6 +13,7 @@ def test_the_solves_scalars_hold_their_last_value(history):
     lines = trust.update(history()).data["lines"]
     assert lines["radius"] == pytest.approx([1, 1, 1 / 3, 1 / 3, 1 / 5])
     assert np.isnan(lines["radius_min"]).all()  # r₀ = 0 has no place on a logarithmic axis
+    assert lines["taken"] == pytest.approx(0.1 * np.ones(5))  # λ₁ times what was let through
     kappa = trust.update_eigenvalue(history(), LIMITS).data["lines"]
     assert kappa["value"][0] == -1
     assert kappa["shown"][0] < 0

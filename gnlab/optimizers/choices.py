@@ -1,0 +1,61 @@
+"""GroupedNewton's hyperparameters: which there are, and which values they take.
+
+Legend: λ₁ = lr, λ_int = damping, τ = period.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from gnlab.directions import direction as choose_direction
+from gnlab.errors import check_number, check_switch, unknown_choice
+from gnlab.partitions import Partition
+from gnlab.partitions import partition as build_partition
+
+Level = str | Mapping[str, Sequence[str]] | Partition
+"""A level's name, own groups, or a partition."""
+
+_BOUNDS: dict[str, dict[str, Any]] = {
+    "lr": {"low": 0.0},
+    "damping": {"low": 0.0},
+    "period": {"low": 1, "integer": True},
+    "momentum": {"low": 0.0, "high": 1.0, "open_high": True},
+    "step_momentum": {"low": 0.0, "high": 1.0, "open_high": True},
+}
+
+
+def as_partition(model: nn.Module, given: Level) -> Partition:
+    """The partition itself, or the one built from a level or own groups.
+
+    Args:
+        model: The model.
+        given: What was asked for.
+
+    Returns:
+        The partition.
+
+    Raises:
+        InputError: If the level is unknown or the groups do not fit the model.
+    """
+    return given if isinstance(given, Partition) else build_partition(model, given)
+
+
+def check(choices: Mapping[str, Any]) -> None:
+    """Raise unless every hyperparameter given is known and in bounds.
+
+    Args:
+        choices: Values by name.
+
+    Raises:
+        InputError: Naming the first that is not.
+    """
+    for name, value in choices.items():
+        if name == "direction":
+            choose_direction(value)
+        elif name == "safeguard":
+            check_switch(name, value)
+        elif name in _BOUNDS:
+            check_number(name, value, **_BOUNDS[name])
+        else:
+            raise unknown_choice("hyperparameter", name, (*_BOUNDS, "direction", "safeguard"))

@@ -1,0 +1,64 @@
+"""The loss of one batch without derivatives, read again and again as the parameters move.
+
+What a summary's step really brings is the difference of two readings.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from gnlab.summaries.batches import Batch
+from gnlab.summaries.evaluation import LossFunction, device_of
+from gnlab.summaries.randomness import random_state, same_random_state, set_random_state
+
+
+class Reading:
+    """The loss of one batch at whatever the parameters are; reading it leaves no trace.
+
+    Every reading sees the same random numbers (dropout), those that a summary made right after
+    this was made sees too.
+
+    Args:
+        model: The model, in the mode that it shall be read in.
+        loss_fn: loss_fn(model(x), y) -> scalar.
+        batch: The batch (x, y).
+    """
+
+    def __init__(self, model: nn.Module, loss_fn: LossFunction, batch: Batch) -> None:
+        self._model, self._loss_fn, self._batch = model, loss_fn, batch
+        self._device = device_of(model)
+        self._random = random_state(self._device)
+
+    @torch.no_grad()
+    def loss(self) -> float:
+        """Evaluate the loss.
+
+        Returns:
+            The loss, in its own unit; NaN or an infinity is returned as such.
+        """
+        with same_random_state(self._device), unmoved(self._model):
+            set_random_state(self._device, self._random)
+            return float(self._loss_fn(self._model(self._batch[0]), self._batch[1]))
+
+
+@contextmanager
+def unmoved(model: nn.Module) -> Iterator[None]:
+    """Let a measurement leave no trace: restore a model's buffers after a block.
+
+    A forward pass in training mode moves the running statistics of a batch norm.
+
+    Args:
+        model: The model.
+
+    Yields:
+        Nothing.
+    """
+    before = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for buffer, value in before:
+                buffer.copy_(value)
