@@ -38,7 +38,8 @@ CAPTIONS: dict[str, tuple[str, str]] = {
     "trust": (
         "The cubic solve over time",
         "r = ‖Dη‖ is the length of the step in units in which curvature changes; it never falls "
-        "below r₀, which is above zero only while the smallest eigenvalue κ_min is negative.",
+        "below r₀, which is above zero only while the smallest eigenvalue κ_min is negative. λ₁ "
+        "taken: what the safeguard lets through of λ₁.",
     ),
     "what-if": (
         "What if: one step from here at every level",

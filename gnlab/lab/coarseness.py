@@ -69,10 +69,7 @@ class Coarseness:
         """
         if snapshot.levels != self._levels:
             self._levels = snapshot.levels
-            names = [
-                f"{level.label} (too large here)" if level.refusal else level.label
-                for level in self._levels
-            ]
+            names = [widgets.rung(level) for level in self._levels]
             self.levels.update(end=max(len(names) - 1, 1), format=widgets.named(names))
         html = widgets.rungs(self._levels, snapshot.settings.partition)
         if self.ends.text != html:

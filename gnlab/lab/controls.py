@@ -78,13 +78,13 @@ class Controls(pn.viewable.Viewer):
             *self.coarseness.rows(),
             self.rewind, self.pace,
             widgets.rule("Problem and method"),
-            widgets.row(run["preset"], run["seed"]), self.about,
-            widgets.row(run["optimizer"], run["direction"], run["safeguard"]),
+            widgets.row(run["preset"], run["optimizer"]), self.about,
+            widgets.row(run["direction"], run["safeguard"]),
             run["lr"], run["damping"],
             widgets.row(run["period"], run["batch_size"], run["summary_batch_size"]),
             widgets.rule("View"),
             widgets.row(self._view["order"], self._view["scale"]),
-            widgets.row(self._view["lock"], self._view["theme"]),
+            widgets.row(self._view["lock"], self._view["theme"], run["seed"]),
             roles(),
         ]  # fmt: skip
 

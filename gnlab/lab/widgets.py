@@ -17,6 +17,7 @@ from gnlab.lab.assets import css
 
 OFF = math.log10(state.DAMPING[0]) - 0.1
 """Where a log slider stands for zero: left of its smallest power of ten."""
+_WIDTH = 27  # letters of a level that the column has room for
 _ECHO = 30.0
 """Seconds within which a notebook's browser sends back what was set."""
 _TEN_TO = "return tick <= off ? '0 (off)' : Number((10 ** tick).toPrecision(2)).toString()"
@@ -65,6 +66,21 @@ def slider(name: str, title: str, low: int, high: int, value: int, **more: Any) 
 def named(names: Sequence[str]) -> CustomJSTickFormatter:
     """Shows the name of a slider's place."""
     return CustomJSTickFormatter(code=f"return ({json.dumps(list(names))})[tick] ?? ''")
+
+
+def rung(level: runs.Level) -> str:
+    """What the coarseness slider calls a level, in the column's width.
+
+    Args:
+        level: The level.
+
+    Returns:
+        Its label; of a long one, which stands in full below the slider, the number of groups.
+    """
+    count, _, _ = level.label.partition(",")
+    if level.refusal:
+        return f"{count} (too large here)"
+    return level.label if len(level.label) <= _WIDTH else count
 
 
 def rungs(levels: Sequence[runs.Level], present: object) -> str:

@@ -6,6 +6,7 @@ import pytest
 from bokeh.events import ButtonClick
 
 from gnlab import runs
+from gnlab.lab import widgets
 from gnlab.lab.controls import Controls
 from gnlab.lab.state import Choices
 
@@ -83,6 +84,14 @@ def test_a_level_that_is_too_large_is_greyed_with_the_reason(page, controls, sna
     assert page.said == [f"{large.label}: more than 3 <groups>."]
     assert (page.sent, controls.levels.value) == ([], before)
     assert controls._choices.partition == snapshot.settings.partition
+
+
+def test_a_level_is_called_what_the_column_has_room_for(snapshot):
+    (tensor,) = (level for level in snapshot.levels if level.name == "tensor")
+    assert widgets.rung(tensor) == tensor.label == "S = 6, one group per tensor"
+    long = dataclasses.replace(tensor, label="S = 954, 8 parts of each unit's row")
+    assert widgets.rung(long) == "S = 954"
+    assert widgets.rung(dataclasses.replace(long, refusal="no")) == "S = 954 (too large here)"
 
 
 def test_what_a_level_is_known_as_is_said(controls, snapshot):
