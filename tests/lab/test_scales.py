@@ -113,6 +113,10 @@ def test_steady_limits_hold_the_data_on_round_numbers(values):
 def test_short_names():
     assert short_name("layer1.weight") == "layer1 W"
     assert short_name("layer1.bias") == "layer1 b"
+    assert short_name("layer1.weight[0:4]", 20) == "layer1 W[0:4]"
+    assert short_name("layer1.bias[7] 1/8", 20) == "layer1 b[7] 1/8"
+    assert short_name("layer12.weight[16:20]") == "…2 W[16:20]"  # the layer is still told
+    assert short_name("a.weights", 20) == "a.weights"
     assert len(short_name("a.very.long.name.weight")) == 11
 
 

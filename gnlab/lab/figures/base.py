@@ -260,10 +260,19 @@ def decade_ticks(low: float, high: float, most: int) -> dict[str, Any]:
 
 
 def short_name(name: str, most: int = 11) -> str:
-    """A group's name as a tick label: "layers.3.weight" becomes "layers.3 W"."""
-    for ending, letter in ((".weight", " W"), (".bias", " b")):
-        if name.endswith(ending):
-            name = name[: -len(ending)] + letter
+    """A group's name as a tick label: "layer3.weight" becomes "layer3 W".
+
+    Args:
+        name: The name; of a group of units it goes on with the units, as in "layer3.weight[0:4]".
+        most: The letters there is room for; of a longer one the end is kept, which tells more.
+
+    Returns:
+        The label.
+    """
+    for kind, letter in ((".weight", " W"), (".bias", " b")):
+        layer, found, units = name.rpartition(kind)
+        if found and (not units or units.startswith("[")):
+            name = layer + letter + units
     return name if len(name) <= most else "…" + name[1 - most :]
 
 
