@@ -45,8 +45,8 @@ def eigh(
     """
     rows = np.abs(matrix).max(axis=1)
     order = np.argsort(-rows, kind="stable")
-    ordered = matrix[np.ix_(order, order)]
-    if careful and is_graded(rows):
+    ordered = matrix[order[:, None], order]
+    if careful and rows[order[-1]] < GRADED * rows[order[0]]:
         kappa, vectors, _ = lapack.dsyev(ordered, lower=1, lwork=34 * order.size)
     elif order.size < _DECOMPOSED:
         kappa, vectors, _ = lapack.dsyevd(ordered, lower=1)
@@ -72,6 +72,11 @@ def _decomposed(matrix: Array, device: torch.device) -> tuple[Array, Array]:
     return kappa.cpu().numpy(), vectors.cpu().numpy()
 
 
+def diagonal_of(matrix: Array) -> Array:
+    """The diagonal of a contiguous matrix, to be written to, [n]."""
+    return matrix.ravel("K")[:: len(matrix) + 1]
+
+
 def is_definite(matrix: Array, device: torch.device = _CPU) -> bool:
     """Whether Cholesky's method goes through.
 
@@ -83,9 +88,23 @@ def is_definite(matrix: Array, device: torch.device = _CPU) -> bool:
         Whether it does.
     """
     if len(matrix) < LARGE:
-        return bool(lapack.dpotrf(matrix, lower=1)[1] == 0)
+        # The transpose is stored as LAPACK wants it: no copy is made.
+        return bool(lapack.dpotrf(matrix.T, lower=1, clean=0, overwrite_a=1)[1] == 0)
     factor, info = torch.linalg.cholesky_ex(_sent(matrix, device))
     return bool(info == 0) and bool(torch.isfinite(factor.diagonal()).all())
+
+
+def definite_solver(matrix: Array) -> Callable[[Array], Array] | None:
+    """What solves linear systems with a small symmetric matrix, factored once.
+
+    Args:
+        matrix: Symmetric, [n, n]; overwritten.
+
+    Returns:
+        The function, right side [n] -> solution [n]; None if the matrix is not definite.
+    """
+    factor, indefinite = lapack.dpotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
+    return None if indefinite else lambda right: lapack.dpotrs(factor, right, lower=1)[0]
 
 
 def solver(matrix: Array, device: torch.device = _CPU) -> Callable[[Array], Array] | None:

@@ -165,7 +165,7 @@ def solve_exactly(model: Model, elimination: Elimination, found: Estimate) -> Mi
     exact = eliminate_exactly(model, elimination, bits)
     if exact is None:
         return None
-    if not model.cubic.any():
+    if not model.count:
         step = in_order(model, exact.step(exact.b), bits)
         return Minimiser(step, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, False)
     c = factor(model.given[2], model.slope_exponent - 2 * model.curvature_exponent)

@@ -41,6 +41,7 @@ class Model:
         units: The binary exponent of each group's unit, [S].
         curvature_exponent: K in the units given is 2^this times K here.
         slope_exponent: b in the units given is 2^this times b here.
+        count: How many groups are in N.
         exact: Whether scaling lost no bit of H, g or c to underflow or overflow.
         device: Where large matrices are factored.
     """
@@ -54,6 +55,7 @@ class Model:
     units: Exponents
     curvature_exponent: int
     slope_exponent: int
+    count: int
     exact: bool
     device: torch.device = _CPU
 
@@ -111,13 +113,16 @@ def as_damping(value: float) -> float:
     return damping
 
 
-def check(H: Array, g: Array, d: Array) -> None:
-    """Raise if what was given is no cubic model.
+def checked(H: Array, g: Array, d: Array) -> Array:
+    """H̄ without its rounding's asymmetry; raise if what was given is no cubic model.
 
     Args:
         H: H̄.
         g: ḡ.
         d: D.
+
+    Returns:
+        H̄, symmetric to the last bit if it is finite, [S, S].
 
     Raises:
         InputError: For wrong shapes, no groups, a negative d, or an H that is not symmetric
@@ -130,11 +135,11 @@ def check(H: Array, g: Array, d: Array) -> None:
         )
     if g.size == 0:
         raise InputError("solve_cubic needs at least one group (S ≥ 1); got S = 0.")
-    if np.any(d < 0):
+    if (d < 0).any():
         s = int(np.flatnonzero(d < 0)[0])
         raise InputError(f"d must be ≥ 0 (it is |D^(3)_sss|^(1/3)); got d[{s}] = {d[s]:g}.")
-    if (H == H.T).all() or not np.isfinite(H).all():
-        return
+    if (H == H.T).all() or not finite(H):
+        return H
     rows = np.sqrt(np.abs(H).max(axis=1))
     excess = np.abs(H / 2 - H.T / 2) - ASYMMETRY_TOLERANCE / 2 * rows[:, None] * rows
     if excess.max() > 0:
@@ -143,6 +148,14 @@ def check(H: Array, g: Array, d: Array) -> None:
             f"H must be symmetric up to rounding; got H[{s}, {t}] = {H[s, t]:g} and "
             f"H[{t}, {s}] = {H[t, s]:g}. Give the Hessian summary itself, or (H + Hᵀ)/2."
         )
+    return H / 2 + H.T / 2
+
+
+def finite(values: Array) -> bool:
+    """Whether no number is a NaN or an infinity."""
+    flat = values.ravel()
+    # What makes the squares' sum finite is finite; only where they overflow each is looked at.
+    return math.isfinite(flat.dot(flat)) or bool(np.isfinite(values).all())
 
 
 def exponent(values: Array) -> Exponents:
@@ -155,10 +168,26 @@ def size_of(vector: Array) -> float:
     return math.sqrt(vector.dot(vector))
 
 
+def size_of_any(vector: Array) -> float:
+    """The Euclidean norm, also of numbers whose squares are out of float64's range."""
+    size = size_of(vector)
+    if 1e-140 < size < 1e140:
+        return size
+    largest = float(np.abs(vector).max())
+    return largest * size_of(vector / largest) if largest else 0.0
+
+
+def moved(number: float, shift: int) -> float:
+    """A number times 2^shift; infinite beyond float64's range."""
+    try:
+        return math.ldexp(number, shift)
+    except OverflowError:
+        return math.copysign(math.inf, number)
+
+
 def scaled(values: Array, shift: Exponents) -> Array:
     """Values times 2^shift, exact but for underflow."""
-    # numpy's own clip takes three times as long for a short vector.
-    return np.ldexp(values, np.maximum(np.minimum(shift, 4000), -4000).astype(np.int32))
+    return np.ldexp(values, shift.astype(np.int32))
 
 
 def top(values: Array, shift: Exponents) -> int:
@@ -167,31 +196,56 @@ def top(values: Array, shift: Exponents) -> int:
     return int(seen.max()) if seen.size else 0
 
 
-def both_sides(H: Array, shift: Exponents) -> tuple[Array, int, bool]:
-    """A matrix scaled from both sides to entries of at most 1.
+def fitted(values: Array, given: Array) -> tuple[Array, int] | None:
+    """Products with moderate powers of two, brought to entries of at most 1.
 
     Args:
-        H: The matrix, [S, S].
-        shift: The power of two for each row and column, [S].
+        values: The products, in any order of factors; overwritten.
+        given: The numbers before.
 
     Returns:
-        H_st 2^(shift_s + shift_t − e), e, and whether that lost no bit to underflow.
+        values · 2^-e, and e; None unless it is certain that no bit was lost on the way.
     """
-    largest = float(np.abs(H).max())
-    if np.abs(shift).max() <= MODERATE and 2.0**-MODERATE < largest < 2.0**MODERATE:
+    size = np.abs(values)
+    largest = float(size.max())
+    e = math.frexp(largest)[1]
+    if not (0 < largest < math.inf and abs(e) <= MODERATE):
+        return None
+    factor = math.ldexp(1.0, -e)
+    values *= factor
+    # An entry this large was in the range of normal numbers all the way.
+    kept = np.count_nonzero(size > 1e-150 / factor)
+    return (values, e) if kept in (size.size, np.count_nonzero(given)) else None
+
+
+def rescaled(
+    H: Array, g: Array, d: Array, unit: Exponents
+) -> tuple[Array, int, Array, int, Array, bool]:
+    """H̄, ḡ and D in the groups' units, H̄ and ḡ with entries of at most 1.
+
+    Args:
+        H: H̄, [S, S].
+        g: ḡ, [S].
+        d: D, [S].
+        unit: The binary exponent of each group's unit, [S].
+
+    Returns:
+        H_st 2^(−unit_s − unit_t − e) and e, ḡ_s 2^(−unit_s − f) and f, D_s 2^-unit_s, and whether
+        that lost no bit of H̄ and ḡ to underflow.
+    """
+    if max(unit.max(), -unit.min()) <= MODERATE:
         # Multiplying is as exact as moving exponents, and ten times as fast.
-        factor = np.ldexp(1.0, shift.astype(np.int32))
-        result = H * factor[:, None]
-        result *= factor
-        e = math.frexp(float(np.abs(result).max()))[1]
-        result *= math.ldexp(1.0, -e)
-        # An entry this large was in the range of normal numbers all the way.
-        if np.count_nonzero(np.abs(result) > 1e-150) == np.count_nonzero(H):
-            return result, e, True
-    pair = shift[:, None] + shift
-    e = top(H, pair)
-    result = scaled(H, pair - e)
-    return result, e, whole(H, result)
+        factor = np.ldexp(1.0, -unit.astype(np.int32))
+        both = H * factor[:, None]
+        both *= factor
+        curved, sloped = fitted(both, H), fitted(g * factor, g)
+        if curved and sloped:
+            return *curved, *sloped, d * factor, True
+    pair = -unit[:, None] - unit
+    curvature, slope = top(H, pair), top(g, -unit)
+    H_scaled, g_scaled = scaled(H, pair - curvature), scaled(g, -unit - slope)
+    exact = whole(H, H_scaled) and whole(g, g_scaled)
+    return H_scaled, curvature, g_scaled, slope, scaled(d, -unit), exact
 
 
 def whole(before: Array, after: Array) -> bool:
@@ -201,7 +255,7 @@ def whole(before: Array, after: Array) -> bool:
 
 
 def normalise(H: Array, g: Array, d: Array, damping: float, device: torch.device = _CPU) -> Model:
-    """Bring a finite, checked model to normal form.
+    """Bring a finite, checked, symmetric model to normal form.
 
     A group's unit is the power of two next to its d, or next to the square root of its own
     curvature where it has no cubic term; both follow the group when it is rescaled.
@@ -216,29 +270,27 @@ def normalise(H: Array, g: Array, d: Array, damping: float, device: torch.device
     Returns:
         The model; its arrays are new.
     """
-    if not (H == H.T).all():
-        H = H / 2 + H.T / 2
     d = d if damping > 0 else np.zeros_like(d)
     cubic = d > 0
-    # From the damping on, so that a loss in other units leaves every group's unit as it is.
-    begin = math.frexp(damping)[1]
-    unit = np.where(cubic, exponent(d), (exponent(H.diagonal()) - begin) // 2)
-    slope = top(g, -unit)
-    H_scaled, curvature, exact = both_sides(H, -unit)
-    g_scaled = scaled(g, -unit - slope)
+    count, unit = int(np.count_nonzero(cubic)), exponent(d)
+    if count < d.size:
+        # From the damping on, so that a loss in other units leaves every group's unit as it is.
+        begin = math.frexp(damping)[1]
+        unit = np.where(cubic, unit, (exponent(H.diagonal()) - begin) // 2)
+    H_scaled, curvature, g_scaled, slope, d_scaled, exact = rescaled(H, g, d, unit)
     mantissa, power = math.frexp(damping / 2)
     power += slope - 2 * curvature
-    exact = exact and whole(g, g_scaled)
     return Model(
         H=H_scaled,
         g=g_scaled,
-        d=scaled(d, -unit),
+        d=d_scaled,
         cubic=cubic,
-        c=math.ldexp(mantissa, max(-900, min(900, power))) if cubic.any() else 0.0,
+        c=math.ldexp(mantissa, max(-900, min(900, power))) if count else 0.0,
         given=(H, g, damping / 2),
         units=unit,
         curvature_exponent=curvature,
         slope_exponent=slope,
+        count=count,
         exact=exact and abs(power) < 900,
         device=device,
     )
