@@ -22,12 +22,10 @@ _DECOMPOSED = 32  # likewise, for a decomposition
 # Rows that differ by more than this lose too many digits in divide-and-conquer.
 GRADED = 2.0**-26
 
-_CPU = torch.device("cpu")
+CPU = torch.device("cpu")
 
 
-def eigh(
-    matrix: Array, device: torch.device = _CPU, *, careful: bool = True
-) -> tuple[Array, Array]:
+def eigh(matrix: Array, device: torch.device = CPU, *, careful: bool = True) -> tuple[Array, Array]:
     """Eigenvalues, ascending, and eigenvectors of a symmetric matrix with rows graded in size.
 
     LAPACK's reduction of the lower triangle keeps the small eigenvalues' digits only when the
@@ -44,14 +42,15 @@ def eigh(
         κ [n] and Q [n, n], one column per eigenvalue.
     """
     rows = np.abs(matrix).max(axis=1)
-    order = np.argsort(-rows, kind="stable")
+    order = (-rows).argsort(kind="stable")
+    # LAPACK may overwrite it: the transpose of what numpy stores by rows is stored as it wants it.
     ordered = matrix[order[:, None], order]
     if careful and rows[order[-1]] < GRADED * rows[order[0]]:
-        kappa, vectors, _ = lapack.dsyev(ordered, lower=1, lwork=34 * order.size)
+        kappa, vectors, _ = lapack.dsyev(ordered.T, lower=1, lwork=34 * order.size, overwrite_a=1)
     elif order.size < _DECOMPOSED:
-        kappa, vectors, _ = lapack.dsyevd(ordered, lower=1)
+        kappa, vectors, _ = lapack.dsyevd(ordered.T, lower=1, overwrite_a=1)
     else:
-        kappa, vectors = _decomposed(ordered, device if order.size >= LARGE else _CPU)
+        kappa, vectors = _decomposed(ordered, device if order.size >= LARGE else CPU)
     Q = np.empty_like(vectors)
     Q[order] = vectors
     return kappa, Q
@@ -77,7 +76,7 @@ def diagonal_of(matrix: Array) -> Array:
     return matrix.ravel("K")[:: len(matrix) + 1]
 
 
-def is_definite(matrix: Array, device: torch.device = _CPU) -> bool:
+def is_definite(matrix: Array, device: torch.device = CPU) -> bool:
     """Whether Cholesky's method goes through.
 
     Args:
@@ -107,7 +106,7 @@ def definite_solver(matrix: Array) -> Callable[[Array], Array] | None:
     return None if indefinite else lambda right: lapack.dpotrs(factor, right, lower=1)[0]
 
 
-def solver(matrix: Array, device: torch.device = _CPU) -> Callable[[Array], Array] | None:
+def solver(matrix: Array, device: torch.device = CPU) -> Callable[[Array], Array] | None:
     """What solves linear systems with a matrix, factored once.
 
     Args:

@@ -16,13 +16,13 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from gnlab.cubic.dense import CPU
 from gnlab.errors import InputError
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Exponents = NDArray[np.int64]
 
-_CPU = torch.device("cpu")
 ASYMMETRY_TOLERANCE = 1e-3
 MODERATE = 100  # binary exponents of this size add up to nothing near the ends of float64
 
@@ -57,7 +57,7 @@ class Model:
     slope_exponent: int
     count: int
     exact: bool
-    device: torch.device = _CPU
+    device: torch.device = CPU
 
     @property
     def radius_exponent(self) -> int:
@@ -135,10 +135,10 @@ def checked(H: Array, g: Array, d: Array) -> Array:
         )
     if g.size == 0:
         raise InputError("solve_cubic needs at least one group (S ≥ 1); got S = 0.")
-    if (d < 0).any():
+    if not d.min() >= 0 and (d < 0).any():  # it may be a NaN
         s = int(np.flatnonzero(d < 0)[0])
         raise InputError(f"d must be ≥ 0 (it is |D^(3)_sss|^(1/3)); got d[{s}] = {d[s]:g}.")
-    if (H == H.T).all() or not finite(H):
+    if np.count_nonzero(H == H.T) == H.size or not finite(H):
         return H
     rows = np.sqrt(np.abs(H).max(axis=1))
     excess = np.abs(H / 2 - H.T / 2) - ASYMMETRY_TOLERANCE / 2 * rows[:, None] * rows
@@ -233,7 +233,7 @@ def rescaled(
         H_st 2^(−unit_s − unit_t − e) and e, ḡ_s 2^(−unit_s − f) and f, D_s 2^-unit_s, and whether
         that lost no bit of H̄ and ḡ to underflow.
     """
-    if max(unit.max(), -unit.min()) <= MODERATE:
+    if np.abs(unit).max() <= MODERATE:
         # Multiplying is as exact as moving exponents, and ten times as fast.
         factor = np.ldexp(1.0, -unit.astype(np.int32))
         both = H * factor[:, None]
@@ -254,7 +254,7 @@ def whole(before: Array, after: Array) -> bool:
     return bool(np.count_nonzero(np.abs(after) > 1e-290) == np.count_nonzero(before))
 
 
-def normalise(H: Array, g: Array, d: Array, damping: float, device: torch.device = _CPU) -> Model:
+def normalise(H: Array, g: Array, d: Array, damping: float, device: torch.device = CPU) -> Model:
     """Bring a finite, checked, symmetric model to normal form.
 
     A group's unit is the power of two next to its d, or next to the square root of its own

@@ -137,7 +137,9 @@ def solve_reduced(
         return 2 * (size - (kappa + rho0) * rho0) / (kappa + 2 * rho0 + gap)
 
     low, high = max(root(kappa_max), 0.0), root(kappa_min)
-    x = high
+    # Of a right side that is nowhere small, all eigenvalues together pull about as their mean.
+    x = root(float(T.diagonal.sum()) / T.diagonal.size)
+    x = x if low < x < high else high
     for _ in range(_STEPS):
         if not x > _NEAR * scale:
             return None
@@ -149,7 +151,7 @@ def solve_reduced(
         gap = math.log((rho0 + x) / c) - math.log(norm)
         low, high = (low, x) if gap > 0 else (x, high)
         fall = solve(w)  # −dw/dρ
-        slope = x / (rho0 + x) + x * float(w @ fall) / norm**2
+        slope = x / (rho0 + x) + x * float(w.dot(fall)) / norm**2
         new = x * math.exp(max(-50.0, min(50.0, -gap / slope)))
         if abs(new - x) <= _LAST * x:
             return rho0 + new, T.turned(w - (new - x) * fall, "N")

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from gnlab.cubic.certify import Minimiser, certify
-from gnlab.cubic.dense import LARGE, is_graded
+from gnlab.cubic.dense import CPU, LARGE, is_graded
 from gnlab.cubic.estimate import (
     Elimination,
     Estimate,
@@ -70,7 +70,7 @@ def solve_cubic(
     References:
         Wolinski, arXiv:2312.03885, eq. 2 and Sec. 4.
     """
-    device = H.device if isinstance(H, Tensor) else torch.device("cpu")
+    device = H.device if isinstance(H, Tensor) else CPU
     H, g, d = as_array(H), as_array(g), as_array(d)
     damping = as_damping(damping)
     H = checked(H, g, d)
@@ -99,7 +99,7 @@ def moving(H: Array, g: Array, d: Array, damping: float) -> Mask:
         Whether each group has an effect, [S].
     """
     cubic: Mask = d != 0
-    if damping > 0 and cubic.all():
+    if damping > 0 and np.count_nonzero(cubic) == d.size:
         return cubic
     effect: Mask = (g != 0) | H.any(axis=1)
     return effect | cubic if damping > 0 else effect
@@ -225,7 +225,7 @@ def conclude(model: Model, found: Minimiser, d: Array, damping: float) -> CubicS
     if not (certificate.holds and finite(step_sizes)):
         return failed(d.size, Status.singular)
     # At a stationary point −T = ½ḡᵀη + (ρ/6)‖Dη‖²: two terms that are never negative.
-    decrease = max(float(model.g @ found.step), 0.0) / 2 + found.rho * norm * norm / 6
+    decrease = max(float(model.g.dot(found.step)), 0.0) / 2 + found.rho * norm * norm / 6
     return CubicSolution(
         step_sizes=torch.from_numpy(step_sizes),
         radius=radius,

@@ -77,7 +77,8 @@ def equilibrated(model: Model, H: Array, step: Array, rho: float) -> System:
     Returns:
         The scaled system.
     """
-    size = np.abs(H.diagonal()) + rho * model.d * model.d
+    size = np.abs(H.diagonal())
+    size += rho * model.d * model.d
     # The exponent of 0 is 0, that of a unit 1.
     places = np.frexp(size)[1] >> 1
     unit = np.ldexp(1.0, places)
