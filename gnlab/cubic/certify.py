@@ -17,10 +17,11 @@ import numpy as np
 from gnlab.cubic.dense import diagonal_of, is_definite
 from gnlab.cubic.estimate import EPS, Elimination, Estimate
 from gnlab.cubic.fixed import to_fixed, to_float
-from gnlab.cubic.model import Array, Model
+from gnlab.cubic.model import Model
 from gnlab.cubic.refine import Root, refine
 from gnlab.cubic.solution import RESIDUAL_TOLERANCE
 from gnlab.cubic.system import System, equilibrated
+from gnlab.cubic.units import Array
 
 # Below this smallest eigenvalue of the equilibrated matrix, more than one null vector is feared.
 APART = 1e-7

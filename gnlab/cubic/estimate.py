@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from gnlab.cubic.dense import eigh
-from gnlab.cubic.model import Array, Mask, Model
+from gnlab.cubic.model import Model
 from gnlab.cubic.reduction import is_worth_it, reduce, solve_reduced
 from gnlab.cubic.secular import solve_secular
+from gnlab.cubic.units import Array, Mask
 
 EPS = float(np.finfo(np.float64).eps)
 # A flat direction's slope, relative to the sizes of its terms, below which it is rounding.

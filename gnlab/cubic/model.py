@@ -13,18 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from gnlab.cubic.dense import CPU
+from gnlab.cubic.units import Array, Exponents, Mask, exponent, finite, reference, rescaled
 from gnlab.errors import InputError
 
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-Exponents = NDArray[np.int64]
-
 ASYMMETRY_TOLERANCE = 1e-3
-MODERATE = 100  # binary exponents of this size add up to nothing near the ends of float64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,114 +147,12 @@ def checked(H: Array, g: Array, d: Array) -> Array:
     return H / 2 + H.T / 2
 
 
-def finite(values: Array) -> bool:
-    """Whether no number is a NaN or an infinity."""
-    flat = values.ravel()
-    # What makes the squares' sum finite is finite; only where they overflow each is looked at.
-    return math.isfinite(flat.dot(flat)) or bool(np.isfinite(values).all())
-
-
-def exponent(values: Array) -> Exponents:
-    """The binary exponents e of values = m·2^e with ½ ≤ |m| < 1; 0 for 0."""
-    return np.frexp(values)[1].astype(np.int64)
-
-
-def size_of(vector: Array) -> float:
-    """The Euclidean norm; a third of the time that numpy's own takes for a short vector."""
-    return math.sqrt(vector.dot(vector))
-
-
-def size_of_any(vector: Array) -> float:
-    """The Euclidean norm, also of numbers whose squares are out of float64's range."""
-    size = size_of(vector)
-    if 1e-140 < size < 1e140:
-        return size
-    largest = float(np.abs(vector).max())
-    return largest * size_of(vector / largest) if largest else 0.0
-
-
-def moved(number: float, shift: int) -> float:
-    """A number times 2^shift; infinite beyond float64's range."""
-    try:
-        return math.ldexp(number, shift)
-    except OverflowError:
-        return math.copysign(math.inf, number)
-
-
-def scaled(values: Array, shift: Exponents) -> Array:
-    """Values times 2^shift, exact but for underflow."""
-    return np.ldexp(values, shift.astype(np.int32))
-
-
-def top(values: Array, shift: Exponents) -> int:
-    """The largest binary exponent of values · 2^shift; 0 if all values are 0."""
-    seen = (exponent(values) + shift)[values != 0]
-    return int(seen.max()) if seen.size else 0
-
-
-def fitted(values: Array, given: Array) -> tuple[Array, int] | None:
-    """Products with moderate powers of two, brought to entries of at most 1.
-
-    Args:
-        values: The products, in any order of factors; overwritten.
-        given: The numbers before.
-
-    Returns:
-        values · 2^-e, and e; None unless it is certain that no bit was lost on the way.
-    """
-    size = np.abs(values)
-    largest = float(size.max())
-    e = math.frexp(largest)[1]
-    if not (0 < largest < math.inf and abs(e) <= MODERATE):
-        return None
-    factor = math.ldexp(1.0, -e)
-    values *= factor
-    # An entry this large was in the range of normal numbers all the way.
-    kept = np.count_nonzero(size > 1e-150 / factor)
-    return (values, e) if kept in (size.size, np.count_nonzero(given)) else None
-
-
-def rescaled(
-    H: Array, g: Array, d: Array, unit: Exponents
-) -> tuple[Array, int, Array, int, Array, bool]:
-    """H̄, ḡ and D in the groups' units, H̄ and ḡ with entries of at most 1.
-
-    Args:
-        H: H̄, [S, S].
-        g: ḡ, [S].
-        d: D, [S].
-        unit: The binary exponent of each group's unit, [S].
-
-    Returns:
-        H_st 2^(−unit_s − unit_t − e) and e, ḡ_s 2^(−unit_s − f) and f, D_s 2^-unit_s, and whether
-        that lost no bit of H̄ and ḡ to underflow.
-    """
-    if np.abs(unit).max() <= MODERATE:
-        # Multiplying is as exact as moving exponents, and ten times as fast.
-        factor = np.ldexp(1.0, -unit.astype(np.int32))
-        both = H * factor[:, None]
-        both *= factor
-        curved, sloped = fitted(both, H), fitted(g * factor, g)
-        if curved and sloped:
-            return *curved, *sloped, d * factor, True
-    pair = -unit[:, None] - unit
-    curvature, slope = top(H, pair), top(g, -unit)
-    H_scaled, g_scaled = scaled(H, pair - curvature), scaled(g, -unit - slope)
-    exact = whole(H, H_scaled) and whole(g, g_scaled)
-    return H_scaled, curvature, g_scaled, slope, scaled(d, -unit), exact
-
-
-def whole(before: Array, after: Array) -> bool:
-    """Whether scaling kept every bit: no entry fell near the smallest normal numbers."""
-    # What is kept is not zero, so that counting is comparing.
-    return bool(np.count_nonzero(np.abs(after) > 1e-290) == np.count_nonzero(before))
-
-
 def normalise(H: Array, g: Array, d: Array, damping: float, device: torch.device = CPU) -> Model:
     """Bring a finite, checked, symmetric model to normal form.
 
     A group's unit is the power of two next to its d, or next to the square root of its own
-    curvature where it has no cubic term; both follow the group when it is rescaled.
+    curvature, over that of the others, where it has no cubic term; both follow the group when it
+    is rescaled, and each other when the loss is.
 
     Args:
         H: H̄, [S, S].
@@ -274,11 +168,12 @@ def normalise(H: Array, g: Array, d: Array, damping: float, device: torch.device
     cubic = d > 0
     count, unit = int(np.count_nonzero(cubic)), exponent(d)
     if count < d.size:
-        # From the damping on, so that a loss in other units leaves every group's unit as it is.
-        begin = math.frexp(damping)[1]
+        begin = reference(H, g, unit, cubic, damping)
         unit = np.where(cubic, unit, (exponent(H.diagonal()) - begin) // 2)
     H_scaled, curvature, g_scaled, slope, d_scaled, exact = rescaled(H, g, d, unit)
     mantissa, power = math.frexp(damping / 2)
+    if slope == 0 and not g.any():  # the unit of a slope is then that at which λ_int/2 is near 1
+        slope = 2 * curvature - power
     power += slope - 2 * curvature
     return Model(
         H=H_scaled,

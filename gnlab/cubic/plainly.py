@@ -17,9 +17,10 @@ import numpy as np
 from gnlab.cubic.certify import KNOWN, Minimiser, positive
 from gnlab.cubic.dense import LARGE, definite_solver
 from gnlab.cubic.estimate import EPS, Elimination, Estimate
-from gnlab.cubic.model import Array, Model, finite, moved, size_of
+from gnlab.cubic.model import Model
 from gnlab.cubic.refine import Newton
 from gnlab.cubic.system import System, equilibrated
+from gnlab.cubic.units import Array, finite, moved, size_of
 
 # Far below the certificate's tolerance, 1e-8, and a solution's, 1e-6.
 SMALL = 1e-10
@@ -59,8 +60,7 @@ def certify_plainly(model: Model, elimination: Elimination, found: Estimate) -> 
     Returns:
         The certified minimiser, or None if float64 does not suffice for a proof.
     """
-    # A group without a cubic term has a unit that a scaled loss may round otherwise, and what is
-    # only rounded differently would not be the same to the last bit.
+    # Dη, in which the proof is measured, is the whole step only if every group has a cubic term.
     if not (model.exact and model.count == model.g.size and found.kappa_scale > 0):
         return None
     if not (finite(found.step) and found.rho > 0):

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.linalg import lapack
 
 from gnlab.cubic.dense import LARGE, is_graded
-from gnlab.cubic.model import Array, size_of
+from gnlab.cubic.units import Array, size_of
 
 ENOUGH = 24
 """From how many rows on the half is worth its Python."""
@@ -125,11 +125,13 @@ def solve_reduced(
         kappa_max: The largest.
 
     Returns:
-        ρ and (K + ρ)⁻¹b, [n]; None next to the pole.
+        ρ and (K + ρ)⁻¹b, [n]; None next to the pole, and without b.
     """
     f, rho0 = T.turned(b, "T"), max(0.0, -kappa_min)
     scale = max(abs(kappa_min), abs(kappa_max))
     size = c * size_of(f)
+    if size == 0:
+        return None  # the step is 0 or along the pole
 
     def root(kappa: float) -> float:
         """The x at which c ‖b‖/(κ + ρ₀ + x) = ρ₀ + x."""

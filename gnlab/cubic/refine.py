@@ -23,8 +23,8 @@ from gnlab.cubic.fixed import (
     to_float,
     to_floats,
 )
-from gnlab.cubic.model import Array, finite, size_of
 from gnlab.cubic.system import System
+from gnlab.cubic.units import Array, finite, size_of
 
 MAX_STEPS = 200
 MOST_BITS = 4096

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from gnlab.cubic.model import Array, size_of, size_of_any
+from gnlab.cubic.units import Array, size_of, size_of_any
 
 MAX_ITERATIONS = 200
 _LAST = 1e-8  # a relative step whose square is less than a rounding

@@ -24,23 +24,11 @@ from gnlab.cubic.estimate import (
     estimate_by_half,
 )
 from gnlab.cubic.exact import solve_exactly
-from gnlab.cubic.model import (
-    Array,
-    Mask,
-    Model,
-    as_array,
-    as_damping,
-    checked,
-    finite,
-    moved,
-    normalise,
-    scaled,
-    size_of,
-    size_of_any,
-)
+from gnlab.cubic.model import Model, as_array, as_damping, checked, normalise
 from gnlab.cubic.plainly import certify_plainly
 from gnlab.cubic.solution import Certificate, CubicSolution, Status
 from gnlab.cubic.threads import alone
+from gnlab.cubic.units import Array, Mask, finite, moved, scaled, size_of, size_of_any
 
 NO_CERTIFICATE = Certificate(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan)
 

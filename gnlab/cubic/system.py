@@ -13,7 +13,8 @@ import torch
 
 from gnlab.cubic.dense import diagonal_of
 from gnlab.cubic.fixed import Factor, factor
-from gnlab.cubic.model import Array, Model, moved
+from gnlab.cubic.model import Model
+from gnlab.cubic.units import Array, moved
 
 
 @dataclass(frozen=True, slots=True, eq=False)
