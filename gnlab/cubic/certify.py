@@ -14,12 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gnlab.cubic.dense import is_definite
+from gnlab.cubic.dense import diagonal_of, is_definite
 from gnlab.cubic.estimate import EPS, Elimination, Estimate
 from gnlab.cubic.fixed import to_fixed, to_float
-from gnlab.cubic.model import Array, Model
-from gnlab.cubic.refine import Root, System, equilibrated, refine
+from gnlab.cubic.model import Model
+from gnlab.cubic.refine import Root, refine
 from gnlab.cubic.solution import RESIDUAL_TOLERANCE
+from gnlab.cubic.system import System, equilibrated
+from gnlab.cubic.units import Array
 
 # Below this smallest eigenvalue of the equilibrated matrix, more than one null vector is feared.
 APART = 1e-7
@@ -56,14 +58,11 @@ class Minimiser:
 
 def positive(system: System, rho: float) -> bool:
     """Whether H̄ + ρD² is positive definite beyond all rounding."""
-    margin = 16 * EPS * system.d.size
     matrix = system.damped(rho)
-    diagonal = np.einsum("ii->i", matrix)
-    # The rounding of each entry is relative to its row's and column's diagonal.
-    size = np.sqrt(np.maximum(np.abs(diagonal), 1e-300))
-    matrix /= size[:, None]
-    matrix /= size
-    diagonal -= margin
+    diagonal = diagonal_of(matrix)
+    # The rounding of each entry is relative to its row's and column's diagonal, and Cholesky's
+    # method goes through, or not, whatever units they have.
+    diagonal *= 1 - 16 * EPS * system.d.size
     return is_definite(matrix, system.device)
 
 
@@ -92,7 +91,7 @@ def proven(
 ) -> Minimiser | None:
     """The root of the optimality conditions as a minimiser, or None if that is in doubt."""
     rho = to_float(root.rho, root.bits)
-    if not model.cubic.any():
+    if not model.count:
         return newton(system, root) if positive(system, 0.0) else None
     if rho <= 0:
         return None
@@ -133,12 +132,13 @@ def least_radius(model: Model, elimination: Elimination, found: Estimate) -> flo
     """
     rho0 = -found.kappa_min
     # Without elimination, LAPACK's error is a few roundings of max |κ|.
-    if model.cubic.all() and 8 * EPS * found.kappa_scale <= KNOWN * rho0:
+    if model.count == model.g.size and 8 * EPS * found.kappa_scale <= KNOWN * rho0:
         return rho0
-    system = equilibrated(model, elimination.H, found.valley, abs(rho0))
+    v = found.valley()
+    system = equilibrated(model, elimination.H, v, abs(rho0))
     if rho0 <= 0 and positive(system, 0.0):
         return rho0
-    valley = refine(system, *system.scaled(found.valley, rho0), valley=True)
+    valley = refine(system, *system.scaled(v, rho0), valley=True)
     if valley is None:
         return None
     refined = to_float(valley.rho, valley.bits)
@@ -222,11 +222,10 @@ def measured(
     gap: float,
 ) -> Minimiser | None:
     """The minimiser with its residual in the invariant variables; None if b itself is in doubt."""
-    cubic, d = model.cubic, model.d[model.cubic]
+    cubic, d = model.cubic, elimination.d
     fault = np.ldexp(root.residual, system.x_exponent) * system.unit
     fault = (fault[cubic] - elimination.coupling.T @ fault[~cubic]) / d
-    b = elimination.slope / d
-    size = float(np.linalg.norm(b))
+    size = float(np.linalg.norm(elimination.b))
     terms = np.abs(elimination.coupling).T @ np.abs(model.g[~cubic]) / d
     if float(np.linalg.norm(terms)) * EPS > 1e-3 * size:
         return None

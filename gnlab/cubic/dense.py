@@ -22,12 +22,10 @@ _DECOMPOSED = 32  # likewise, for a decomposition
 # Rows that differ by more than this lose too many digits in divide-and-conquer.
 GRADED = 2.0**-26
 
-_CPU = torch.device("cpu")
+CPU = torch.device("cpu")
 
 
-def eigh(
-    matrix: Array, device: torch.device = _CPU, *, careful: bool = True
-) -> tuple[Array, Array]:
+def eigh(matrix: Array, device: torch.device = CPU, *, careful: bool = True) -> tuple[Array, Array]:
     """Eigenvalues, ascending, and eigenvectors of a symmetric matrix with rows graded in size.
 
     LAPACK's reduction of the lower triangle keeps the small eigenvalues' digits only when the
@@ -44,14 +42,15 @@ def eigh(
         κ [n] and Q [n, n], one column per eigenvalue.
     """
     rows = np.abs(matrix).max(axis=1)
-    order = np.argsort(-rows, kind="stable")
-    ordered = matrix[np.ix_(order, order)]
-    if careful and is_graded(rows):
-        kappa, vectors, _ = lapack.dsyev(ordered, lower=1, lwork=34 * order.size)
+    order = (-rows).argsort(kind="stable")
+    # LAPACK may overwrite it: the transpose of what numpy stores by rows is stored as it wants it.
+    ordered = matrix[order[:, None], order]
+    if careful and rows[order[-1]] < GRADED * rows[order[0]]:
+        kappa, vectors, _ = lapack.dsyev(ordered.T, lower=1, lwork=34 * order.size, overwrite_a=1)
     elif order.size < _DECOMPOSED:
-        kappa, vectors, _ = lapack.dsyevd(ordered, lower=1)
+        kappa, vectors, _ = lapack.dsyevd(ordered.T, lower=1, overwrite_a=1)
     else:
-        kappa, vectors = _decomposed(ordered, device if order.size >= LARGE else _CPU)
+        kappa, vectors = _decomposed(ordered, device if order.size >= LARGE else CPU)
     Q = np.empty_like(vectors)
     Q[order] = vectors
     return kappa, Q
@@ -72,7 +71,12 @@ def _decomposed(matrix: Array, device: torch.device) -> tuple[Array, Array]:
     return kappa.cpu().numpy(), vectors.cpu().numpy()
 
 
-def is_definite(matrix: Array, device: torch.device = _CPU) -> bool:
+def diagonal_of(matrix: Array) -> Array:
+    """The diagonal of a contiguous matrix, to be written to, [n]."""
+    return matrix.ravel("K")[:: len(matrix) + 1]
+
+
+def is_definite(matrix: Array, device: torch.device = CPU) -> bool:
     """Whether Cholesky's method goes through.
 
     Args:
@@ -83,12 +87,26 @@ def is_definite(matrix: Array, device: torch.device = _CPU) -> bool:
         Whether it does.
     """
     if len(matrix) < LARGE:
-        return bool(lapack.dpotrf(matrix, lower=1)[1] == 0)
+        # The transpose is stored as LAPACK wants it: no copy is made.
+        return bool(lapack.dpotrf(matrix.T, lower=1, clean=0, overwrite_a=1)[1] == 0)
     factor, info = torch.linalg.cholesky_ex(_sent(matrix, device))
     return bool(info == 0) and bool(torch.isfinite(factor.diagonal()).all())
 
 
-def solver(matrix: Array, device: torch.device = _CPU) -> Callable[[Array], Array] | None:
+def definite_solver(matrix: Array) -> Callable[[Array], Array] | None:
+    """What solves linear systems with a small symmetric matrix, factored once.
+
+    Args:
+        matrix: Symmetric, [n, n]; overwritten.
+
+    Returns:
+        The function, right side [n] -> solution [n]; None if the matrix is not definite.
+    """
+    factor, indefinite = lapack.dpotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
+    return None if indefinite else lambda right: lapack.dpotrs(factor, right, lower=1)[0]
+
+
+def solver(matrix: Array, device: torch.device = CPU) -> Callable[[Array], Array] | None:
     """What solves linear systems with a matrix, factored once.
 
     Args:

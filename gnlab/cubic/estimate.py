@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from gnlab.cubic.dense import eigh
-from gnlab.cubic.model import Array, Mask, Model
+from gnlab.cubic.model import Model
 from gnlab.cubic.reduction import is_worth_it, reduce, solve_reduced
 from gnlab.cubic.secular import solve_secular
+from gnlab.cubic.units import Array, Mask
 
 EPS = float(np.finfo(np.float64).eps)
 # A flat direction's slope, relative to the sizes of its terms, below which it is rounding.
@@ -29,17 +30,21 @@ class Elimination:
     Attributes:
         H: H̄ with unit curvature added along harmless null vectors of H̄_ZZ: it leaves Ŝ as it is and
             singles out the minimum-norm solution, [S, S].
-        schur: Ŝ, [N, N].
         slope: ĝ = ḡ_N − H̄_NZ H̄_ZZ⁻¹ ḡ_Z, [N].
         from_slope: H̄_ZZ⁻¹ ḡ_Z, the step on Z while N stands still, [Z].
         coupling: H̄_ZZ⁻¹ H̄_ZN: Z follows a step y on N by −coupling y, [Z, N].
+        d: D on N, [N].
+        K: D⁻¹ŜD⁻¹, [N, N].
+        b: D⁻¹ĝ, [N].
     """
 
     H: Array
-    schur: Array
     slope: Array
     from_slope: Array
     coupling: Array
+    d: Array
+    K: Array
+    b: Array
 
     def extend(self, on_cubic: Array, cubic: Mask, still: bool) -> Array:
         """A vector on all groups from its part on N, where Z minimises.
@@ -52,6 +57,8 @@ class Elimination:
         Returns:
             The vector, [S].
         """
+        if on_cubic.size == cubic.size:
+            return on_cubic
         whole = np.empty(cubic.size)
         whole[cubic] = on_cubic
         whole[~cubic] = (0.0 if still else self.from_slope) - self.coupling @ on_cubic
@@ -67,7 +74,7 @@ class Estimate:
         rho: ρ = c‖Dη‖.
         kappa_min: The smallest eigenvalue of K.
         kappa_scale: max |κ|.
-        valley: v with K Dv = κ_min Dv, extended to Z, [S].
+        valley: () -> v with K Dv = κ_min Dv, extended to Z, [S]; most solves do without.
         inverse: ρ -> what multiplies by (K + ρ)⁻¹, for ρ > −κ_min.
     """
 
@@ -75,7 +82,7 @@ class Estimate:
     rho: float
     kappa_min: float
     kappa_scale: float
-    valley: Array
+    valley: Callable[[], Array]
     inverse: Callable[[float], Callable[[Array], Array] | None]
 
 
@@ -91,9 +98,11 @@ def eliminate(model: Model) -> Elimination | None:
     Returns:
         The elimination, or None if inf T = −∞.
     """
+    if model.count == model.g.size:
+        H, g, d = model.H, model.g, model.d
+        none = np.empty((0, d.size))
+        return Elimination(H, g, none[:, 0], none, d, unscaled(H, d), g / d)
     N, Z = np.flatnonzero(model.cubic), np.flatnonzero(~model.cubic)
-    if not Z.size:
-        return Elimination(model.H, model.H, model.g, np.empty(0), np.empty((0, N.size)))
     own = np.diag(model.H)[Z]
     dead = own == 0
     if (own < 0).any() or np.any(model.H[Z[dead]]) or np.any(model.g[Z[dead]]):
@@ -112,19 +121,21 @@ def eliminate(model: Model) -> Elimination | None:
     H[np.ix_(Z, Z)] += flat + np.diag(np.where(dead, 1.0, 0.0))
     half = V[:, ~null] / np.sqrt(mu[~null])
     inner, outer = half.T @ slope, half.T @ cross
+    d, slope = model.d[N], model.g[N] - outer.T @ inner
     return Elimination(
         H=H,
-        schur=model.H[np.ix_(N, N)] - outer.T @ outer,
-        slope=model.g[N] - outer.T @ inner,
+        slope=slope,
         from_slope=half @ inner / root,
         coupling=half @ outer / root[:, None],
+        d=d,
+        K=unscaled(model.H[np.ix_(N, N)] - outer.T @ outer, d),
+        b=slope / d,
     )
 
 
-def invariant(model: Model, elimination: Elimination) -> Array:
+def unscaled(schur: Array, d: Array) -> Array:
     """K = D⁻¹ŜD⁻¹, [N, N]."""
-    d = model.d[model.cubic]
-    K = elimination.schur / d[:, None]
+    K = schur / d[:, None]
     K /= d
     return K
 
@@ -140,19 +151,19 @@ def estimate(model: Model, elimination: Elimination, *, careful: bool = True) ->
     Returns:
         The minimiser, as good as float64 gives it.
     """
-    cubic = model.cubic
-    if not cubic.any():
+    cubic, d = model.cubic, elimination.d
+    if not model.count:
         step = elimination.from_slope
-        return Estimate(step, 0.0, 0.0, 0.0, np.zeros_like(step), lambda _: None)
-    d = model.d[cubic]
-    kappa, Q = eigh(invariant(model, elimination), model.device, careful=careful)
-    x, y = solve_secular(kappa, Q.T @ (elimination.slope / d), model.c)
+        return Estimate(step, 0.0, 0.0, 0.0, lambda: np.zeros_like(step), lambda _: None)
+    kappa, Q = eigh(elimination.K, model.device, careful=careful)
+    x, y = solve_secular(kappa, elimination.b @ Q, model.c)
+    lowest, highest = float(kappa[0]), float(kappa[-1])
     return Estimate(
         step=elimination.extend(Q @ y / d, cubic, still=False),
-        rho=max(0.0, -float(kappa[0])) + x,
-        kappa_min=float(kappa[0]),
-        kappa_scale=float(np.abs(kappa).max()),
-        valley=elimination.extend(Q[:, 0] / d, cubic, still=True),
+        rho=max(0.0, -lowest) + x,
+        kappa_min=lowest,
+        kappa_scale=max(abs(lowest), abs(highest)),
+        valley=lambda: elimination.extend(Q[:, 0] / d, cubic, still=True),
         inverse=lambda rho: lambda v: Q @ ((v @ Q) / (kappa + rho)),
     )
 
@@ -168,15 +179,12 @@ def estimate_by_half(model: Model, elimination: Elimination) -> Estimate | None:
         The minimiser, as good as float64 gives it; None where the half is not faster or does not
         suffice.
     """
-    cubic = model.cubic
-    if not cubic.any() or model.device.type != "cpu":
+    cubic, d = model.cubic, elimination.d
+    if model.device.type != "cpu" or not is_worth_it(elimination.K):
         return None
-    K = invariant(model, elimination)
-    if not is_worth_it(K):
-        return None
-    d, T = model.d[cubic], reduce(K)
-    kappa_min, v, kappa_max = T.ends()
-    found = solve_reduced(T, elimination.slope / d, model.c, kappa_min, kappa_max)
+    T = reduce(elimination.K)
+    kappa_min, kappa_max = T.ends()
+    found = solve_reduced(T, elimination.b, model.c, kappa_min, kappa_max)
     if found is None:
         return None
     return Estimate(
@@ -184,6 +192,6 @@ def estimate_by_half(model: Model, elimination: Elimination) -> Estimate | None:
         rho=found[0],
         kappa_min=kappa_min,
         kappa_scale=max(abs(kappa_min), abs(kappa_max)),
-        valley=elimination.extend(T.turned(v, "N") / d, cubic, still=True),
+        valley=lambda: elimination.extend(T.turned(T.lowest(), "N") / d, cubic, still=True),
         inverse=T.inverse,
     )

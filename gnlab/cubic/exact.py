@@ -15,8 +15,9 @@ import numpy as np
 from gnlab.cubic.certify import Minimiser
 from gnlab.cubic.estimate import EPS, Elimination, Estimate
 from gnlab.cubic.fixed import Factor, Fixed, factor, length, to_fixed, to_float
-from gnlab.cubic.model import Array, Exponents, Model, exponent
+from gnlab.cubic.model import Model
 from gnlab.cubic.tridiagonal import Tridiagonal, below_least, tridiagonalise
+from gnlab.cubic.units import Array, Exponents, exponent
 
 LARGEST = 128  # groups: a fraction of a second at 64, eight times as much at 128
 MOST_BITS = 12000
@@ -165,7 +166,7 @@ def solve_exactly(model: Model, elimination: Elimination, found: Estimate) -> Mi
     exact = eliminate_exactly(model, elimination, bits)
     if exact is None:
         return None
-    if not model.cubic.any():
+    if not model.count:
         step = in_order(model, exact.step(exact.b), bits)
         return Minimiser(step, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, False)
     c = factor(model.given[2], model.slope_exponent - 2 * model.curvature_exponent)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gnlab.cubic.model import Array, Exponents
+from gnlab.cubic.units import Array, Exponents
 
 Fixed = NDArray[np.object_]
 

@@ -13,18 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 
+from gnlab.cubic.dense import CPU
+from gnlab.cubic.units import Array, Exponents, Mask, exponent, finite, reference, rescaled
 from gnlab.errors import InputError
 
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-Exponents = NDArray[np.int64]
-
-_CPU = torch.device("cpu")
 ASYMMETRY_TOLERANCE = 1e-3
-MODERATE = 100  # binary exponents of this size add up to nothing near the ends of float64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +37,7 @@ class Model:
         units: The binary exponent of each group's unit, [S].
         curvature_exponent: K in the units given is 2^this times K here.
         slope_exponent: b in the units given is 2^this times b here.
+        count: How many groups are in N.
         exact: Whether scaling lost no bit of H, g or c to underflow or overflow.
         device: Where large matrices are factored.
     """
@@ -54,8 +51,9 @@ class Model:
     units: Exponents
     curvature_exponent: int
     slope_exponent: int
+    count: int
     exact: bool
-    device: torch.device = _CPU
+    device: torch.device = CPU
 
     @property
     def radius_exponent(self) -> int:
@@ -111,13 +109,16 @@ def as_damping(value: float) -> float:
     return damping
 
 
-def check(H: Array, g: Array, d: Array) -> None:
-    """Raise if what was given is no cubic model.
+def checked(H: Array, g: Array, d: Array) -> Array:
+    """H̄ without its rounding's asymmetry; raise if what was given is no cubic model.
 
     Args:
         H: H̄.
         g: ḡ.
         d: D.
+
+    Returns:
+        H̄, symmetric to the last bit if it is finite, [S, S].
 
     Raises:
         InputError: For wrong shapes, no groups, a negative d, or an H that is not symmetric
@@ -130,11 +131,11 @@ def check(H: Array, g: Array, d: Array) -> None:
         )
     if g.size == 0:
         raise InputError("solve_cubic needs at least one group (S ≥ 1); got S = 0.")
-    if np.any(d < 0):
+    if not d.min() >= 0 and (d < 0).any():  # it may be a NaN
         s = int(np.flatnonzero(d < 0)[0])
         raise InputError(f"d must be ≥ 0 (it is |D^(3)_sss|^(1/3)); got d[{s}] = {d[s]:g}.")
-    if (H == H.T).all() or not np.isfinite(H).all():
-        return
+    if np.count_nonzero(H == H.T) == H.size or not finite(H):
+        return H
     rows = np.sqrt(np.abs(H).max(axis=1))
     excess = np.abs(H / 2 - H.T / 2) - ASYMMETRY_TOLERANCE / 2 * rows[:, None] * rows
     if excess.max() > 0:
@@ -143,68 +144,15 @@ def check(H: Array, g: Array, d: Array) -> None:
             f"H must be symmetric up to rounding; got H[{s}, {t}] = {H[s, t]:g} and "
             f"H[{t}, {s}] = {H[t, s]:g}. Give the Hessian summary itself, or (H + Hᵀ)/2."
         )
+    return H / 2 + H.T / 2
 
 
-def exponent(values: Array) -> Exponents:
-    """The binary exponents e of values = m·2^e with ½ ≤ |m| < 1; 0 for 0."""
-    return np.frexp(values)[1].astype(np.int64)
-
-
-def size_of(vector: Array) -> float:
-    """The Euclidean norm; a third of the time that numpy's own takes for a short vector."""
-    return math.sqrt(vector.dot(vector))
-
-
-def scaled(values: Array, shift: Exponents) -> Array:
-    """Values times 2^shift, exact but for underflow."""
-    # numpy's own clip takes three times as long for a short vector.
-    return np.ldexp(values, np.maximum(np.minimum(shift, 4000), -4000).astype(np.int32))
-
-
-def top(values: Array, shift: Exponents) -> int:
-    """The largest binary exponent of values · 2^shift; 0 if all values are 0."""
-    seen = (exponent(values) + shift)[values != 0]
-    return int(seen.max()) if seen.size else 0
-
-
-def both_sides(H: Array, shift: Exponents) -> tuple[Array, int, bool]:
-    """A matrix scaled from both sides to entries of at most 1.
-
-    Args:
-        H: The matrix, [S, S].
-        shift: The power of two for each row and column, [S].
-
-    Returns:
-        H_st 2^(shift_s + shift_t − e), e, and whether that lost no bit to underflow.
-    """
-    largest = float(np.abs(H).max())
-    if np.abs(shift).max() <= MODERATE and 2.0**-MODERATE < largest < 2.0**MODERATE:
-        # Multiplying is as exact as moving exponents, and ten times as fast.
-        factor = np.ldexp(1.0, shift.astype(np.int32))
-        result = H * factor[:, None]
-        result *= factor
-        e = math.frexp(float(np.abs(result).max()))[1]
-        result *= math.ldexp(1.0, -e)
-        # An entry this large was in the range of normal numbers all the way.
-        if np.count_nonzero(np.abs(result) > 1e-150) == np.count_nonzero(H):
-            return result, e, True
-    pair = shift[:, None] + shift
-    e = top(H, pair)
-    result = scaled(H, pair - e)
-    return result, e, whole(H, result)
-
-
-def whole(before: Array, after: Array) -> bool:
-    """Whether scaling kept every bit: no entry fell near the smallest normal numbers."""
-    # What is kept is not zero, so that counting is comparing.
-    return bool(np.count_nonzero(np.abs(after) > 1e-290) == np.count_nonzero(before))
-
-
-def normalise(H: Array, g: Array, d: Array, damping: float, device: torch.device = _CPU) -> Model:
-    """Bring a finite, checked model to normal form.
+def normalise(H: Array, g: Array, d: Array, damping: float, device: torch.device = CPU) -> Model:
+    """Bring a finite, checked, symmetric model to normal form.
 
     A group's unit is the power of two next to its d, or next to the square root of its own
-    curvature where it has no cubic term; both follow the group when it is rescaled.
+    curvature, over that of the others, where it has no cubic term; both follow the group when it
+    is rescaled, and each other when the loss is.
 
     Args:
         H: H̄, [S, S].
@@ -216,29 +164,28 @@ def normalise(H: Array, g: Array, d: Array, damping: float, device: torch.device
     Returns:
         The model; its arrays are new.
     """
-    if not (H == H.T).all():
-        H = H / 2 + H.T / 2
     d = d if damping > 0 else np.zeros_like(d)
     cubic = d > 0
-    # From the damping on, so that a loss in other units leaves every group's unit as it is.
-    begin = math.frexp(damping)[1]
-    unit = np.where(cubic, exponent(d), (exponent(H.diagonal()) - begin) // 2)
-    slope = top(g, -unit)
-    H_scaled, curvature, exact = both_sides(H, -unit)
-    g_scaled = scaled(g, -unit - slope)
+    count, unit = int(np.count_nonzero(cubic)), exponent(d)
+    if count < d.size:
+        begin = reference(H, g, unit, cubic, damping)
+        unit = np.where(cubic, unit, (exponent(H.diagonal()) - begin) // 2)
+    H_scaled, curvature, g_scaled, slope, d_scaled, exact = rescaled(H, g, d, unit)
     mantissa, power = math.frexp(damping / 2)
+    if slope == 0 and not g.any():  # the unit of a slope is then that at which λ_int/2 is near 1
+        slope = 2 * curvature - power
     power += slope - 2 * curvature
-    exact = exact and whole(g, g_scaled)
     return Model(
         H=H_scaled,
         g=g_scaled,
-        d=scaled(d, -unit),
+        d=d_scaled,
         cubic=cubic,
-        c=math.ldexp(mantissa, max(-900, min(900, power))) if cubic.any() else 0.0,
+        c=math.ldexp(mantissa, max(-900, min(900, power))) if count else 0.0,
         given=(H, g, damping / 2),
         units=unit,
         curvature_exponent=curvature,
         slope_exponent=slope,
+        count=count,
         exact=exact and abs(power) < 900,
         device=device,
     )

@@ -10,14 +10,17 @@ Legend: S groups, all with a cubic term; x the step in the scaled units, ρ ther
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from gnlab.cubic.certify import KNOWN, Minimiser, positive
+from gnlab.cubic.dense import LARGE, definite_solver
 from gnlab.cubic.estimate import EPS, Elimination, Estimate
-from gnlab.cubic.model import Array, Model, size_of
-from gnlab.cubic.refine import Newton, System, equilibrated
-from gnlab.cubic.threads import FEW
+from gnlab.cubic.model import Model
+from gnlab.cubic.refine import Newton
+from gnlab.cubic.system import System, equilibrated
+from gnlab.cubic.units import Array, finite, moved, size_of
 
 # Far below the certificate's tolerance, 1e-8, and a solution's, 1e-6.
 SMALL = 1e-10
@@ -28,8 +31,22 @@ _STEPS = 4
 _SHORT = 128  # sums that are not worth dividing
 _PIECE, _PIECES = 16, 64  # the least length of a sum, how many there are of a long one
 
-Misfit = tuple[Array, Array, float]
-"""The residual, a bound of its rounding, and the misfit of the radius."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Misfit:
+    """How far a point is from the optimality conditions.
+
+    Attributes:
+        residual: ḡ − (H̄ + ρD²)x, [S].
+        bound: A bound of its rounding, [S].
+        radius: (‖Dx‖² − (ρ/c)²)/‖Dx‖².
+        damped: H̄ + ρD², which may be overwritten, [S, S].
+    """
+
+    residual: Array
+    bound: Array
+    radius: float
+    damped: Array
 
 
 def certify_plainly(model: Model, elimination: Elimination, found: Estimate) -> Minimiser | None:
@@ -43,34 +60,33 @@ def certify_plainly(model: Model, elimination: Elimination, found: Estimate) -> 
     Returns:
         The certified minimiser, or None if float64 does not suffice for a proof.
     """
-    # A group without a cubic term has a unit that a scaled loss may round otherwise, and what is
-    # only rounded differently would not be the same to the last bit.
-    if not (model.exact and model.cubic.all() and model.H.any()):
+    # Dη, in which the proof is measured, is the whole step only if every group has a cubic term.
+    if not (model.exact and model.count == model.g.size and found.kappa_scale > 0):
         return None
-    if not (np.isfinite(found.step).all() and found.rho > 0):
+    if not (finite(found.step) and found.rho > 0):
         return None
     system = equilibrated(model, elimination.H, found.step, found.rho)
     start, rho = system.scaled(found.step, found.rho)
     first = _misfit(system, start, rho, False)
-    if size_of(first[1] / system.d) > SMALL * size_of(system.g / system.d):
+    if size_of(first.bound / system.d) > SMALL * size_of(system.g / system.d):
         return None  # so near the pole that rounding alone is more: nothing was factored yet
-    # A few rows are factored sooner than the decomposition is gone through for each vector.
-    root = _settled(system, start, rho, first, known=None if start.size <= FEW else found)
+    root = _settled(system, start, rho, first, found)
     if root is None:
         return None
-    x, rho, (residual, bound, misfit) = root
+    x, rho, misfit = root
     rho = system.model_rho(rho)
     # Definite at ρ₀ or just above it is definite at a larger ρ.
     rho0 = _least(model, elimination, system, found)
     if rho0 is None or not rho > rho0 + CLEAR * abs(rho0):
         return None
     step = system.model_step(x)
-    fault = np.ldexp(np.abs(residual) + bound, system.x_exponent) * system.unit
-    return _measured(model, found, step, rho, rho0, fault, misfit)
+    fault = np.ldexp(np.abs(misfit.residual) + misfit.bound, system.x_exponent) * system.unit
+    return _measured(model, elimination, found, step, rho, rho0, fault, misfit.radius)
 
 
 def _measured(
     model: Model,
+    elimination: Elimination,
     found: Estimate,
     step: Array,
     rho: float,
@@ -79,7 +95,7 @@ def _measured(
     misfit: float,
 ) -> Minimiser | None:
     """The minimiser with its residual in the invariant variables, if that is small."""
-    size = size_of(model.g / model.d)
+    size = size_of(elimination.b)
     residual = size_of(fault / model.d)
     radius = size_of(model.d * step)
     # Next to the pole, or at a saddle, more is to be said than float64 knows.
@@ -101,33 +117,42 @@ def _settled(
         x: Where to start, the step or a null vector, [S].
         rho: Its ρ.
         first: The misfit there; None for a null vector, whose misfit is another.
-        known: The decomposition, if it may be used for the corrections.
+        known: The decomposition; not for a null vector, whose matrix is singular.
 
     Returns:
         The root, its ρ and its misfit; None if float64 does not get there.
     """
     valley = first is None
     for _ in range(_STEPS):
-        inverse = None if known is None else _inverse(system, known, rho)
-        newton = Newton(system, x, rho, valley, inverse)
-        residual, bound, misfit = first or _misfit(system, x, rho, valley)
+        misfit = first or _misfit(system, x, rho, valley)
         first = None
-        change, doubt = newton.step(residual, misfit), newton.step(bound, EPS * x.size)
+        inverse = None if known is None else _inverse(system, known, rho, misfit.damped)
+        newton = Newton(system, x, rho, valley, inverse)
+        change = newton.step(misfit.residual, misfit.radius)
+        doubt = newton.step(misfit.bound, EPS * x.size)
         if change is None or doubt is None or newton.relative(doubt) > SMALL:
             return None
         if newton.relative(change) <= SMALL:
-            return x, rho, (residual, bound, misfit)
+            return x, rho, misfit
         x, rho = x + change[:-1], rho + float(change[-1])
         if not rho > 0:
             return None
     return None
 
 
-def _inverse(system: System, known: Estimate, rho: float) -> Callable[[Array], Array] | None:
-    """(H̄ + ρD²)⁻¹ = D⁻¹Q(κ + ρ)⁻¹QᵀD⁻¹, where the decomposition knows it to a few digits."""
+def _inverse(
+    system: System, known: Estimate, rho: float, damped: Array
+) -> Callable[[Array], Array] | None:
+    """(H̄ + ρD²)⁻¹ where float64 knows it to a few digits.
+
+    A matrix that is not large is factored sooner than the decomposition is gone through for each
+    vector; of a large one it is D⁻¹Q(κ + ρ)⁻¹QᵀD⁻¹.
+    """
     rho = system.model_rho(rho)
     if not ROUGH * (known.kappa_min + rho) > system.d.size * EPS * known.kappa_scale:
         return None
+    if len(damped) < LARGE:
+        return definite_solver(damped)
     inverse = known.inverse(rho)
     if inverse is None:
         return None
@@ -137,16 +162,16 @@ def _inverse(system: System, known: Estimate, rho: float) -> Callable[[Array], A
 
 
 def _misfit(system: System, x: Array, rho: float, valley: bool) -> Misfit:
-    """ḡ − (H̄ + ρD²)x, a bound of its rounding, and (‖Dx‖² − (ρ/c)²)/‖Dx‖²."""
+    """The misfit of a point; that of a null vector has neither ḡ nor a radius."""
     damped, g = system.damped(rho), np.zeros_like(x) if valley else system.g
     product, roundings = _product(damped, x)
     # The sum of the sizes is rounded itself, by less than its half.
     bound = (roundings + 4) * EPS * (1.5 * (np.abs(damped) @ np.abs(x)) + np.abs(g))
     if valley or system.c is None:
-        return g - product, bound, 0.0
+        return Misfit(g - product, bound, 0.0, damped)
     norm, radius = size_of(system.d * x), rho / _number(system)
     misfit = (norm - radius) * (norm + radius) / (norm * norm) if norm else math.inf
-    return g - product, bound, misfit
+    return Misfit(g - product, bound, misfit, damped)
 
 
 def _product(matrix: Array, x: Array) -> tuple[Array, int]:
@@ -178,12 +203,13 @@ def _least(model: Model, elimination: Elimination, system: System, found: Estima
     rho0 = -found.kappa_min
     if max(8.0, math.sqrt(model.g.size)) * EPS * found.kappa_scale <= KNOWN * rho0:
         # What is left to prove is that it is the lowest.
-        scaled = float(np.ldexp(rho0, -system.rho_exponent))
+        scaled = moved(rho0, -system.rho_exponent)
         return rho0 if positive(system, scaled * (1 + CLEAR)) else None
     if rho0 <= 0:
         return rho0 if positive(system, 0.0) else None
-    system = equilibrated(model, elimination.H, found.valley, rho0)
-    root = _settled(system, *system.scaled(found.valley, rho0))
+    v = found.valley()
+    system = equilibrated(model, elimination.H, v, rho0)
+    root = _settled(system, *system.scaled(v, rho0))
     # The lowest eigenvalue, and not another one: just above ρ₀ the model must be definite.
     if root is None or not positive(system, root[1] * (1 + CLEAR)):
         return None

@@ -13,20 +13,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from gnlab.cubic.dense import LARGE, solver
+from gnlab.cubic.dense import LARGE, diagonal_of, solver
 from gnlab.cubic.fixed import (
     ExactProduct,
-    Factor,
     Fixed,
-    factor,
     length,
     to_fixed,
     to_float,
     to_floats,
 )
-from gnlab.cubic.model import Array, Model, size_of
+from gnlab.cubic.system import System
+from gnlab.cubic.units import Array, finite, size_of
 
 MAX_STEPS = 200
 MOST_BITS = 4096
@@ -35,89 +33,6 @@ SMALL_RESIDUAL = 1e-11
 MAX_STALLS = 3
 FLOOR = 1e-20  # steps that no longer shrink below this have met the rounding at 2^-p
 REUSE = 1e-8  # a step this small no longer changes the matrix: keep its factors
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class System:
-    """The optimality conditions in units where ρ, x and the diagonal of H̄ + ρD² are near 1.
-
-    In the model's units η = x 2^(x_exponent)/unit, ρ is 2^(rho_exponent) times ρ here.
-
-    Attributes:
-        H: H̄, [S, S].
-        g: ḡ, [S].
-        d: D, [S].
-        c: λ_int/2; None without a cubic term.
-        unit: Powers of two, [S].
-        x_exponent: See above.
-        rho_exponent: See above; even.
-        bits: The p to start with.
-        device: Where large matrices are factored.
-    """
-
-    H: Array
-    g: Array
-    d: Array
-    c: Factor | None
-    unit: Array
-    x_exponent: int
-    rho_exponent: int
-    bits: int
-    device: torch.device
-
-    def damped(self, rho: float) -> Array:
-        """H̄ + ρD² in float64, [S, S]."""
-        matrix = self.H.copy()
-        np.einsum("ii->i", matrix)[:] += rho * self.d * self.d
-        return matrix
-
-    def scaled(self, step: Array, rho: float) -> tuple[Array, float]:
-        """A step of the model's units, [S], and its ρ, in these."""
-        x = np.ldexp(step * self.unit, -self.x_exponent)
-        return x, float(np.ldexp(rho, -self.rho_exponent))
-
-    def model_step(self, x: Array) -> Array:
-        """The step x in the model's units, [S]."""
-        return np.ldexp(x, self.x_exponent) / self.unit
-
-    def model_rho(self, rho: float) -> float:
-        """A ρ of these units in the model's."""
-        return float(np.ldexp(rho, self.rho_exponent))
-
-
-def equilibrated(model: Model, H: Array, step: Array, rho: float) -> System:
-    """The system in units that suit a root near (step, ρ).
-
-    Args:
-        model: The model in normal form.
-        H: Its H̄, with curvature added along harmless null vectors, [S, S].
-        step: About η, [S].
-        rho: About ρ.
-
-    Returns:
-        The scaled system.
-    """
-    size = np.abs(H.diagonal()) + rho * model.d * model.d
-    unit = np.ldexp(1.0, np.frexp(np.where(size > 0, size, 1.0))[1] // 2)
-    half = (math.frexp(rho)[1] + 1) // 2 if rho else 0
-    largest = float(np.abs(step * unit).max())
-    x_exponent = math.frexp(largest)[1] if math.isfinite(largest) else 0
-    per_unit = 1 / unit  # exact, and numbers are multiplied faster than divided
-    d = np.ldexp(model.d * per_unit, half)
-    power = model.slope_exponent - 2 * model.curvature_exponent + x_exponent - 3 * half
-    scaled = H * per_unit[:, None]
-    scaled *= per_unit
-    return System(
-        H=scaled,
-        g=np.ldexp(model.g * per_unit, -x_exponent),
-        d=d,
-        c=factor(model.given[2], power) if model.c else None,
-        unit=unit,
-        x_exponent=x_exponent,
-        rho_exponent=2 * half,
-        bits=144 - 2 * math.frexp(float(d[d > 0].min(initial=1.0)))[1],
-        device=model.device,
-    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,7 +116,8 @@ class Newton:
         if inverse is None:
             full = np.zeros((n + 1, n + 1), order="F" if n < LARGE else "C")
             full[:n, :n], full[n, n] = system.H, corner
-            np.einsum("ii->i", full)[:n] += rho * system.d * system.d
+            diagonal = diagonal_of(full)[:n]
+            diagonal += rho * system.d * system.d
             full[:n, n] = full[n, :n] = border
             self.solve = solver(full, system.device)
         else:
@@ -211,10 +127,10 @@ class Newton:
         """The change of x and, last, of ρ, [S + 1]; None if the system is singular."""
         if self.solve is None:
             return None
-        right = np.append(residual, -misfit * self.ratio * self.sizes[1] * self.sizes[1] / 2)
-        z = self.solve(right)
+        push = -misfit * self.ratio * self.sizes[1] * self.sizes[1] / 2
+        z = self.solve(extended(residual, push))
         z[-1] *= self.ratio
-        return z if np.isfinite(z).all() else None
+        return z if finite(z) else None
 
     def relative(self, change: Array) -> float:
         """The largest relative change: of x, of Dx, of ρ."""
@@ -223,6 +139,13 @@ class Newton:
             found.append(size_of(self.d * change[:-1]) / self.sizes[1])
             found.append(abs(float(change[-1]) / self.sizes[2]) if self.sizes[2] else 0.0)
         return max(found)
+
+
+def extended(vector: Array, last: float) -> Array:
+    """A vector and one more entry; numpy's own takes three times as long for a short one."""
+    whole = np.empty(vector.size + 1)
+    whole[:-1], whole[-1] = vector, last
+    return whole
 
 
 def bordered(
@@ -239,12 +162,12 @@ def bordered(
         The function, right side [S + 1] -> solution [S + 1].
     """
     through = inverse(border)
-    pivot = corner - float(border @ through)
+    pivot = corner - float(border.dot(through))
 
     def solve(right: Array) -> Array:
         inner = inverse(right[:-1])
-        last = (float(right[-1]) - float(border @ inner)) / pivot
-        return np.append(inner - last * through, last)
+        last = (float(right[-1]) - float(border.dot(inner))) / pivot
+        return extended(inner - last * through, last)
 
     return solve
 

@@ -12,19 +12,20 @@ import math
 
 import numpy as np
 
-from gnlab.cubic.model import Array, size_of
+from gnlab.cubic.units import Array, size_of, size_of_any
 
 MAX_ITERATIONS = 200
+_LAST = 1e-8  # a relative step whose square is less than a rounding
 
 
 def bracket(shifted: Array, b: Array, c: float, rho0: float) -> tuple[float, float]:
     """Two closed-form bounds of the root x.
 
     One component alone, |b_i| in place of the norm, gives a quadratic whose root bounds x from
-    below; √n times the largest component bounds the norm from above.
+    below; the whole norm on the pole, where the least eigenvalue is, bounds it from above.
 
     Args:
-        shifted: κ + ρ₀ ≥ 0, [n].
+        shifted: κ + ρ₀ ≥ 0, ascending, [n].
         b: b̂, [n].
         c: Half the damping.
         rho0: ρ₀.
@@ -32,15 +33,12 @@ def bracket(shifted: Array, b: Array, c: float, rho0: float) -> tuple[float, flo
     Returns:
         (low, high) with low ≤ x ≤ high.
     """
-
-    def roots(push: Array) -> Array:
-        gap = np.hypot(shifted - rho0, 2 * np.sqrt(push))
-        found: Array = 2 * (push - shifted * rho0) / np.maximum(shifted + rho0 + gap, 1e-300)
-        return found
-
     push = c * np.abs(b)
-    low = float(roots(push).max())
-    high = float(roots(push * math.sqrt(b.size)).max())
+    gap = np.hypot(shifted - rho0, 2 * np.sqrt(push))
+    low = float((2 * (push - shifted * rho0) / np.maximum(shifted + rho0 + gap, 1e-300)).max())
+    least, size = float(shifted[0]), c * size_of_any(b)
+    width = least + rho0 + math.hypot(least - rho0, 2 * math.sqrt(size))
+    high = 2 * (size - least * rho0) / max(width, 1e-300)
     return max(low, 0.0), max(high, 0.0) * (1 + 1e-12)
 
 
@@ -70,17 +68,20 @@ def solve_secular(kappa: Array, b: Array, c: float) -> tuple[float, Array]:
             return 0.0, rest
     x = low if low > 0 else high
     for _ in range(MAX_ITERATIONS):
-        w = b / (shifted + x)
+        places = shifted + x
+        w = b / places
         norm = size_of(w)
         gap = math.log((rho0 + x) / c) - math.log(norm)
         low, high = (low, x) if gap > 0 else (x, high)
         if gap == 0 or high <= low * (1 + 4e-16):
             break
-        slope = x / (rho0 + x) + x * float((w * w / (shifted + x)).sum()) / norm**2
+        slope = x / (rho0 + x) + x * float(w.dot(w / places)) / norm**2
         new = x * math.exp(max(-700.0, min(700.0, -gap / slope)))
-        if not low < new < high:
+        inside = low <= new <= high
+        if not inside:
             new = math.sqrt(low * high) if low > 0 else 1e-3 * high
-        if abs(new - x) <= 2e-16 * x:
-            break
+        last = abs(new - x) <= (_LAST if inside else 2e-16) * x
         x = new
+        if last:
+            break
     return x, b / (shifted + x)

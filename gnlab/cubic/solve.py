@@ -15,30 +15,20 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from gnlab.cubic.certify import Minimiser, certify
-from gnlab.cubic.dense import LARGE, is_graded
+from gnlab.cubic.dense import CPU, LARGE, is_graded
 from gnlab.cubic.estimate import (
     Elimination,
     Estimate,
     eliminate,
     estimate,
     estimate_by_half,
-    invariant,
 )
 from gnlab.cubic.exact import solve_exactly
-from gnlab.cubic.model import (
-    Array,
-    Mask,
-    Model,
-    as_array,
-    as_damping,
-    check,
-    normalise,
-    scaled,
-    size_of,
-)
+from gnlab.cubic.model import Model, as_array, as_damping, checked, normalise
 from gnlab.cubic.plainly import certify_plainly
 from gnlab.cubic.solution import Certificate, CubicSolution, Status
 from gnlab.cubic.threads import alone
+from gnlab.cubic.units import Array, Mask, finite, moved, scaled, size_of, size_of_any
 
 NO_CERTIFICATE = Certificate(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan)
 
@@ -68,11 +58,11 @@ def solve_cubic(
     References:
         Wolinski, arXiv:2312.03885, eq. 2 and Sec. 4.
     """
-    device = H.device if isinstance(H, Tensor) else torch.device("cpu")
+    device = H.device if isinstance(H, Tensor) else CPU
     H, g, d = as_array(H), as_array(g), as_array(d)
     damping = as_damping(damping)
-    check(H, g, d)
-    if not (np.isfinite(H).all() and np.isfinite(g).all() and np.isfinite(d).all()):
+    H = checked(H, g, d)
+    if not (finite(H) and finite(g) and finite(d)):
         return failed(g.size, Status.nonfinite)
     live = moving(H, g, d, damping)
     some = 0 < np.count_nonzero(live) < g.size
@@ -96,8 +86,11 @@ def moving(H: Array, g: Array, d: Array, damping: float) -> Mask:
     Returns:
         Whether each group has an effect, [S].
     """
+    cubic: Mask = d != 0
+    if damping > 0 and np.count_nonzero(cubic) == d.size:
+        return cubic
     effect: Mask = (g != 0) | H.any(axis=1)
-    return effect | (d != 0) if damping > 0 else effect
+    return effect | cubic if damping > 0 else effect
 
 
 def among(solution: CubicSolution, live: Mask) -> CubicSolution:
@@ -183,9 +176,7 @@ def estimates(model: Model, elimination: Elimination) -> Iterator[Estimate]:
 
 def graded(model: Model, elimination: Elimination) -> bool:
     """Whether the rows of K are decades apart, so that a careful decomposition is another one."""
-    if not model.cubic.any():
-        return False
-    return is_graded(np.abs(invariant(model, elimination)).max(axis=1))
+    return model.count > 0 and is_graded(np.abs(elimination.K).max(axis=1))
 
 
 def failed(size: int, status: Status) -> CubicSolution:
@@ -206,39 +197,30 @@ def conclude(model: Model, found: Minimiser, d: Array, damping: float) -> CubicS
     Returns:
         The solution.
     """
-
-    def value(number: float, exponent: int) -> float:
-        try:
-            return math.ldexp(number, exponent)
-        except OverflowError:
-            return math.copysign(math.inf, number)
-
     norm = size_of(model.d * found.step)
-    mantissa, power = math.frexp(damping / 2) if model.cubic.any() else (1.0, 0)
+    mantissa, power = math.frexp(damping / 2) if model.count else (1.0, 0)
     step_sizes = scaled(found.step, model.step_exponents)
-    y = d * step_sizes if model.cubic.any() else np.zeros_like(d)
-    largest = float(np.abs(y).max())
-    radius = largest * size_of(y / largest) if largest else 0.0
-    radius_min = value(max(0.0, -found.kappa_min) / mantissa, model.curvature_exponent - power)
+    radius = size_of_any(d * step_sizes) if model.count else 0.0
+    radius_min = moved(max(0.0, -found.kappa_min) / mantissa, model.curvature_exponent - power)
     certificate = Certificate(
         residual=found.residual,
-        eigenvalue_min=value(found.gap, model.curvature_exponent),
-        scale=value(found.kappa_scale, model.curvature_exponent),
+        eigenvalue_min=moved(found.gap, model.curvature_exponent),
+        scale=moved(found.kappa_scale, model.curvature_exponent),
         radius=radius,
         radius_min=radius_min,
         radius_error=found.radius_error,
     )
-    if not (certificate.holds and np.isfinite(step_sizes).all()):
+    if not (certificate.holds and finite(step_sizes)):
         return failed(d.size, Status.singular)
     # At a stationary point −T = ½ḡᵀη + (ρ/6)‖Dη‖²: two terms that are never negative.
-    decrease = max(float(model.g @ found.step), 0.0) / 2 + found.rho * norm * norm / 6
+    decrease = max(float(model.g.dot(found.step)), 0.0) / 2 + found.rho * norm * norm / 6
     return CubicSolution(
         step_sizes=torch.from_numpy(step_sizes),
         radius=radius,
         radius_min=radius_min,
         regulariser=torch.from_numpy(damping / 2 * radius * d * d),
         status=Status.hard_case if found.hard else Status.solved,
-        decrease=value(decrease, 2 * model.radius_exponent + model.curvature_exponent),
+        decrease=moved(decrease, 2 * model.radius_exponent + model.curvature_exponent),
         certificate=certificate,
-        eigenvalue_min=value(found.kappa_min, model.curvature_exponent),
+        eigenvalue_min=moved(found.kappa_min, model.curvature_exponent),
     )
