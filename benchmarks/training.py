@@ -28,17 +28,29 @@ class Curve:
     settings: dict[str, object] = field(default_factory=dict)
 
 
-PAPER = {"optimizer": "grouped-newton", "lr": 0.3, "period": 10, "summary_batch_size": 1000}
+PAPER = {
+    "optimizer": "grouped-newton", "lr": 0.3, "period": 10, "summary_batch_size": 1000,
+    "safeguard": False,
+}  # fmt: skip
 MOMENTUM = {**PAPER, "direction": "momentum", "damping": 1.0}
 ORTHOGONAL = {**PAPER, "direction": "orthogonal"}
+GUARDED = {"safeguard": True}
 ADAM = {"optimizer": "adam", "lr": 1e-3}
 CURVES = {
     "mlp-mnist/grouped-newton": Curve("mlp-mnist", 4, MOMENTUM),
     "mlp-mnist/grouped-newton-orthogonal": Curve("mlp-mnist", 4, {**ORTHOGONAL, "damping": 1.0}),
+    "mlp-mnist/grouped-newton-safeguard": Curve("mlp-mnist", 4, {**MOMENTUM, **GUARDED}),
+    "mlp-mnist/grouped-newton-orthogonal-safeguard": Curve(
+        "mlp-mnist", 4, {**ORTHOGONAL, "damping": 1.0, **GUARDED}
+    ),
     "mlp-mnist/adam": Curve("mlp-mnist", 4, ADAM),
     "lenet-cifar10/grouped-newton": Curve("lenet-cifar10", 3, MOMENTUM),
     "lenet-cifar10/grouped-newton-orthogonal": Curve(
         "lenet-cifar10", 3, {**ORTHOGONAL, "damping": 3.0}
+    ),
+    "lenet-cifar10/grouped-newton-safeguard": Curve("lenet-cifar10", 3, {**MOMENTUM, **GUARDED}),
+    "lenet-cifar10/grouped-newton-orthogonal-safeguard": Curve(
+        "lenet-cifar10", 3, {**ORTHOGONAL, "damping": 3.0, **GUARDED}
     ),
     "lenet-cifar10/adam": Curve("lenet-cifar10", 3, ADAM),
 }
