@@ -29,6 +29,8 @@ APART = 1e-7
 KNOWN = 1e-13
 # ρ and ρ₀ are known to p bits but for a few; a difference in those is none.
 SAME = 56
+# ... but a root whose residual was small enough may know its ρ only to about this part.
+SETTLED = 2.0**-64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,11 +60,13 @@ class Minimiser:
 
 def positive(system: System, rho: float) -> bool:
     """Whether H̄ + ρD² is positive definite beyond all rounding."""
-    matrix = system.damped(rho)
+    matrix, push = system.H.copy(), rho * system.d * system.d
     diagonal = diagonal_of(matrix)
-    # The rounding of each entry is relative to its row's and column's diagonal, and Cholesky's
-    # method goes through, or not, whatever units they have.
-    diagonal *= 1 - 16 * EPS * system.d.size
+    # The rounding of each entry is relative to its row's and column's diagonal, that of the
+    # diagonal itself to its two terms, which may cancel. Cholesky's method goes through, or not,
+    # whatever units the rows have.
+    size = np.abs(diagonal) + np.abs(push)
+    diagonal += push - 16 * EPS * push.size * size
     return is_definite(matrix, system.device)
 
 
@@ -174,6 +178,20 @@ def slope_along(system: System, valley: Root) -> float | None:
     return float(np.ldexp(slope, -size)) if known else None
 
 
+def settled(system: System, root: Root, valley: Root) -> Root | None:
+    """The root, with ρ as well known as ρ₀ where the two are too close to tell which is larger."""
+    rho = to_float(root.rho, root.bits)
+    if abs(rho_above(root, valley)) > SETTLED * rho:
+        return root
+    again = refine(system, root.floats(), rho, valley=False, bits=valley.bits)
+    return again if again is not None and again.bits <= valley.bits else None
+
+
+def rho_above(root: Root, valley: Root) -> float:
+    """ρ − ρ₀."""
+    return to_float((root.rho << (valley.bits - root.bits)) - valley.rho, valley.bits)
+
+
 def certify_near_pole(
     model: Model, elimination: Elimination, system: System, root: Root, found: Estimate
 ) -> Minimiser | None:
@@ -184,16 +202,15 @@ def certify_near_pole(
     along the valley is positive.
     """
     valley = null_direction(system, root)
-    if valley is None:
+    nearer = settled(system, root, valley) if valley is not None else None
+    slope = slope_along(system, valley) if valley is not None else None
+    if valley is None or nearer is None or slope is None:
         return None
-    v, bits = valley.floats(), valley.bits
+    root, v, bits = nearer, valley.floats(), valley.bits
     along = system.d * v
-    slope = slope_along(system, valley)
-    if slope is None:
-        return None
     favoured = slope or float(along[np.argmax(np.abs(along))])
     for _ in range(2):
-        gap = to_float((root.rho << (bits - root.bits)) - valley.rho, bits)
+        gap = rho_above(root, valley)
         tie = abs(gap) <= np.ldexp(1.0, SAME - bits)
         x = root.floats()
         part = float(along @ (system.d * x))

@@ -85,3 +85,34 @@ def test_a_flat_loss_with_a_cubic_term_moves_nothing(size):
     solution = solve_cubic(np.zeros((size, size)), np.zeros(size), np.ones(size))
     assert solution.status is Status.solved
     assert not solution.step_sizes.any()
+
+
+def decoupled(rng, size):
+    """The lowest curvature is that of a group by itself, without a slope; which one."""
+    J, d = rng.standard_normal((size, size)), np.exp2(rng.integers(-6, 7, size))
+    H, g, s = J.T @ J, rng.standard_normal(size) * 1e-6, int(rng.integers(size))
+    H = (H + H.T) / 2
+    H[s] = H[:, s] = g[s] = 0.0
+    H[s, s] = -(d[s] ** 2) * float(rng.integers(1, 5))
+    return H, g, d, s
+
+
+@pytest.mark.parametrize("loss", [1.0, 2.0, 3.0])
+def test_the_hard_case_goes_the_positive_way_whatever_rounding_says(loss):
+    # One root of the conditions lies as far below the pole as the other one lies above: nowhere.
+    rng = np.random.default_rng(1)
+    for _ in range(150):
+        H, g, d, s = decoupled(rng, int(rng.integers(2, 25)))
+        solution = solve_cubic(H * loss, g * loss, d * np.cbrt(loss))
+        assert solution.status is Status.hard_case
+        assert solution.step_sizes[s] > 0
+
+
+@pytest.mark.parametrize("loss", [0.5, 1.0, 2.0, 5.0])
+def test_a_saddle_is_left_the_same_way_whatever_rounding_says(loss):
+    rng = np.random.default_rng(2)
+    for _ in range(150):
+        a, d = rng.integers(1, 5, 2) * rng.choice([-1.0, 1.0], 2), 10 ** rng.uniform(-2, 2, 2)
+        d *= np.cbrt(loss)
+        y = d * solve_cubic(-np.outer(a, a) * loss, np.zeros(2), d).step_sizes.numpy()
+        assert y[np.abs(y).argmax()] > 0
