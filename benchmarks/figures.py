@@ -33,6 +33,18 @@ STYLES = {
         "square",
         "solid",
     ),
+    "grouped-newton-safeguard": (
+        "grouped Newton, safeguard",
+        "#56B4E9",
+        "circle",
+        "dotdash",
+    ),
+    "grouped-newton-orthogonal-safeguard": (
+        "orthogonalised, safeguard",
+        "#009E73",
+        "diamond",
+        "dotdash",
+    ),
     "adam": ("Adam", "#555555", "triangle", "dashed"),
 }
 
@@ -87,7 +99,7 @@ def _panel(title: str, curves: list[tuple[str, list[float]]]) -> figure:
         label, *style = STYLES[optimizer]
         drawn[label] += _line(panel, list(range(1, len(losses) + 1)), losses, *style)
     in_order = {label: drawn[label] for label, *_ in STYLES.values() if label in drawn}
-    legend = _legend(in_order, location="center", orientation="horizontal", spacing=14)
+    legend = _legend(in_order, location="center", ncols=2, spacing=4)
     panel.add_layout(legend, "below")
     return panel
 
