@@ -15,6 +15,7 @@ from bokeh.models import CustomJSHover, LinearColorMapper, Range1d
 
 from gnlab.lab import matrices, palettes, scales
 from gnlab.lab.figures.base import (
+    APART,
     BORDERLESS,
     LABELS,
     TEXT,
@@ -90,19 +91,22 @@ def build(name: str, quantity: str) -> Plot:
 
 def _surroundings(made, sources, mapper) -> None:
     """Draw what stands around the cells: strips, names, block borders, colour bar, note."""
-    frame = made.rect(x=0.5, y=0.5, width=1, height=1, fill_alpha=0, line_width=1)
+    frame = made.rect(x=0.5, y=0.5, width=1, height=1, fill_alpha=0, line_width=1, **APART)
     tagged(frame.glyph, line_color="line")
     made.rect(
-        "x", "y", "width", "height", source=sources["strip"], fill_color="color", line_color=None
-    )
+        "x", "y", "width", "height", source=sources["strip"], fill_color="color", line_color=None,
+        **APART,
+    )  # fmt: skip
     made.text(
         "x", "y", "text", angle="angle", text_color="color", source=sources["labels"],
-        text_align="right", text_baseline="middle", **TEXT,
+        text_align="right", text_baseline="middle", **TEXT, **APART,
     )  # fmt: skip
-    borders = made.segment("x0", "y0", "x1", "y1", source=sources["blocks"], line_width=1.5)
+    borders = made.segment(
+        "x0", "y0", "x1", "y1", source=sources["blocks"], line_width=1.5, **APART
+    )
     tagged(borders.glyph, line_color="ink")
     ramp = np.linspace(-1, 1, 256)[None, :]
-    made.image([ramp], x=0, y=1.03, dw=1, dh=0.03, color_mapper=mapper)
+    made.image([ramp], x=0, y=1.03, dw=1, dh=0.03, color_mapper=mapper, **APART)
     ticks = made.text("x", 1.075, "text", source=sources["bar"], text_align="center", **TEXT)
     note = made.text(
         "x", "y", "text", source=sources["note"], text_align="center", text_baseline="bottom",
