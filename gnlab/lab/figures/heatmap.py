@@ -7,8 +7,9 @@ moves no layout.
 Legend: S groups, H̄ [S, S]; row 0 is at the top.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from bokeh.models import CustomJSHover, LinearColorMapper, Range1d
@@ -19,6 +20,7 @@ from gnlab.lab.figures.base import (
     BORDERLESS,
     LABELS,
     TEXT,
+    Columns,
     Plot,
     Update,
     as_float,
@@ -149,7 +151,6 @@ def update(
     place = matrices.block_order(roles, order)
     down, across = (place[part] for part in window.cut(len(place)))
     values = matrices.block_means(shown[np.ix_(down, across)])
-    rows, columns = (_axis(part, names, roles, theme) for part in (down, across))
     ticks, text = scales.signed_ticks(limits)
     if window != matrices.WHOLE:
         note = f"{len(down)} × {len(across)} of {len(place)} groups · double-click beside: all"
@@ -160,11 +161,7 @@ def update(
                 "raw": [as_float(values)],
                 **{key: [value] for key, value in (("x", 0), ("y", 0), ("dw", 1), ("dh", 1))},
             },
-            "names": {"name": rows.names},
-            "columns": {"name": columns.names},
-            "strip": _strip(rows, columns),
-            "labels": _labels(rows, columns),
-            "blocks": _blocks(rows, columns, order),
+            **_around(tuple(names), tuple(roles), order, theme.name, window),
             "bar": {"x": as_float((np.array(ticks) + 1) / 2), "text": text},
             "note": {"x": [0.5], "y": [1.135], "text": [note]},
         }
@@ -183,6 +180,27 @@ def _nothing() -> dict[str, dict[str, list]]:
         "bar": ("x", "text"),
     }
     return {name: {column: [] for column in those} for name, those in columns.items()}
+
+
+@lru_cache(maxsize=32)
+def _around(
+    names: tuple[str, ...],
+    roles: tuple[str, ...],
+    order: str,
+    theme: str,
+    window: matrices.Window,
+) -> Mapping[str, Columns]:
+    """What stands around the cells: the same for every frame and heatmap of one partition."""
+    place = matrices.block_order(roles, order)
+    colours = palettes.theme(theme)
+    rows, columns = (_axis(place[part], names, roles, colours) for part in window.cut(len(place)))
+    return {
+        "names": {"name": rows.names},
+        "columns": {"name": columns.names},
+        "strip": _strip(rows, columns),
+        "labels": _labels(rows, columns),
+        "blocks": _blocks(rows, columns, order),
+    }
 
 
 @dataclass(frozen=True, slots=True)
