@@ -1,9 +1,15 @@
 """The style sheets and scripts that the page is made of, read once from the package."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from importlib import resources
 
 from bokeh.models import InlineStyleSheet
+
+_sheets: ContextVar[dict[str, InlineStyleSheet] | None] = ContextVar("sheets", default=None)
+"""The style sheets of the document that is being built; None outside of ``one_document``."""
 
 
 @cache
@@ -19,13 +25,35 @@ def text(name: str) -> str:
     return resources.files("gnlab.lab").joinpath(name).read_text(encoding="utf-8")
 
 
+@contextmanager
+def one_document() -> Iterator[None]:
+    """A context in which what is built is one document's, and shares its style sheets.
+
+    A page has some sixty parts with a style sheet: each a model with the whole text of its own
+    would be half of what the server builds and sends.
+
+    Yields:
+        Nothing.
+    """
+    token = _sheets.set({})
+    try:
+        yield
+    finally:
+        _sheets.reset(token)
+
+
 def css(name: str) -> InlineStyleSheet:
-    """A style sheet of this package as a Bokeh model, a new one for each document.
+    """A style sheet of this package as a Bokeh model, which belongs to one document.
 
     Args:
         name: The file's name without its ending.
 
     Returns:
-        The style sheet.
+        The style sheet: within ``one_document`` always the same, elsewhere a new one.
     """
-    return InlineStyleSheet(css=text(f"{name}.css"))
+    shared = _sheets.get()
+    if shared is None:
+        return InlineStyleSheet(css=text(f"{name}.css"))
+    if name not in shared:
+        shared[name] = InlineStyleSheet(css=text(f"{name}.css"))
+    return shared[name]

@@ -37,7 +37,15 @@ const thrifty = (view) => {
       written = text.join()
     }
   }
+  // Bokeh keeps every glyph ready in four more looks: selected, not selected, muted, and thinned out
+  // while it is dragged. Nothing here can be any of these, and each look costs as much as the glyph.
+  for (const look of ["selection_glyph", "nonselection_glyph", "muted_glyph", "decimated_glyph"]) {
+    if (view[look] != null) Object.assign(view[look], idle)
+  }
   for (const child of view.children?.() ?? []) thrifty(child)
+}
+const idle = {
+  async set_data() {}, set_visuals() {}, after_visuals() {}, async after_lazy_visuals() {}, map_data() {},
 }
 
 // Painting is what costs: a figure that is out of sight waits with its newest data until it is
@@ -67,7 +75,11 @@ const apply = (name) => {
   }
   for (const [source, columns] of data) {
     model(sources[source]).setv({data: columns}, {check_eq: false})
-    if (source in tickers) model(tickers[source]).setv({ticks: Array.from(columns.at)})
+    if (source in tickers) {
+      const ticker = model(tickers[source])
+      ticker.ticks = Array.from(columns.at)
+      ticker.change.emit()  // also for other labels at the same places: axes are painted apart
+    }
   }
 }
 const watcher = new IntersectionObserver((entries) => {

@@ -277,16 +277,19 @@ def _signs(H: np.ndarray) -> str:
 
 def _same(old: Any, new: Any) -> bool:
     """Whether two columns, or mappings of columns, hold the same values."""
+    if old is new:
+        return True
     if isinstance(new, Mapping):
         return old.keys() == new.keys() and all(_same(old[key], new[key]) for key in new)
     if isinstance(new, np.ndarray):
         return isinstance(old, np.ndarray) and np.array_equal(old, new, equal_nan=True)
-    if isinstance(new, list) and new and isinstance(new[0], np.ndarray):
-        return isinstance(old, list) and len(old) == len(new) and all(map(_same, old, new))
-    if isinstance(old, np.ndarray) or (isinstance(old, list) and any(_is_array(v) for v in old)):
+    if _has_matrix(new):
+        return _has_matrix(old) and len(old) == len(new) and all(map(_same, old, new))
+    if isinstance(old, np.ndarray) or _has_matrix(old):
         return False
     return bool(old == new)
 
 
-def _is_array(value: Any) -> bool:
-    return isinstance(value, np.ndarray)
+def _has_matrix(value: Any) -> bool:
+    """Whether a column is an image's."""
+    return isinstance(value, list) and bool(value) and isinstance(value[0], np.ndarray)

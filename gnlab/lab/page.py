@@ -13,7 +13,7 @@ from bokeh.models import Button, Column, ColumnDataSource, CustomJS, Row
 
 from gnlab import runs
 from gnlab.lab import board, captions, matrices, remedies, state
-from gnlab.lab.assets import css, text
+from gnlab.lab.assets import css, one_document, text
 from gnlab.lab.controls import Controls
 from gnlab.lab.frames import View
 from gnlab.lab.host import Host
@@ -65,7 +65,8 @@ class Page(pn.viewable.Viewer):
             undo.callback(self.session.close)
             self._undo = undo
             self._host, self._linked, self._link = host, linked, self.choices.query()
-            self._build()
+            with one_document():
+                self._build()
             self._wire()
             for remark in remarks:
                 self.message.say(remark, "warning")

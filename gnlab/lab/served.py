@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import panel as pn
 from bokeh.events import DocumentReady
 from bokeh.server.server import Server
+from bokeh.settings import settings
 from panel.io.server import get_server
 
 from gnlab import runs
@@ -138,6 +139,9 @@ def _listen(
     """Make a server of some pages, by their paths."""
     check_number("port", port, low=0, high=65535, integer=True)
     send_at_once()
+    # The models of a page are the same for everybody: a test has looked at them, and while they
+    # are looked at again for each page all others wait.
+    settings.perform_document_validation = False
     try:
         return get_server(
             dict(pages), port=port, address=address, show=show, title="gnlab",

@@ -33,7 +33,8 @@ everybody else's page would wait, and another thread makes it."""
 HELD = 0.25
 """Seconds in which frames that answer nothing wait for the answer to what a person just did."""
 COURSE = 0.2
-"""Seconds between two updates of the figures over time while a run plays."""
+"""Seconds between two updates of the figures over time while a run plays; twice as many after a
+person did something, so that the answer need not wait for them."""
 
 _NOTHING = 0
 """What a browser acknowledges that has just drawn the page's empty figures."""
@@ -241,7 +242,8 @@ class Session:
     def _send(self, snapshot: runs.Snapshot, now: float) -> None:
         """Make the frame and have it set; from here on it is under way."""
         playing = snapshot.state == "playing"
-        courses = not playing or now - self._course_at >= COURSE
+        rest = 2 * COURSE if now - self._asked_at < HELD else COURSE
+        courses = not playing or now - self._course_at >= rest
         if courses:
             self._course_at = now
         self._number += 1

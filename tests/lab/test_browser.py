@@ -225,3 +225,58 @@ def test_what_matters_is_in_sight(tab, address, keep, theme, width, height):
         assert box["y"] + box["height"] <= height
     assert lab.read("() => document.documentElement.scrollWidth <= window.innerWidth")
     keep(lab.page, f"{theme}-{width}")
+
+
+WORK = """() => {
+  const done = window.work = {images: 0, labels: 0, glyphs: 0, looks: 0}
+  const count = (object, method, kind) => {
+    const kept = object[method]
+    object[method] = function (...given) { done[kind(this)] += 1; return kept.apply(this, given) }
+  }
+  const prototypes = new Set()
+  const figure = model_named("hessian")
+  for (const one of [...Bokeh.index].find((view) => view.model == figure).renderer_views.values()) {
+    if (one.glyph == null) continue
+    const {name} = one.model.data_source
+    if (name == "hessian-cells") count(one, "_paint", () => "images")
+    if (name == "hessian-labels") count(one, "_paint", () => "labels")
+    prototypes.add(Object.getPrototypeOf(one.glyph))
+  }
+  const kind = (view) => view.parent.glyph == view ? "glyphs" : "looks"
+  for (const prototype of prototypes) count(prototype, "set_visuals", kind)
+}"""
+
+
+def test_a_frame_costs_no_more_than_what_has_changed(lab):
+    lab.press("Step")
+    lab.wait(f"() => ({SHAPE})() == 8")
+    lab.settle()
+    lab.read(WORK)
+    lab.press("Step")
+    lab.wait(f"() => ({STEP})() == 2")
+    lab.settle()
+    work = lab.read("() => window.work")
+    assert work["images"] > 0
+    assert work["glyphs"] > 0
+    assert work["labels"] == 0  # the groups' names are the same, and on a canvas of their own
+    assert work["looks"] == 0  # nothing is ever selected or muted
+
+
+def test_other_names_at_the_same_places_are_painted(lab):
+    written = """() => {
+      const {prototype} = CanvasRenderingContext2D
+      const kept = prototype.fillText
+      window.written = []
+      prototype.fillText = function (text, ...at) {
+        window.written.push(text)
+        return kept.call(this, text, ...at)
+      }
+    }"""
+    lab.press("Step")
+    lab.wait(f"() => ({SHAPE})() == 8")
+    lab.settle()
+    lab.page.locator(".gn-rates").scroll_into_view_if_needed()
+    lab.read(written)
+    lab.read("() => { model_named('order').value = 'blocks' }")
+    lab.wait("() => model_named('rates-ticks').data.label[1].endsWith('W')")
+    lab.wait("() => model_named('rates-ticks').data.label.every((one) => written.includes(one))")

@@ -8,10 +8,13 @@ from contextlib import contextmanager
 
 import pytest
 from bokeh.client import pull_session
+from bokeh.core.validation.check import check_integrity
+from bokeh.models import InlineStyleSheet
 
 from gnlab.errors import InputError
 from gnlab.lab import page, served
 from gnlab.lab.host import Host
+from gnlab.lab.slide import Slide
 
 SOON = 30.0
 
@@ -174,3 +177,28 @@ def test_an_invalid_port(host, port):
 def test_an_unknown_preset_is_refused_before_anything_starts():
     with pytest.raises(InputError, match="unknown preset 'digit'"):
         served.serve(preset="digit", port=0, show=False)
+
+
+def test_the_pages_are_sound_so_that_the_server_need_not_look(host):
+    made = page.Page(host, "", post=lambda act: act())
+    beside = Slide("", post=lambda act: act())
+    for root in (made.root, beside.layout.get_root()):
+        issues = check_integrity(root.references())
+        assert issues.error == []
+        # The slide's message has no remedies beside it.
+        assert {issue.name for issue in issues.warning} <= {"EMPTY_LAYOUT"}
+    made.close()
+    beside.close()
+
+
+def test_a_pages_parts_share_its_style_sheets_and_no_other_pages(host):
+    pages = [page.Page(host, "", post=lambda act: act()) for _ in range(2)]
+    sheets = [
+        [model for model in made.root.references() if isinstance(model, InlineStyleSheet)]
+        for made in pages
+    ]
+    for of in sheets:
+        assert len({sheet.css for sheet in of}) == len(of) > 3
+    assert not {id(sheet) for sheet in sheets[0]} & {id(sheet) for sheet in sheets[1]}
+    for made in pages:
+        made.close()

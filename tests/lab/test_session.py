@@ -7,7 +7,8 @@ import pytest
 from bokeh.models import ColumnDataSource
 
 from gnlab.lab import page, session
-from gnlab.lab.wire import unpack
+from gnlab.lab.frames import View
+from gnlab.lab.wire import Frame, unpack
 from gnlab.runs import Play
 
 SOON = 30.0
@@ -130,6 +131,37 @@ def test_what_answers_nothing_waits_for_the_answer(snapshot, monkeypatch, held, 
     engine.newest = snapshot(version=3, applied=1)
     one._look()
     assert seen == sent
+
+
+@pytest.mark.parametrize(
+    ("ago", "asked", "courses"),
+    [(90, False, True), (30, False, False), (90, True, False), (150, True, True)],
+)
+def test_an_answer_leaves_the_figures_over_time_to_a_later_frame(
+    snapshot, monkeypatch, ago, asked, courses
+):
+    monkeypatch.setattr(session, "COURSE", 60.0)
+    monkeypatch.setattr(session, "HELD", 60.0)
+    engine, seen = Engine(snapshot(version=1, applied=0, state="playing")), []
+    one = session.Session(
+        engine, ColumnDataSource(), ColumnDataSource(), post=lambda act: act(), view=View,
+        heard=lambda _snapshot: None, due=lambda _before, now: now,
+    )  # fmt: skip
+
+    def paint(*_, courses):
+        seen.append(courses)
+        return Frame()
+
+    monkeypatch.setattr(one.painter, "frame", paint)
+    one.run_id = "run"
+    one._look()
+    one._under_way = None
+    one._course_at -= ago
+    if asked:
+        one.send(Play())
+    engine.newest = snapshot(version=2, applied=1, state="playing")
+    one._look()
+    assert seen == [True, courses]
 
 
 def test_a_lost_frame_is_sent_again_whole(client, monkeypatch):

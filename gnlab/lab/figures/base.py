@@ -43,6 +43,9 @@ _BORDERS = {
 """Room for an axis' label and any tick labels, so that they can change and nothing moves."""
 BORDERLESS = dict.fromkeys(_BORDERS, 0) | {"min_border": 0}
 """For a figure without axes."""
+APART = {"level": "overlay"}
+"""For what rarely changes: Bokeh paints this level on a canvas of its own, and only when something
+of it has changed."""
 LABELS = 18
 """The most tick labels along an axis of groups."""
 
@@ -170,6 +173,7 @@ def canvas(name: str, *, x_log: bool = False, y_log: bool = False, **options: An
             major_tick_in=0,
             major_tick_out=4,
             minor_tick_line_color=None,
+            **APART,
         )
         tagged(
             axis,

@@ -7,17 +7,20 @@ moves no layout.
 Legend: S groups, H̄ [S, S]; row 0 is at the top.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from bokeh.models import CustomJSHover, LinearColorMapper, Range1d
 
 from gnlab.lab import matrices, palettes, scales
 from gnlab.lab.figures.base import (
+    APART,
     BORDERLESS,
     LABELS,
     TEXT,
+    Columns,
     Plot,
     Update,
     as_float,
@@ -90,19 +93,22 @@ def build(name: str, quantity: str) -> Plot:
 
 def _surroundings(made, sources, mapper) -> None:
     """Draw what stands around the cells: strips, names, block borders, colour bar, note."""
-    frame = made.rect(x=0.5, y=0.5, width=1, height=1, fill_alpha=0, line_width=1)
+    frame = made.rect(x=0.5, y=0.5, width=1, height=1, fill_alpha=0, line_width=1, **APART)
     tagged(frame.glyph, line_color="line")
     made.rect(
-        "x", "y", "width", "height", source=sources["strip"], fill_color="color", line_color=None
-    )
+        "x", "y", "width", "height", source=sources["strip"], fill_color="color", line_color=None,
+        **APART,
+    )  # fmt: skip
     made.text(
         "x", "y", "text", angle="angle", text_color="color", source=sources["labels"],
-        text_align="right", text_baseline="middle", **TEXT,
+        text_align="right", text_baseline="middle", **TEXT, **APART,
     )  # fmt: skip
-    borders = made.segment("x0", "y0", "x1", "y1", source=sources["blocks"], line_width=1.5)
+    borders = made.segment(
+        "x0", "y0", "x1", "y1", source=sources["blocks"], line_width=1.5, **APART
+    )
     tagged(borders.glyph, line_color="ink")
     ramp = np.linspace(-1, 1, 256)[None, :]
-    made.image([ramp], x=0, y=1.03, dw=1, dh=0.03, color_mapper=mapper)
+    made.image([ramp], x=0, y=1.03, dw=1, dh=0.03, color_mapper=mapper, **APART)
     ticks = made.text("x", 1.075, "text", source=sources["bar"], text_align="center", **TEXT)
     note = made.text(
         "x", "y", "text", source=sources["note"], text_align="center", text_baseline="bottom",
@@ -145,7 +151,6 @@ def update(
     place = matrices.block_order(roles, order)
     down, across = (place[part] for part in window.cut(len(place)))
     values = matrices.block_means(shown[np.ix_(down, across)])
-    rows, columns = (_axis(part, names, roles, theme) for part in (down, across))
     ticks, text = scales.signed_ticks(limits)
     if window != matrices.WHOLE:
         note = f"{len(down)} × {len(across)} of {len(place)} groups · double-click beside: all"
@@ -156,11 +161,7 @@ def update(
                 "raw": [as_float(values)],
                 **{key: [value] for key, value in (("x", 0), ("y", 0), ("dw", 1), ("dh", 1))},
             },
-            "names": {"name": rows.names},
-            "columns": {"name": columns.names},
-            "strip": _strip(rows, columns),
-            "labels": _labels(rows, columns),
-            "blocks": _blocks(rows, columns, order),
+            **_around(tuple(names), tuple(roles), order, theme.name, window),
             "bar": {"x": as_float((np.array(ticks) + 1) / 2), "text": text},
             "note": {"x": [0.5], "y": [1.135], "text": [note]},
         }
@@ -179,6 +180,27 @@ def _nothing() -> dict[str, dict[str, list]]:
         "bar": ("x", "text"),
     }
     return {name: {column: [] for column in those} for name, those in columns.items()}
+
+
+@lru_cache(maxsize=32)
+def _around(
+    names: tuple[str, ...],
+    roles: tuple[str, ...],
+    order: str,
+    theme: str,
+    window: matrices.Window,
+) -> Mapping[str, Columns]:
+    """What stands around the cells: the same for every frame and heatmap of one partition."""
+    place = matrices.block_order(roles, order)
+    colours = palettes.theme(theme)
+    rows, columns = (_axis(place[part], names, roles, colours) for part in window.cut(len(place)))
+    return {
+        "names": {"name": rows.names},
+        "columns": {"name": columns.names},
+        "strip": _strip(rows, columns),
+        "labels": _labels(rows, columns),
+        "blocks": _blocks(rows, columns, order),
+    }
 
 
 @dataclass(frozen=True, slots=True)

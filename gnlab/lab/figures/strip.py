@@ -11,6 +11,7 @@ from bokeh.models import Range1d
 
 from gnlab.lab import palettes
 from gnlab.lab.figures.base import (
+    APART,
     BORDERLESS,
     FONT,
     TEXT,
@@ -70,7 +71,7 @@ def build(name: str = "strip") -> Plot:
     made.grid.visible = False
     values = source(f"{name}-values", "x", "text", "color")
     names = made.text(
-        list(range(len(_SLOTS))), 0.66, list(_SLOTS), **TEXT, text_baseline="bottom",
+        list(range(len(_SLOTS))), 0.66, list(_SLOTS), **TEXT, **APART, text_baseline="bottom",
     )  # fmt: skip
     tagged(names.glyph, text_color="soft")
     made.text(

@@ -94,3 +94,15 @@ def test_without_a_summary_the_heatmap_says_what_to_do():
     update = heatmap.update(None, (), (), LIMITS, "tensor", palettes.LIGHT)
     assert update.data["cells"]["image"] == []
     assert "Press Play" in update.data["note"]["text"][0]
+
+
+def test_what_stands_around_the_cells_is_made_once_for_a_partition(H, groups, roles):
+    def shown(order="tensor", theme=palettes.LIGHT):
+        return heatmap.update(H, groups, roles, LIMITS, order, theme).data
+
+    first = shown()
+    assert shown()["labels"] is first["labels"]
+    blocks = shown("blocks")
+    assert blocks["names"]["name"] != first["names"]["name"]
+    assert len(blocks["blocks"]["x0"]) > len(first["blocks"]["x0"])
+    assert shown(theme=palettes.DARK)["strip"]["color"] != first["strip"]["color"]
