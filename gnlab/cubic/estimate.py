@@ -107,8 +107,10 @@ def eliminate(model: Model) -> Elimination | None:
     dead = own == 0
     if (own < 0).any() or np.any(model.H[Z[dead]]) or np.any(model.g[Z[dead]]):
         return None
-    root = np.where(dead, 1.0, np.sqrt(own))
-    C = model.H[np.ix_(Z, Z)] / root[:, None] / root + np.diag(dead.astype(float))
+    own = np.where(dead, 1.0, own)
+    root = np.sqrt(own)
+    # The root of a product: of a loss that is doubled it is doubled, while its factors are rounded.
+    C = model.H[np.ix_(Z, Z)] / np.sqrt(own[:, None] * own) + np.diag(dead.astype(float))
     mu, V = eigh(C, model.device) if Z.size else (np.ones(0), np.ones((0, 0)))
     slope, cross = model.g[Z] / root, model.H[np.ix_(Z, N)] / root[:, None]
     null = np.abs(mu) <= 4 * EPS * Z.size
