@@ -220,7 +220,7 @@ def test_a_stopped_run_offers_remedies_that_work(client):
     client.page._cure("Rewind, damping × 10")
     client.page._cure("Rewind, coarser partition")
     client.page._cure("Rewind, λ₁ ÷ 2")
-    client.see_until(lambda: client.page.choices.lr == 0.05)
+    client.see_until(lambda: client.page.choices.lr == 0.25)
     assert client.step() == 0
     assert client.page.choices.damping == 10
     assert client.page.choices.partition != "tensor"
