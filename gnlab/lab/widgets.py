@@ -17,7 +17,7 @@ from gnlab.lab.assets import css
 
 OFF = math.log10(state.DAMPING[0]) - 0.1
 """Where a log slider stands for zero: left of its smallest power of ten."""
-_WIDTH = 27  # letters of a level that the column has room for
+_WIDTH = 29  # letters of a level that the column has room for
 _ECHO = 30.0
 """Seconds within which a notebook's browser sends back what was set."""
 _TEN_TO = "return tick <= off ? '0 (off)' : Number((10 ** tick).toPrecision(2)).toString()"
