@@ -75,11 +75,7 @@ const apply = (name) => {
   }
   for (const [source, columns] of data) {
     model(sources[source]).setv({data: columns}, {check_eq: false})
-    if (source in tickers) {
-      const ticker = model(tickers[source])
-      ticker.ticks = Array.from(columns.at)
-      ticker.change.emit()  // also for other labels at the same places: axes are painted apart
-    }
+    if (source in tickers) model(tickers[source]).setv({ticks: Array.from(columns.at)})
   }
 }
 const watcher = new IntersectionObserver((entries) => {

@@ -16,6 +16,7 @@ from bokeh.core.properties import value
 from bokeh.model import Model
 from bokeh.models import (
     ColumnDataSource,
+    CustomJS,
     CustomJSTickFormatter,
     FixedTicker,
     HoverTool,
@@ -206,6 +207,9 @@ def source_ticks(
         if name:
             tickers[name] = axis.ticker = grid.ticker = FixedTicker(ticks=[])
             axis.formatter = CustomJSTickFormatter(args={"labels": sources[name]}, code=_FORMATTER)
+            # Axes are painted apart, and do not see by themselves that only a label has changed.
+            again = CustomJS(args={"ticker": axis.ticker}, code="ticker.change.emit()")
+            sources[name].js_on_change("data", again)
     return tickers
 
 
