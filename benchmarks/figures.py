@@ -28,7 +28,7 @@ TITLES = {
 STYLES = {
     "grouped-newton": ("grouped Newton", "#0072B2", "circle", "solid"),
     "grouped-newton-orthogonal": (
-        "grouped Newton, orthogonalised",
+        "orthogonalised",
         "#D55E00",
         "square",
         "solid",
