@@ -87,9 +87,11 @@ class Controls(pn.viewable.Viewer):
                 value = min(chosen.coupling, reach)
                 coupling.update(end=reach, value=value, format=widgets.named(names))
             for name, control in self._controls.items():
-                value = control.shown(getattr(chosen, name))
-                if control.widget.value != value:
-                    control.widget.value = value
+                value = getattr(chosen, name)
+                # One that says so already is left alone, also if its number has more digits: what
+                # is set here reaches the browser late, when the hand may be elsewhere.
+                if control.widget.value is None or control.meant(control.widget.value) != value:
+                    control.widget.value = control.shown(value)
             self.scenes.active = list(state.SCENES).index(chosen.scene)
             for scene, column in self._columns.items():
                 column.visible = scene == chosen.scene
