@@ -45,8 +45,7 @@ _BORDERS = {
 BORDERLESS = dict.fromkeys(_BORDERS, 0) | {"min_border": 0}
 """For a figure without axes."""
 APART = {"level": "overlay"}
-"""For what rarely changes: Bokeh paints this level on a canvas of its own, and only when something
-of it has changed."""
+"""For what rarely changes: Bokeh paints this level on a canvas of its own, when it has changed."""
 LABELS = 18
 """The most tick labels along an axis of groups."""
 
