@@ -44,7 +44,7 @@ class Line:
         It solves slope = curvature·t + bend·t². For the minimiser of T itself it is 1.
         """
         a, b, c = self.slope, self.curvature, self.bend
-        if not (a > 0 and math.isfinite(b) and math.isfinite(c)):
+        if not (a > 0 and all(map(math.isfinite, (a, b, c)))):
             return 0.0
         root = math.hypot(b, 2 * math.sqrt(a) * math.sqrt(c))
         if b > 0:
@@ -67,4 +67,4 @@ def along(H: Tensor, g: Tensor, d: Tensor, damping: float, eta: Tensor) -> Line:
     """
     H, g, d = (values.detach().double().cpu() for values in (H, g, d))
     length = float((d * eta).norm()) if damping > 0 else 0.0
-    return Line(float(g @ eta), float(eta @ H @ eta), damping / 2 * length**3)
+    return Line(float(g @ eta), float(eta @ H @ eta), damping / 2 * length * length * length)

@@ -117,7 +117,7 @@ _QUADRATIC = Hyperparameters(
 )
 _ROSENBROCK = replace(_QUADRATIC, lr=0.5, damping=0.1)
 # One choice of λ₁ and λ_int serves all small networks, since the safeguard holds what is too long:
-# without it half of them come apart at λ₁ = 0.5, and with λ₁ = 0.1 they take three times the steps.
+# without it most runs come apart at λ₁ = 0.5, and with λ₁ = 0.1 they take twice the steps or more.
 _SMALL = Hyperparameters(lr=0.5, damping=1.0, period=1, batch_size=100, summary_batch_size=300)
 _POINTS = replace(_SMALL, batch_size=400, summary_batch_size=400)  # so few are taken all at once
 # Points that a curve separates have no best network, only ever larger weights, until the loss

@@ -66,6 +66,7 @@ def test_up_to_its_minimum_a_line_falls_and_then_it_rises(slope, curvature, bend
         (Line(1e-300, 1e-150, 1e-300), 1e-150),  # its squares would underflow
         (Line(1e300, 1e200, 1e10), 1e100),  # and overflow
         (Line(math.nan, 1.0, 1.0), 0.0),
+        (Line(math.inf, 1.0, 1.0), 0.0),
         (Line(1.0, math.nan, 1.0), 0.0),
         (Line(1.0, 1.0, math.inf), 0.0),
     ],
@@ -83,3 +84,8 @@ def test_a_line_is_invariant_to_a_scale_of_each_group(seed):
     line = along(H, g, d, 2.0, eta)
     other = along(H * a * a[:, None], g * a, d * a, 2.0, eta / a)
     assert other.minimum == pytest.approx(line.minimum, rel=1e-9)
+
+
+def test_a_line_beyond_float64_is_not_followed_and_no_error():
+    one = torch.ones(1, dtype=torch.float64)
+    assert along(one[None], one, one, 1.0, 1e150 * one).minimum == 0.0
