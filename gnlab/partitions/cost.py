@@ -7,33 +7,75 @@ each layer one product of its inputs with the direction, and one of the tangents
 several groups share the layer. One gradient, the unit, is the forward pass, the gradients of the
 inputs and those of the weights.
 
+The layers are the products that torch carries out, those of a recurrent layer one after the other.
+
 Legend: S groups.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-_COUNTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+from gnlab.partitions.products import Products, numbers, taken_apart
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A module that owns parameters, as it is executed.
+    """A product of a module that owns parameters, as it is executed; of most modules the only one.
 
     Attributes:
-        name: Its name.
-        work: The multiply-accumulates of its forward pass.
+        name: The module's name; "" for a product in none.
+        work: The multiply-accumulates of the product; of a module without any, one for each value
+            that it returns.
         values: The values that it returns.
     """
 
     name: str
     work: int
     values: int
+
+
+class _Executed:
+    """The layers as they come.
+
+    Attributes:
+        layers: Those that came.
+    """
+
+    def __init__(self) -> None:
+        self.layers: list[Layer] = []
+        self._within: list[str] = []
+        self._counted: list[bool] = []
+
+    def enter(self, name: str) -> None:
+        """A module begins: its parameters' groups start here, whatever it calls first."""
+        self.layers.append(Layer(name, 0, 0))
+        self._within.append(name)
+        self._counted.append(False)
+
+    def product(self, work: int, values: int) -> None:
+        """A product of the innermost module that owns parameters."""
+        name = self._within[-1] if self._within else ""
+        if self._counted:
+            self._counted[-1] = True
+        self._put(Layer(name, work, values))
+
+    def leave(self, output: Any) -> None:
+        """A module ends; one without a product of its own has at least made its values."""
+        name, values = self._within.pop(), numbers(output)
+        if not self._counted.pop():
+            self._put(Layer(name, values, values))
+
+    def _put(self, layer: Layer) -> None:
+        """Add a layer, in place of the beginning that is all there is of it."""
+        if self.layers and self.layers[-1] == Layer(layer.name, 0, 0):
+            self.layers.pop()
+        self.layers.append(layer)
 
 
 def executed(model: nn.Module, inputs: Any) -> list[Layer]:
@@ -44,38 +86,66 @@ def executed(model: nn.Module, inputs: Any) -> list[Layer]:
         inputs: A batch of inputs; on the meta device nothing is computed.
 
     Returns:
-        The layers. Counted is the work of linear layers and convolutions.
+        The layers. Counted are the products that torch carries out: of matrices, of convolutions,
+        of attention. If there is no work at all, they are guessed, see ``guessed``.
     """
-    found: list[Layer] = []
-
-    def hook(name: str) -> Any:
-        def seen(module: nn.Module, _: Any, output: Any) -> None:
-            values = output.numel() if isinstance(output, Tensor) else 0
-            found.append(Layer(name, _work(module, values), values))
-
-        return seen
-
-    hooks = [
-        module.register_forward_hook(hook(name))
-        for name, module in model.named_modules()
-        if next(module.parameters(recurse=False), None) is not None
-    ]
-    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    seen = _Executed()
     gpus = {p.device for p in model.parameters() if p.device.type == "cuda"}
+    with ExitStack() as stack:
+        for name, module in model.named_modules():
+            if next(module.parameters(recurse=False), None) is not None:
+                before = module.register_forward_pre_hook(lambda *_, name=name: seen.enter(name))
+                stack.callback(before.remove)
+                after = module.register_forward_hook(lambda _, __, output: seen.leave(output))
+                stack.callback(after.remove)
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(_restored(model))
+        stack.enter_context(torch.random.fork_rng(devices=list(gpus)))
+        stack.enter_context(taken_apart())
+        stack.enter_context(Products(seen.product))
+        model(inputs)
+    if gradient(seen.layers):
+        return seen.layers
+    return guessed(model, len(inputs) if isinstance(inputs, Tensor) and inputs.dim() else 1)
+
+
+@contextmanager
+def _restored(model: nn.Module) -> Iterator[None]:
+    """A context after which the model's buffers are what they were, also those put in anew."""
+    before = [
+        (module._buffers, name, buffer, buffer.clone())
+        for module in model.modules()
+        for name, buffer in module._buffers.items()
+        if buffer is not None
+    ]
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=list(gpus)):
-            model(inputs)
-            for buffer, before in buffers:
-                buffer.copy_(before)
+        yield
     finally:
-        for one in hooks:
-            one.remove()
-    return found
+        for buffers, name, buffer, values in before:
+            buffer.copy_(values)
+            buffers[name] = buffer
 
 
-def _work(module: nn.Module, values: int) -> int:
-    """The multiply-accumulates of one call: for each value, the weights it is a sum over."""
-    return values * prod(module.weight.shape[1:]) if isinstance(module, _COUNTED) else 0
+def guessed(model: nn.Module, samples: int = 1) -> list[Layer]:
+    """The layers in the model's own order, each weight used once per sample.
+
+    Args:
+        model: The model.
+        samples: How many samples.
+
+    Returns:
+        The layers, one for each module that owns parameters. Where nothing is a matrix, every
+        parameter element counts as a weight.
+    """
+    named = list(model.named_parameters())
+    least = 2 if any(parameter.dim() > 1 for _, parameter in named) else 0
+    work: Counter[str] = Counter()
+    values: dict[str, int] = {}
+    for name, parameter in named:
+        layer = name.rpartition(".")[0]
+        work[layer] += parameter.numel() if parameter.dim() >= least else 0
+        values[layer] = max(values.get(layer, 0), parameter.shape[0] if parameter.dim() else 1)
+    return [Layer(layer, samples * work[layer], samples * values[layer]) for layer in values]
 
 
 def gradient(layers: Sequence[Layer]) -> int:

@@ -6,7 +6,6 @@ groups.
 Legend: S groups, P parameter elements.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -69,7 +68,7 @@ def ladder(model: nn.Module, inputs: Any = None) -> tuple[Rung, ...]:
     Raises:
         InputError: If the model has no trainable parameter.
     """
-    layers = _guessed(model) if inputs is None else cost.executed(model, inputs)
+    layers = cost.guessed(model) if inputs is None else cost.executed(model, inputs)
     return tuple(_rung(model, name, count, layers) for name, count in _nested(model))
 
 
@@ -81,7 +80,7 @@ def gradient_work(model: nn.Module, inputs: Any) -> int:
         inputs: A batch of inputs.
 
     Returns:
-        Multiply-accumulates, those of linear layers and convolutions.
+        Multiply-accumulates, those of the products that torch carries out.
     """
     return cost.gradient(cost.executed(model, inputs))
 
@@ -126,17 +125,6 @@ def _doublings(end: int) -> list[int]:
     return [2**i for i in range(1, max(end - 1, 0).bit_length())]
 
 
-def _guessed(model: nn.Module) -> list[cost.Layer]:
-    """The layers in the model's own order, each weight used once per sample."""
-    work: Counter[str] = Counter()
-    values: dict[str, int] = {}
-    for name, parameter in model.named_parameters():
-        layer = name.rpartition(".")[0]
-        work[layer] += parameter.numel() if parameter.dim() > 1 else 0
-        values[layer] = max(values.get(layer, 0), parameter.shape[0] if parameter.dim() else 1)
-    return [cost.Layer(layer, work[layer], values[layer]) for layer in values]
-
-
 def _rung(model: nn.Module, name: str, count: int, layers: Sequence[cost.Layer]) -> Rung:
     starting = _starting(model, name, layers)
     shared = finer.is_finer(name)
@@ -150,8 +138,12 @@ def _starting(model: nn.Module, name: str, layers: Sequence[cost.Layer]) -> list
     for place, executed in enumerate(layers):
         at.setdefault(executed.name, place)
     counts = [0] * len(layers)
-    for layer, number in _by_layer(model, name):
-        # What is never called itself, a parameter that something else takes, may start anywhere.
+    for owner, number in _by_layer(model, name):
+        layer = owner
+        # What is never called itself, a parameter that something else takes, starts where a module
+        # around it does, or may start anywhere.
+        while layer and layer not in at:
+            layer = layer.rpartition(".")[0]
         counts[at.get(layer, 0)] += number
     return counts
 

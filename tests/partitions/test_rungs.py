@@ -7,7 +7,9 @@ import torch
 from torch import nn
 
 import gnlab
+from gnlab import partitions
 from gnlab.partitions import cost, partition
+from gnlab.partitions import rungs as ladders
 from gnlab.problems import networks
 
 MODELS = {
@@ -17,6 +19,15 @@ MODELS = {
     ),
     "one parameter": lambda: nn.Linear(1, 1, bias=False),
 }
+
+
+def raw(*parameters):
+    """A model that has parameters and calls nothing."""
+    model = nn.Module()
+    model.forward = lambda _: None
+    for i, values in enumerate(parameters):
+        setattr(model, f"p{i}", nn.Parameter(values))
+    return model
 
 
 @pytest.mark.parametrize("build", MODELS.values(), ids=MODELS)
@@ -72,6 +83,93 @@ def test_the_work_of_layers_as_they_are_executed():
         ("2", 2 * 5 * 36, 2 * 5),
     ]
     assert not model[0]._forward_hooks
+
+
+def test_the_work_of_transposed_convolutions():
+    model = nn.Sequential(nn.ConvTranspose2d(4, 16, 4, 2, 1), nn.Tanh())
+    found = cost.executed(model, torch.zeros(3, 4, 8, 8))
+    assert found == [cost.Layer("0", 3 * 64 * 4 * 16 * 16, 3 * 16 * 256)]
+
+
+def test_the_work_of_a_recurrent_layer_is_that_of_its_steps():
+    found = cost.executed(nn.LSTM(3, 4), torch.zeros(6, 2, 3))
+    assert sum(layer.work for layer in found) == 6 * 2 * 16 * (3 + 4)
+    assert len(found) > 6  # what a group does within it goes through the later steps
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_work_of_attention(training):
+    model = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).train(training)
+    found = cost.executed(model, torch.zeros(3, 5, 8))
+    within = sum(layer.work for layer in found if layer.name == "self_attn")
+    assert within == 3 * (4 * 5 * 8 * 8 + 2 * 5 * 5 * 8)
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_products_in_no_layer_and_layers_without_a_product():
+    class Mixed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table, self.norm = nn.Embedding(7, 4), nn.LayerNorm(4)
+
+        def forward(self, x):
+            x = self.table(x)
+            return self.norm(x @ x.mT)
+
+    found = cost.executed(Mixed(), torch.zeros(2, 4, dtype=torch.int64))
+    assert found == [
+        cost.Layer("table", 32, 32), cost.Layer("", 2 * 4**3, 32), cost.Layer("norm", 32, 32),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "x"),
+    [
+        (
+            nn.Sequential(
+                nn.ConvTranspose2d(4, 16, 4, 2, 1), nn.Tanh(), nn.ConvTranspose2d(16, 1, 4, 2, 1)
+            ),
+            torch.zeros(16, 4, 8, 8),
+        ),
+        (nn.GRU(3, 4, 2, bidirectional=True), torch.zeros(6, 2, 3)),
+        (nn.Embedding(20, 4), torch.zeros(5, dtype=torch.int64)),
+        (raw(torch.ones(3)), torch.zeros(2)),
+    ],
+    ids=["transposed", "recurrent", "embedding", "nothing"],
+)
+def test_one_group_costs_a_gradient_or_two(model, x):
+    with torch.inference_mode():
+        rungs = gnlab.ladder(model, x)
+    assert 1 <= rungs[0].cost < 2
+    assert rungs[-1].cost < rungs[-1].num_groups ** 2 * 2
+    assert partitions.gradient_work(model, x) > 0
+
+
+def test_a_parameter_of_a_child_that_is_not_called_starts_where_its_parent_does():
+    model = nn.Sequential(nn.Linear(8, 8), nn.MultiheadAttention(8, 2))
+    model.forward = lambda x: model[1](*[model[0](x)] * 3)[0]
+    first, layers = ladders._starting, cost.executed(model, torch.zeros(5, 3, 8))
+    begins = next(i for i, layer in enumerate(layers) if layer.name == "1")
+    counts = first(model, "tensor", layers)
+    assert (counts[0], counts[begins]) == (2, 4)
+
+
+def test_a_buffer_that_is_put_in_anew_is_left_as_it_was():
+    class Averaging(nn.Linear):
+        def __init__(self):
+            super().__init__(3, 2)
+            self.register_buffer("ema", torch.zeros(2))
+
+        def forward(self, x):
+            y = super().forward(x)
+            self.ema = 0.9 * self.ema + 0.1 * y.mean(0).detach()
+            return y - self.ema
+
+    model = Averaging()
+    ema = model.ema
+    gnlab.ladder(model, torch.ones(5, 3))
+    assert model.ema is ema
+    assert model.ema.equal(torch.zeros(2))
 
 
 def test_the_model_that_is_looked_at_is_left_as_it_was():

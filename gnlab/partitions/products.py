@@ -1,0 +1,100 @@
+"""The products that torch carries out: matrix products, convolutions, attention, one by one.
+
+Whatever they are asked for by, a layer or a function, their multiply-accumulates are counted from
+the shapes of what goes in and comes out.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+# Of a bias plus a product the first argument is the bias.
+_AFTER_BIAS = {"addmm", "baddbmm", "addbmm", "addmv"}
+_MATRICES = {"mm", "bmm", "mv", "dot", "vdot", "linear", "_int_mm"}
+
+
+class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """A context that tells of every product.
+
+    Args:
+        tell: Called with the multiply-accumulates of each, and the values that it returns.
+    """
+
+    def __init__(self, tell: Callable[[int, int], None]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._tell = tell
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Carry an operation out, and tell what it is if it is a product."""
+        name, kwargs = func.overloadpacket.__name__, kwargs or {}
+        if name != "linear" and torch._C._dispatch_has_kernel_for_dispatch_key(
+            func.name(), "CompositeImplicitAutograd"
+        ):
+            # In inference mode torch asks for these whole: what they are made of is wanted.
+            with self:
+                made = func.decompose(*args, **kwargs)
+            if made is not NotImplemented:
+                return made
+        result = func(*args, **kwargs)
+        work = _work(name, args, result)
+        if work:
+            self._tell(work, numbers(result))
+        return result
+
+
+def numbers(result: Any) -> int:
+    """How many numbers there are in a result: a tensor, or several in whatever holds them."""
+    if isinstance(result, Tensor):
+        return result.numel()
+    if isinstance(result, Mapping):
+        result = result.values()
+    elif not isinstance(result, (tuple, list)):
+        return 0
+    return sum(numbers(one) for one in result)
+
+
+@contextlib.contextmanager
+def taken_apart() -> Iterator[None]:
+    """A context in which torch takes recurrent layers and attention apart into products."""
+    backends: Any = torch.backends  # its switches have no types
+    before = backends.cudnn.enabled, torch._C._get_mkldnn_enabled()
+    fast = backends.mha.get_fastpath_enabled()
+    try:
+        backends.cudnn.enabled = False
+        torch._C._set_mkldnn_enabled(False)
+        backends.mha.set_fastpath_enabled(False)
+        yield
+    finally:
+        backends.cudnn.enabled = before[0]
+        torch._C._set_mkldnn_enabled(before[1])
+        backends.mha.set_fastpath_enabled(fast)
+
+
+def _work(name: str, args: Sequence[Any], result: Any) -> int:
+    """The multiply-accumulates of an operation, 0 if it is no product."""
+    name = name.rstrip("_")
+    sizes = [tuple(map(int, one.shape)) if isinstance(one, Tensor) else () for one in args]
+    if name in _MATRICES:
+        return numbers(result) * sizes[0][-1]
+    if name in _AFTER_BIAS:
+        return numbers(result) * sizes[1][-1] * (sizes[1][0] if name == "addbmm" else 1)
+    if "convolution" in name:
+        transposed = len(args) > 6 and args[6] is True
+        return numbers(args[0] if transposed else result) * prod(sizes[1][1:])
+    if "dot_product" in name and "attention" in name:
+        q, k, v = sizes[:3]
+        return prod(q[:-1]) * k[-2] * (q[-1] + v[-1])
+    if name == "_trilinear":  # nn.Bilinear: each weight once for every sample
+        return numbers(result) * prod(sizes[1][1:])
+    return 0
