@@ -13,6 +13,7 @@ References:
 
 from typing import TYPE_CHECKING, Any
 
+from gnlab import rates
 from gnlab.cubic import Certificate, CubicSolution, Status, solve_cubic
 from gnlab.errors import InputError
 from gnlab.optimizers import GroupedNewton, StepInfo
@@ -48,6 +49,7 @@ __all__ = [
     "levels",
     "partition",
     "problem",
+    "rates",
     "solve_cubic",
     "summarise",
     "what_if",

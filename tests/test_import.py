@@ -41,6 +41,10 @@ def test_the_lab_is_found_on_first_use():
     assert "panel" in loaded
 
 
+def test_the_rates_come_with_the_package():
+    assert "gnlab.rates.measure" in loaded_by("import gnlab; gnlab.rates.measure")
+
+
 def test_every_listed_name_exists():
     assert [name for name in gnlab.__all__ if getattr(gnlab, name, None) is None] == []
 

@@ -90,7 +90,7 @@ def eliminate(model: Model) -> Elimination | None:
     """Eliminate the groups of Z, or find that the model is unbounded.
 
     Decisions are made on H̄_ZZ scaled to a unit diagonal, so no group's unit matters. An eigenvalue
-    there below n rounding errors is a null vector's: harmless if it meets neither ḡ nor H̄.
+    there that may be rounding is a null vector's: harmless if it meets neither ḡ nor H̄.
 
     Args:
         model: The model in normal form.
@@ -113,7 +113,7 @@ def eliminate(model: Model) -> Elimination | None:
     C = model.H[np.ix_(Z, Z)] / np.sqrt(own[:, None] * own) + np.diag(dead.astype(float))
     mu, V = eigh(C, model.device) if Z.size else (np.ones(0), np.ones((0, 0)))
     slope, cross = model.g[Z] / root, model.H[np.ix_(Z, N)] / root[:, None]
-    null = np.abs(mu) <= 4 * EPS * Z.size
+    null = np.abs(mu) <= rounding(mu)
     sides = np.column_stack([slope, cross])
     along, size = np.abs(V[:, null].T @ sides), np.linalg.norm(sides, axis=0)
     if np.any(mu[~null] < 0) or np.any(along > SLOPE_TOLERANCE * Z.size * size):
@@ -133,6 +133,22 @@ def eliminate(model: Model) -> Elimination | None:
         K=unscaled(model.H[np.ix_(N, N)] - outer.T @ outer, d),
         b=slope / d,
     )
+
+
+def rounding(mu: Array) -> float:
+    """How far a zero among the eigenvalues of a matrix with a unit diagonal may be computed from 0.
+
+    The entries' own rounding moves it by a few ε for each row, a decomposition by a part of the
+    largest eigenvalue, which is n where all groups agree. There it was up to n/20 ε of that.
+
+    Args:
+        mu: The eigenvalues, ascending, [n].
+
+    Returns:
+        A bound.
+    """
+    largest = float(mu[-1]) if mu.size else 0.0
+    return EPS * mu.size * max(4.0, largest / 8)
 
 
 def unscaled(schur: Array, d: Array) -> Array:

@@ -78,9 +78,11 @@ def as_array(values: Tensor | ArrayLike) -> Array:
     Raises:
         InputError: If it is no rectangular array of real numbers.
     """
-    if isinstance(values, Tensor):
-        values = values.detach().to(device="cpu", dtype=torch.float64).numpy()
     try:
+        if isinstance(values, Tensor) and not values.is_complex():
+            values = values.detach().to(device="cpu", dtype=torch.float64).numpy()
+        if np.iscomplexobj(values):
+            raise TypeError
         return np.array(values, dtype=np.float64)
     except (TypeError, ValueError):
         raise InputError(

@@ -28,7 +28,7 @@ from gnlab.cubic.model import Model, as_array, as_damping, checked, normalise
 from gnlab.cubic.plainly import certify_plainly
 from gnlab.cubic.solution import Certificate, CubicSolution, Status
 from gnlab.cubic.threads import alone
-from gnlab.cubic.units import Array, Mask, finite, moved, scaled, size_of, size_of_any
+from gnlab.cubic.units import Array, Mask, finite, moved, scaled, size_of_any
 
 NO_CERTIFICATE = Certificate(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan)
 
@@ -61,6 +61,8 @@ def solve_cubic(
     device = H.device if isinstance(H, Tensor) else CPU
     H, g, d = as_array(H), as_array(g), as_array(d)
     damping = as_damping(damping)
+    if damping / 2 == 0:  # half of the least of all numbers is 0, and λ_int/2 is what counts
+        damping = 0.0
     H = checked(H, g, d)
     if not (finite(H) and finite(g) and finite(d)):
         return failed(g.size, Status.nonfinite)
@@ -197,7 +199,6 @@ def conclude(model: Model, found: Minimiser, d: Array, damping: float) -> CubicS
     Returns:
         The solution.
     """
-    norm = size_of(model.d * found.step)
     mantissa, power = math.frexp(damping / 2) if model.count else (1.0, 0)
     step_sizes = scaled(found.step, model.step_exponents)
     radius = size_of_any(d * step_sizes) if model.count else 0.0
@@ -212,15 +213,17 @@ def conclude(model: Model, found: Minimiser, d: Array, damping: float) -> CubicS
     )
     if not (certificate.holds and finite(step_sizes)):
         return failed(d.size, Status.singular)
-    # At a stationary point −T = ½ḡᵀη + (ρ/6)‖Dη‖²: two terms that are never negative.
-    decrease = max(float(model.g.dot(found.step)), 0.0) / 2 + found.rho * norm * norm / 6
+    # At a stationary point −T = ½ḡᵀη + (λ_int/12)‖Dη‖³: two terms that are never negative.
+    along = max(float(model.g.dot(found.step)), 0.0) / 2
+    of_radius, exponent = math.frexp(radius)
     return CubicSolution(
         step_sizes=torch.from_numpy(step_sizes),
         radius=radius,
         radius_min=radius_min,
         regulariser=torch.from_numpy(damping / 2 * radius * d * d),
         status=Status.hard_case if found.hard else Status.solved,
-        decrease=moved(decrease, 2 * model.radius_exponent + model.curvature_exponent),
+        decrease=moved(along, 2 * model.radius_exponent + model.curvature_exponent)
+        + moved(mantissa * of_radius**3 / 6, power + 3 * exponent),
         certificate=certificate,
         eigenvalue_min=moved(found.kappa_min, model.curvature_exponent),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from gnlab.errors import InputError
 from gnlab.partitions import Partition
 
 
@@ -73,8 +74,13 @@ class Summary:
             C ḡ, [T], and C H̄ Cᵀ, [T, T], with C = ``fine.coarsening(coarse)``.
 
         Raises:
-            InputError: If the one does not refine the other.
+            InputError: If the one does not refine the other, or this is a summary of another one.
         """
+        if fine.num_groups != len(self.g):
+            raise InputError(
+                f"this is a summary of {len(self.g)} groups; the partition given as its own has "
+                f"{fine.num_groups}. Give the partition that it was computed with."
+            )
         owner, size = fine.membership(coarse).to(self.g.device), coarse.num_groups
         g = self.g.new_zeros(size).index_add(0, owner, self.g)
         rows = self.H.new_zeros(size, len(owner)).index_add(0, owner, self.H)

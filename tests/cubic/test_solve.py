@@ -145,6 +145,9 @@ def test_nonfinite_data_are_a_status(value, where):
         ((np.eye(2), np.ones(2), [1.0, -2.0]), r"d must be ≥ 0.*d\[1\] = -2"),
         (([[1.0, 2.0], [0.5, 1.0]], np.ones(2), np.ones(2)), r"symmetric.*H\[0, 1\] = 2"),
         (([[1.0, 2.0], [0.5]], np.ones(2), np.ones(2)), "rectangular"),
+        ((np.eye(2) * 1j, np.ones(2), np.ones(2)), "real numbers"),
+        ((torch.eye(2) * 1j, np.ones(2), np.ones(2)), "real numbers"),
+        ((torch.eye(2).to_sparse(), np.ones(2), np.ones(2)), "real numbers"),
         ((np.eye(2), np.ones(2), np.ones(2), "strong"), "damping .*got 'strong'"),
     ],
 )
@@ -245,3 +248,37 @@ def test_scales_at_the_ends_of_float64_are_solved_too():
     eta = solution.step_sizes.numpy()
     assert eta[0] == pytest.approx(1 / (1 + solution.regulariser[0].item()))
     assert eta[1] * (1 + solution.regulariser[1].item()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("damping", [0.0, 1.0])
+@pytest.mark.parametrize("size", [200, 257, 500])
+def test_groups_that_all_agree_without_a_cubic_term_are_bounded(size, damping):
+    # Linear regression on one sample: H = 1 1ᵀ, g = 1, and the least step to the minimum is 1/S.
+    solution = solve_cubic(np.ones((size, size)), np.ones(size), np.zeros(size), damping)
+    assert solution.status is Status.solved
+    np.testing.assert_allclose(solution.step_sizes, 1 / size, rtol=1e-10)
+    falls = solve_cubic(np.ones((size, size)), np.arange(1.0, size + 1), np.zeros(size), damping)
+    assert falls.status is Status.unbounded
+
+
+def test_a_curvature_that_is_no_rounding_is_no_null_vector():
+    H = np.ones((200, 200)) - 1e-9 * np.eye(200)
+    assert solve_cubic(H, np.ones(200), np.zeros(200)).status is Status.unbounded
+
+
+@pytest.mark.parametrize(
+    ("H", "g", "decrease"),
+    [
+        (-1.0, 1e-155, 2 / 3),  # a saddle: η = 2, −T = ½η² − η³/12
+        (-1e80, 1.0, 2e240 / 3),  # the same with η = 2e80, but for the slope
+        (1e-310, 1.0, 2 / 3 * math.sqrt(2)),  # ½η² = 1, −T = η − η³/12
+    ],
+)
+def test_the_promise_is_a_number_at_the_ends_of_float64_too(H, g, decrease):
+    solution = solve_cubic([[H]], [g], [1.0], 1.0)
+    assert solution.status.ok
+    assert solution.decrease == pytest.approx(decrease, rel=1e-14)
+
+
+def test_the_least_damping_there_is_is_none():
+    assert solve_cubic([[1.0]], [1.0], [1.0], math.ulp(0.0)).step_sizes.item() == 1.0

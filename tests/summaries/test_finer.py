@@ -83,6 +83,13 @@ def test_one_summary_holds_all_coarser_ones(problem):
             near(membership @ f.H @ membership.T, H, 1e-13)
 
 
+def test_a_summary_of_another_partition_is_refused(problem):
+    model = problem[0]
+    found = summary(problem, "tensor")
+    with pytest.raises(gnlab.InputError, match=f"a summary of {len(found.g)} groups; .* has 1"):
+        found.coarsened(partition(model, "all"), partition(model, "all"))
+
+
 def test_units_of_a_layer_share_one_product(monkeypatch):
     """However many units there are, δ is drawn back through none of them on its own."""
     used = []
