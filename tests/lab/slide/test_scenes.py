@@ -114,6 +114,12 @@ def test_the_valley():
     stopped = last(rosenbrock.frames(chosen("start_x=0&start_y=1&damping=0")))
     assert "unbounded" in stopped.texts["rosenbrock-table"]
     assert "Move λ_int away from 0" in stopped.texts["rosenbrock-verdict"]
+    flat = last(rosenbrock.frames(chosen("start_x=0&start_y=3&damping=0.1")))
+    assert "unbounded" in flat.texts["rosenbrock-table"]
+    assert "λ_int" not in flat.texts["rosenbrock-verdict"]
+    assert "Start beside x = 0" in flat.texts["rosenbrock-verdict"]
+    beside = last(rosenbrock.frames(chosen("start_x=0.01&start_y=3&damping=0.1")))
+    assert "unbounded" not in beside.texts["rosenbrock-table"]
 
 
 def test_networks_side_by_side_begin_alike_and_can_be_looked_back_at():
