@@ -209,42 +209,6 @@ def test_the_keyboard(lab):
     lab.settle()
 
 
-TITLE = """() => [...Bokeh.index].map(function find(view) {
-  if (view.model.name == "coarseness") return view.title_el.textContent
-  return (view.child_views ?? []).map(find).find((text) => text != null)
-}).find((text) => text != null)"""
-
-
-@pytest.mark.parametrize(
-    ("query", "title"),
-    [
-        ("?preset=moons&partition=all", "Level: S = 1, one group for all"),
-        ("?preset=moons&partition=neuron", "Level: S = 34"),
-        ("?preset=quadratic&partition=tensor", "Level: S = 1, one group per tensor"),
-    ],
-)
-def test_the_level_that_a_link_names_is_named(tab, address, query, title):
-    lab = Lab.__new__(Lab)
-    lab.page = tab()
-    lab.page.goto(address + query)
-    lab.wait(f"(title) => ({TITLE})() == title", title)
-
-
-def test_the_keyboard_goes_from_a_level_off_the_ladder_to_its_neighbours(tab, address):
-    lab = Lab(tab(), f"{address}?preset=moons&partition=neuron")
-    groups = f"() => Number(({TITLE})().match(/S = (\\d+)/)[1])"
-    lab.wait(f"() => ({groups})() == 34")
-    lab.page.keyboard.press("]")
-    lab.wait(f"() => ({groups})() > 34")
-    finer = lab.read(groups)
-    lab.press("Step")
-    lab.wait(f"(groups) => ({SHAPE})() == groups", finer)
-    lab.page.keyboard.press("[")
-    lab.page.keyboard.press("[")
-    lab.wait(f"() => ({groups})() < 34")
-    assert 8 < lab.read(groups) < 34
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (1920, 1080)])
 def test_what_matters_is_in_sight(tab, address, keep, theme, width, height):
