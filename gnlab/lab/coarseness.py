@@ -44,7 +44,11 @@ class Coarseness:
     ) -> None:
         self._choices, self._actions, self._quiet = choices, actions, quiet
         self._levels: tuple[runs.Level, ...] = ()
-        self.levels = widgets.slider("coarseness", "Level", 0, 1, 0, kind="gn-hero")
+        self._places: tuple[runs.Level, ...] = ()
+        self._beside: runs.Level | None = None
+        self._own: Any = None
+        made = widgets.slider("coarseness", "Level", 0, 1, 0, kind="gn-hero")
+        self.levels = widgets.renamed(made)
         self.ends = Div(
             text=widgets.rungs((), ""), stylesheets=[css("widgets"), css("hero")],
             sizing_mode="stretch_width",
@@ -67,13 +71,29 @@ class Coarseness:
         Args:
             snapshot: The run now.
         """
-        if snapshot.levels != self._levels:
-            self._levels = snapshot.levels
-            names = [widgets.rung(level) for level in self._levels]
-            self.levels.update(end=max(len(names) - 1, 1), format=widgets.named(names))
-        html = widgets.rungs(self._levels, snapshot.settings.partition)
+        own = snapshot.level
+        if [level.name for level in snapshot.levels] != [level.name for level in self._levels]:
+            self._beside = None  # another model
+        self._levels = snapshot.levels
+        if own is not None and own.name not in [level.name for level in self._levels]:
+            self._beside, self._own = own, snapshot.settings.partition
+        elif self._beside is not None and self._beside.S in [level.S for level in self._levels]:
+            self._beside = None  # the rung has its place again
+        self._lay(with_beside(self._levels, self._beside))
+        html = widgets.rungs(self._places, _name(snapshot.settings.partition))
         if self.ends.text != html:
             self.ends.text = html
+
+    def _lay(self, places: tuple[runs.Level, ...]) -> None:
+        """Give the slider other places; it stays at its level."""
+        if places == self._places:
+            return
+        at = int(self.levels.value)
+        stood = self._places[at].name if at < len(self._places) else ""
+        self._places = places
+        names = [widgets.rung(level) for level in places]
+        self.levels.update(end=max(len(names) - 1, 1), format=widgets.named(names))
+        self._settle(stood)
 
     def stand(self, settings: runs.Settings) -> None:
         """Put the slider where the run is.
@@ -81,27 +101,29 @@ class Coarseness:
         Args:
             settings: The run's.
         """
-        self._settle(settings.partition)
+        self._settle(_name(settings.partition))
         grouped = settings.optimizer == "grouped-newton"
         self.levels.disabled = not grouped or len(self._levels) < 2
         self.ask.disabled = self.every.disabled = not grouped
 
     def _coarsened(self, place: float) -> None:
         """Take another level, in the middle of training; not one that is too large."""
-        if not self._levels:
+        if not self._places:
             return
-        level = self._levels[min(int(place), len(self._levels) - 1)]
+        level = self._places[min(int(place), len(self._places) - 1)]
         if level.refusal:
             self._actions.say(f"{level.label}: {level.refusal}.")
             self._settle(self._choices.partition)
             return
-        self._choices.partition = level.name
-        self._actions.send(runs.Change({"partition": level.name}))
+        if level.name:
+            self._choices.partition = level.name
+        chosen = self._own if level == self._beside else level.name
+        self._actions.send(runs.Change({"partition": chosen}))
 
     def _settle(self, name: str) -> None:
         """Put the slider at a level."""
         with self._quiet():
-            for place, level in enumerate(self._levels):
+            for place, level in enumerate(self._places):
                 if level.name == name:
                     self.levels.value = place
 
@@ -114,3 +136,27 @@ class Coarseness:
     def _ask(self, *, now: bool) -> None:
         """Have one step tried at every level, now or from time to time."""
         self._actions.send(runs.TryLevels(every=self._choices.every, now=now))
+
+
+def with_beside(
+    levels: tuple[runs.Level, ...], beside: runs.Level | None
+) -> tuple[runs.Level, ...]:
+    """The slider's places: the ladder, and a level that is no rung of it.
+
+    Args:
+        levels: The ladder, coarse to fine.
+        beside: The other level, None if there is none.
+
+    Returns:
+        The levels, coarse to fine. The other one stands between its neighbours by S, or in the
+        place of the rung that has as many groups.
+    """
+    if beside is None:
+        return levels
+    coarser = [level for level in levels if level.S < beside.S]
+    return (*coarser, beside, *(level for level in levels if level.S > beside.S))
+
+
+def _name(partition: object) -> str:
+    """A level's name; a person's own groups have none."""
+    return partition if isinstance(partition, str) else ""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from typing import Any
 
-from bokeh.models import Button, CustomJSTickFormatter, Div, Row, Select, Slider, Spinner
+from bokeh.models import Button, CustomJS, CustomJSTickFormatter, Div, Row, Select, Slider, Spinner
 
 from gnlab import runs
 from gnlab.lab import state
@@ -66,6 +66,13 @@ def slider(name: str, title: str, low: int, high: int, value: int, **more: Any) 
 def named(names: Sequence[str]) -> CustomJSTickFormatter:
     """Shows the name of a slider's place."""
     return CustomJSTickFormatter(code=f"return ({json.dumps(list(names))})[tick] ?? ''")
+
+
+def renamed(made: Slider) -> Slider:
+    """A slider whose places get other names: Bokeh writes them anew only for another value."""
+    again = CustomJS(code="cb_obj.properties.title.change.emit()")
+    made.js_on_change("format", again)
+    return made
 
 
 def rung(level: runs.Level) -> str:

@@ -4,7 +4,7 @@ And, where no rate is known, the ways that both ends take in Rosenbrock's valley
 """
 
 from gnlab.rates.bounds import best_scaling, kantorovich, ready_bound, scaled_bound
-from gnlab.rates.measure import convergence, measure, worst_start
+from gnlab.rates.measure import convergence, measure, slopes, worst_start
 from gnlab.rates.paths import Paths, paths, random_start
 from gnlab.rates.quadratics import COUPLINGS, Quadratic, doublings, quadratic, runs
 from gnlab.rates.valley import Walk, valley, walk
@@ -25,6 +25,7 @@ __all__ = [
     "ready_bound",
     "runs",
     "scaled_bound",
+    "slopes",
     "valley",
     "walk",
     "worst_start",

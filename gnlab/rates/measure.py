@@ -45,6 +45,21 @@ class Convergence:
         return float(np.exp(np.log(later).mean())) if (later > 0).all() else 0.0
 
 
+def slopes(H: Array, x: Array) -> Array:
+    """The gradient, 0 where it is rounding.
+
+    Args:
+        H: The Hessian, [P, P].
+        x: The point, or several, [..., P].
+
+    Returns:
+        ∇f, [..., P].
+    """
+    g = x @ H
+    cleared: Array = np.where(np.abs(g) > _ROUNDING * (np.abs(x) @ np.abs(H)), g, 0.0)
+    return cleared
+
+
 def step(H: Array, x: Array, owner: Groups) -> Array:
     """The point after one step of the method.
 
@@ -56,8 +71,7 @@ def step(H: Array, x: Array, owner: Groups) -> Array:
     Returns:
         x⁺, [..., P]. A group whose slope is zero, to rounding, stays where it is.
     """
-    g = x @ H
-    g = np.where(np.abs(g) > _ROUNDING * (np.abs(x) @ np.abs(H)), g, 0.0)
+    g = slopes(H, x)
     members = np.eye(int(owner.max()) + 1)[owner]
     columns = g[..., None] * members
     bent = columns.mT @ (H @ columns)

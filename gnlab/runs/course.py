@@ -15,7 +15,7 @@ from gnlab.runs.compose import compose
 from gnlab.runs.failure import Failure, advice
 from gnlab.runs.flat import Flat, flatten, put
 from gnlab.runs.history import History, HistoryLog
-from gnlab.runs.ladder import Ladder, ladder
+from gnlab.runs.ladder import Ladder, ladder, own
 from gnlab.runs.phases import Phases
 from gnlab.runs.record import Record
 from gnlab.runs.settings import Settings
@@ -119,6 +119,11 @@ class Course:
     def levels(self) -> tuple[Level, ...]:
         """The levels that the model distinguishes, coarse to fine."""
         return self.ladder.levels(self.settings.summary_batch_size, self.device)
+
+    @property
+    def level(self) -> Level:
+        """The run's own level, on the ladder or beside it."""
+        return own(self.settings.partition, self.partition.num_groups)
 
     @property
     def ladder(self) -> Ladder:

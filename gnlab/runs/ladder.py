@@ -75,6 +75,21 @@ def ladder(model: nn.Module, inputs: Tensor) -> Ladder:
     return Ladder(partitions.ladder(model, inputs), gradient)
 
 
+def own(partition: object, count: int) -> Level:
+    """A run's level, which need be no rung.
+
+    Args:
+        partition: The level's name, or a person's own groups.
+        count: S.
+
+    Returns:
+        The level; that of own groups has no name.
+    """
+    if not isinstance(partition, str):
+        return Level("", count, f"S = {count}, own groups")
+    return Level(partition, count, f"S = {count}, {partitions.label(partition)}")
+
+
 def refusal(levels: tuple[Level, ...], name: object) -> str:
     """What to tell who asks for a level that is too large.
 

@@ -26,6 +26,7 @@ def seen(run: Course, snapshot: Snapshot) -> Snapshot:
         summary=run.summary,
         history=run.history,
         levels=run.levels,
+        level=run.level,
         phase=run.phase,
         device=str(run.device),
     )

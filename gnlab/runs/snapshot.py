@@ -57,6 +57,7 @@ class Snapshot:
         what_if: The what-if curve, None before it was asked for.
         folder: Where the run records itself, for ``open_record`` once its first steps are written;
             "" if nowhere, and before the first step.
+        level: The run's own level, which need be none of ``levels``; None before it is loaded.
     """
 
     version: int
@@ -78,6 +79,7 @@ class Snapshot:
     time: float
     what_if: WhatIf | None = None
     folder: str = ""
+    level: Level | None = None
 
 
 def loading(settings: Settings) -> str:

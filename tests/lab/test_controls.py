@@ -133,3 +133,58 @@ def test_the_safeguard_is_a_switch(page, controls):
     assert page.sent == [runs.Change({"safeguard": False})]
     controls._run["safeguard"].value = "true"
     assert page.sent[1:] == [runs.Change({"safeguard": True})]
+
+
+def at_level(snapshot, partition, level):
+    settings = dataclasses.replace(snapshot.settings, partition=partition)
+    return dataclasses.replace(snapshot, settings=settings, level=level)
+
+
+def test_a_level_off_the_ladder_stands_between_its_neighbours(page, controls, snapshot):
+    # Of 1, 2, 4, 6, ... groups.
+    beside = runs.Level("chunk:9", 5, "S = 5, 9 chunks by role")
+    controls.follow(at_level(snapshot, "chunk:9", beside), settled=True)
+    places = [level.S for level in controls.coarseness._places]
+    assert places == sorted({*(level.S for level in snapshot.levels), 5})
+    here = places.index(5)
+    assert controls.levels.value == here
+    assert beside.label in controls.levels.format.code
+    assert f'title="{beside.label}"' in controls.coarseness.ends.text
+    assert page.sent == []
+    controls.levels.value = here - 1
+    controls.levels.value = here + 1
+    controls.levels.value = here
+    chosen = [dict(command.values)["partition"] for command in page.sent]
+    neighbours = [level.name for level in snapshot.levels if level.S in places[here - 1 : here + 2]]
+    assert chosen == [*neighbours, "chunk:9"]
+    # It keeps its place when the run has left it: nothing moves under the hand.
+    controls.follow(at_level(snapshot, "tensor", None), settled=True)
+    assert [level.S for level in controls.coarseness._places] == places
+    assert places[controls.levels.value] == 6
+    # Another model has other levels.
+    other = dataclasses.replace(snapshot, levels=snapshot.levels[:2], level=None)
+    controls.follow(other, settled=True)
+    assert controls.levels.end == 1
+
+
+def test_a_level_with_as_many_groups_as_a_rung_stands_there(page, controls, snapshot):
+    places = controls.levels.end
+    tensor = next(level for level in snapshot.levels if level.name == "tensor")
+    beside = runs.Level("block:1", tensor.S, f"S = {tensor.S}, another name")
+    controls.follow(at_level(snapshot, "block:1", beside), settled=True)
+    assert controls.levels.end == places
+    assert snapshot.levels[controls.levels.value] == tensor
+    assert beside.label in controls.levels.format.code
+    controls.follow(at_level(snapshot, "all", None), settled=True)
+    assert beside.label not in controls.levels.format.code
+    assert page.sent == []
+
+
+def test_own_groups_have_a_place_and_can_be_returned_to(page, controls, snapshot):
+    own = {"first": ["0.weight"], "rest": ["0.bias"]}
+    beside = runs.Level("", 3, "S = 3, own groups")
+    controls.follow(at_level(snapshot, own, beside), settled=True)
+    here = controls.levels.value
+    controls.levels.value = 0
+    controls.levels.value = here
+    assert dict(page.sent[-1].values)["partition"] == own

@@ -91,7 +91,7 @@ COLUMNS = {
 
 VALLEY = (
     "Above the curve y = x² + 1/200 the surface bends down somewhere (H is indefinite): there only "
-    "the cubic term gives two groups a step."
+    "the cubic term gives two groups a step, and at x = 0 it has no part along x."
 )
 
 
@@ -146,8 +146,21 @@ def verdict(rate: float, largest: float, bound: float, left: float, *, worst: bo
     )
 
 
-def stopped(status: Status) -> str:
-    """What ended a path in the valley."""
+def stopped(status: Status, damping: float) -> str:
+    """What ended a path in the valley.
+
+    Args:
+        status: What became of the last solve.
+        damping: λ_int.
+
+    Returns:
+        The text.
+    """
+    if status is Status.unbounded and damping > 0:
+        return (
+            "A path has no next step: the surface bends down there, and along x there is no cubic "
+            "term at x = 0 (the third derivative is 2400 x). Start beside x = 0."
+        )
     if status is Status.unbounded:
         return (
             "A path has no next step: the surface bends down there, and with λ_int = 0 nothing "

@@ -135,7 +135,10 @@ def _made() -> dict[str, Control]:
             state.SIZES.index, lambda place: state.SIZES[int(place)],
         ),
         "condition": _log("condition", "Condition number κ", state.CONDITION),
-        "coupling": _whole("coupling", "Coupling of the coordinates", 0, 1),
+        "coupling": Control(
+            widgets.renamed(widgets.slider("coupling", "Coupling of the coordinates", 0, 1, 0)),
+            meant=int,
+        ),
         "rotation": _whole("rotation", "Rotation", 0, 90, format=_degrees()),
         "start": Control(widgets.select("start", "Start", _options(state.STARTS))),
         "steps": _whole("steps", "Steps", 1, 200),

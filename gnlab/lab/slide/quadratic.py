@@ -18,6 +18,8 @@ from gnlab.lab.slide.state import Choices
 RANDOM_STARTS = 20
 _AT_ONCE = 8
 """The most coordinates with which the random starts take no time of their own."""
+_NEAR = 1e-8
+"""What a coordinate may be of the start's length and count as 0."""
 _GRID = 90
 _RINGS = 9
 _ROOM = 1.12
@@ -83,7 +85,8 @@ def _frame(
     inks: Sequence[str],
 ) -> Frame:
     """What is known of the chosen start."""
-    bounds = np.array([bound(quadratic, count) for count in groups])
+    x = ways[0].points[0, 0]
+    bounds = np.array([bound(quadratic, count, x) for count in groups])
     measured = [np.array([float(values[0]) for values in column]) for column in (
         [way.rates for way in ways], [way.largest for way in ways], [way.left for way in ways],
     )]  # fmt: skip
@@ -114,10 +117,23 @@ def _frame(
     return Frame("quadratic", chosen.query(), updates, texts, frozenset(hidden))
 
 
-def bound(quadratic: rates.Quadratic, count: int) -> float:
-    """What no factor exceeds with so many groups: 0 for Newton, who is there in one step."""
+def bound(quadratic: rates.Quadratic, count: int, x: np.ndarray) -> float:
+    """What no factor exceeds from a start, with so many groups.
+
+    Args:
+        quadratic: The quadratic.
+        count: S.
+        x: The start, [P].
+
+    Returns:
+        The bound; 0 for Newton, who is there in one step, if that step moves every coordinate
+        that has to move. One without slope cannot, and the bound is that of any other level.
+    """
     size = len(quadratic.H)
-    return 0.0 if count == size else rates.ready_bound(quadratic.H, rates.runs(size, count))
+    far = np.abs(x) > _NEAR * np.linalg.norm(x)
+    if count == size and (rates.slopes(quadratic.H, x)[far] != 0).all():
+        return 0.0
+    return rates.ready_bound(quadratic.H, rates.runs(size, count))
 
 
 def _cloud(

@@ -64,9 +64,10 @@ def frames(chosen: Choices) -> Iterator[Frame]:
     }
     updates["rosenbrock-curves"] = curves.update(lines, chosen.valley_steps, log=True)
     stopped = [way.status for way in ways if not way.status.ok]
+    line = captions.stopped(stopped[0], chosen.damping) if stopped else captions.VALLEY
     texts = {
         "rosenbrock-table": _table(ways, inks),
-        "rosenbrock-verdict": said(captions.stopped(stopped[0]) if stopped else captions.VALLEY),
+        "rosenbrock-verdict": said(line),
     }
     yield Frame("rosenbrock", chosen.query(), updates, texts)
 

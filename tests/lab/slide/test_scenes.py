@@ -83,6 +83,20 @@ def test_the_verdict(query, words):
         assert one in frame.texts["quadratic-verdict"]
 
 
+@pytest.mark.parametrize("rotation", [0, 30, 44, 45, 46, 90])
+@pytest.mark.parametrize("size", [2, 4, 16])
+@pytest.mark.parametrize("coupling", [0, 1, 2])
+def test_no_level_is_above_its_bound(rotation, size, coupling):
+    frame = last(quadratic.frames(chosen(f"rotation={rotation}&size={size}&coupling={coupling}")))
+    data = frame.updates["quadratic-factors"].data
+    levels = data["levels"]
+    assert (np.array(levels["largest"]) <= np.array(levels["bound"]) + 1e-12).all()
+    there = levels["left"][-1] <= 1e-8
+    assert there == (levels["bound"][-1] == 0)
+    assert data["ends"]["text"][1] == ("Newton: one step" if there else "Newton: not in one step")
+    assert there == (rotation != 45 or size > 2 or coupling == 0)
+
+
 def test_a_condition_number_of_one_and_a_large_one_can_be_drawn():
     for condition in (1, 10_000):
         frame = last(quadratic.frames(chosen(f"condition={condition}")))
@@ -100,6 +114,12 @@ def test_the_valley():
     stopped = last(rosenbrock.frames(chosen("start_x=0&start_y=1&damping=0")))
     assert "unbounded" in stopped.texts["rosenbrock-table"]
     assert "Move λ_int away from 0" in stopped.texts["rosenbrock-verdict"]
+    flat = last(rosenbrock.frames(chosen("start_x=0&start_y=3&damping=0.1")))
+    assert "unbounded" in flat.texts["rosenbrock-table"]
+    assert "λ_int" not in flat.texts["rosenbrock-verdict"]
+    assert "Start beside x = 0" in flat.texts["rosenbrock-verdict"]
+    beside = last(rosenbrock.frames(chosen("start_x=0.01&start_y=3&damping=0.1")))
+    assert "unbounded" not in beside.texts["rosenbrock-table"]
 
 
 def test_networks_side_by_side_begin_alike_and_can_be_looked_back_at():

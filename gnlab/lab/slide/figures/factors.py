@@ -23,6 +23,7 @@ from gnlab.lab.slide.figures.curves import FILL
 
 _COLUMNS = ("x", "groups", "rate", "largest", "bound", "left", "colour")
 _HALF = 0.36
+_NEWTON, _NOT_THERE = "Newton: one step", "Newton: not in one step"
 _LEVEL_TOLD = [
     ("S", "@groups"), ("factor per step", "@rate{%.4g}"), ("largest", "@largest{%.4g}"),
     ("bound", "@bound{%.4g}"), ("error left after one step", "@left{%.2g}"),
@@ -104,7 +105,7 @@ def update(
     last = len(groups) - 1
     ends = {
         "x": [-_HALF, last + _HALF], "y": [float(bounds[0]), 0.03], "align": ["left", "right"],
-        "text": ["Cauchy: no more than this", "Newton: one step"],
+        "text": ["Cauchy: no more than this", _NEWTON if bounds[last] == 0 else _NOT_THERE],
     }  # fmt: skip
     ticks = {"at": as_float(place), "label": [str(count) for count in groups]}
     return Update(

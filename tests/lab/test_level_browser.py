@@ -1,0 +1,41 @@
+"""What the level slider says of the level that a link names, in a real browser."""
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+TITLE = """() => [...Bokeh.index].map(function find(view) {
+  if (view.model.name == "coarseness") return view.title_el.textContent
+  return (view.child_views ?? []).map(find).find((text) => text != null)
+}).find((text) => text != null)"""
+GROUPS = f"() => Number(({TITLE})()?.match(/S = (\\d+)/)?.[1])"
+SHAPE = "() => model_named('hessian-cells')?.data.image[0]?.shape?.[0] ?? 0"
+
+
+@pytest.mark.parametrize(
+    ("query", "title"),
+    [
+        ("?preset=moons&partition=all", "Level: S = 1, one group for all"),
+        ("?preset=moons&partition=neuron", "Level: S = 34"),
+        ("?preset=quadratic&partition=tensor", "Level: S = 1, one group per tensor"),
+    ],
+)
+def test_the_level_that_a_link_names_is_named(tab, address, query, title):
+    page = tab()
+    page.goto(address + query)
+    page.wait_for_function(f"(title) => window.Bokeh != null && ({TITLE})() == title", arg=title)
+
+
+def test_the_keyboard_goes_from_a_level_off_the_ladder_to_its_neighbours(tab, address):
+    page = tab()
+    page.goto(f"{address}?preset=moons&partition=neuron")
+    page.wait_for_function(f"() => window.Bokeh != null && ({GROUPS})() == 34")
+    page.keyboard.press("]")
+    page.wait_for_function(f"() => ({GROUPS})() > 34")
+    finer = page.evaluate(GROUPS)
+    page.get_by_role("button", name="Step", exact=True).click()
+    page.wait_for_function(f"(groups) => ({SHAPE})() == groups", arg=finer)
+    page.keyboard.press("[")
+    page.keyboard.press("[")
+    page.wait_for_function(f"() => ({GROUPS})() < 34")
+    assert 8 < page.evaluate(GROUPS) < 34
