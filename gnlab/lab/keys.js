@@ -6,6 +6,8 @@ document.addEventListener("keydown", (event) => {
   const target = event.composedPath()[0]
   const kind = target.tagName
   if (kind == "TEXTAREA" || kind == "SELECT" || kind == "INPUT" || target.isContentEditable) return
+  // Whoever goes from button to button by the keyboard presses them by the space bar.
+  if (event.key == " " && target.matches?.("button:focus-visible")) return
   const slider = target.closest?.(".noUi-handle") != null
   if (slider && event.key.startsWith("Arrow")) return
   if (event.key == "[" || event.key == "]") {

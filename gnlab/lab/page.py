@@ -68,8 +68,7 @@ class Page(pn.viewable.Viewer):
             with one_document():
                 self._build()
             self._wire()
-            for remark in remarks:
-                self.message.say(remark, "warning")
+            self.message.say(" ".join(remarks), "warning")
             self._open(run_id)
             self._undo = undo.pop_all()
 
@@ -95,6 +94,7 @@ class Page(pn.viewable.Viewer):
         Args:
             command: The command.
         """
+        self.message.acted()
         self.session.send(command)
 
     def branch(self) -> None:

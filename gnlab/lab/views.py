@@ -28,6 +28,7 @@ class Message:
             self._text, self._remedies, visible=False, styles={"gap": "12px"}, **_STRETCH
         )
         self._heard = ("", "")
+        self._own = False  # whether what stands there was not said by the run
 
     def say(
         self,
@@ -45,6 +46,7 @@ class Message:
             remedies: Whether to offer the remedies.
             link: A link's text and address, opened in a new tab.
         """
+        self._own = bool(words)
         html = escape(words)
         if link is not None:
             html += f' <a href="{escape(link[1])}" target="_blank">{escape(link[0])}</a>'
@@ -55,13 +57,23 @@ class Message:
     def follow(self, snapshot: runs.Snapshot) -> None:
         """Say what the run says, when it says something else than before.
 
+        What the page has said gives way to a warning or an error only: not to the word that a run
+        is loading, or has been.
+
         Args:
             snapshot: The run now.
         """
         heard = (snapshot.message, snapshot.severity)
         if heard != self._heard:
             self._heard = heard
-            self.say(*heard, remedies=snapshot.severity == "error")
+            if snapshot.severity != "info" or not self._own:
+                self.say(*heard, remedies=snapshot.severity == "error")
+                self._own = False
+
+    def acted(self) -> None:
+        """Take away what the page has said: the person has read it and gone on."""
+        if self._own:
+            self.say("")
 
 
 def text(html: str, **options: Any) -> Div:

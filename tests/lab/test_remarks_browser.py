@@ -1,0 +1,32 @@
+"""What the page says of a link stays to be read, and keys press what they are on."""
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+MESSAGE = "() => model_named('message').text"
+
+
+def test_what_a_link_is_told_stays_until_the_person_goes_on(tab, address):
+    page = tab()
+    page.goto(f"{address}?lr=-1&seed=-5")
+    page.wait_for_function("() => window.gnlab_frames?.length > 0")
+    page.wait_for_function(f"() => ({MESSAGE})().includes('lr must be')")
+    page.wait_for_timeout(2000)  # frames go on coming: none may take it away
+    text = page.evaluate(MESSAGE)
+    assert "lr must be" in text
+    assert "seed must be" in text
+    page.get_by_role("button", name="Step", exact=True).click()
+    page.wait_for_function(f"() => !({MESSAGE})().includes('must be')")
+
+
+def test_the_space_bar_presses_the_button_that_the_keyboard_is_on(tab, address):
+    page = tab()
+    page.goto(f"{address}?preset=moons")
+    page.wait_for_function("() => window.gnlab_frames?.length > 0")
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="Step", exact=True).focus()
+    page.keyboard.press("Space")
+    page.wait_for_function("() => window.gnlab_frames.at(-1).step >= 1")
+    page.wait_for_timeout(500)  # a run that plays would go on
+    assert page.evaluate("() => window.gnlab_frames.at(-1).step") == 1
