@@ -26,7 +26,7 @@ from gnlab.runs.course import Course
 from gnlab.runs.curve import Trials
 from gnlab.runs.record import Array
 from gnlab.runs.trainer import Trainer
-from gnlab.summaries import summarise, unmoved
+from gnlab.summaries import elsewhere, summarise, unmoved
 
 TOO_LARGE = "not tried: more groups than asked for"
 _REPEATS = 3
@@ -153,8 +153,9 @@ def _loss_after(
         for name, share in split.expand(eta).items()
     }
     x, y = batch
-    with trainer.seeded_summary(), unmoved(trainer.model):
-        return float(trainer.problem.loss_fn(functional_call(trainer.model, moved, (x,)), y))
+    with trainer.seeded_summary(), unmoved(trainer.model), elsewhere(parameters, moved):
+        output = functional_call(trainer.model, moved, (x,))
+        return float(trainer.problem.loss_fn(output, y))
 
 
 def _gradient_seconds(trainer: Trainer, batch: tuple[Tensor, Tensor]) -> float:

@@ -2,6 +2,7 @@
 
 from gnlab.summaries.limits import most_groups, refusal
 from gnlab.summaries.measure import derivative_tensor, summarise
+from gnlab.summaries.places import elsewhere
 from gnlab.summaries.reading import Reading, unmoved
 from gnlab.summaries.summary import Summary
 
@@ -9,6 +10,7 @@ __all__ = [
     "Reading",
     "Summary",
     "derivative_tensor",
+    "elsewhere",
     "most_groups",
     "refusal",
     "summarise",
