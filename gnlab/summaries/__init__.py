@@ -1,5 +1,6 @@
 """Summaries: ḡ, H̄, D and the derivatives of any order along a direction, group by group."""
 
+from gnlab.summaries.alone import alone
 from gnlab.summaries.limits import most_groups, refusal
 from gnlab.summaries.measure import derivative_tensor, summarise
 from gnlab.summaries.places import elsewhere
@@ -9,6 +10,7 @@ from gnlab.summaries.summary import Summary
 __all__ = [
     "Reading",
     "Summary",
+    "alone",
     "derivative_tensor",
     "elsewhere",
     "most_groups",

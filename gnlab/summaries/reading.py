@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from gnlab.summaries.alone import alone
 from gnlab.summaries.batches import Batch
 from gnlab.summaries.evaluation import LossFunction, device_of
 from gnlab.summaries.randomness import random_state, same_random_state, set_random_state
@@ -38,7 +39,7 @@ class Reading:
         Returns:
             The loss, in its own unit; NaN or an infinity is returned as such.
         """
-        with same_random_state(self._device), unmoved(self._model):
+        with alone(self._model), same_random_state(self._device), unmoved(self._model):
             set_random_state(self._device, self._random)
             return float(self._loss_fn(self._model(self._batch[0]), self._batch[1]))
 
