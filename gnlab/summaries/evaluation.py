@@ -79,6 +79,7 @@ class Evaluation:
         self._random = random_state(self._device)
         self._elsewhere: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
         self._own: dict[int, str] = {}
+        self._before_loss = self._random
 
     def at(
         self,
@@ -131,11 +132,17 @@ class Evaluation:
 
     def loss(self, output: Any) -> Tensor:
         """The loss of an output, checked."""
+        self._before_loss = random_state(self._device)
         with decomposed(), self._watched("loss"), self._elsewhere:
             loss = _checked_loss(self.loss_fn(output, self.targets))
         if self._watcher is None:  # who sees every operation has seen where its arguments are from
             check_reached(loss, self._own)
         return loss
+
+    def loss_again(self, output: Any) -> Tensor:
+        """The loss of another output, which draws what the last loss drew."""
+        set_random_state(self._device, self._before_loss)
+        return self.loss(output)
 
     def loss_of(self, output: Any, targets: Any) -> Tensor:
         """The loss of another output and other targets, of which nobody is told."""
