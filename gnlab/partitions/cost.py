@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gnlab.partitions.unmoved import unmoved
+
 _COUNTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
@@ -60,13 +62,10 @@ def executed(model: nn.Module, inputs: Any) -> list[Layer]:
         for name, module in model.named_modules()
         if next(module.parameters(recurse=False), None) is not None
     ]
-    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     gpus = {p.device for p in model.parameters() if p.device.type == "cuda"}
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=list(gpus)):
+        with torch.no_grad(), torch.random.fork_rng(devices=list(gpus)), unmoved(model):
             model(inputs)
-            for buffer, before in buffers:
-                buffer.copy_(before)
     finally:
         for one in hooks:
             one.remove()

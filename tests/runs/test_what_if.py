@@ -83,6 +83,37 @@ def test_a_model_that_keeps_statistics_and_draws():
     np.testing.assert_array_equal(one.measured, two.measured)
 
 
+class Averaging(nn.Module):
+    """Keeps an average by putting a new tensor in the place of a buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+        self.register_buffer("ema", torch.ones(2))
+
+    def forward(self, x):
+        self.ema = 0.9 * self.ema + x.mean(0)
+        return self.layer(x - self.ema)
+
+
+def test_a_model_that_assigns_a_buffer_anew():
+    own = Problem(
+        name="own", title="own", model=Averaging(), loss_fn=nn.functional.cross_entropy,
+        train=Data(torch.randn(40, 2), torch.randint(2, (40,))), validation=None, test=None,
+        hyperparameters=Hyperparameters(
+            lr=0.1, damping=1.0, period=1, batch_size=20, summary_batch_size=30
+        ),
+        kind="classification", classes=2, dtype=torch.float32,
+    )  # fmt: skip
+    run = gnlab.Run(problem=own)
+    run.step()
+    ema, before = run.model.ema, run.model.ema.clone()
+    one, two = gnlab.what_if(run, most=8), gnlab.what_if(run, most=8)
+    assert run.model.ema is ema
+    assert torch.equal(ema, before)
+    np.testing.assert_array_equal(one.measured, two.measured)
+
+
 def test_a_decay_in_the_loss_moves_with_the_step():
     torch.manual_seed(0)
     model = nn.Linear(4, 1)
