@@ -56,8 +56,8 @@ def try_levels(
 ) -> Iterator[Trials]:
     """Try one level after the other; the run is left as it is.
 
-    Along the direction of the run's last step and on its summary batch (before the first step:
-    along the gradient of the next summary batch).
+    Along the direction of the run's last step and on its summary batch; before the first step, and
+    in a run of Adam or SGD, along the gradient of the next summary batch and on that.
 
     Args:
         run: The run; it may not step in between.
