@@ -13,8 +13,8 @@ Legend: S groups.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from gnlab.partitions.products import Products, numbers, taken_apart
+from gnlab.partitions.unmoved import unmoved
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def executed(model: nn.Module, inputs: Any) -> list[Layer]:
                 after = module.register_forward_hook(lambda _, __, output: seen.leave(output))
                 stack.callback(after.remove)
         stack.enter_context(torch.no_grad())
-        stack.enter_context(_restored(model))
+        stack.enter_context(unmoved(model))
         stack.enter_context(torch.random.fork_rng(devices=list(gpus)))
         stack.enter_context(taken_apart())
         stack.enter_context(Products(seen.product))
@@ -107,23 +108,6 @@ def executed(model: nn.Module, inputs: Any) -> list[Layer]:
     if gradient(seen.layers):
         return seen.layers
     return guessed(model, len(inputs) if isinstance(inputs, Tensor) and inputs.dim() else 1)
-
-
-@contextmanager
-def _restored(model: nn.Module) -> Iterator[None]:
-    """A context after which the model's buffers are what they were, also those put in anew."""
-    before = [
-        (module._buffers, name, buffer, buffer.clone())
-        for module in model.modules()
-        for name, buffer in module._buffers.items()
-        if buffer is not None
-    ]
-    try:
-        yield
-    finally:
-        for buffers, name, buffer, values in before:
-            buffer.copy_(values)
-            buffers[name] = buffer
 
 
 def guessed(model: nn.Module, samples: int = 1) -> list[Layer]:

@@ -39,8 +39,8 @@ def partition(model: nn.Module, level: str | Mapping[str, Sequence[str]] = "tens
 
     Raises:
         InputError: If the level is unknown or too fine for the model, the model has no trainable
-            parameter, or own groups are empty, overlap, leave a parameter out or name an unknown
-            one.
+            parameter or is a TorchScript module, or own groups are empty,
+            overlap, leave a parameter out or name an unknown one.
 
     References:
         Wolinski, arXiv:2312.03885, Sec. 4.1 (canonical partition), App. G (chunks by role).
@@ -50,6 +50,11 @@ def partition(model: nn.Module, level: str | Mapping[str, Sequence[str]] = "tens
         raise InputError(
             f"{type(model).__name__} has no trainable parameters; "
             "there is nothing to partition (are all of them frozen?)."
+        )
+    if isinstance(model, torch.jit.ScriptModule):
+        raise InputError(
+            f"{type(model).__name__} is a TorchScript module, whose fused kernels cannot be "
+            "replaced by differentiable ones; give the module it was made from."
         )
     roles = _roles(model, shapes)
     if isinstance(level, Mapping):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from gnlab.summaries import alone
+
 _Kind = tuple[torch.dtype, torch.device]
 
 
@@ -61,9 +63,10 @@ def flatten(model: nn.Module) -> Flat:
         The copy.
     """
     kinds: dict[_Kind, list[Tensor]] = {}
-    for _, value in values_of(model):
-        kinds.setdefault((value.dtype, value.device), []).append(value.detach().reshape(-1))
-    return Flat({kind: torch.cat(values) for kind, values in kinds.items()})
+    with alone(model):  # a summary that another thread makes has other tensors in their places
+        for _, value in values_of(model):
+            kinds.setdefault((value.dtype, value.device), []).append(value.detach().reshape(-1))
+        return Flat({kind: torch.cat(values) for kind, values in kinds.items()})
 
 
 @torch.no_grad()
@@ -74,9 +77,10 @@ def put(values: dict[str, Tensor], model: nn.Module) -> None:
         values: By name, from any device.
         model: The model.
     """
-    for name, value in values_of(model):
-        value.copy_(values[name])
-        value.grad = None
+    with alone(model):
+        for name, value in values_of(model):
+            value.copy_(values[name])
+            value.grad = None
 
 
 def values_of(model: nn.Module) -> list[tuple[str, Tensor]]:

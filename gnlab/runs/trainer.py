@@ -19,7 +19,7 @@ from gnlab.problems import Batches, Problem, Stream
 from gnlab.runs.randomness import seeded
 from gnlab.runs.settings import OWN, Settings
 from gnlab.runs.validation import Validation, Validator
-from gnlab.summaries import Summary, unmoved
+from gnlab.summaries import Summary, alone, unmoved
 
 PHASES = ("gradient", "summary", "solve", "update")
 _GROUPED = (
@@ -103,7 +103,7 @@ class Trainer:
         """
         x, y = self._batch(self.batches, self.drawn)
         self.model.train()
-        with self._seeded(self.drawn, 0), torch.enable_grad():
+        with self._alone(), self._seeded(self.drawn, 0), torch.enable_grad():
             self.optimizer.zero_grad()
             loss = self.problem.loss_fn(self.model(x), y)
             torch.autograd.backward(loss)
@@ -127,10 +127,11 @@ class Trainer:
 
     def update(self) -> None:
         """Phase 4: move the parameters."""
-        if self.grouped is not None:
-            self.grouped.update()
-        else:
-            self.optimizer.step()
+        with self._alone():
+            if self.grouped is not None:
+                self.grouped.update()
+            else:
+                self.optimizer.step()
         self.drawn += 1
 
     def decrease(self) -> float:
@@ -145,7 +146,8 @@ class Trainer:
 
     def validate(self) -> Validation:
         """The loss and the accuracy on the first validation samples, in evaluation mode."""
-        return self._validator.measure(self.model)
+        with self._alone():
+            return self._validator.measure(self.model)
 
     def proposal(self) -> tuple[dict[str, Tensor], tuple[Tensor, Tensor]]:
         """What a step from here would be measured along, and on.
@@ -169,7 +171,7 @@ class Trainer:
         """The gradient of the loss on a batch, by parameter name; nothing is changed by it."""
         x, y = batch
         named = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
-        with self.seeded_summary(), torch.enable_grad(), unmoved(self.model):
+        with self._alone(), self.seeded_summary(), torch.enable_grad(), unmoved(self.model):
             loss = self.problem.loss_fn(self.model(x), y)
             found = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
         return {
@@ -223,6 +225,10 @@ class Trainer:
         self.settings, self.drawn = settings, drawn
         self.optimizer = self._build(settings)
         self.optimizer.load_state_dict(optimizer)
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """A context in which no other thread summarises the model; a notebook may ask for that."""
+        return alone(self.model)
 
     def _seeded(self, number: int, purpose: int) -> AbstractContextManager[None]:
         """Fix what the model draws at random; the named problems' networks draw nothing."""

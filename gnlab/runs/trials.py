@@ -26,7 +26,7 @@ from gnlab.runs.course import Course
 from gnlab.runs.curve import Trials
 from gnlab.runs.record import Array
 from gnlab.runs.trainer import Trainer
-from gnlab.summaries import summarise, unmoved
+from gnlab.summaries import alone, elsewhere, summarise, unmoved
 
 TOO_LARGE = "not tried: more groups than asked for"
 _REPEATS = 3
@@ -56,8 +56,8 @@ def try_levels(
 ) -> Iterator[Trials]:
     """Try one level after the other; the run is left as it is.
 
-    Along the direction of the run's last step and on its summary batch (before the first step:
-    along the gradient of the next summary batch).
+    Along the direction of the run's last step and on its summary batch; before the first step, and
+    in a run of Adam or SGD, along the gradient of the next summary batch and on that.
 
     Args:
         run: The run; it may not step in between.
@@ -147,14 +147,20 @@ def _loss_after(
     batch: tuple[Tensor, Tensor],
 ) -> float:
     """The loss on the batch after a step, which is not made."""
-    parameters = dict(trainer.model.named_parameters())
-    moved = {
-        name: parameters[name] - u[name] * share.to(parameters[name])
-        for name, share in split.expand(eta).items()
-    }
-    x, y = batch
-    with trainer.seeded_summary(), unmoved(trainer.model):
-        return float(trainer.problem.loss_fn(functional_call(trainer.model, moved, (x,)), y))
+    with alone(trainer.model):
+        parameters = dict(trainer.model.named_parameters())
+        moved = {
+            name: parameters[name] - u[name] * share.to(parameters[name])
+            for name, share in split.expand(eta).items()
+        }
+        x, y = batch
+        with (
+            trainer.seeded_summary(),
+            unmoved(trainer.model),
+            elsewhere(parameters, moved),
+        ):
+            output = functional_call(trainer.model, moved, (x,))
+            return float(trainer.problem.loss_fn(output, y))
 
 
 def _gradient_seconds(trainer: Trainer, batch: tuple[Tensor, Tensor]) -> float:

@@ -19,8 +19,9 @@ CUBIC = ("with", "without")
 def what_if(run: Course, *, most: int = 512, rate: float = 1.0) -> "xr.Dataset":
     """One step from where a run is, at every level of the ladder.
 
-    Along the direction of the run's last step and on its summary batch (before the first step:
-    along the gradient of the next summary batch). The run is left as it is.
+    Along the direction of the run's last step and on its summary batch; before the first step, and
+    in a run of Adam or SGD, along the gradient of the next summary batch and on that. The run
+    is left as it is.
 
     Args:
         run: The run.

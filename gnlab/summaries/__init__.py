@@ -1,14 +1,19 @@
 """Summaries: ḡ, H̄, D and the derivatives of any order along a direction, group by group."""
 
+from gnlab.partitions.unmoved import unmoved
+from gnlab.summaries.exclusive import alone
 from gnlab.summaries.limits import most_groups, refusal
 from gnlab.summaries.measure import derivative_tensor, summarise
-from gnlab.summaries.reading import Reading, unmoved
+from gnlab.summaries.places import elsewhere
+from gnlab.summaries.reading import Reading
 from gnlab.summaries.summary import Summary
 
 __all__ = [
     "Reading",
     "Summary",
+    "alone",
     "derivative_tensor",
+    "elsewhere",
     "most_groups",
     "refusal",
     "summarise",

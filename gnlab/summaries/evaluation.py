@@ -16,8 +16,9 @@ from torch.autograd.graph import disable_saved_tensors_hooks
 from torch.func import functional_call
 
 from gnlab.errors import InputError
-from gnlab.summaries.batches import Batch, cast
+from gnlab.summaries.batches import Batch, cast, map_tensors
 from gnlab.summaries.decompose import decomposed
+from gnlab.summaries.places import Elsewhere, Place, Replaced, check_reached
 from gnlab.summaries.randomness import random_state, set_random_state
 
 LossFunction = Callable[[Any, Any], Tensor]
@@ -51,31 +52,6 @@ class Watcher(Protocol):
 _NO_CHECKPOINT = "there is no derivative for checkpointed layers; turn checkpointing off"
 
 
-Place = tuple[dict[str, Any], str, Tensor, Tensor]
-"""Where a module holds a tensor: the dictionary and the name, the tensor, and another for it."""
-
-
-class _Replaced:
-    """A context in which modules hold other tensors in place of their own.
-
-    ``torch.func.functional_call`` does the same, but finds every module anew by its path.
-
-    Args:
-        places: Which, and where.
-    """
-
-    def __init__(self, places: list[Place]) -> None:
-        self._places = places
-
-    def __enter__(self) -> None:
-        for held, name, _, instead in self._places:
-            held[name] = instead
-
-    def __exit__(self, *exception: object) -> None:
-        for held, name, own, _ in self._places:
-            held[name] = own
-
-
 class Evaluation:
     """L(θ) of one batch, to be evaluated any number of times with the same random numbers.
 
@@ -98,9 +74,12 @@ class Evaluation:
         self._watcher = watcher
         self.model, self.dtype = model, dtype
         self.inputs, self.targets = cast(batch[0], dtype), cast(batch[1], dtype)
-        self.loss_fn = cast_loss(loss_fn, dtype)
+        self.loss_fn = cast_loss(loss_fn, dtype, model)
         self._device = device_of(model)
         self._random = random_state(self._device)
+        self._elsewhere: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
+        self._own: dict[int, str] = {}
+        self._before_loss = self._random
 
     def at(
         self,
@@ -130,11 +109,12 @@ class Evaluation:
         leaves, places = self._replaced(nudge)
         if self._watcher is not None:
             self._watcher.start(leaves)
+        self._elsewhere = Elsewhere({id(own): other for _, _, own, other in places})
         set_random_state(self._device, self._random)
         with (
             torch.enable_grad(),
             disable_saved_tensors_hooks(_NO_CHECKPOINT),
-            _Replaced(places),
+            Replaced(places),
         ):
             return work(self._output(), leaves)
 
@@ -152,13 +132,26 @@ class Evaluation:
 
     def loss(self, output: Any) -> Tensor:
         """The loss of an output, checked."""
-        with decomposed(), self._watched("loss"):
-            loss = self.loss_fn(output, self.targets)
-        return _checked_loss(loss)
+        self._before_loss = random_state(self._device)
+        with decomposed(), self._watched("loss"), self._elsewhere:
+            loss = _checked_loss(self.loss_fn(output, self.targets))
+        if self._watcher is None:  # who sees every operation has seen where its arguments are from
+            check_reached(loss, self._own)
+        return loss
+
+    def loss_again(self, output: Any) -> Tensor:
+        """The loss of another output, which draws what the last loss drew."""
+        set_random_state(self._device, self._before_loss)
+        return self.loss(output)
+
+    def loss_of(self, output: Any, targets: Any) -> Tensor:
+        """The loss of another output and other targets, of which nobody is told."""
+        with decomposed(), self._elsewhere:
+            return self.loss_fn(output, targets)
 
     def _output(self) -> Any:
         """The model's output; only what is differentiated pays for the interception."""
-        with decomposed(), self._watched(""):
+        with decomposed(), self._watched(""), self._elsewhere:
             return self.model(self.inputs)
 
     def _watched(self, place: str) -> contextlib.AbstractContextManager[object]:
@@ -185,7 +178,8 @@ class Evaluation:
                     if id(tensor) not in instead:
                         instead[id(tensor)] = self._instead(tensor, nudge)
                         if isinstance(tensor, nn.Parameter) and tensor.requires_grad:
-                            leaves[f"{path}.{name}" if path else name] = instead[id(tensor)]
+                            full = f"{path}.{name}" if path else name
+                            leaves[full], self._own[id(tensor)] = instead[id(tensor)], full
                     places.append((held, name, tensor, instead[id(tensor)]))
         return leaves, places
 
@@ -223,36 +217,47 @@ def device_of(model: nn.Module) -> torch.device:
     return next(model.parameters()).device
 
 
-def cast_loss(loss_fn: LossFunction, dtype: torch.dtype | None) -> LossFunction:
+def cast_loss(loss_fn: LossFunction, dtype: torch.dtype | None, model: nn.Module) -> LossFunction:
     """A loss whose own tensors (class weights) are constants in ``dtype``.
 
     Args:
         loss_fn: The loss; a module's or a ``functools.partial``'s own tensors are seen.
         dtype: What to compute in; None leaves them as they are.
+        model: The model, whose parameters are no constants of the loss.
 
     Returns:
         The loss to call.
     """
+    trained: set[int] = set()
+    if isinstance(loss_fn, (functools.partial, nn.Module)):
+        trained = {id(p) for p in model.parameters() if p.requires_grad}
+
+    def own(t: Tensor) -> Tensor:
+        return t if id(t) in trained else cast(t, dtype)
+
     if isinstance(loss_fn, functools.partial):
-        keywords = {key: cast(value, dtype) for key, value in loss_fn.keywords.items()}
-        return functools.partial(loss_fn.func, *cast(loss_fn.args, dtype), **keywords)
-    if not isinstance(loss_fn, nn.Module) or not any(True for _ in _tensors_of(loss_fn)):
+        keywords = map_tensors(own, loss_fn.keywords)
+        return functools.partial(loss_fn.func, *map_tensors(own, loss_fn.args), **keywords)
+    if not isinstance(loss_fn, nn.Module):
+        return loss_fn
+    constant = [name for name, t in _tensors_of(loss_fn) if id(t) not in trained]
+    if not constant:
         return loss_fn
     module = loss_fn
 
     def call(output: Any, targets: Any) -> Tensor:
-        own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-        constants = {name: cast(tensor, dtype).clone() for name, tensor in own.items()}
+        held = dict(_tensors_of(module))
+        constants = {name: cast(held[name], dtype).clone() for name in constant}
         result: Tensor = functional_call(module, constants, (output, targets))
         return result
 
     return call
 
 
-def _tensors_of(module: nn.Module) -> Iterator[Tensor]:
-    """A module's parameters and buffers."""
-    yield from module.parameters()
-    yield from module.buffers()
+def _tensors_of(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """A module's parameters and buffers by name."""
+    yield from module.named_parameters()
+    yield from module.named_buffers()
 
 
 def _checked_loss(loss: object) -> Tensor:

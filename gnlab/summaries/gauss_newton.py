@@ -31,7 +31,7 @@ def gauss_newton(seen: Evaluated, along: Along) -> Tensor:
     output = tree_map(lambda y: free.get(id(y), y), seen.output)
     ys = list(free.values())
     slopes = torch.autograd.grad(
-        seen.evaluation.loss(output), ys, create_graph=True, allow_unused=True
+        seen.evaluation.loss_again(output), ys, create_graph=True, allow_unused=True
     )
     bent = [(slope, y) for slope, y in zip(slopes, ys, strict=True) if slope is not None]
     J = [_moved(live, along, r) for r in range(size)]

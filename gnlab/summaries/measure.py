@@ -19,10 +19,11 @@ from gnlab.errors import InputError, check_number, unknown_choice
 from gnlab.partitions import Partition
 from gnlab.summaries import limits
 from gnlab.summaries.agreement import COMPARE, check_agreement
-from gnlab.summaries.autodiff import Along, groups_of, tensor_of_order
+from gnlab.summaries.autodiff import Along, Groups, groups_of, tensor_of_order
 from gnlab.summaries.batches import batches
 from gnlab.summaries.compute import Computation
-from gnlab.summaries.evaluation import Evaluated, LossFunction
+from gnlab.summaries.evaluation import Evaluated, LossFunction, Parameters
+from gnlab.summaries.exclusive import alone
 from gnlab.summaries.normalisers import Normaliser
 from gnlab.summaries.passes import Task, Values
 from gnlab.summaries.precision import full_precision
@@ -86,14 +87,15 @@ def summarise(
     if memory is not None:
         check_number("memory", memory, low=0)
     task = Task(model, loss_fn, batches(data), partition, dtype, normaliser)
-    task.check()
-    limits.check(model, partition)
-    device = task.device
-    with contextlib.nullcontext() if tf32 else full_precision(device):
-        u = task.gradient() if direction is None else task.direction(direction)
-        groups = groups_of(partition, device)
-        wanted = Computation(task, groups, u, ggn=ggn, parts=parts, memory=memory)
-        return wanted.by_definition() if method == "autodiff" else _fast(wanted, method)
+    with alone(model):
+        task.check()
+        limits.check(model, partition)
+        device = task.device
+        with contextlib.nullcontext() if tf32 else full_precision(device):
+            u = task.gradient() if direction is None else task.direction(direction)
+            groups = groups_of(partition, device)
+            wanted = Computation(task, groups, u, ggn=ggn, parts=parts, memory=memory)
+            return wanted.by_definition() if method == "autodiff" else _fast(wanted, method)
 
 
 def _fast(wanted: Computation, method: str) -> Summary:
@@ -152,14 +154,21 @@ def derivative_tensor(
     """
     check_number("order", order, low=1, integer=True)
     task = Task(model, loss_fn, batches(data), partition, dtype, normaliser)
-    task.check()
-    u = task.gradient() if direction is None else task.direction(direction)
-    groups = groups_of(partition, task.device)
+    with alone(model):
+        task.check()
+        groups = groups_of(partition, task.device)
+        u = task.gradient() if direction is None else task.direction(direction)
+        result = _of_order(task, groups, u, order)
+    rank = groups.order.argsort().to(result.device)
+    return result[torch.meshgrid(*[rank] * order, indexing="ij")]
+
+
+def _of_order(task: Task, groups: Groups, u: Parameters, order: int) -> Tensor:
+    """D^(d), by rank."""
 
     def work(seen: Evaluated) -> Values:
         along = Along(groups, seen.leaves, u)
         return (tensor_of_order(along.gradient(seen.loss), along, order),)
 
     (result,), _ = task.combined(work)
-    rank = groups.order.argsort().to(result.device)
-    return result[torch.meshgrid(*[rank] * order, indexing="ij")]
+    return result

@@ -120,7 +120,8 @@ def known(loss_fn: LossFunction) -> Known | None:
         return None if kind is None else Known(kind, options)
     function, options = loss_fn, {}
     if isinstance(loss_fn, functools.partial):
-        if loss_fn.args:
+        # These set the reduction too: what is not read here is found by trial.
+        if loss_fn.args or {"size_average", "reduce"}.intersection(loss_fn.keywords):
             return None
         function, options = loss_fn.func, loss_fn.keywords
     if not inspect.isroutine(function) or function not in _FUNCTIONS:
@@ -187,6 +188,11 @@ class Weighing:
         if self._normaliser is None and found:
             self._normaliser = found[0]
         if self._normaliser not in found:
+            if size == 1:
+                raise InputError(
+                    "cannot combine batches: the first batch has one sample, which does not show "
+                    'how the loss splits; give normaliser= ("samples" for a mean, "sum").'
+                )
             raise InputError(
                 f"cannot combine batches: on a batch of {size} the loss is not the mean (nor the "
                 "sum) of its samples' losses; give normaliser=, a function (x, y) -> weight."

@@ -3,14 +3,13 @@
 What a summary's step really brings is the difference of two readings.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import nn
 
+from gnlab.partitions.unmoved import unmoved
 from gnlab.summaries.batches import Batch
 from gnlab.summaries.evaluation import LossFunction, device_of
+from gnlab.summaries.exclusive import alone
 from gnlab.summaries.randomness import random_state, same_random_state, set_random_state
 
 
@@ -38,27 +37,6 @@ class Reading:
         Returns:
             The loss, in its own unit; NaN or an infinity is returned as such.
         """
-        with same_random_state(self._device), unmoved(self._model):
+        with alone(self._model), same_random_state(self._device), unmoved(self._model):
             set_random_state(self._device, self._random)
             return float(self._loss_fn(self._model(self._batch[0]), self._batch[1]))
-
-
-@contextmanager
-def unmoved(model: nn.Module) -> Iterator[None]:
-    """Let a measurement leave no trace: restore a model's buffers after a block.
-
-    A forward pass in training mode moves the running statistics of a batch norm.
-
-    Args:
-        model: The model.
-
-    Yields:
-        Nothing.
-    """
-    before = [(buffer, buffer.clone()) for buffer in model.buffers()]
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for buffer, value in before:
-                buffer.copy_(value)

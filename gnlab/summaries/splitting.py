@@ -94,8 +94,7 @@ def splits(size: int, evaluation: Evaluation, output: Any) -> list[Way]:
         parts = []
         for rows in chosen:
             targets = select(evaluation.targets, size, rows)
-            with decomposed():
-                loss = evaluation.loss_fn(select(output, size, rows), targets)
+            loss = evaluation.loss_of(select(output, size, rows), targets)
             parts.append(float(loss.detach()))
         scale = max(abs(whole), *(abs(part) for part in parts))
         shares = [len(rows) / size for rows in chosen]

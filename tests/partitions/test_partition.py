@@ -169,3 +169,9 @@ def test_wrong_shapes_are_printed():
         p.check(values, "direction")
     with pytest.raises(InputError, match=r"shape \[6\]; got shape \[2\]"):
         p.expand(torch.zeros(2))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_a_scripted_model_is_refused():
+    with pytest.raises(InputError, match="is a TorchScript module"):
+        partition(torch.jit.script(nn.Linear(3, 2)), "tensor")

@@ -83,6 +83,58 @@ def test_a_model_that_keeps_statistics_and_draws():
     np.testing.assert_array_equal(one.measured, two.measured)
 
 
+class Averaging(nn.Module):
+    """Keeps an average by putting a new tensor in the place of a buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+        self.register_buffer("ema", torch.ones(2))
+
+    def forward(self, x):
+        self.ema = 0.9 * self.ema + x.mean(0)
+        return self.layer(x - self.ema)
+
+
+def test_a_model_that_assigns_a_buffer_anew():
+    own = Problem(
+        name="own", title="own", model=Averaging(), loss_fn=nn.functional.cross_entropy,
+        train=Data(torch.randn(40, 2), torch.randint(2, (40,))), validation=None, test=None,
+        hyperparameters=Hyperparameters(
+            lr=0.1, damping=1.0, period=1, batch_size=20, summary_batch_size=30
+        ),
+        kind="classification", classes=2, dtype=torch.float32,
+    )  # fmt: skip
+    run = gnlab.Run(problem=own)
+    run.step()
+    ema, before = run.model.ema, run.model.ema.clone()
+    one, two = gnlab.what_if(run, most=8), gnlab.what_if(run, most=8)
+    assert run.model.ema is ema
+    assert torch.equal(ema, before)
+    np.testing.assert_array_equal(one.measured, two.measured)
+
+
+def test_a_decay_in_the_loss_moves_with_the_step():
+    torch.manual_seed(0)
+    model = nn.Linear(4, 1)
+    kept = list(model.parameters())
+
+    def loss_fn(output, y):
+        return nn.functional.mse_loss(output, y) + 0.5 * sum(p.square().sum() for p in kept)
+
+    own = Problem(
+        name="own", title="own", model=model, loss_fn=loss_fn,
+        train=Data(torch.randn(30, 4), torch.randn(30, 1)), validation=None, test=None,
+        hyperparameters=Hyperparameters(
+            lr=0.1, damping=1.0, period=1, batch_size=30, summary_batch_size=30
+        ),
+        kind="surface", classes=None, dtype=torch.float64,
+    )  # fmt: skip
+    found = gnlab.what_if(gnlab.Run(problem=own), most=8).sel(cubic="without")
+    # A quadratic: what is promised is what comes.
+    np.testing.assert_allclose(found.predicted, found.measured, rtol=1e-6)
+
+
 @pytest.mark.parametrize(("name", "value"), [("most", 0), ("rate", -1.0), ("rate", float("nan"))])
 def test_what_cannot_be_asked(name, value):
     with pytest.raises(InputError, match=name):

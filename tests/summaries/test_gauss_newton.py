@@ -175,3 +175,20 @@ def test_what_takes_the_plain_way_has_two_parts():
 class Odd(nn.Module):
     def forward(self, x):
         return torch.special.gammaln(F.softplus(x) + 1)
+
+
+def test_a_loss_that_draws_is_drawn_once():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
+    x, y = torch.randn(5, 3).double(), torch.randint(2, (5,))
+
+    def loss_fn(output, y):
+        return nn.functional.cross_entropy(output * (1 + torch.randn_like(output)), y)
+
+    p = partition(model, "tensor")
+    u = {n: torch.randn_like(q) for n, q in model.named_parameters()}
+    found = []
+    for method in ("jets", "autodiff"):
+        torch.manual_seed(3)
+        found.append(summarise(model, loss_fn, (x, y), p, u, method=method, ggn=True).ggn)
+    torch.testing.assert_close(found[0], found[1], rtol=1e-9, atol=1e-12)

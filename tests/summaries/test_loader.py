@@ -163,7 +163,7 @@ def test_what_does_not_split_is_refused(loss_fn):
 
 def test_batches_of_one_sample_show_nothing():
     model = network()
-    with pytest.raises(InputError, match="on a batch of 1 the loss"):
+    with pytest.raises(InputError, match="the first batch has one sample"):
         summarise(
             model,
             lambda o, y: ((o - y) ** 2).mean(),
@@ -258,3 +258,25 @@ def test_the_gradient_is_of_the_same_shuffled_data_and_masks():
     torch.set_rng_state(state)
     assert s.g.item() == pytest.approx(sum((g**2).sum().item() for g in steps.values()), rel=1e-12)
     assert s.loss.item() == pytest.approx(total, rel=1e-12)
+
+
+@pytest.mark.parametrize("option", [{"size_average": False}, {"reduce": True}])
+@pytest.mark.filterwarnings("ignore:size_average and reduce")
+def test_older_ways_to_choose_the_reduction(option):
+    torch.manual_seed(0)
+    model = nn.Linear(4, 3).double()
+    x, y = torch.randn(9, 4).double(), torch.randint(3, (9,))
+    loss_fn = functools.partial(nn.functional.cross_entropy, **option)
+    p = partition(model, "tensor")
+    u = {n: torch.randn_like(q) for n, q in model.named_parameters()}
+    whole = summarise(model, loss_fn, (x, y), p, u)
+    parts = summarise(model, loss_fn, [(x[:4], y[:4]), (x[4:], y[4:])], p, u)
+    torch.testing.assert_close(parts.H, whole.H, rtol=1e-9, atol=0)
+
+
+def test_one_sample_does_not_show_how_a_loss_splits():
+    model = nn.Linear(4, 3)
+    x, y = torch.randn(5, 4), torch.randn(5, 3)
+    data = [(x[:1], y[:1]), (x[1:], y[1:])]
+    with pytest.raises(InputError, match="one sample, which does not show"):
+        summarise(model, lambda out, y: (out - y).square().mean(), data, partition(model, "all"))

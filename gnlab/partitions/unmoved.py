@@ -1,0 +1,33 @@
+"""A forward pass that only looks: a model's buffers are afterwards as they were before."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+
+@contextmanager
+def unmoved(model: nn.Module) -> Iterator[None]:
+    """Let a measurement leave no trace: restore a model's buffers after a block.
+
+    A forward pass in training mode moves the running statistics of a batch norm, or puts another
+    tensor in the place of a buffer.
+
+    Args:
+        model: The model.
+
+    Yields:
+        Nothing.
+    """
+    held = [(module._buffers, dict(module._buffers)) for module in model.modules()]
+    values = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    try:
+        yield
+    finally:
+        for now, own in held:
+            now.clear()
+            now.update(own)
+        with torch.no_grad():
+            for buffer, value in values:
+                buffer.copy_(value)

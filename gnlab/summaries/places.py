@@ -1,0 +1,114 @@
+"""Other tensors in place of a model's own while its loss is evaluated, and its own back afterwards.
+
+A model's tensors are met in its modules and elsewhere: a loss that decays the weights has them in
+a list, a closure or a ``functools.partial``. What is differentiated stands in for them everywhere.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from gnlab.errors import InputError
+
+Place = tuple[dict[str, Any], str, Tensor, Tensor]
+"""Where a module holds a tensor: the dictionary and the name, the tensor, and another for it."""
+
+_LEAF = "torch::autograd::AccumulateGrad"
+
+
+class Replaced:
+    """A context in which modules hold other tensors in place of their own.
+
+    ``torch.func.functional_call`` does the same, but finds every module anew by its path.
+
+    Args:
+        places: Which, and where.
+    """
+
+    def __init__(self, places: list[Place]) -> None:
+        self._places = places
+
+    def __enter__(self) -> None:
+        for held, name, _, instead in self._places:
+            held[name] = instead
+
+    def __exit__(self, *exception: object) -> None:
+        for held, name, own, _ in self._places:
+            held[name] = own
+
+
+class Elsewhere(TorchFunctionMode):
+    """A context in which torch's functions take other tensors for a model's own.
+
+    Args:
+        instead: What for each, by its id.
+    """
+
+    def __init__(self, instead: Mapping[int, Tensor]) -> None:
+        super().__init__()
+        self._instead = instead
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Call ``func`` with what stands in for its arguments."""
+        named = {name: self._of(value) for name, value in kwargs.items()} if kwargs else {}
+        return func(*[self._of(value) for value in args], **named)
+
+    def _of(self, value: Any) -> Any:
+        """What stands in for an argument, or for the tensors in it."""
+        if isinstance(value, (tuple, list)):
+            found = [self._of(item) for item in value]
+            # Most are shapes, and named tuples: what nothing stands in for is handed on as it is.
+            same = all(a is b for a, b in zip(found, value, strict=True))
+            return value if same else type(value)(found)
+        return self._instead.get(id(value), value)
+
+
+def elsewhere(own: Mapping[str, Tensor], moved: Mapping[str, Tensor]) -> Elsewhere:
+    """A context in which torch's functions take other values for a model's parameters.
+
+    Args:
+        own: The parameters by name.
+        moved: What to take for some of them, by name.
+
+    Returns:
+        The context.
+    """
+    return Elsewhere({id(own[name]): value for name, value in moved.items()})
+
+
+def check_reached(loss: Tensor, own: Mapping[int, str]) -> None:
+    """Raise if a loss depends on a model's parameter itself, not on what stands in for it.
+
+    A person's own ``autograd.Function`` takes its arguments from no function of torch's, and a
+    graph made beforehand cannot be made anew.
+
+    Args:
+        loss: The loss, with its graph.
+        own: The parameters' names, by their ids.
+
+    Raises:
+        InputError: If it does; the message names the parameter.
+    """
+    nodes: list[Any] = [loss.grad_fn]
+    seen = set(nodes)
+    while nodes:
+        node = nodes.pop()
+        if node is None:
+            continue
+        if node.name() == _LEAF and id(node.variable) in own:
+            raise InputError(
+                f"the loss depends on parameter {own[id(node.variable)]!r} in a way that cannot be "
+                "followed: by a graph made before the loss was called, or by an autograd.Function "
+                "that is given it from elsewhere than its module; compute it within the loss."
+            )
+        fresh = {parent for parent, _ in node.next_functions} - seen
+        seen |= fresh
+        nodes.extend(fresh)

@@ -1,0 +1,111 @@
+"""Several threads have one model: each computes as if it were the only one."""
+
+import threading
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+import gnlab
+from gnlab.errors import InputError
+from gnlab.partitions import partition
+from gnlab.summaries import alone, summarise
+
+DATA = torch.randn(9, 4), torch.randint(0, 3, (9,))
+
+
+class Gated(nn.Module):
+    """Says that it is being evaluated, and waits for a while to be told to go on."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3))
+        self.inside, self.onward = threading.Event(), threading.Event()
+
+    def forward(self, x):
+        self.inside.set()
+        self.onward.wait(0.2)
+        return self.layers(x)
+
+
+@pytest.mark.parametrize("part", [False, True])
+def test_overlapping_summaries_leave_the_model_as_it_was(part):
+    model = Gated()
+    own = list(model.parameters())
+    expected = summarise(model, functional.cross_entropy, DATA, partition(model, "tensor"))
+    model.inside.clear()
+    found = []
+
+    def ask(of, p):
+        found.append(summarise(of, functional.cross_entropy, DATA, p))
+
+    asked = [(of, partition(of, "tensor")) for of in (model, model.layers if part else model)]
+    threads = [threading.Thread(target=ask, args=each) for each in asked]
+    threads[0].start()
+    assert model.inside.wait(60)
+    threads[1].start()
+    threads[0].join()
+    model.onward.set()
+    threads[1].join()
+    assert all(a is b for a, b in zip(own, model.parameters(), strict=True))
+    assert len(found) == 2
+    for summary in found:
+        assert torch.equal(summary.H, expected.H)
+
+
+@pytest.mark.parametrize("optimizer", ["grouped-newton", "adam"])
+def test_a_run_steps_while_its_model_is_summarised(optimizer):
+    run = gnlab.Run("digits-mlp", optimizer=optimizer)
+    other = gnlab.Run("digits-mlp", optimizer=optimizer)
+    model, p = run.model, partition(run.model, "tensor")
+    own, failures = list(model.parameters()), []
+    stepping, looked = threading.Event(), threading.Event()
+
+    def train():
+        try:
+            for _ in range(20):
+                stepping.set()
+                run.step()
+            looked.wait(60)
+            run.step()
+        except (RuntimeError, InputError) as error:
+            failures.append(error)
+
+    batch = torch.randn(30, 64), torch.randint(10, (30,))
+    thread = threading.Thread(target=train)
+    thread.start()
+    assert stepping.wait(60)
+    for _ in range(20):
+        assert summarise(model, functional.cross_entropy, batch, p).loss.isfinite()
+    looked.set()
+    thread.join()
+    assert not failures
+    assert all(a is b for a, b in zip(own, model.parameters(), strict=True))
+    for _ in range(21):
+        other.step()
+    for a, b in zip(own, other.model.parameters(), strict=True):
+        assert a.equal(b)
+
+
+def test_the_same_thread_goes_in_again_and_another_waits():
+    one, two = nn.Linear(2, 2), nn.Linear(2, 2)
+    both = nn.Sequential(two, one)
+    order, apart = [], threading.Event()
+
+    def wait(model, name):
+        with alone(model):
+            order.append(name)
+            apart.set()
+
+    shared = threading.Thread(target=wait, args=(both, "shared"))
+    with alone(one):
+        with alone(one):
+            shared.start()
+            other = threading.Thread(target=wait, args=(two, "other"))
+            other.start()
+            assert apart.wait(60)
+        order.append("out")
+    shared.join()
+    other.join()
+    assert order == ["other", "out", "shared"]
