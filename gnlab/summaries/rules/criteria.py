@@ -30,8 +30,9 @@ def nll_loss(
     weights = 1.0 if weight is None else weight.reshape(shape)
     known = y != ignore_index
     place = y.where(known, 0).unsqueeze(axis)
+    picked = torch.where(known, log.gather(axis, place).squeeze(axis), 0.0)
     own = (torch.ones_like(log) * weights).detach().gather(axis, place).squeeze(axis) * known
-    return _reduced(-log.gather(axis, place).squeeze(axis) * own, reduction, own.sum())
+    return _reduced(-picked * own, reduction, own.sum())
 
 
 def mse_loss(
@@ -118,7 +119,7 @@ def kl_div(
     modern(size_average, reduce)
     each = torch.exp(y) * (y - x) if log_target else torch.xlogy(y, y) - y * x
     if reduction == "batchmean":
-        return each.sum() * (1 / each.shape[0])
+        return each.sum() / each.shape[0]
     return _reduced(each, reduction, each.numel())
 
 
@@ -133,7 +134,7 @@ def _reduced(each: Tensor, reduction: str, count: Any) -> Tensor:
     if reduction == "none":
         return each
     total = each.sum()
-    return total if reduction == "sum" else total * (1 / count)
+    return total if reduction == "sum" else total / count
 
 
 FORMULAS: Mapping[str, Callable[..., Any]] = {

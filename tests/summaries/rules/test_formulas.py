@@ -1,5 +1,6 @@
 """What is written out in other operations, by differences and by the plain definition."""
 
+import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -91,11 +92,6 @@ OPERATIONS = {
             torch.tensor([0, 2, 1, 1]), w, torch.tensor([0, 3]), mode="sum", per_sample_weights=p
         ).sin(), (3, 2), (4,),
     ),
-    "div": (lambda x, y: x / (y * y + 1), S, (3,)), "div: number": (lambda x: (x / 3).exp(), S),
-    "div: of a number": (lambda x: 2 / (x.exp() + 1), S),
-    "div: of a constant": (lambda x: FIXED / (x.exp() + 1), (3,)),
-    "div: in place": (lambda x, y: x.sin().div_(y.exp()), S, (3,)),
-    "div: under a number": (lambda x: 1.0 / (x.exp() + 1), S),
     "softmax": (lambda x: F.softmax(x, 1).sin(), S),
     "softmax: method": (lambda x: x.softmax(-1).sin() + torch.softmax(x, dim=0), S),
     "softmax: dtype": (lambda x: x.softmax(1, dtype=torch.float64).sin(), S),
@@ -148,10 +144,6 @@ OPERATIONS = {
     "cosine_similarity: module": (lambda x: nn.CosineSimilarity(0)(x, FIXED), S),
     "logsumexp": (lambda x: torch.logsumexp(x, 1).sin(), S),
     "logsumexp: dims": (lambda x: x.logsumexp((0, -1), keepdim=True).sin(), C),
-    "amax": (lambda x: spread(x).amax(1).sin(), S), "amax: all": (lambda x: spread(x).amax(), S),
-    "amax: ties": (lambda x: torch.cat([x, x], 1).amax(1, keepdim=True).sin(), S),
-    "amin": (lambda x: torch.amin(spread(x), dim=(0, 2)).sin(), C),
-    "maximum": (torch.maximum, S, (3,)), "minimum": (lambda x: torch.minimum(x, FIXED), S),
     "max": (lambda x: spread(x).max().sin(), S),
     "max: dim": (lambda x: spread(x).max(1)[0].sin(), S),
     "max: keep": (lambda x: torch.max(spread(x), dim=0, keepdim=True).values.sin(), S),
@@ -180,3 +172,8 @@ def test_derivatives(operation, used):
 
 def test_repetition(operation):
     operation.check_repetition()
+
+
+@pytest.mark.parametrize("variable", [True, False])
+def test_values_are_torchs(operation, variable):
+    operation.check_values(variable=variable)
