@@ -129,6 +129,8 @@ def same_without_gradient(h):
 
 
 SEEN = {
+    "norm at zero": lambda h: h * torch.norm(h * WHOLE.ne(6)[:, None], dim=1, keepdim=True),
+    "normalize at zero": lambda h: F.normalize(h * (torch.arange(5) > 2)[:, None], dim=1),
     "greatest of integers": lambda h: h * int(WHOLE.max()),
     "place of integers": lambda h: h[torch.minimum(torch.arange(5), torch.tensor(3))],
     "quotient of constants": lambda h: h * torch.floor(torch.full((5, 1), 49.0) / 49),
@@ -162,3 +164,14 @@ def test_what_is_ignored_may_be_impossible():
 
     y = torch.tensor([1, -100, 1, 1, -100])
     assert math.isfinite(summary(torch.sin, "auto", loss, y).loss)
+
+
+@pytest.mark.parametrize("loss", [F.cross_entropy, lambda x, y: F.nll_loss(x.log_softmax(1), y)])
+def test_a_loss_of_ignored_targets_alone_is_no_number_and_has_no_slope(loss):
+    y = torch.full((5,), -100)
+    for method in ("jets", "autodiff"):
+        found = summary(torch.sin, method, loss, y)
+        assert found.loss.isnan()
+        assert not found.g.any()
+        assert not found.H.any()
+        assert found.inert.all()

@@ -3,6 +3,7 @@
 Legend: N samples, C classes, x scores or predictions, y targets.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -32,7 +33,12 @@ def nll_loss(
     place = y.where(known, 0).unsqueeze(axis)
     picked = torch.where(known, log.gather(axis, place).squeeze(axis), 0.0)
     own = (torch.ones_like(log) * weights).detach().gather(axis, place).squeeze(axis) * known
-    return _reduced(-picked * own, reduction, own.sum())
+    if reduction != "mean":
+        return _reduced(-picked * own, reduction, 1)
+    # Where every target is ignored the loss is 0/0, its derivatives are zero, as torch has it.
+    some = known.any()
+    mean = (-picked * own).sum() / own.sum().where(some, 1)
+    return mean + torch.zeros_like(mean.detach()).where(some, math.nan)
 
 
 def mse_loss(

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from gnlab.summaries.decompose import FORMULAS as DECOMPOSED
+from gnlab.summaries.norms import root
 from gnlab.summaries.rules import criteria, reductions
-from gnlab.summaries.rules.reductions import root
 
 
 def softmax(x: Tensor, dim: int, *rest: Any, dtype: torch.dtype | None = None, **_: Any) -> Tensor:
@@ -153,7 +153,7 @@ FORMULAS: Mapping[str, Callable[..., Any]] = {
     **{
         func.__name__: formula
         for func, formula in DECOMPOSED.items()
-        if func.__name__ != "embedding"
+        if func.__name__ not in ("embedding", "norm", "normalize")
     },
     **criteria.FORMULAS, **reductions.FORMULAS,
     "softmax": softmax, "dropout": dropout, "feature_dropout": feature_dropout,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from gnlab.summaries.norms import root
 from gnlab.summaries.rules.calls import NoRuleError, dims_of
 
 
@@ -27,12 +28,6 @@ def moments(x: Tensor, *given: Any, **more: Any) -> tuple[Tensor, Tensor]:
     count = max(math.prod(x.shape[d] for d in dims) - correction, 0)
     variance = (x - mean).square().sum(dims, keepdim=keepdim) / count
     return variance, mean.reshape(variance.shape)
-
-
-def root(x: Tensor) -> Tensor:
-    """√x; at zero it is zero with no derivative, as torch has it for norms."""
-    zero = x == 0
-    return torch.sqrt(x.masked_fill(zero, 1)).masked_fill(zero, 0)
 
 
 def vector_norm(
