@@ -33,8 +33,8 @@ def vector_norm(
 
 
 def norm(
-    input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Tensor | None = None,
-    dtype: torch.dtype | None = None,
+    input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False,
+    out: Tensor | None = None, dtype: torch.dtype | None = None,
 ) -> Tensor:  # fmt: skip
     """The norm of vectors, or Frobenius's; arguments as torch's."""
     if p not in ("fro", None, 2) or out is not None or dtype or not input.is_floating_point():

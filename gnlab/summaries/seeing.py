@@ -1,9 +1,13 @@
-"""How a function that torch has in Python is seen through, down to the operations it calls."""
+"""How a function that torch has in Python is seen through, and where a result's adjoint is."""
 
 import functools
 import types
 from collections.abc import Callable
 from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 _DISPATCH = ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic")
 
@@ -24,3 +28,11 @@ def undispatched(func: types.FunctionType) -> Callable[..., Any]:
     )  # fmt: skip
     copy.__kwdefaults__ = func.__kwdefaults__
     return copy
+
+
+def edge_of(tensor: Tensor) -> GradientEdge:
+    """Where a result's adjoint is found."""
+    node = tensor.grad_fn
+    if node is None or isinstance(node, torch._C._FunctionBase):
+        return get_gradient_edge(tensor)
+    return GradientEdge(node, tensor.output_nr)

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
+from torch.autograd.graph import Node
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
@@ -27,7 +27,7 @@ from gnlab.summaries.names import (
 )
 from gnlab.summaries.rules import CURVED, FORMULAS, KEEPING, LAYERS, RULES, Call, NoRuleError
 from gnlab.summaries.rules.calls import UNUSUAL
-from gnlab.summaries.seeing import is_pure_python, undispatched
+from gnlab.summaries.seeing import edge_of, is_pure_python, undispatched
 
 
 class Tape(TorchFunctionMode):
@@ -181,7 +181,7 @@ class Tape(TorchFunctionMode):
             call.results.append(Operand(tensor.detach()))
             self._keep(tensor, call.results[-1])
         if name in CURVED:
-            call.edge = _edge(results[0])
+            call.edge = edge_of(results[0])
         if name not in LAYERS:
             for operand in given:
                 operand.apart = True
@@ -296,11 +296,3 @@ def _called(
     if name in KEEPING:
         return KEEPING[name](func, args, options)
     return func(*args, **options), None
-
-
-def _edge(tensor: Tensor) -> GradientEdge:
-    """Where a result's adjoint is found."""
-    node = tensor.grad_fn
-    if node is None or isinstance(node, torch._C._FunctionBase):
-        return get_gradient_edge(tensor)
-    return GradientEdge(node, tensor.output_nr)
