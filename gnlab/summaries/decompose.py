@@ -3,8 +3,8 @@
 Automatic differentiation is only as right as each operation's derivative of a derivative. Some
 kernels of torch have a wrong third derivative (layer_norm) or second one (weight_norm), none in
 train mode (batch_norm, instance_norm) or none on a CPU (scaled_dot_product_attention,
-embedding_bag, hardsigmoid). Written out in elementary operations they are right at every order,
-so the summaries evaluate the loss under ``decomposed()``.
+embedding_bag, hardsigmoid), or at zero (norms). Written out in elementary operations they are
+right at every order, so the summaries evaluate the loss under ``decomposed()``.
 
 Legend: N samples, C channels, G groups of channels, T positions, E features, K bags.
 """
@@ -25,6 +25,7 @@ from torch.overrides import (
 
 from gnlab.errors import InputError
 from gnlab.summaries.kernels import unfused_attention
+from gnlab.summaries.norms import norm, normalize, vector_norm
 
 
 class Decomposed(TorchFunctionMode):
@@ -186,7 +187,14 @@ def attention(
         scores = scores.masked_fill(~attn_mask, -math.inf)
     elif attn_mask is not None:
         scores = scores + attn_mask
-    return torch.matmul(functional.dropout(scores.softmax(-1), dropout_p), value)
+    if attn_mask is not None:
+        # Who may attend to nobody gets zeros, as from torch's kernel; the constant keeps the
+        # softmax of such a row, and its derivatives, finite.
+        nobody = (scores.detach() == -math.inf).all(-1, keepdim=True)
+        weights = scores.masked_fill(nobody, 0).softmax(-1).masked_fill(nobody, 0)
+    else:
+        weights = scores.softmax(-1)
+    return torch.matmul(functional.dropout(weights, dropout_p), value)
 
 
 def weight_norm(direction: Tensor, length: Tensor, dim: int = 0) -> Tensor:
@@ -277,4 +285,8 @@ FORMULAS: dict[Callable[..., Any], Callable[..., Any]] = {
     functional.hardsigmoid: hardsigmoid,
     functional.embedding: embedding,
     functional.embedding_bag: embedding_bag,
+    torch.linalg.vector_norm: vector_norm,
+    torch.norm: norm,
+    Tensor.norm: norm,
+    functional.normalize: normalize,
 }

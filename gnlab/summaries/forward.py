@@ -21,7 +21,7 @@ from gnlab.summaries.chunks import fits_surely, passes
 from gnlab.summaries.curvature import Curvature, Origin
 from gnlab.summaries.jets import Jet, Operand, Ranks, common, index
 from gnlab.summaries.owned import Pieces, Spread
-from gnlab.summaries.rules import CURVED, RULES, Call, NoRuleError, Rule
+from gnlab.summaries.rules import CURVED, RULES, UNUSUAL, Call, NoRuleError, Rule
 from gnlab.summaries.tape import Tape
 
 
@@ -170,7 +170,9 @@ def _made(call: Call, curvature: Curvature) -> list[Jet]:
         jets = RULES[call.name](call, curvature)
     except NoRuleError as error:
         raise NoRuleError(f"{call.name} {error}") from error
-    except (TypeError, KeyError, IndexError, ValueError) as error:
+    except torch.OutOfMemoryError:
+        raise
+    except UNUSUAL as error:
         raise NoRuleError(f"{call.name} with unusual arguments") from error
     made = jets if isinstance(jets, list) else [jets]
     for operand, jet in zip(call.results, made, strict=True):

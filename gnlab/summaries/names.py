@@ -4,6 +4,8 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
+
 _PLAIN = {
     "radd": "add", "iadd": "add", "isub": "sub", "rmul": "mul", "imul": "mul", "multiply": "mul",
     "truediv": "div", "itruediv": "div", "true_divide": "div", "divide": "div",
@@ -13,6 +15,18 @@ _PLAIN = {
     "log_sigmoid": "logsigmoid", "moveaxis": "movedim",
 }  # fmt: skip
 """Other names of the same operations."""
+
+LEAVING = frozenset({"set_data", "set", "numpy", "array", "dlpack", "share_memory"})
+"""What could change a value unseen."""
+
+NUMPYS = {"axis": "dim", "keepdims": "keepdim"}
+"""Numpy's names of arguments, which torch knows too."""
+
+HOOKED = frozenset({"register_hook", "grad_fn"})
+"""What could change a gradient unseen."""
+
+OVERWRITING_NOTHING: Mapping[str, Callable[..., Any]] = {"mul": torch.mul, "matmul": torch.matmul}
+"""Operations of many names, as ones that overwrite nothing."""
 
 _WRITING = frozenset({"iadd", "isub", "imul", "itruediv", "ipow", "setitem"})
 

@@ -5,27 +5,29 @@ is simply followed. What is in a person's own function of torch's, or in torch's
 seen through down to the operations that have a rule.
 """
 
-import functools
-import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.autograd.graph import Node
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from gnlab.summaries.decompose import FORMULAS as WRONG
 from gnlab.summaries.jets import Operand
 from gnlab.summaries.modules import Modules
-from gnlab.summaries.names import is_told_to_write, plain_name
+from gnlab.summaries.names import (
+    HOOKED,
+    LEAVING,
+    NUMPYS,
+    OVERWRITING_NOTHING,
+    is_told_to_write,
+    plain_name,
+)
 from gnlab.summaries.rules import CURVED, FORMULAS, KEEPING, LAYERS, RULES, Call, NoRuleError
-
-_LEAVING = frozenset({"set_data", "set", "numpy", "array", "dlpack", "share_memory"})
-"""What could change a value unseen."""
-
-_DISPATCH = ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic")
+from gnlab.summaries.rules.calls import UNUSUAL
+from gnlab.summaries.seeing import edge_of, is_pure_python, undispatched
 
 
 class Tape(TorchFunctionMode):
@@ -48,7 +50,7 @@ class Tape(TorchFunctionMode):
         self.leaves: dict[str, Operand] = {}
         self.place = ""
         self.constants: list[tuple[Tensor, int]] = []
-        self._known: dict[int, tuple[Tensor, int, Operand]] = {}
+        self._known: dict[int, tuple[Tensor, int, Node | None, Operand | None]] = {}
         self._own: set[int] = set()
         self._seen_through: list[Callable[..., Any]] = []
 
@@ -75,12 +77,31 @@ class Tape(TorchFunctionMode):
         Raises:
             NoRuleError: If it comes from an operation that was not seen.
         """
+        found = self._found(tensor)
+        if found is None:
+            raise NoRuleError("a value without a gradient")
+        return found
+
+    def _found(self, tensor: Tensor) -> Operand | None:
+        """The operand of a value that asks for a gradient; None if it is a constant all the same.
+
+        Torch says of a view that it asks for one even if it was taken without a gradient.
+        """
         known = self._known.get(id(tensor))
-        if known is None:
+        # What a person's own function returns gets another origin than it was made with.
+        if known is None or known[2] is not tensor.grad_fn:
             raise NoRuleError("a value whose origin was not seen")
         if known[1] != tensor._version:
             raise NoRuleError("a change in place through a view")
-        return known[2]
+        return known[3]
+
+    def _depends(self, given: Any) -> bool:
+        """Whether any tensor among arguments depends on the parameters."""
+        if isinstance(given, Tensor):
+            return given.requires_grad and self._found(given) is not None
+        if isinstance(given, dict):
+            return any(self._depends(value) for value in given.values())
+        return isinstance(given, (tuple, list)) and any(map(self._depends, given))
 
     def __torch_function__(
         self,
@@ -95,12 +116,21 @@ class Tape(TorchFunctionMode):
         in_place = in_place or bool(options and is_told_to_write(options))
         if in_place:
             self._check_writing(name, args, options)
-        if name in _LEAVING:
+        if name in LEAVING:
             raise NoRuleError(name)
+        with torch._C.DisableTorchFunction():
+            depends = torch.is_grad_enabled() and self._depends((args, options))
+        if not depends and (name in RULES or name in FORMULAS):
+            # A constant is torch's own, to the last digit and in torch's dtype.
+            return self._constant(func(*args, **options), (*args, *options.values()))
+        if depends and name in HOOKED:
+            raise NoRuleError(name)
+        if "axis" in options or "keepdims" in options:
+            options = {NUMPYS.get(key, key): value for key, value in options.items()}
         if name not in RULES:
             if name in FORMULAS:
-                return self._by_formula(name, in_place, args, options)
-            if _is_pure_python(func) and func not in self._seen_through:
+                return self._by_formula(name, func, in_place, args, options)
+            if is_pure_python(func) and func not in self._seen_through:
                 return self._see_through(func, args, options)
         # What is known here needs nobody else's attention, unless torch's own kernel is not right.
         unseen = name in RULES and func not in WRONG
@@ -123,6 +153,15 @@ class Tape(TorchFunctionMode):
                 del self.constants[seen:]
         return result
 
+    def _constant(self, result: Any, given: Sequence[Any]) -> Any:
+        """A result that does not depend on the parameters, whatever torch says of it."""
+        with torch._C.DisableTorchFunction():
+            for tensor in result if isinstance(result, (tuple, list)) else (result,):
+                asks = isinstance(tensor, Tensor) and tensor.requires_grad
+                if asks and not any(tensor is argument for argument in given):
+                    self._keep(tensor, None)
+        return result
+
     def _record(
         self,
         name: str,
@@ -136,13 +175,13 @@ class Tape(TorchFunctionMode):
             raise NoRuleError(name)
         if torch._C._is_any_autocast_enabled():
             raise NoRuleError(f"{name} under autocast")
-        call = Call(name, _OVERWRITING_NOTHING.get(name, func), *arguments, [], given)
+        call = Call(name, OVERWRITING_NOTHING.get(name, func), *arguments, [], given)
         call.place = self.place or (self._modules.now if self._modules is not None else "")
         for tensor in results:
             call.results.append(Operand(tensor.detach()))
             self._keep(tensor, call.results[-1])
         if name in CURVED:
-            call.edge = _edge(results[0])
+            call.edge = edge_of(results[0])
         if name not in LAYERS:
             for operand in given:
                 operand.apart = True
@@ -150,19 +189,25 @@ class Tape(TorchFunctionMode):
         return call
 
     def _by_formula(
-        self, name: str, in_place: bool, args: tuple[Any, ...], options: dict[str, Any]
+        self,
+        name: str,
+        func: Callable[..., Any],
+        in_place: bool,
+        args: tuple[Any, ...],
+        options: dict[str, Any],
     ) -> Any:
         """Call the formula of an operation."""
         target: Tensor | None = args[0] if in_place else None
-        if (
-            target is not None
-        ):  # what the formula keeps of its first argument is not to be overwritten
+        if target is not None:  # what the formula keeps of it is not to be overwritten
             with self:
                 args = (target.clone(), *args[1:])
         try:
             with self:
                 result = FORMULAS[name](*args, **options)
-        except TypeError as error:
+        except torch.OutOfMemoryError:
+            raise
+        except UNUSUAL as error:
+            func(*args, **options)  # an error of the model's own is the model's
             raise NoRuleError(f"{name} with unusual arguments") from error
         if target is None:
             return result
@@ -170,7 +215,8 @@ class Tape(TorchFunctionMode):
             self._operands(target, True, [])
         target.copy_(result)
         if result.requires_grad:
-            self._keep(target, self.operand(result))
+            with torch._C.DisableTorchFunction():
+                self._keep(target, self.operand(result))
         return target
 
     def _see_through(
@@ -180,7 +226,7 @@ class Tape(TorchFunctionMode):
         self._seen_through.append(func)
         try:
             with self:
-                return _undispatched(func)(*args, **options)
+                return undispatched(func)(*args, **options)
         finally:
             self._seen_through.pop()
 
@@ -196,11 +242,11 @@ class Tape(TorchFunctionMode):
             The arguments, with operands and constants in place of tensors.
         """
         if isinstance(given, Tensor):
-            if not given.requires_grad:
+            operand = self._found(given) if given.requires_grad else None
+            if operand is None:
                 constant = given.detach().clone() if copied else given.detach()
                 self.constants.append((constant, constant._version))
                 return constant
-            operand = self.operand(given)
             if copied:
                 self._copy(operand, given)
             met.append(operand)
@@ -214,7 +260,8 @@ class Tape(TorchFunctionMode):
     def _copy(self, operand: Operand, overwritten: Tensor) -> None:
         """Keep copies of a value about to be overwritten, and of what it is a view of."""
         place = overwritten.untyped_storage().data_ptr()
-        known = [entry[2] for entry in self._known.values()] if overwritten._is_view() else []
+        entries = self._known.values() if overwritten._is_view() else ()
+        known = [entry[3] for entry in entries if entry[3] is not None]
         for other in {id(o): o for o in (operand, *known)}.values():
             value, beneath = other.value, other.value.untyped_storage().data_ptr() == place
             # What has changed already is left to be found out.
@@ -230,14 +277,16 @@ class Tape(TorchFunctionMode):
             for target in targets:
                 if not isinstance(target, Tensor):
                     continue
+                if torch._C._functorch.is_functorch_wrapped_tensor(target):
+                    raise NoRuleError(f"{name}, in place, within a transform of a function")
                 if target.untyped_storage().data_ptr() in self._own:
                     raise NoRuleError(f"{name}, in place, of a parameter")
                 if target.requires_grad and not torch.is_grad_enabled():
                     raise NoRuleError(f"{name}, in place, without a gradient")
 
-    def _keep(self, tensor: Tensor, operand: Operand) -> None:
+    def _keep(self, tensor: Tensor, operand: Operand | None) -> None:
         """Remember a value, and the tensor: its place in memory must stay its own."""
-        self._known[id(tensor)] = (tensor, tensor._version, operand)
+        self._known[id(tensor)] = (tensor, tensor._version, tensor.grad_fn, operand)
 
 
 def _called(
@@ -247,35 +296,3 @@ def _called(
     if name in KEEPING:
         return KEEPING[name](func, args, options)
     return func(*args, **options), None
-
-
-def _edge(tensor: Tensor) -> GradientEdge:
-    """Where a result's adjoint is found."""
-    node = tensor.grad_fn
-    if node is None or isinstance(node, torch._C._FunctionBase):
-        return get_gradient_edge(tensor)
-    return GradientEdge(node, tensor.output_nr)
-
-
-_OVERWRITING_NOTHING: Mapping[str, Callable[..., Any]] = {
-    "mul": torch.mul, "matmul": torch.matmul,
-}  # fmt: skip
-"""Operations of many names, as ones that overwrite nothing."""
-
-
-def _is_pure_python(func: Callable[..., Any]) -> bool:
-    """Whether a function of torch's is made of others in Python."""
-    module = getattr(func, "__module__", None) or ""
-    return isinstance(func, types.FunctionType) and module.split(".")[0] == "torch"
-
-
-@functools.cache
-def _undispatched(func: types.FunctionType) -> Callable[..., Any]:
-    """A Python function of torch's without its own question whether somebody watches."""
-    blind = dict.fromkeys(_DISPATCH, lambda *_: False)
-    copy = types.FunctionType(
-        func.__code__, {**func.__globals__, **blind}, func.__name__, func.__defaults__,
-        func.__closure__,
-    )  # fmt: skip
-    copy.__kwdefaults__ = func.__kwdefaults__
-    return copy

@@ -48,6 +48,7 @@ def attention(x, **options):
     return bend(F.scaled_dot_product_attention(q, q.tanh(), q.sin(), **options))
 
 
+INF = float("inf")
 FLOOR = torch.randn(4, 4, dtype=DOUBLE)
 FUSED = {
     "layer_norm": (lambda x: bend(F.layer_norm(x, (4, 8), x[0], x[1])), SEQUENCE),
@@ -73,6 +74,17 @@ FUSED = {
     "attention causal": (lambda x: attention(x, is_causal=True), SEQUENCE),
     "attention masked": (lambda x: attention(x, attn_mask=FLOOR > -1), SEQUENCE),
     "attention biased": (lambda x: attention(x, attn_mask=FLOOR, scale=0.3), SEQUENCE),
+    "attention to nobody": (
+        lambda x: attention(x, attn_mask=(FLOOR > -1) & (torch.arange(4) > 0)[:, None]),
+        SEQUENCE,
+    ),
+    "attention to nobody, biased": (
+        lambda x: attention(x, attn_mask=FLOOR.masked_fill(torch.eye(4)[0][:, None] > 0, -INF)),
+        SEQUENCE,
+    ),
+    "norm": (lambda x: bend(x.norm(dim=1)) + torch.norm(x) + torch.linalg.vector_norm(x), FLAT),
+    "normalize": (lambda x: bend(F.normalize(x)), FLAT),
+    "normalize zero": (lambda x: bend(F.normalize(x * (torch.arange(5) > 1)[:, None])), FLAT),
     "attention grouped": (
         lambda x: bend(
             F.scaled_dot_product_attention(x, x[:1].tanh(), x[:1].sin(), enable_gqa=True)
@@ -108,7 +120,6 @@ FUSED = {
 ELEMENTWISE = (
     *("gelu", "softplus", "elu", "celu", "selu", "silu", "mish", "logsigmoid", "tanh", "sigmoid"),
     *("softsign", "relu", "leaky_relu", "tanhshrink", "hardswish", "relu6", "softshrink", "glu"),
-    "normalize",
 )
 OTHERS = {
     **{name: (lambda x, name=name: bend(getattr(F, name)(x)), FLAT) for name in ELEMENTWISE},
@@ -133,7 +144,7 @@ OTHERS = {
     "mse": (lambda x: F.mse_loss(x**3, OTHER), FLAT),
     "nll": (lambda x: F.nll_loss(x.log_softmax(1), LABELS), FLAT),
     "kl_div": (lambda x: F.kl_div(x.log_softmax(1), SOFT, reduction="batchmean"), FLAT),
-    "norm": (lambda x: x.norm() + bend(x.norm(dim=1)) + torch.linalg.vector_norm(x, 3), FLAT),
+    "norm: others": (lambda x: x.norm(3) + torch.linalg.vector_norm(x, 3), FLAT),
     "prod": (lambda x: x[0].prod() + bend(x.prod(1)), FLAT),
     "std": (lambda x: bend(x.std(1)) + bend(x.var(0)), FLAT),
     "logsumexp": (lambda x: bend(x.logsumexp(1)), FLAT),

@@ -1,6 +1,6 @@
 """Rules: what each operation does to jets, and the curvature that it adds."""
 
-from gnlab.summaries.rules.calls import Call, NoRuleError, Rule
+from gnlab.summaries.rules.calls import UNUSUAL, Call, NoRuleError, Rule
 from gnlab.summaries.rules.formulas import FORMULAS
 from gnlab.summaries.rules.table import CURVED, KEEPING, KINDS, LAYERS, RULES
 
@@ -11,6 +11,7 @@ __all__ = [
     "KINDS",
     "LAYERS",
     "RULES",
+    "UNUSUAL",
     "Call",
     "NoRuleError",
     "Rule",

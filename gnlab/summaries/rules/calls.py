@@ -16,6 +16,12 @@ class NoRuleError(Exception):
     """There is no rule for an operation; the message names it."""
 
 
+UNUSUAL = (
+    ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
+"""What a rule or a formula raises if it does not know the arguments."""
+
+
 @dataclass(slots=True, eq=False)
 class Call:
     """One call of an operation.
@@ -103,6 +109,12 @@ def operands(given: Any) -> "list[Operand]":
     if isinstance(given, (tuple, list)):
         return [operand for entry in given for operand in operands(entry)]
     return []
+
+
+def dims_of(x: Tensor, dim: Any) -> tuple[int, ...]:
+    """The dimensions of x meant, all of them if none is given."""
+    given = (dim,) if isinstance(dim, int) else tuple(dim or ())
+    return tuple(d % max(x.dim(), 1) for d in given) or tuple(range(x.dim()))
 
 
 def value_of(argument: Any) -> Any:

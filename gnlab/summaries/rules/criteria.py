@@ -3,6 +3,7 @@
 Legend: N samples, C classes, x scores or predictions, y targets.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -30,8 +31,14 @@ def nll_loss(
     weights = 1.0 if weight is None else weight.reshape(shape)
     known = y != ignore_index
     place = y.where(known, 0).unsqueeze(axis)
+    picked = torch.where(known, log.gather(axis, place).squeeze(axis), 0.0)
     own = (torch.ones_like(log) * weights).detach().gather(axis, place).squeeze(axis) * known
-    return _reduced(-log.gather(axis, place).squeeze(axis) * own, reduction, own.sum())
+    if reduction != "mean":
+        return _reduced(-picked * own, reduction, 1)
+    # Where every target is ignored the loss is 0/0, its derivatives are zero, as torch has it.
+    some = known.any()
+    mean = (-picked * own).sum() / own.sum().where(some, 1)
+    return mean + torch.zeros_like(mean.detach()).where(some, math.nan)
 
 
 def mse_loss(
@@ -118,7 +125,7 @@ def kl_div(
     modern(size_average, reduce)
     each = torch.exp(y) * (y - x) if log_target else torch.xlogy(y, y) - y * x
     if reduction == "batchmean":
-        return each.sum() * (1 / each.shape[0])
+        return each.sum() / each.shape[0]
     return _reduced(each, reduction, each.numel())
 
 
@@ -133,7 +140,7 @@ def _reduced(each: Tensor, reduction: str, count: Any) -> Tensor:
     if reduction == "none":
         return each
     total = each.sum()
-    return total if reduction == "sum" else total * (1 / count)
+    return total if reduction == "sum" else total / count
 
 
 FORMULAS: Mapping[str, Callable[..., Any]] = {

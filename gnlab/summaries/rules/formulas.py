@@ -12,17 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from gnlab.summaries.decompose import FORMULAS as DECOMPOSED
+from gnlab.summaries.norms import root
 from gnlab.summaries.rules import criteria, reductions
-from gnlab.summaries.rules.calls import NoRuleError
-from gnlab.summaries.rules.reductions import root
-
-
-def divide(a: Any, b: Any, *, rounding_mode: str | None = None) -> Tensor:
-    """A / b."""
-    if rounding_mode is not None:
-        raise NoRuleError("with a rounding mode")
-    result: Tensor = a * torch.reciprocal(b) if isinstance(b, Tensor) else a * (1 / b)
-    return result
 
 
 def softmax(x: Tensor, dim: int, *rest: Any, dtype: torch.dtype | None = None, **_: Any) -> Tensor:
@@ -42,8 +33,12 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = Fa
 
 def addmm(a: Tensor, b: Tensor, c: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """β a + α b c."""
-    result: Tensor = beta * a + alpha * (b @ c)
-    return result
+    return _plus(beta, a, alpha * (b @ c))
+
+
+def _plus(beta: float, a: Tensor, product: Tensor) -> Tensor:
+    """β a + a product; nothing of a where β is zero, not even what is not finite."""
+    return product if beta == 0 else beta * a + product
 
 
 def relu6(x: Tensor, inplace: bool = False) -> Tensor:
@@ -53,7 +48,7 @@ def relu6(x: Tensor, inplace: bool = False) -> Tensor:
 
 def hardswish(x: Tensor, inplace: bool = False) -> Tensor:
     """X times the piecewise linear sigmoid."""
-    return x * relu6(x + 3) * (1 / 6)
+    return x * relu6(x + 3) / 6
 
 
 def mish(x: Tensor, inplace: bool = False) -> Tensor:
@@ -78,7 +73,7 @@ def addcmul(a: Tensor, b: Tensor, c: Tensor, *, value: float = 1) -> Tensor:
 
 def addcdiv(a: Tensor, b: Tensor, c: Tensor, *, value: float = 1) -> Tensor:
     """A + v b / c."""
-    return a + b * torch.reciprocal(c) * value
+    return a + b / c * value
 
 
 def addmv(a: Tensor, b: Tensor, c: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
@@ -88,14 +83,12 @@ def addmv(a: Tensor, b: Tensor, c: Tensor, *, beta: float = 1, alpha: float = 1)
 
 def addbmm(a: Tensor, b: Tensor, c: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """β a + α Σ b c, summed over a stack of matrices."""
-    result: Tensor = beta * a + alpha * torch.bmm(b, c).sum(0)
-    return result
+    return _plus(beta, a, alpha * torch.bmm(b, c).sum(0))
 
 
 def addr(a: Tensor, b: Tensor, c: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """β a + α b cᵀ for vectors b and c."""
-    result: Tensor = beta * a + alpha * torch.outer(b, c)
-    return result
+    return _plus(beta, a, alpha * torch.outer(b, c))
 
 
 def bilinear(x: Tensor, y: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -106,9 +99,13 @@ def bilinear(x: Tensor, y: Tensor, weight: Tensor, bias: Tensor | None = None) -
 
 
 def lerp(a: Tensor, b: Tensor, weight: Any) -> Tensor:
-    """A + w (b − a)."""
-    result: Tensor = a + weight * (b - a)
-    return result
+    """A + w (b − a); from the nearer end, as torch has it."""
+    rise = b - a
+    near: Tensor = a + weight * rise
+    far: Tensor = b - (1 - weight) * rise
+    if isinstance(weight, Tensor):
+        return torch.where(weight.abs() < 0.5, near, far)
+    return near if abs(weight) < 0.5 else far
 
 
 def logarithm(base: float) -> Callable[[Tensor], Tensor]:
@@ -156,10 +153,10 @@ FORMULAS: Mapping[str, Callable[..., Any]] = {
     **{
         func.__name__: formula
         for func, formula in DECOMPOSED.items()
-        if func.__name__ != "embedding"
+        if func.__name__ not in ("embedding", "norm", "normalize")
     },
     **criteria.FORMULAS, **reductions.FORMULAS,
-    "div": divide, "softmax": softmax, "dropout": dropout, "feature_dropout": feature_dropout,
+    "softmax": softmax, "dropout": dropout, "feature_dropout": feature_dropout,
     "addmm": addmm, "baddbmm": baddbmm, "addmv": addmv, "addbmm": addbmm, "addr": addr,
     "addcmul": addcmul, "addcdiv": addcdiv, "lerp": lerp, "bilinear": bilinear,
     "relu6": relu6, "hardswish": hardswish, "mish": mish, "prelu": prelu, "glu": glu,

@@ -15,10 +15,10 @@ from gnlab.summaries.rules.calls import Call, NoRuleError, Rule, jet_of, operand
 
 def added(call: Call, curvature: Curvature, sign: float = 1.0) -> Jet:
     """Y = a + αb, broadcast."""
-    a, b = call.args[:2]
-    factor = sign * call.kwargs.get("alpha", 1)
+    a, b, alpha = _terms(call)
+    factor = sign * alpha
     shape = call.out.shape
-    return sum_of([_spread(a, shape), _spread(b, shape, factor)], shape)
+    return sum_of([spread(a, shape), spread(b, shape, factor)], shape)
 
 
 def subtracted(call: Call, curvature: Curvature) -> Jet:
@@ -28,12 +28,20 @@ def subtracted(call: Call, curvature: Curvature) -> Jet:
 
 def subtracted_from(call: Call, curvature: Curvature) -> Jet:
     """Y = b − αa, as torch.rsub."""
-    a, b = call.args[:2]
+    a, b, alpha = _terms(call)
     shape = call.out.shape
-    return sum_of([_spread(b, shape), _spread(a, shape, -call.kwargs.get("alpha", 1))], shape)
+    return sum_of([spread(b, shape), spread(a, shape, -alpha)], shape)
 
 
-def _spread(argument: Any, shape: torch.Size, factor: float = 1.0) -> Jet | None:
+def _terms(call: Call) -> tuple[Any, Any, float]:
+    """A, b and α."""
+    if len(call.args) > 2:  # (a, α, b), of years ago
+        raise NoRuleError("with unusual arguments")
+    given = call.named("input", "other")
+    return given["input"], given["other"], given.get("alpha", 1)
+
+
+def spread(argument: Any, shape: torch.Size, factor: float = 1.0) -> Jet | None:
     """An argument's jet, times a number, so that it broadcasts over the result."""
     jet = jet_of(argument)
     if jet is None:
@@ -49,19 +57,21 @@ def chosen(call: Call, curvature: Curvature) -> Jet:
     names = ("condition", "input", "other") if function else ("input", "condition", "other")
     given = call.named(*names)
     condition, a, b = (given[name] for name in ("condition", "input", "other"))
+    condition = condition.bool()  # a byte's complement is no other truth
     shape, dtype = call.out.shape, call.out.dtype
     jets = [
         None if jet is None else jet.scaled(mask.to(dtype))
-        for jet, mask in ((_spread(a, shape), condition), (_spread(b, shape), ~condition))
+        for jet, mask in ((spread(a, shape), condition), (spread(b, shape), ~condition))
     ]
     return sum_of(jets, shape)
 
 
 def masked(call: Call, curvature: Curvature) -> Jet:
     """Y = x, and a constant where the mask holds."""
-    jet, shape = _spread(call.only(), call.out.shape), call.out.shape
+    jet, shape = spread(call.only(), call.out.shape), call.out.shape
     assert jet is not None
-    return jet.linear(lambda v: v.expand(len(v), *shape).masked_fill(call.args[1], 0))
+    mask = call.named("input", "mask", "value")["mask"].bool()
+    return jet.linear(lambda v: v.expand(len(v), *shape).masked_fill(mask, 0))
 
 
 def concatenated(call: Call, curvature: Curvature) -> Jet:

@@ -118,6 +118,7 @@ def weights_of_targets(x: Tensor, axis: int, given: dict[str, Any]) -> tuple[Ten
             T = (classes * known * even).scatter_add(axis, place, own * (1 - smoothing))
         else:
             T = torch.zeros_like(x).scatter(axis, place, own)
-        count = own.reshape(-1).sum(0)
+        # Where every target is ignored the loss is 0/0, its derivatives are zero, as torch has it.
+        count = own.reshape(-1).sum(0).where(known.any(), 1)
     reduction = given.get("reduction", "mean")
     return T, {"none": None, "sum": 1, "mean": count}[reduction]

@@ -8,6 +8,7 @@
 Legend: k groups that have reached the first factor, l the second; N samples.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +16,10 @@ import torch
 from torch import Tensor
 
 from gnlab.summaries.curvature import Curvature
-from gnlab.summaries.jets import Jet, common, rows_of, sum_of
+from gnlab.summaries.jets import Jet, Operand, common, rows_of, sum_of
+from gnlab.summaries.rules import elementwise
 from gnlab.summaries.rules.calls import Call, NoRuleError, jet_of, operands, value_of
+from gnlab.summaries.rules.pointwise import pointwise
 
 Bilinear = Callable[[Tensor, Tensor], Tensor]
 
@@ -35,6 +38,29 @@ def mul(call: Call, curvature: Curvature) -> Jet:
         return widened(w, shape).mul(delta).sum_to_size(len(w), *padded(like.shape, shape))
 
     return _product(call, curvature, a, b, times, draw)
+
+
+def quotient(call: Call, curvature: Curvature) -> Jet:
+    """Y = a / b, element by element: the product of a and 1 / b."""
+    a, b = call.args
+    if call.kwargs.get("rounding_mode") is not None:
+        raise NoRuleError("with a rounding mode")
+    shape, below = call.out.shape, jet_of(b)
+    if below is None:
+        jet = jet_of_either(a, None)
+        return jet.linear(lambda v: (widened(v, shape) / value_of(b)).expand(len(v), *shape))
+    inverse = Operand(torch.reciprocal(b.value))
+    inner = Call("reciprocal", torch.reciprocal, (b,), {}, [inverse], [b])
+    if call.delta is not None:
+        inner.delta = (call.delta * value_of(a)).sum_to_size(b.value.shape)
+    made = _inverted(inner, curvature)
+    assert isinstance(made, Jet)
+    inverse.carried = made
+    product = dataclasses.replace(call, args=(a, inverse), given=[*operands(a), inverse])
+    return mul(product, curvature)
+
+
+_inverted = pointwise(elementwise.reciprocal)
 
 
 def _number(a: Any, b: Any) -> Any:

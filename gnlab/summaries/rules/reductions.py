@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gnlab.summaries.rules.calls import NoRuleError
+from gnlab.summaries.norms import root
+from gnlab.summaries.rules.calls import NoRuleError, dims_of
 
 
 def moments(x: Tensor, *given: Any, **more: Any) -> tuple[Tensor, Tensor]:
@@ -20,25 +21,13 @@ def moments(x: Tensor, *given: Any, **more: Any) -> tuple[Tensor, Tensor]:
     correction = more.pop("correction", None)
     if correction is None:
         correction = int(more.pop("unbiased", True))
-    keepdim, dims = more.pop("keepdim", False), _dims(x, more.pop("dim", None))
+    keepdim, dims = more.pop("keepdim", False), dims_of(x, more.pop("dim", None))
     if more:
         raise NoRuleError("with unusual arguments")
     mean = x.mean(dims, keepdim=True)
-    count = math.prod(x.shape[d] for d in dims) - correction
-    variance = (x - mean).square().sum(dims, keepdim=keepdim) * (1 / count)
+    count = max(math.prod(x.shape[d] for d in dims) - correction, 0)
+    variance = (x - mean).square().sum(dims, keepdim=keepdim) / count
     return variance, mean.reshape(variance.shape)
-
-
-def _dims(x: Tensor, dim: Any) -> tuple[int, ...]:
-    """The dimensions meant, all of them if none is given."""
-    given = (dim,) if isinstance(dim, int) else tuple(dim or ())
-    return tuple(d % max(x.dim(), 1) for d in given) or tuple(range(x.dim()))
-
-
-def root(x: Tensor) -> Tensor:
-    """√x; at zero it is zero with no derivative, as torch has it for norms."""
-    zero = x == 0
-    return torch.sqrt(x.masked_fill(zero, 1)).masked_fill(zero, 0)
 
 
 def vector_norm(
@@ -47,9 +36,9 @@ def vector_norm(
     """The norm of vectors, of a number for an order."""
     if not isinstance(ord, (int, float)) or ord == 0 or dtype is not None:
         raise NoRuleError("of an unusual order")
-    dims = _dims(x, dim)
+    dims = dims_of(x, dim)
     if math.isinf(ord):
-        return (amax if ord > 0 else amin)(torch.abs(x), dims, keepdim)
+        return (torch.amax if ord > 0 else torch.amin)(torch.abs(x), dims, keepdim)
     if ord == 2:
         return root(torch.square(x).sum(dims, keepdim=keepdim))
     if ord == 1:
@@ -62,7 +51,7 @@ def linalg_norm(
     x: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
     """The norm of a vector, or Frobenius's of a matrix."""
-    dims = _dims(x, dim)
+    dims = dims_of(x, dim)
     if ord not in (None, "fro") and (len(dims) > 1 or (dim is None and x.dim() != 1)):
         raise NoRuleError("of a matrix")
     order = 2 if ord in (None, "fro") else ord
@@ -83,7 +72,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     shape = np.broadcast_shapes(x1.shape, x2.shape)
     x, y = x1.expand(shape), x2.expand(shape)
     lengths = (torch.clamp(vector_norm(v, 2, dim, True), min=eps) for v in (x, y))
-    a, b = (v * torch.reciprocal(length) for v, length in zip((x, y), lengths, strict=True))
+    a, b = (v / length for v, length in zip((x, y), lengths, strict=True))
     return (a * b).sum(dim)
 
 
@@ -98,35 +87,12 @@ def logsumexp(x: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     return total.reshape(shape)
 
 
-def amax(x: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
-    """The greatest along dimensions; equal ones share the derivative, as torch has it."""
-    dims = _dims(x, dim)
-    with torch._C.DisableTorchFunction():
-        values = x.detach()
-        at = values == values.amax(dims, keepdim=True)
-        share = at.to(values.dtype) / at.sum(dims, keepdim=True)
-    return (x.masked_fill(~at, 0) * share).sum(dims, keepdim=keepdim)
-
-
-def amin(x: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
-    """The least, likewise."""
-    return -amax(-x, dim, keepdim)
-
-
-def larger(a: Tensor, b: Tensor) -> Tensor:
-    """The larger of a and b, their mean where they are equal, as torch's backward pass has it."""
-    share = (a > b).to(a.dtype) + 0.5 * (a == b).to(a.dtype)
-    return torch.where(share == 0.5, 0.5 * (a + b), torch.where(share > 0, a, b))
-
-
-def smaller(a: Tensor, b: Tensor) -> Tensor:
-    """The smaller of a and b, likewise."""
-    return -larger(-a, -b)
-
-
 def extreme(name: str) -> Callable[..., Any]:
     """Torch's ``max`` or ``min``: of all, of two tensors, or along one dimension."""
-    whole, two = {"max": (amax, larger), "min": (amin, smaller)}[name]
+    whole, two = {
+        "max": (torch.amax, torch.maximum),
+        "min": (torch.amin, torch.minimum),
+    }[name]
     method, result = getattr(torch, name), getattr(torch.return_types, name)
 
     def find(x: Tensor, *given: Any, **more: Any) -> Any:
@@ -190,8 +156,7 @@ FORMULAS: Mapping[str, Callable[..., Any]] = {
     "var": variance, "std": deviation, "var_mean": moments, "std_mean": deviation_and_mean,
     "linalg_vector_norm": vector_norm, "linalg_norm": linalg_norm,
     "linalg_matrix_norm": matrix_norm, "cosine_similarity": cosine_similarity,
-    "logsumexp": logsumexp, "amax": amax, "amin": amin, "maximum": larger, "minimum": smaller,
-    "max": extreme("max"), "min": extreme("min"), "prod": prod,
+    "logsumexp": logsumexp, "max": extreme("max"), "min": extreme("min"), "prod": prod,
     **{f"adaptive_max_pool{d}d": greatest_pooled(d) for d in (1, 2, 3)},
 }  # fmt: skip
 """The formulas by the operation's plain name."""

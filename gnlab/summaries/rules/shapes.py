@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from gnlab.summaries.curvature import Curvature
 from gnlab.summaries.jets import Jet, Operand
-from gnlab.summaries.rules import joins
-from gnlab.summaries.rules.calls import Call, NoRuleError, Rule
+from gnlab.summaries.rules import extremes, joins
+from gnlab.summaries.rules.calls import Call, NoRuleError, Rule, dims_of
 from gnlab.summaries.rules.joins import padded
 
 
@@ -71,14 +71,9 @@ def negated(call: Call, curvature: Curvature) -> Jet:
 def total(call: Call, curvature: Curvature) -> Jet:
     """Y = the sum or the mean of x over some dimensions."""
     x, out = call.only(), call.out
-    given = call.named("input", "dim", "keepdim").get("dim")
-    dims = range(x.value.dim()) if given is None else (given,) if isinstance(given, int) else given
-    over = [d % max(x.value.dim(), 1) + 1 for d in dims]
-    if not over:
-        if x.value.dim():
-            over = list(range(1, x.value.dim() + 1))
-        else:
-            return x.jet
+    if not x.value.dim():
+        return x.jet.linear(lambda v: v.to(out.dtype))
+    over = [d + 1 for d in dims_of(x.value, call.named("input", "dim", "keepdim").get("dim"))]
     share = out.numel() / max(x.value.numel(), 1) if call.name == "mean" else 1
     return x.jet.linear(lambda v: v.sum(over, dtype=out.dtype).reshape(len(v), *out.shape) * share)
 
@@ -178,6 +173,6 @@ RULES: Mapping[str, Rule] = {
     ),
     **dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d"), greatest_pooled),
     "pad": widened, "constant_pad_nd": widened, "permute": permuted, "getitem": taken,
-    **joins.RULES,
+    **joins.RULES, **extremes.RULES,
 }  # fmt: skip
 """The rules by the operation's plain name."""

@@ -13,7 +13,8 @@ from gnlab.summaries.rules.pointwise import pointwise
 RULES: Mapping[str, Rule] = {
     **shapes.RULES,
     **{name: pointwise(function) for name, function in elementwise.RULES.items()},
-    "mul": products.mul, "matmul": products.matmul, "einsum": products.einsum,
+    "mul": products.mul, "div": products.quotient,
+    "matmul": products.matmul, "einsum": products.einsum,
     "outer": products.outer, "dot": products.outer, "tensordot": products.outer,
     "mv": products.matmul,
     "linear": layers.linear, "conv1d": layers.convolution, "conv2d": layers.convolution,
@@ -37,7 +38,7 @@ LAYERS = frozenset({"linear", *(f"conv{way}{d}d" for d in (1, 2, 3) for way in (
 KINDS: Mapping[str, str] = {
     **dict.fromkeys(elementwise.RULES, "activation"),
     **dict.fromkeys(
-        ("mul", "matmul", "einsum", "outer", "dot", "tensordot", "mv", *LAYERS), "product"
+        ("mul", "div", "matmul", "einsum", "outer", "dot", "tensordot", "mv", *LAYERS), "product"
     ),
     **dict.fromkeys(("log_softmax", "cross_entropy"), "softmax"),
     "standardised": "normalisation",

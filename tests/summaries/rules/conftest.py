@@ -20,6 +20,7 @@ from torch.utils._pytree import tree_leaves
 from gnlab.partitions import Partition, partition
 from gnlab.summaries import forward, replay, summarise
 from gnlab.summaries import tape as taping
+from gnlab.summaries.decompose import decomposed
 
 DOUBLE = torch.float64
 # Of φ at −4h … 4h: the first to third derivatives, exact to h⁸, h⁸ and h⁶.
@@ -121,6 +122,26 @@ class Problem:
                 slow = self.summary(p, "autodiff")
                 for one, two in zip(found, (slow.g, slow.H, slow.third), strict=True):
                     near(one, two, 1e-10, f"{self.name} by definition, {p.level}")
+
+    def check_values(self, *, variable: bool) -> None:
+        """Hold the values that the tape sees against torch's own.
+
+        Args:
+            variable: Whether they depend on the parameters; constants are torch's to the last bit.
+        """
+        self.model.requires_grad_(variable)
+        torch.manual_seed(1)
+        with decomposed():
+            known = self.model(self.x)
+        torch.manual_seed(1)
+        tape = taping.Tape()
+        tape.start({n: p for n, p in self.model.named_parameters() if variable})
+        with decomposed(), tape:
+            found = self.model(self.x)
+        assert found.dtype == known.dtype
+        # Torch's own modules take another way where nobody watches and nothing is differentiated.
+        exact = not variable and "heads" not in self.name and "encoder" not in self.name
+        near(found.detach(), known.detach(), 0.0 if exact else 1e-13, self.name, 0.1)
 
     def check_repetition(self, *, possible: bool = True) -> None:
         """Hold the fast pass, repeated with other numbers, against itself anew."""

@@ -1,5 +1,6 @@
 """Softmax and the losses, with all their options, by differences and by the plain definition."""
 
+import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -120,3 +121,8 @@ def test_derivatives(operation, used):
 
 def test_repetition(operation):
     operation.check_repetition()
+
+
+@pytest.mark.parametrize("variable", [True, False])
+def test_values_are_torchs(operation, variable):
+    operation.check_values(variable=variable)

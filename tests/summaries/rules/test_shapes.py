@@ -175,6 +175,17 @@ OPERATIONS = {
     "cat: same": (lambda x: torch.cat((x, x), dim=-1).exp(), S),
     "stack": (lambda x, y: torch.stack([x, FIXED, y], -1).exp(), S, S),
     "stack: first": (lambda x, y: torch.stack((y, x)).exp(), S, S),
+    "amax": (lambda x: spread(x).amax(1).sin(), S), "amax: all": (lambda x: spread(x).amax(), S),
+    "amax: ties": (lambda x: torch.cat([x, x], 1).amax(1, keepdim=True).sin(), S),
+    "amin": (lambda x: torch.amin(spread(x), dim=(0, 2)).sin(), C),
+    "maximum": (torch.maximum, S, (3,)), "minimum": (lambda x: torch.minimum(x, FIXED), S),
+    "amax: axis": (lambda x: spread(x).amax(axis=1, keepdims=True).sin(), S),
+    "amax: three": (lambda x: torch.cat([x, x, x], 1).amax(1).sin(), S),
+    "amax: of a scalar": (lambda x: x.amax().exp(), ()),
+    "maximum: ties": (lambda x, y: torch.maximum(torch.cat([x, y]), torch.cat([x, x])).sin(), S, S),
+    "sum: axis": (lambda x: x.sum(axis=1, keepdims=True).exp() * x, S),
+    "mean: axis": (lambda x: torch.mean(x, axis=0, keepdim=True).exp() * x, S),
+    "cat: axis": (lambda x: torch.cat([x, x * x], axis=1).exp(), S),
 }  # fmt: skip
 SINGLE = ("float", "double", "type_as")
 """These go through single precision, in which neither way has many digits."""
