@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from gnlab.cubic import CubicSolution, solve_cubic
 from gnlab.directions import direction as choose_direction
 from gnlab.errors import InputError
+from gnlab.optimizers import state
 from gnlab.optimizers.batches import Batch, Source, Stream
 from gnlab.optimizers.choices import Level, as_partition, check
 from gnlab.optimizers.info import StepInfo, predicted_decrease
@@ -264,14 +265,14 @@ class GroupedNewton(torch.optim.Optimizer):
 
     def state_dict(self) -> dict[str, Any]:
         """Everything the next step needs; see ``torch.optim.Optimizer.state_dict``."""
-        state = super().state_dict()
-        state["grouped_newton"] = {
+        state_dict = super().state_dict()
+        state_dict[state.KEY] = {
             "steps": self.steps,
             "step_sizes": None if self.step_sizes is None else self.step_sizes.clone(),
             "batches": self._batches.position(),
-            "groups": list(self.partition.names),
+            **state.identity(self.partition),
         }
-        return state
+        return state_dict
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Resume from ``state_dict``, bit for bit.
@@ -280,17 +281,10 @@ class GroupedNewton(torch.optim.Optimizer):
             state_dict: What ``state_dict`` returned, for the same model and partition.
 
         Raises:
-            InputError: If it is another optimizer's or another partition's.
+            InputError: If it is another optimizer's, another model's or another partition's.
         """
-        own = state_dict.get("grouped_newton")
-        if own is None:
-            raise InputError("the state_dict is of another optimizer: no 'grouped_newton' in it.")
-        if tuple(own["groups"]) != self.partition.names:
-            raise InputError(
-                f"the state_dict has S = {len(own['groups'])} groups, the optimizer's partition "
-                f"{self.partition.level!r} S = {self.partition.num_groups}; build it with the same."
-            )
-        super().load_state_dict({k: v for k, v in state_dict.items() if k != "grouped_newton"})
+        own = state.check(state_dict, self.partition)
+        super().load_state_dict(state.completed(state_dict, self.defaults))
         self.steps = own["steps"]
         sizes = own["step_sizes"]
         # On the CPU like every solve's answer, wherever the rest of a file was mapped to.

@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 from gnlab.directions import NAMES
 from gnlab.errors import InputError
 from gnlab.optimizers import GroupedNewton
+from gnlab.partitions import Partition, partition
 from gnlab.problems.surfaces import loss_is_output as value
 
 NOTHING = (torch.zeros(1), torch.zeros(1))
@@ -65,6 +66,53 @@ def test_a_foreign_state_is_refused(quadratic, elements):
     other = GroupedNewton(model, value, [NOTHING], elements(model))
     with pytest.raises(InputError, match=r"S = 6 groups.*S = 1"):
         optimizer.load_state_dict(other.state_dict())
+
+
+def test_a_state_of_other_groups_with_the_same_names_is_refused(classifier, data, one_step):
+    [batch] = data(1)
+    model = classifier()
+    first, second = ["0.weight", "0.bias"], ["2.weight", "2.bias"]
+    optimizer = GroupedNewton(model, cross_entropy, [batch], {"a": first, "b": second})
+    one_step(model, optimizer, batch, cross_entropy)
+    swapped = GroupedNewton(model, cross_entropy, [batch], {"a": second, "b": first})
+    with pytest.raises(InputError, match="another partition: .* same names"):
+        swapped.load_state_dict(optimizer.state_dict())
+    same = GroupedNewton(model, cross_entropy, [batch], {"a": first[::-1], "b": second})
+    same.load_state_dict(optimizer.state_dict())
+    assert torch.equal(same.step_sizes, optimizer.step_sizes)
+
+
+def test_how_a_partition_holds_its_groups_is_no_difference(classifier, data):
+    [batch] = data(1)
+    model = classifier()
+    units = partition(model, "unit")
+    whole = {n: units.groups[n].expand(shape).clone() for n, shape in units.shapes.items()}
+    spread = Partition("by hand", units.names, units.shapes, whole, units.roles)
+    optimizer = GroupedNewton(model, cross_entropy, [batch], spread)
+    optimizer.load_state_dict(GroupedNewton(model, cross_entropy, [batch], units).state_dict())
+
+
+def test_a_state_of_other_shapes_is_refused(classifier, data):
+    [batch] = data(1)
+    saved = GroupedNewton(classifier(), cross_entropy, [batch]).state_dict()
+    wider = torch.nn.Sequential(torch.nn.Linear(4, 7), torch.nn.Tanh(), torch.nn.Linear(7, 3))
+    optimizer = GroupedNewton(wider, cross_entropy, [batch])
+    with pytest.raises(InputError, match=r"'0.weight' has shape \[6, 4\] in it, \[7, 4\] in"):
+        optimizer.load_state_dict(saved)
+
+
+def test_a_state_of_an_older_version_is_taken(classifier, data, one_step):
+    [batch] = data(1)
+    model = classifier()
+    saved = GroupedNewton(model, cross_entropy, [batch], lr=0.3).state_dict()
+    for name in ("shapes", "digest"):
+        del saved["grouped_newton"][name]
+    del saved["param_groups"][0]["safeguard"]
+    optimizer = GroupedNewton(model, cross_entropy, [batch], safeguard=True)
+    optimizer.load_state_dict(saved)
+    one_step(model, optimizer, batch, cross_entropy)
+    assert optimizer.settings["lr"] == 0.3
+    assert optimizer.settings["safeguard"] is True
 
 
 @pytest.mark.gpu
