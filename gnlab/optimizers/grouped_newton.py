@@ -17,16 +17,16 @@ from torch import Tensor, nn
 from gnlab.cubic import CubicSolution, solve_cubic
 from gnlab.directions import direction as choose_direction
 from gnlab.errors import InputError
-from gnlab.optimizers import state
 from gnlab.optimizers.batches import Batch, Source, Stream
 from gnlab.optimizers.choices import Level, as_partition, check
 from gnlab.optimizers.info import StepInfo, predicted_decrease
 from gnlab.optimizers.motion import move, moved, proposed
 from gnlab.optimizers.safeguard import guarded
+from gnlab.optimizers.state import Saved
 from gnlab.summaries import Reading, Summary, summarise
 
 
-class GroupedNewton(torch.optim.Optimizer):
+class GroupedNewton(Saved):
     """The grouped Newton method with anisotropic cubic regularisation.
 
     The four phases of ``step`` are public, so that a debugger or a lab can stop between them:
@@ -262,32 +262,3 @@ class GroupedNewton(torch.optim.Optimizer):
         assert self._reading is not None
         with moved(self._named, self.direction, self.partition, sizes):
             return self._reading.loss()
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything the next step needs; see ``torch.optim.Optimizer.state_dict``."""
-        state_dict = super().state_dict()
-        state_dict[state.KEY] = {
-            "steps": self.steps,
-            "step_sizes": None if self.step_sizes is None else self.step_sizes.clone(),
-            "batches": self._batches.position(),
-            **state.identity(self.partition),
-        }
-        return state_dict
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Resume from ``state_dict``, bit for bit.
-
-        Args:
-            state_dict: What ``state_dict`` returned, for the same model and partition.
-
-        Raises:
-            InputError: If it is another optimizer's, another model's or another partition's.
-        """
-        own = state.check(state_dict, self.partition)
-        super().load_state_dict(state.completed(state_dict, self.defaults))
-        self.steps = own["steps"]
-        sizes = own["step_sizes"]
-        # On the CPU like every solve's answer, wherever the rest of a file was mapped to.
-        self.step_sizes = None if sizes is None else sizes.to("cpu", copy=True)
-        self._batches.seek(own["batches"])
-        self._summary = self._solution = self.info = None

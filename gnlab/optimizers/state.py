@@ -3,6 +3,8 @@
 A step size belongs to a group, and momentum to a parameter; both are only right in an optimizer
 of the same parameters, grouped in the same way. So a state has the parameters' shapes and a digest
 of the partition in it.
+
+Legend: S groups, η step sizes.
 """
 
 import functools
@@ -10,40 +12,93 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from gnlab.cubic import CubicSolution
 from gnlab.errors import InputError
+from gnlab.optimizers.batches import Stream
+from gnlab.optimizers.info import StepInfo
 from gnlab.partitions import Partition
+from gnlab.summaries import Summary
 
 KEY = "grouped_newton"
 """Where a state_dict has what is not torch's own."""
 
 
-def identity(partition: Partition) -> dict[str, Any]:
-    """What tells a partition of one model from another.
+class Saved(torch.optim.Optimizer):
+    """A torch optimizer of one model's parameters that is saved with its step sizes.
 
-    Args:
-        partition: The partition.
-
-    Returns:
-        The groups' names, the parameters' shapes, and a digest of which element is in which group.
+    Attributes:
+        partition: The groups.
+        steps: The number of finished steps.
+        step_sizes: η, float64 [S]; None before the first solve.
+        info: What the last step did.
     """
+
+    partition: Partition
+    steps: int
+    step_sizes: Tensor | None
+    info: StepInfo | None
+    _batches: Stream
+    _summary: Summary | None
+    _solution: CubicSolution | None
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Refuse more parameters; torch's constructor alone adds the model's own here.
+
+        Args:
+            param_group: Parameters and their settings.
+
+        Raises:
+            InputError: After the construction.
+        """
+        if self.param_groups:
+            raise InputError(
+                "GroupedNewton's parameters come from the model; build a new optimizer."
+            )
+        super().add_param_group(param_group)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything the next step needs; see ``torch.optim.Optimizer.state_dict``."""
+        state_dict = super().state_dict()
+        state_dict[KEY] = {
+            "steps": self.steps,
+            "step_sizes": None if self.step_sizes is None else self.step_sizes.clone(),
+            "batches": self._batches.position(),
+            **_identity(self.partition),
+        }
+        return state_dict
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Resume from ``state_dict``, bit for bit.
+
+        Args:
+            state_dict: What ``state_dict`` returned, for the same model and partition.
+
+        Raises:
+            InputError: If it is another optimizer's, another model's or another partition's.
+        """
+        own = _check(state_dict, self.partition)
+        super().load_state_dict(_completed(state_dict, self.defaults))
+        self.steps = own["steps"]
+        sizes = own["step_sizes"]
+        # On the CPU like every solve's answer, wherever the rest of a file was mapped to.
+        self.step_sizes = None if sizes is None else sizes.to("cpu", copy=True)
+        self._batches.seek(own["batches"])
+        self._summary = self._solution = self.info = None
+
+
+def _identity(partition: Partition) -> dict[str, Any]:
+    """What tells a partition of one model from another."""
     shapes = {name: list(shape) for name, shape in partition.shapes.items()}
     return {"groups": list(partition.names), "shapes": shapes, "digest": _digest(partition)}
 
 
-def check(state_dict: Mapping[str, Any], partition: Partition) -> dict[str, Any]:
-    """Raise unless a state is of the same parameters in the same groups.
+def _check(state_dict: Mapping[str, Any], partition: Partition) -> dict[str, Any]:
+    """The part of a state that is not torch's own, or the error that says whose it is instead.
 
-    Args:
-        state_dict: The state. What an older version did not write yet is not compared.
-        partition: The partition of the optimizer that is to take it.
-
-    Returns:
-        The part of the state that is not torch's own.
-
-    Raises:
-        InputError: If it is another optimizer's, another model's or another partition's.
+    What an older version did not write yet is not compared.
     """
     own: dict[str, Any] | None = state_dict.get(KEY)
     if own is None:
@@ -69,16 +124,8 @@ def check(state_dict: Mapping[str, Any], partition: Partition) -> dict[str, Any]
     return own
 
 
-def completed(state_dict: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Torch's own part of a state, with settings that an older version did not have yet.
-
-    Args:
-        state_dict: The state.
-        defaults: The settings of the optimizer that is to take it.
-
-    Returns:
-        The part.
-    """
+def _completed(state_dict: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Torch's own part of a state, with the settings that an older version did not have yet."""
     groups = [{**defaults, **group} for group in state_dict["param_groups"]]
     return {k: v for k, v in state_dict.items() if k != KEY} | {"param_groups": groups}
 

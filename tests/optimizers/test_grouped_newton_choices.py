@@ -62,3 +62,12 @@ def test_an_unknown_hyperparameter_is_answered_with_all_there_are(quadratic):
     optimizer = GroupedNewton(model, value, [NOTHING])
     with pytest.raises(InputError, match=r"Did you mean 'direction'.*lr, damping, .*, direction"):
         optimizer.change(directions="adam")
+
+
+def test_no_parameters_are_added_that_the_model_does_not_have(quadratic):
+    model, _, _ = quadratic()
+    optimizer = GroupedNewton(model, value, [NOTHING])
+    more = torch.nn.Parameter(torch.zeros(3))
+    with pytest.raises(InputError, match="parameters come from the model; build a new optimizer"):
+        optimizer.add_param_group({"params": [more], "lr": 0.5})
+    assert len(optimizer.param_groups) == 1

@@ -75,7 +75,7 @@ def test_a_state_of_other_groups_with_the_same_names_is_refused(classifier, data
     optimizer = GroupedNewton(model, cross_entropy, [batch], {"a": first, "b": second})
     one_step(model, optimizer, batch, cross_entropy)
     swapped = GroupedNewton(model, cross_entropy, [batch], {"a": second, "b": first})
-    with pytest.raises(InputError, match="another partition: .* same names"):
+    with pytest.raises(InputError, match=r"another partition: .* same names"):
         swapped.load_state_dict(optimizer.state_dict())
     same = GroupedNewton(model, cross_entropy, [batch], {"a": first[::-1], "b": second})
     same.load_state_dict(optimizer.state_dict())
