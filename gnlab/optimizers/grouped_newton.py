@@ -20,7 +20,7 @@ from gnlab.errors import InputError
 from gnlab.optimizers.batches import Batch, Source, Stream
 from gnlab.optimizers.choices import Level, as_partition, check
 from gnlab.optimizers.info import StepInfo, predicted_decrease
-from gnlab.optimizers.motion import move, moved, proposed
+from gnlab.optimizers.motion import check_trainable, move, moved, proposed, trainable
 from gnlab.optimizers.safeguard import guarded
 from gnlab.optimizers.state import Saved
 from gnlab.summaries import Reading, Summary, summarise
@@ -75,7 +75,7 @@ class GroupedNewton(Saved):
     ) -> None:
         self.model, self.loss_fn, self._parts = model, loss_fn, parts
         self.partition = as_partition(model, partition)
-        self._named = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        self._named = trainable(model)
         self._batches = Stream(summary_batches)
         self.steps = 0
         self.step_sizes: Tensor | None = None
@@ -115,7 +115,8 @@ class GroupedNewton(Saved):
         """Change the partition or hyperparameters in the middle of training.
 
         The direction's memory is kept. With a new partition the average of step sizes starts
-        afresh, and the next step makes a summary.
+        afresh, and the next step makes a summary; parameters that were frozen or unfrozen since
+        are left out or taken in.
 
         Args:
             partition: The new partition, if any.
@@ -129,6 +130,7 @@ class GroupedNewton(Saved):
         if partition is not None:
             self.partition = as_partition(self.model, partition)
             self.step_sizes = None
+            self._take_trainable()
         new_rule = choices.get("direction", self.settings["direction"])
         if new_rule != self.settings["direction"]:
             # Another rule's step sizes are in other units.
@@ -181,7 +183,11 @@ class GroupedNewton(Saved):
 
         Returns:
             The summary.
+
+        Raises:
+            InputError: If a parameter was frozen or unfrozen since the partition was made.
         """
+        check_trainable(self.model, self._named)
         self.summary_batch = self._batches.next()
         self._reading = Reading(self.model, self.loss_fn, self.summary_batch)
         self._loss_after = None
@@ -245,6 +251,13 @@ class GroupedNewton(Saved):
         if self._loss_after is None:
             self._loss_after = self._reading.loss()
         return float(self.info.summary.loss) - self._loss_after
+
+    def _take_trainable(self) -> None:
+        """Move what is trainable now, and nothing else."""
+        self._named = trainable(self.model)
+        kept = self.settings["params"] = list(self._named.values())
+        for p in set(self.state) - set(kept):
+            del self.state[p]
 
     def _guard(self, summary: Summary) -> float:
         """Cut the step sizes to what the safeguard lets through, and say which share that is."""
