@@ -40,14 +40,16 @@ class Stream:
         """Draw the next batch, starting the iterable again at its end.
 
         Returns:
-            The batch.
+            The batch; a list of two as a tuple.
 
         Raises:
             InputError: If the iterable yields nothing, or nothing more the second time.
         """
         batch = self._source(self.drawn) if callable(self._source) else self._next_of_pass()
         self.drawn += 1
-        return batch
+        # A list of two pairs, as a DataLoader yields two inputs and two targets, would be taken
+        # for two batches further on.
+        return tuple(batch) if isinstance(batch, list) and len(batch) == 2 else batch
 
     def position(self) -> dict[str, int]:
         """The position, for a checkpoint."""

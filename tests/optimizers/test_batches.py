@@ -34,3 +34,10 @@ def test_what_can_be_gone_through_once_only_says_so_at_its_end():
     assert [stream.next(), stream.next()] == ["a", "b"]
     with pytest.raises(InputError, match="ended after 2 batches and cannot be gone through again"):
         stream.next()
+
+
+def test_a_drawn_list_of_two_is_one_batch():
+    """A DataLoader makes lists, of two inputs and two targets a list of two lists too."""
+    batch = [["a", "b"], ["c", "d"]]
+    assert Stream([batch]).next() == (["a", "b"], ["c", "d"])
+    assert Stream(lambda drawn: batch).next() == (["a", "b"], ["c", "d"])
