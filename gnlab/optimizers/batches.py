@@ -66,6 +66,18 @@ class Stream:
             for _ in range(position["in_pass"]):
                 self._next_of_pass()
 
+    def __getstate__(self) -> dict[str, Any]:
+        if isinstance(self._source, Iterator):
+            raise InputError(
+                f"summary_batches are a {type(self._source).__name__}, which cannot be copied; "
+                "give a list, a loader or a function of the number already drawn."
+            )
+        return {"source": self._source, "position": self.position()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._source = state["source"]
+        self.seek(state["position"])
+
     def _next_of_pass(self) -> Batch:
         """The next batch of the iterable, from its start if it is exhausted."""
         assert isinstance(self._source, Iterable)

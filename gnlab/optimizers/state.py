@@ -24,6 +24,10 @@ from gnlab.summaries import Summary
 
 KEY = "grouped_newton"
 """Where a state_dict has what is not torch's own."""
+_COPIED = (
+    *("model", "loss_fn", "partition", "steps", "step_sizes", "direction", "summary_batch", "info"),
+    *("_parts", "_named", "_batches", "_summary", "_solution", "_reading", "_loss_after"),
+)
 
 
 class Saved(torch.optim.Optimizer):
@@ -87,6 +91,12 @@ class Saved(torch.optim.Optimizer):
         self.step_sizes = None if sizes is None else sizes.to("cpu", copy=True)
         self._batches.seek(own["batches"])
         self._summary = self._solution = self.info = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Torch copies three of its own attributes alone: hooks, and the wrapper that a scheduler
+        # puts around step(), would lead back to the first optimizer.
+        own = {name: value for name, value in vars(self).items() if name in _COPIED}
+        return {**super().__getstate__(), **own}
 
 
 def _identity(partition: Partition) -> dict[str, Any]:

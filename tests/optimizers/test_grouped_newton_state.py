@@ -2,6 +2,7 @@
 
 import copy
 import io
+import pickle
 
 import pytest
 import torch
@@ -113,6 +114,44 @@ def test_a_state_of_an_older_version_is_taken(classifier, data, one_step):
     one_step(model, optimizer, batch, cross_entropy)
     assert optimizer.settings["lr"] == 0.3
     assert optimizer.settings["safeguard"] is True
+
+
+def through_pickle(value):
+    return pickle.loads(pickle.dumps(value))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, through_pickle])
+@pytest.mark.parametrize("safeguard", [False, True])
+def test_a_copy_goes_on_like_the_optimizer(copied, safeguard, one_step, classifier, data, flat):
+    batches = data(3)
+    model = classifier()
+    optimizer = GroupedNewton(model, cross_entropy, batches, period=2, safeguard=safeguard)
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)  # it wraps step()
+    for k in range(5):
+        one_step(model, optimizer, batches[k % 3], cross_entropy)
+        scheduler.step()
+    other, second = copied((model, optimizer))
+    assert second.model is other
+    assert second.info.step == 5
+    assert second.decrease() == optimizer.decrease()
+    before = flat(model)
+    for k in range(5, 10):
+        one_step(other, second, batches[k % 3], cross_entropy)
+    assert torch.equal(flat(model), before)
+    for k in range(5, 10):
+        one_step(model, optimizer, batches[k % 3], cross_entropy)
+    assert torch.equal(flat(model), flat(other))
+    assert torch.equal(optimizer.step_sizes, second.step_sizes)
+
+
+def test_an_optimizer_copied_alone_has_a_model_of_its_own(one_step, classifier, data, flat):
+    [batch] = data(1)
+    model = classifier()
+    optimizer = GroupedNewton(model, cross_entropy, [batch], "all", period=1)
+    second, before = copy.deepcopy(optimizer), flat(model)
+    one_step(second.model, second, batch, cross_entropy)
+    assert torch.equal(flat(model), before)
+    assert not torch.equal(flat(second.model), before)
 
 
 @pytest.mark.gpu
