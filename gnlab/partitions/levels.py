@@ -39,13 +39,20 @@ def partition(model: nn.Module, level: str | Mapping[str, Sequence[str]] = "tens
 
     Raises:
         InputError: If the level is unknown or too fine for the model, the model has no trainable
-            parameter, or own groups are empty, overlap, leave a parameter out or name an unknown
+            parameter or a complex one, or own groups are empty, overlap, leave a parameter out or name an unknown
             one.
 
     References:
         Wolinski, arXiv:2312.03885, Sec. 4.1 (canonical partition), App. G (chunks by role).
     """
-    shapes = {n: p.shape for n, p in model.named_parameters() if p.requires_grad}
+    trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    for name, p in trainable.items():
+        if p.is_complex():
+            raise InputError(
+                f"parameter {name!r} is complex ({p.dtype}), and step sizes are of real ones; hold "
+                "it as torch.view_as_real of it, or freeze it."
+            )
+    shapes = {n: p.shape for n, p in trainable.items()}
     if not shapes:
         raise InputError(
             f"{type(model).__name__} has no trainable parameters; "
