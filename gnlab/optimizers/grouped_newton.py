@@ -18,7 +18,7 @@ from gnlab.cubic import CubicSolution, solve_cubic
 from gnlab.directions import direction as choose_direction
 from gnlab.errors import InputError
 from gnlab.optimizers.batches import Batch, Source, Stream
-from gnlab.optimizers.choices import Level, as_partition, check
+from gnlab.optimizers.choices import Level, as_partition, checked
 from gnlab.optimizers.info import StepInfo, predicted_decrease
 from gnlab.optimizers.motion import check_trainable, move, moved, proposed, trainable
 from gnlab.optimizers.safeguard import guarded
@@ -95,8 +95,7 @@ class GroupedNewton(Saved):
             "step_momentum": step_momentum,
             "safeguard": safeguard,
         }
-        check(choices)
-        super().__init__(list(self._named.values()), choices)
+        super().__init__(list(self._named.values()), checked(choices))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -126,7 +125,7 @@ class GroupedNewton(Saved):
         Raises:
             InputError: If a choice is unknown or out of bounds; nothing is changed then.
         """
-        check(choices)
+        plain = checked(choices)
         if partition is not None:
             self.partition = as_partition(self.model, partition)
             self.step_sizes = None
@@ -135,7 +134,7 @@ class GroupedNewton(Saved):
         if new_rule != self.settings["direction"]:
             # Another rule's step sizes are in other units.
             self.step_sizes = None
-        self.settings.update(choices)
+        self.settings.update(plain)
 
     @overload
     def step(self, closure: None = None) -> None: ...

@@ -39,8 +39,8 @@ def partition(model: nn.Module, level: str | Mapping[str, Sequence[str]] = "tens
 
     Raises:
         InputError: If the level is unknown or too fine for the model, the model has no trainable
-            parameter or a complex one, or own groups are empty, overlap, leave a parameter out or name an unknown
-            one.
+            parameter or a complex one, or own groups are empty, overlap, leave a parameter out or
+            name an unknown one.
 
     References:
         Wolinski, arXiv:2312.03885, Sec. 4.1 (canonical partition), App. G (chunks by role).
@@ -63,6 +63,11 @@ def partition(model: nn.Module, level: str | Mapping[str, Sequence[str]] = "tens
         return _from_labels("custom", shapes, roles, _own_labels(level, shapes), list(level))
     if is_finer(level):
         return finer(model, level, shapes, roles)
+    if not isinstance(level, str):
+        raise InputError(
+            "level must be a level's name or own groups {group name: [parameter names]}; "
+            f"got {level!r}."
+        )
     return _from_labels(level, shapes, roles, _level_labels(level, shapes, roles))
 
 

@@ -4,6 +4,7 @@ import copy
 import io
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
@@ -100,6 +101,21 @@ def test_a_state_of_other_shapes_is_refused(classifier, data):
     optimizer = GroupedNewton(wider, cross_entropy, [batch])
     with pytest.raises(InputError, match=r"'0.weight' has shape \[6, 4\] in it, \[7, 4\] in"):
         optimizer.load_state_dict(saved)
+
+
+def test_numpys_numbers_are_saved_as_pythons(classifier, data, one_step):
+    [batch] = data(1)
+    model, saved = classifier(), io.BytesIO()
+    optimizer = GroupedNewton(
+        model, cross_entropy, [batch], lr=np.float32(0.25), period=np.int64(2), momentum=0
+    )
+    optimizer.change(damping=np.float64(3.0))
+    one_step(model, optimizer, batch, cross_entropy)
+    torch.save(optimizer.state_dict(), saved)
+    saved.seek(0)
+    optimizer.load_state_dict(torch.load(saved, weights_only=True))
+    assert optimizer.settings["lr"] == 0.25
+    assert optimizer.settings["damping"] == 3.0
 
 
 def test_a_state_of_an_older_version_is_taken(classifier, data, one_step):

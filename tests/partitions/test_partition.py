@@ -163,6 +163,12 @@ def test_complex_parameters_are_refused_by_name(level):
     assert partition(model, "tensor").names == ("scale",)
 
 
+@pytest.mark.parametrize("level", [["0.weight"], 3, None])
+def test_what_is_no_level_at_all_is_refused(level):
+    with pytest.raises(InputError, match=r"level must be a level's name or own groups .*got"):
+        partition(network(), level)
+
+
 def test_a_model_without_parameters_is_refused():
     with pytest.raises(InputError, match="ReLU has no trainable parameters"):
         partition(nn.ReLU())
