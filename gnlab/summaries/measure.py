@@ -150,7 +150,7 @@ def derivative_tensor(
     Raises:
         InputError: If something given does not fit; the message says what.
     """
-    check_number("order", order, low=1, integer=True)
+    order = int(check_number("order", order, low=1, integer=True))
     task = Task(model, loss_fn, batches(data), partition, dtype, normaliser)
     task.check()
     u = task.gradient() if direction is None else task.direction(direction)
