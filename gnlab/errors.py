@@ -7,6 +7,8 @@ message is complete without its traceback.
 
 import difflib
 import math
+import numbers
+import sys
 from collections.abc import Iterable
 
 
@@ -45,7 +47,7 @@ def check_number(
 
     Args:
         name: The name of the quantity, as it stands in the message.
-        value: The number to check.
+        value: The number to check, Python's or NumPy's.
         low: The smallest valid value.
         high: The largest valid value.
         open_low: Whether ``low`` itself is invalid.
@@ -58,13 +60,16 @@ def check_number(
     Raises:
         InputError: If it is not a number, not finite, not whole, or out of bounds.
     """
-    left, right = "(" if open_low else "[", ")" if open_high else "]"
+    left = "(" if open_low or low == -math.inf else "["
+    right = ")" if open_high or high == math.inf else "]"
     wanted = f"a {'whole' if integer else 'finite'} number in {left}{low:g}, {high:g}{right}"
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise InputError(f"{name} must be {wanted}; got {value!r}.")
-    inside = math.isfinite(value) and low <= value <= high
-    at_open_end = (open_low and value == low) or (open_high and value == high)
-    if not inside or at_open_end or (integer and value != int(value)):
+    # NumPy would compare in the number's own precision.
+    plain = int(value) if isinstance(value, numbers.Integral) else float(value)
+    inside = abs(plain) <= sys.float_info.max and low <= plain <= high
+    at_open_end = (open_low and plain == low) or (open_high and plain == high)
+    if not inside or at_open_end or (integer and plain != int(plain)):
         raise InputError(f"{name} must be {wanted}; got {value!r}.")
     return value
 

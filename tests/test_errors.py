@@ -1,8 +1,11 @@
 """Messages say what was given and what would have been valid."""
 
+import numpy as np
 import pytest
 
 from gnlab.errors import InputError, check_number, unknown_choice
+
+HUGE = pytest.param(10**400, id="huge")
 
 
 def test_unknown_choice_lists_and_suggests():
@@ -13,7 +16,10 @@ def test_unknown_choice_lists_and_suggests():
     assert "Did you mean" not in str(unknown_choice("preset", "zzz", ["moons"]))
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, "1", None, True])
+@pytest.mark.parametrize(
+    "value",
+    [float("nan"), float("inf"), -1.0, "1", None, True, np.True_, np.float32("nan"), HUGE],
+)
 def test_check_number_refuses(value):
     with pytest.raises(InputError, match="lr must be a finite number in"):
         check_number("lr", value, low=0.0, high=10.0)
@@ -26,3 +32,17 @@ def test_check_number_passes_values_through():
         check_number("period", 2.5, low=1, integer=True)
     with pytest.raises(InputError, match=r"\(0, 1\)"):
         check_number("x", 1.0, low=0.0, high=1.0, open_low=True, open_high=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "integer"), [(np.float32(0.1), False), (np.float64(0.1), False), (np.int64(3), True)]
+)
+def test_check_number_takes_numpys_numbers(value, integer):
+    assert check_number("lr", value, low=0.0, integer=integer) is value
+
+
+def test_infinity_itself_is_written_as_excluded():
+    with pytest.raises(InputError, match=r"number in \[0, inf\); got inf"):
+        check_number("lr", float("inf"), low=0.0)
+    with pytest.raises(InputError, match=r"number in \(-inf, inf\); got 'x'"):
+        check_number("x", "x")

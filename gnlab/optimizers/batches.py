@@ -40,14 +40,16 @@ class Stream:
         """Draw the next batch, starting the iterable again at its end.
 
         Returns:
-            The batch.
+            The batch; a list of two as a tuple.
 
         Raises:
             InputError: If the iterable yields nothing, or nothing more the second time.
         """
         batch = self._source(self.drawn) if callable(self._source) else self._next_of_pass()
         self.drawn += 1
-        return batch
+        # A list of two pairs, as a DataLoader yields two inputs and two targets, would be taken
+        # for two batches further on.
+        return tuple(batch) if isinstance(batch, list) and len(batch) == 2 else batch
 
     def position(self) -> dict[str, int]:
         """The position, for a checkpoint."""
@@ -63,6 +65,18 @@ class Stream:
         if not callable(self._source):
             for _ in range(position["in_pass"]):
                 self._next_of_pass()
+
+    def __getstate__(self) -> dict[str, Any]:
+        if isinstance(self._source, Iterator):
+            raise InputError(
+                f"summary_batches are a {type(self._source).__name__}, which cannot be copied; "
+                "give a list, a loader or a function of the number already drawn."
+            )
+        return {"source": self._source, "position": self.position()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._source = state["source"]
+        self.seek(state["position"])
 
     def _next_of_pass(self) -> Batch:
         """The next batch of the iterable, from its start if it is exhausted."""

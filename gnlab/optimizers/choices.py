@@ -3,6 +3,7 @@
 Legend: λ₁ = lr, λ_int = damping, τ = period.
 """
 
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,15 +42,19 @@ def as_partition(model: nn.Module, given: Level) -> Partition:
     return given if isinstance(given, Partition) else build_partition(model, given)
 
 
-def check(choices: Mapping[str, Any]) -> None:
-    """Raise unless every hyperparameter given is known and in bounds.
+def checked(choices: Mapping[str, Any]) -> dict[str, Any]:
+    """The hyperparameters given, or an error unless every one is known and in bounds.
 
     Args:
         choices: Values by name.
 
+    Returns:
+        The same, NumPy's numbers as Python's, which a state can be saved and read with.
+
     Raises:
         InputError: Naming the first that is not.
     """
+    plain = dict(choices)
     for name, value in choices.items():
         if name == "direction":
             choose_direction(value)
@@ -57,5 +62,7 @@ def check(choices: Mapping[str, Any]) -> None:
             check_switch(name, value)
         elif name in _BOUNDS:
             check_number(name, value, **_BOUNDS[name])
+            plain[name] = int(value) if isinstance(value, numbers.Integral) else float(value)
         else:
             raise unknown_choice("hyperparameter", name, (*_BOUNDS, "direction", "safeguard"))
+    return plain

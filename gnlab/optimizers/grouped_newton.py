@@ -18,14 +18,15 @@ from gnlab.cubic import CubicSolution, solve_cubic
 from gnlab.directions import direction as choose_direction
 from gnlab.errors import InputError
 from gnlab.optimizers.batches import Batch, Source, Stream
-from gnlab.optimizers.choices import Level, as_partition, check
+from gnlab.optimizers.choices import Level, as_partition, checked
 from gnlab.optimizers.info import StepInfo, predicted_decrease
-from gnlab.optimizers.motion import move, moved, proposed
+from gnlab.optimizers.motion import check_trainable, move, moved, proposed, trainable
 from gnlab.optimizers.safeguard import guarded
+from gnlab.optimizers.state import Saved
 from gnlab.summaries import Reading, Summary, summarise
 
 
-class GroupedNewton(torch.optim.Optimizer):
+class GroupedNewton(Saved):
     """The grouped Newton method with anisotropic cubic regularisation.
 
     The four phases of ``step`` are public, so that a debugger or a lab can stop between them:
@@ -74,7 +75,7 @@ class GroupedNewton(torch.optim.Optimizer):
     ) -> None:
         self.model, self.loss_fn, self._parts = model, loss_fn, parts
         self.partition = as_partition(model, partition)
-        self._named = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        self._named = trainable(model)
         self._batches = Stream(summary_batches)
         self.steps = 0
         self.step_sizes: Tensor | None = None
@@ -94,8 +95,7 @@ class GroupedNewton(torch.optim.Optimizer):
             "step_momentum": step_momentum,
             "safeguard": safeguard,
         }
-        check(choices)
-        super().__init__(list(self._named.values()), choices)
+        super().__init__(list(self._named.values()), checked(choices))
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -114,7 +114,8 @@ class GroupedNewton(torch.optim.Optimizer):
         """Change the partition or hyperparameters in the middle of training.
 
         The direction's memory is kept. With a new partition the average of step sizes starts
-        afresh, and the next step makes a summary.
+        afresh, and the next step makes a summary; parameters that were frozen or unfrozen since
+        are left out or taken in.
 
         Args:
             partition: The new partition, if any.
@@ -124,15 +125,16 @@ class GroupedNewton(torch.optim.Optimizer):
         Raises:
             InputError: If a choice is unknown or out of bounds; nothing is changed then.
         """
-        check(choices)
+        plain = checked(choices)
         if partition is not None:
             self.partition = as_partition(self.model, partition)
             self.step_sizes = None
+            self._take_trainable()
         new_rule = choices.get("direction", self.settings["direction"])
         if new_rule != self.settings["direction"]:
             # Another rule's step sizes are in other units.
             self.step_sizes = None
-        self.settings.update(choices)
+        self.settings.update(plain)
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -180,7 +182,11 @@ class GroupedNewton(torch.optim.Optimizer):
 
         Returns:
             The summary.
+
+        Raises:
+            InputError: If a parameter was frozen or unfrozen since the partition was made.
         """
+        check_trainable(self.model, self._named)
         self.summary_batch = self._batches.next()
         self._reading = Reading(self.model, self.loss_fn, self.summary_batch)
         self._loss_after = None
@@ -245,6 +251,13 @@ class GroupedNewton(torch.optim.Optimizer):
             self._loss_after = self._reading.loss()
         return float(self.info.summary.loss) - self._loss_after
 
+    def _take_trainable(self) -> None:
+        """Move what is trainable now, and nothing else."""
+        self._named = trainable(self.model)
+        kept = self.settings["params"] = list(self._named.values())
+        for p in set(self.state) - set(kept):
+            del self.state[p]
+
     def _guard(self, summary: Summary) -> float:
         """Cut the step sizes to what the safeguard lets through, and say which share that is."""
         assert self.step_sizes is not None
@@ -261,39 +274,3 @@ class GroupedNewton(torch.optim.Optimizer):
         assert self._reading is not None
         with moved(self._named, self.direction, self.partition, sizes):
             return self._reading.loss()
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything the next step needs; see ``torch.optim.Optimizer.state_dict``."""
-        state = super().state_dict()
-        state["grouped_newton"] = {
-            "steps": self.steps,
-            "step_sizes": None if self.step_sizes is None else self.step_sizes.clone(),
-            "batches": self._batches.position(),
-            "groups": list(self.partition.names),
-        }
-        return state
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Resume from ``state_dict``, bit for bit.
-
-        Args:
-            state_dict: What ``state_dict`` returned, for the same model and partition.
-
-        Raises:
-            InputError: If it is another optimizer's or another partition's.
-        """
-        own = state_dict.get("grouped_newton")
-        if own is None:
-            raise InputError("the state_dict is of another optimizer: no 'grouped_newton' in it.")
-        if tuple(own["groups"]) != self.partition.names:
-            raise InputError(
-                f"the state_dict has S = {len(own['groups'])} groups, the optimizer's partition "
-                f"{self.partition.level!r} S = {self.partition.num_groups}; build it with the same."
-            )
-        super().load_state_dict({k: v for k, v in state_dict.items() if k != "grouped_newton"})
-        self.steps = own["steps"]
-        sizes = own["step_sizes"]
-        # On the CPU like every solve's answer, wherever the rest of a file was mapped to.
-        self.step_sizes = None if sizes is None else sizes.to("cpu", copy=True)
-        self._batches.seek(own["batches"])
-        self._summary = self._solution = self.info = None

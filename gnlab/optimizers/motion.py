@@ -22,7 +22,7 @@ def proposed(rule: Direction, named: Named, state: MutableMapping[Any, Any]) -> 
 
     Args:
         rule: How gradients become a direction.
-        named: The parameters; one without a gradient counts as having a zero one.
+        named: The parameters; one without a gradient does not move, and keeps its memory.
         state: A torch optimizer's state; it takes the rule's new memory, and nothing else stays:
             what another rule left behind would be stale if it were ever taken up again.
 
@@ -32,15 +32,58 @@ def proposed(rule: Direction, named: Named, state: MutableMapping[Any, Any]) -> 
     Raises:
         InputError: If no parameter has a gradient.
     """
-    if all(p.grad is None for p in named.values()):
+    given = {n: p.grad for n, p in named.items() if p.grad is not None}
+    if not given:
         raise InputError("no parameter has a gradient; call loss.backward() before the step.")
-    grads = {n: torch.zeros_like(p) if p.grad is None else p.grad for n, p in named.items()}
-    keys = {key for p in named.values() for key in state[p]}
-    memory = {key: {n: state[p][key] for n, p in named.items() if key in state[p]} for key in keys}
-    u, memory = rule.update(grads, memory)
-    for name, p in named.items():
-        state[p] = {key: values[name] for key, values in memory.items()}
-    return u
+    u: Tensors = {}
+    kept: set[str] = set()
+    # A gradient that was missing before comes without memory, so it starts one by itself.
+    alike: dict[frozenset[str], dict[str, Tensor]] = {}
+    for name, g in given.items():
+        alike.setdefault(frozenset(state[named[name]]), {})[name] = g
+    for keys, grads in alike.items():
+        memory = {key: {n: state[named[n]][key] for n in grads} for key in keys}
+        found, memory = rule.update(grads, memory)
+        u |= found
+        kept |= memory.keys()
+        for name in grads:
+            state[named[name]] = {key: values[name] for key, values in memory.items()}
+    for p in named.values():
+        if p.grad is None and state[p].keys() != kept:
+            state[p] = {}
+    return {n: u[n] if n in u else torch.zeros_like(p) for n, p in named.items()}
+
+
+def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters that are to move, by name.
+
+    Args:
+        model: The model.
+
+    Returns:
+        Those that are not frozen.
+    """
+    return {n: p for n, p in model.named_parameters() if p.requires_grad}
+
+
+def check_trainable(model: nn.Module, named: Named) -> None:
+    """Raise if parameters were frozen or unfrozen since the optimizer took them.
+
+    Args:
+        model: The model.
+        named: What the optimizer moves.
+
+    Raises:
+        InputError: Naming the first of them, and the way on.
+    """
+    now = trainable(model)
+    for name in [*named, *now]:
+        if (name in named) != (name in now):
+            raise InputError(
+                f"parameter {name!r} was {'frozen' if name in named else 'unfrozen'} after the "
+                "optimizer was made; call its change(partition=...) to go on with the parameters "
+                "that are trainable now."
+            )
 
 
 @torch.no_grad()

@@ -39,13 +39,25 @@ def partition(model: nn.Module, level: str | Mapping[str, Sequence[str]] = "tens
 
     Raises:
         InputError: If the level is unknown or too fine for the model, the model has no trainable
+<<<<<<< HEAD
             parameter or is a TorchScript module, or own groups are empty,
             overlap, leave a parameter out or name an unknown one.
+=======
+            parameter or a complex one, or own groups are empty, overlap, leave a parameter out or
+            name an unknown one.
+>>>>>>> opt
 
     References:
         Wolinski, arXiv:2312.03885, Sec. 4.1 (canonical partition), App. G (chunks by role).
     """
-    shapes = {n: p.shape for n, p in model.named_parameters() if p.requires_grad}
+    trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    for name, p in trainable.items():
+        if p.is_complex():
+            raise InputError(
+                f"parameter {name!r} is complex ({p.dtype}), and step sizes are of real ones; hold "
+                "it as torch.view_as_real of it, or freeze it."
+            )
+    shapes = {n: p.shape for n, p in trainable.items()}
     if not shapes:
         raise InputError(
             f"{type(model).__name__} has no trainable parameters; "
@@ -61,6 +73,11 @@ def partition(model: nn.Module, level: str | Mapping[str, Sequence[str]] = "tens
         return _from_labels("custom", shapes, roles, _own_labels(level, shapes), list(level))
     if is_finer(level):
         return finer(model, level, shapes, roles)
+    if not isinstance(level, str):
+        raise InputError(
+            "level must be a level's name or own groups {group name: [parameter names]}; "
+            f"got {level!r}."
+        )
     return _from_labels(level, shapes, roles, _level_labels(level, shapes, roles))
 
 

@@ -152,7 +152,7 @@ def derivative_tensor(
     Raises:
         InputError: If something given does not fit; the message says what.
     """
-    check_number("order", order, low=1, integer=True)
+    order = int(check_number("order", order, low=1, integer=True))
     task = Task(model, loss_fn, batches(data), partition, dtype, normaliser)
     with alone(model):
         task.check()

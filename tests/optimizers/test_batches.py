@@ -1,5 +1,8 @@
 """The stream of summary batches: endless, and resumable."""
 
+import copy
+import pickle
+
 import pytest
 
 from gnlab.errors import InputError
@@ -34,3 +37,27 @@ def test_what_can_be_gone_through_once_only_says_so_at_its_end():
     assert [stream.next(), stream.next()] == ["a", "b"]
     with pytest.raises(InputError, match="ended after 2 batches and cannot be gone through again"):
         stream.next()
+
+
+def test_a_drawn_list_of_two_is_one_batch():
+    """A DataLoader makes lists, of two inputs and two targets a list of two lists too."""
+    batch = [["a", "b"], ["c", "d"]]
+    assert Stream([batch]).next() == (["a", "b"], ["c", "d"])
+    assert Stream(lambda drawn: batch).next() == (["a", "b"], ["c", "d"])
+
+
+def test_a_copy_goes_on_from_where_the_stream_is():
+    stream = Stream(["a", "b", "c"])
+    for _ in range(4):
+        stream.next()
+    copies = [copy.deepcopy(stream), pickle.loads(pickle.dumps(stream))]
+    for other in [stream, *copies]:
+        assert other.drawn == 4
+        assert [other.next() for _ in range(3)] == ["b", "c", "a"]
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickle.dumps])
+def test_what_can_be_gone_through_once_only_is_not_copied(copied):
+    for source in (iter(["a", "b"]), (name for name in "ab")):
+        with pytest.raises(InputError, match="cannot be copied; give a list, a loader or"):
+            copied(Stream(source))

@@ -195,3 +195,28 @@ def test_a_parameter_without_gradient_stays(one_step):
     assert model.unused.tolist() == [1.0, 1.0]
     assert model.used.abs().max() < 1e-12  # D = 0 there: a plain Newton step
     assert optimizer.info.step_sizes[1] == 0
+
+
+@pytest.mark.parametrize("safeguard", [False, True])
+def test_two_inputs_and_two_targets_as_a_loader_yields_them_are_one_batch(safeguard, one_step):
+    class Sum(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 2)
+
+        def forward(self, x: list[Tensor]) -> Tensor:
+            return self.layer(x[0] + x[1])
+
+    def loss_fn(output: Tensor, y: list[Tensor]) -> Tensor:
+        return ((output - y[0] - y[1]) ** 2).mean()
+
+    torch.manual_seed(0)
+    inputs, targets = torch.randn(6, 2, 3), torch.randn(6, 2, 2)
+    pairs = [(tuple(x), tuple(y)) for x, y in zip(inputs, targets, strict=True)]
+    loader = torch.utils.data.DataLoader(pairs, batch_size=6)
+    model = Sum()
+    optimizer = GroupedNewton(model, loss_fn, loader, period=1, safeguard=safeguard)
+    batch = next(iter(loader))
+    loss = one_step(model, optimizer, batch, loss_fn)
+    assert optimizer.info.summary.loss.item() == pytest.approx(loss)
+    assert optimizer.decrease() > 0

@@ -62,3 +62,49 @@ def test_an_unknown_hyperparameter_is_answered_with_all_there_are(quadratic):
     optimizer = GroupedNewton(model, value, [NOTHING])
     with pytest.raises(InputError, match=r"Did you mean 'direction'.*lr, damping, .*, direction"):
         optimizer.change(directions="adam")
+
+
+def test_no_parameters_are_added_that_the_model_does_not_have(quadratic):
+    model, _, _ = quadratic()
+    optimizer = GroupedNewton(model, value, [NOTHING])
+    more = torch.nn.Parameter(torch.zeros(3))
+    with pytest.raises(InputError, match="parameters come from the model; build a new optimizer"):
+        optimizer.add_param_group({"params": [more], "lr": 0.5})
+    assert len(optimizer.param_groups) == 1
+
+
+def test_a_parameter_frozen_later_stays(one_step, classifier, data):
+    [batch] = data(1)
+    model = classifier()
+    optimizer = GroupedNewton(model, cross_entropy, [batch], "all", period=100)
+    for _ in range(3):
+        one_step(model, optimizer, batch, cross_entropy)
+    model[0].requires_grad_(False)
+    before, other = model[0].weight.clone(), model[2].weight.clone()
+    one_step(model, optimizer, batch, cross_entropy)
+    assert torch.equal(model[0].weight, before)
+    assert not torch.equal(model[2].weight, other)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_what_was_frozen_or_unfrozen_later_is_named_and_a_new_partition_takes_it(
+    frozen, one_step, classifier, data
+):
+    [batch] = data(1)
+    model = classifier()
+    model[0].requires_grad_(frozen)
+    optimizer = GroupedNewton(model, cross_entropy, [batch], period=1)
+    one_step(model, optimizer, batch, cross_entropy)
+    model[0].requires_grad_(not frozen)
+    word = "frozen" if frozen else "unfrozen"
+    with pytest.raises(InputError, match=rf"'0.weight' was {word} .*change\(partition="):
+        one_step(model, optimizer, batch, cross_entropy)
+    optimizer.change(partition="tensor")
+    before = model[0].weight.clone()
+    one_step(model, optimizer, batch, cross_entropy)
+    assert optimizer.step_sizes.shape == (2 if frozen else 4,)
+    assert torch.equal(model[0].weight, before) == frozen
+    # A new optimizer of what is trainable now takes the state.
+    again = GroupedNewton(model, cross_entropy, [batch], period=1)
+    again.load_state_dict(optimizer.state_dict())
+    assert torch.equal(again.step_sizes, optimizer.step_sizes)

@@ -2,7 +2,9 @@
 
 import copy
 import io
+import pickle
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
@@ -10,6 +12,7 @@ from torch.nn.functional import cross_entropy
 from gnlab.directions import NAMES
 from gnlab.errors import InputError
 from gnlab.optimizers import GroupedNewton
+from gnlab.partitions import Partition, partition
 from gnlab.problems.surfaces import loss_is_output as value
 
 NOTHING = (torch.zeros(1), torch.zeros(1))
@@ -65,6 +68,106 @@ def test_a_foreign_state_is_refused(quadratic, elements):
     other = GroupedNewton(model, value, [NOTHING], elements(model))
     with pytest.raises(InputError, match=r"S = 6 groups.*S = 1"):
         optimizer.load_state_dict(other.state_dict())
+
+
+def test_a_state_of_other_groups_with_the_same_names_is_refused(classifier, data, one_step):
+    [batch] = data(1)
+    model = classifier()
+    first, second = ["0.weight", "0.bias"], ["2.weight", "2.bias"]
+    optimizer = GroupedNewton(model, cross_entropy, [batch], {"a": first, "b": second})
+    one_step(model, optimizer, batch, cross_entropy)
+    swapped = GroupedNewton(model, cross_entropy, [batch], {"a": second, "b": first})
+    with pytest.raises(InputError, match=r"another partition: .* same names"):
+        swapped.load_state_dict(optimizer.state_dict())
+    same = GroupedNewton(model, cross_entropy, [batch], {"a": first[::-1], "b": second})
+    same.load_state_dict(optimizer.state_dict())
+    assert torch.equal(same.step_sizes, optimizer.step_sizes)
+
+
+def test_how_a_partition_holds_its_groups_is_no_difference(classifier, data):
+    [batch] = data(1)
+    model = classifier()
+    units = partition(model, "unit")
+    whole = {n: units.groups[n].expand(shape).clone() for n, shape in units.shapes.items()}
+    spread = Partition("by hand", units.names, units.shapes, whole, units.roles)
+    optimizer = GroupedNewton(model, cross_entropy, [batch], spread)
+    optimizer.load_state_dict(GroupedNewton(model, cross_entropy, [batch], units).state_dict())
+
+
+def test_a_state_of_other_shapes_is_refused(classifier, data):
+    [batch] = data(1)
+    saved = GroupedNewton(classifier(), cross_entropy, [batch]).state_dict()
+    wider = torch.nn.Sequential(torch.nn.Linear(4, 7), torch.nn.Tanh(), torch.nn.Linear(7, 3))
+    optimizer = GroupedNewton(wider, cross_entropy, [batch])
+    with pytest.raises(InputError, match=r"'0.weight' has shape \[6, 4\] in it, \[7, 4\] in"):
+        optimizer.load_state_dict(saved)
+
+
+def test_numpys_numbers_are_saved_as_pythons(classifier, data, one_step):
+    [batch] = data(1)
+    model, saved = classifier(), io.BytesIO()
+    optimizer = GroupedNewton(
+        model, cross_entropy, [batch], lr=np.float32(0.25), period=np.int64(2), momentum=0
+    )
+    optimizer.change(damping=np.float64(3.0))
+    one_step(model, optimizer, batch, cross_entropy)
+    torch.save(optimizer.state_dict(), saved)
+    saved.seek(0)
+    optimizer.load_state_dict(torch.load(saved, weights_only=True))
+    assert optimizer.settings["lr"] == 0.25
+    assert optimizer.settings["damping"] == 3.0
+
+
+def test_a_state_of_an_older_version_is_taken(classifier, data, one_step):
+    [batch] = data(1)
+    model = classifier()
+    saved = GroupedNewton(model, cross_entropy, [batch], lr=0.3).state_dict()
+    for name in ("shapes", "digest"):
+        del saved["grouped_newton"][name]
+    del saved["param_groups"][0]["safeguard"]
+    optimizer = GroupedNewton(model, cross_entropy, [batch], safeguard=True)
+    optimizer.load_state_dict(saved)
+    one_step(model, optimizer, batch, cross_entropy)
+    assert optimizer.settings["lr"] == 0.3
+    assert optimizer.settings["safeguard"] is True
+
+
+def through_pickle(value):
+    return pickle.loads(pickle.dumps(value))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, through_pickle])
+@pytest.mark.parametrize("safeguard", [False, True])
+def test_a_copy_goes_on_like_the_optimizer(copied, safeguard, one_step, classifier, data, flat):
+    batches = data(3)
+    model = classifier()
+    optimizer = GroupedNewton(model, cross_entropy, batches, period=2, safeguard=safeguard)
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)  # it wraps step()
+    for k in range(5):
+        one_step(model, optimizer, batches[k % 3], cross_entropy)
+        scheduler.step()
+    other, second = copied((model, optimizer))
+    assert second.model is other
+    assert second.info.step == 5
+    assert second.decrease() == optimizer.decrease()
+    before = flat(model)
+    for k in range(5, 10):
+        one_step(other, second, batches[k % 3], cross_entropy)
+    assert torch.equal(flat(model), before)
+    for k in range(5, 10):
+        one_step(model, optimizer, batches[k % 3], cross_entropy)
+    assert torch.equal(flat(model), flat(other))
+    assert torch.equal(optimizer.step_sizes, second.step_sizes)
+
+
+def test_an_optimizer_copied_alone_has_a_model_of_its_own(one_step, classifier, data, flat):
+    [batch] = data(1)
+    model = classifier()
+    optimizer = GroupedNewton(model, cross_entropy, [batch], "all", period=1)
+    second, before = copy.deepcopy(optimizer), flat(model)
+    one_step(second.model, second, batch, cross_entropy)
+    assert torch.equal(flat(model), before)
+    assert not torch.equal(flat(second.model), before)
 
 
 @pytest.mark.gpu

@@ -1,10 +1,13 @@
 """Moving parameters: by groups, there and exactly back, and beyond a dtype's range."""
 
+from collections import defaultdict
+
 import pytest
 import torch
 from torch import nn
 
-from gnlab.optimizers.motion import move, moved
+from gnlab.directions import NAMES, direction
+from gnlab.optimizers.motion import move, moved, proposed
 from gnlab.partitions import partition
 
 
@@ -49,3 +52,36 @@ def test_a_size_beyond_the_parameters_range_is_infinite_and_no_error(level, laye
     p = partition(model, level)
     move(named, u, p, torch.full([p.num_groups], 1e300, dtype=torch.float64))
     assert not any(q.isfinite().any() for q in named.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_missing_gradient_gives_no_motion_and_leaves_the_memory(name, layer):
+    _, named, _ = layer
+    rule, state = direction(name), defaultdict(dict)
+    steady, apart = defaultdict(dict), nn.Parameter(torch.zeros(2))
+    for k in range(6):
+        for p in named.values():
+            p.grad = torch.full_like(p, 1.0 + k)
+        if k in (0, 3):  # missing from the first step, and again later
+            named["bias"].grad = None
+        before = dict(state[named["bias"]])
+        u = proposed(rule, named, state)
+        assert list(u) == list(named)
+        if named["bias"].grad is None:
+            assert not u["bias"].any()
+            assert state[named["bias"]] == before
+        else:  # as if the steps without it had not been
+            apart.grad = named["bias"].grad
+            assert torch.equal(u["bias"], proposed(rule, {"bias": apart}, steady)["bias"])
+
+
+def test_a_missing_gradient_keeps_nothing_of_another_rule(layer):
+    _, named, _ = layer
+    state = defaultdict(dict)
+    for p in named.values():
+        p.grad = torch.ones_like(p)
+    proposed(direction("adam"), named, state)
+    named["bias"].grad = None
+    proposed(direction("momentum"), named, state)
+    assert not state[named["bias"]]
+    assert set(state[named["weight"]]) == {"momentum"}

@@ -153,6 +153,22 @@ def test_bad_levels_are_named(level, message):
         partition(network(), level)
 
 
+@pytest.mark.parametrize("level", ["tensor", "element", {"own": ["weight", "bias"]}])
+def test_complex_parameters_are_refused_by_name(level):
+    model = nn.Linear(3, 2, dtype=torch.complex64)
+    with pytest.raises(InputError, match=r"parameter 'weight' is complex .*torch.view_as_real"):
+        partition(model, level)
+    model.requires_grad_(False)
+    model.register_parameter("scale", nn.Parameter(torch.ones(2)))
+    assert partition(model, "tensor").names == ("scale",)
+
+
+@pytest.mark.parametrize("level", [["0.weight"], 3, None])
+def test_what_is_no_level_at_all_is_refused(level):
+    with pytest.raises(InputError, match=r"level must be a level's name or own groups .*got"):
+        partition(network(), level)
+
+
 def test_a_model_without_parameters_is_refused():
     with pytest.raises(InputError, match="ReLU has no trainable parameters"):
         partition(nn.ReLU())

@@ -1,5 +1,6 @@
 """The plain definition against forward-mode brute force, finite differences and known answers."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -67,3 +68,14 @@ def test_every_order_is_the_difference_of_the_one_before(case, order):
             at = side * k
             difference += side * weight * below().squeeze() / step
     torch.testing.assert_close(found, difference, rtol=1e-7, atol=1e-8)
+
+
+def test_the_order_may_be_numpys():
+    model = torch.nn.Linear(2, 1).double()
+    batch = (torch.ones(3, 2).double(), torch.zeros(3, 1).double())
+    p = partition(model, "tensor")
+    found = [
+        derivative_tensor(model, torch.nn.functional.mse_loss, batch, p, order)
+        for order in (2, np.int64(2))
+    ]
+    assert torch.equal(*found)
