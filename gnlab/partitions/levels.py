@@ -39,13 +39,8 @@ def partition(model: nn.Module, level: str | Mapping[str, Sequence[str]] = "tens
 
     Raises:
         InputError: If the level is unknown or too fine for the model, the model has no trainable
-<<<<<<< HEAD
-            parameter or is a TorchScript module, or own groups are empty,
-            overlap, leave a parameter out or name an unknown one.
-=======
-            parameter or a complex one, or own groups are empty, overlap, leave a parameter out or
-            name an unknown one.
->>>>>>> opt
+            parameter or a complex one, is a TorchScript module, or own groups are empty, overlap,
+            leave a parameter out or name an unknown one.
 
     References:
         Wolinski, arXiv:2312.03885, Sec. 4.1 (canonical partition), App. G (chunks by role).
