@@ -18,6 +18,8 @@ _AFTER_BIAS = {"addmm", "baddbmm", "addbmm", "addmv"}
 _MATRICES = {"mm", "bmm", "mv", "dot", "vdot", "linear", "_int_mm"}
 
 
+# Torch declares no types for its base class; strict checking forbids to call what has none, and
+# that is what deriving from it and its __init__ do.
 class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """A context that tells of every product.
 

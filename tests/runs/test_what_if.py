@@ -12,6 +12,19 @@ from gnlab.errors import InputError
 from gnlab.problems import Data, Hyperparameters, Problem
 
 
+def a_run(model, train, classes):
+    """A run of a problem of one's own that makes a summary at every step."""
+    own = Problem(
+        name="own", title="own", model=model, loss_fn=nn.functional.cross_entropy,
+        train=train, validation=None, test=None,
+        hyperparameters=Hyperparameters(
+            lr=0.1, damping=1.0, period=1, batch_size=20, summary_batch_size=30
+        ),
+        kind="classification", classes=classes, dtype=torch.float32,
+    )  # fmt: skip
+    return gnlab.Run(problem=own)
+
+
 def test_on_a_quadratic_the_ends_are_cauchys_and_newtons():
     run = gnlab.Run("quadratic", dtype="float64", device="cpu", damping=0.0)
     found = gnlab.what_if(run)
@@ -67,15 +80,7 @@ def test_a_model_that_keeps_statistics_and_draws():
         nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Tanh(), nn.Dropout(0.5), nn.Linear(6, 3)
     )
     x, y = torch.randn(60, 4), torch.randint(3, (60,))
-    own = Problem(
-        name="own", title="own", model=model, loss_fn=nn.functional.cross_entropy,
-        train=Data(x, y), validation=None, test=None,
-        hyperparameters=Hyperparameters(
-            lr=0.1, damping=1.0, period=1, batch_size=20, summary_batch_size=30
-        ),
-        kind="classification", classes=3, dtype=torch.float32,
-    )  # fmt: skip
-    run = gnlab.Run(problem=own)
+    run = a_run(model, Data(x, y), 3)
     run.step()
     before = model[1].running_mean.clone()
     one, two = gnlab.what_if(run, most=16), gnlab.what_if(run, most=16)
@@ -97,15 +102,7 @@ class Averaging(nn.Module):
 
 
 def test_a_model_that_assigns_a_buffer_anew():
-    own = Problem(
-        name="own", title="own", model=Averaging(), loss_fn=nn.functional.cross_entropy,
-        train=Data(torch.randn(40, 2), torch.randint(2, (40,))), validation=None, test=None,
-        hyperparameters=Hyperparameters(
-            lr=0.1, damping=1.0, period=1, batch_size=20, summary_batch_size=30
-        ),
-        kind="classification", classes=2, dtype=torch.float32,
-    )  # fmt: skip
-    run = gnlab.Run(problem=own)
+    run = a_run(Averaging(), Data(torch.randn(40, 2), torch.randint(2, (40,))), 2)
     run.step()
     ema, before = run.model.ema, run.model.ema.clone()
     one, two = gnlab.what_if(run, most=8), gnlab.what_if(run, most=8)
