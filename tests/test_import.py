@@ -45,6 +45,12 @@ def test_the_rates_come_with_the_package():
     assert "gnlab.rates.measure" in loaded_by("import gnlab; gnlab.rates.measure")
 
 
+def test_a_ladder_does_not_import_torchs_compiler():
+    # It takes seconds, in which the lab's engine would stand still.
+    ladder = "gnlab.ladder(torch.nn.Linear(2, 2), torch.ones(1, 2))"
+    assert "torch._dynamo" not in loaded_by(f"import gnlab, torch; {ladder}")
+
+
 def test_every_listed_name_exists():
     assert [name for name in gnlab.__all__ if getattr(gnlab, name, None) is None] == []
 

@@ -31,7 +31,7 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self._tell = tell
 
-    def __torch_dispatch__(
+    def dispatched(
         self,
         func: Any,
         types: Any,
@@ -53,6 +53,11 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if work:
             self._tell(work, numbers(result))
         return result
+
+
+# Torch wraps the method of a class that defines it, and what it wraps imports its compiler when it
+# is first called: seconds, in the middle of a run. Set afterwards it is not wrapped.
+Products.__torch_dispatch__ = Products.dispatched  # type: ignore[assignment]
 
 
 def numbers(result: Any) -> int:
