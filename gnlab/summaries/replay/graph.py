@@ -83,7 +83,8 @@ class Graph:
                 program.repeat()
         torch.cuda.current_stream(device).wait_stream(side)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        # What other threads do meanwhile is no part of it, and must not make it fail.
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             program.repeat()
 
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
