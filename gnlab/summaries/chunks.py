@@ -123,7 +123,9 @@ def free_memory(device: torch.device) -> float:
         Half of what is free; infinity where that is not known.
     """
     if device.type == "cuda":
-        return _SHARE * torch.cuda.mem_get_info(device)[0]
+        # What torch has taken and not given to any tensor is free too.
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return _SHARE * (torch.cuda.mem_get_info(device)[0] + kept)
     with suppress(OSError, ValueError, IndexError):
         for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):

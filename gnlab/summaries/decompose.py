@@ -3,8 +3,8 @@
 Automatic differentiation is only as right as each operation's derivative of a derivative. Some
 kernels of torch have a wrong third derivative (layer_norm) or second one (weight_norm), none in
 train mode (batch_norm, instance_norm) or none on a CPU (scaled_dot_product_attention,
-embedding_bag, hardsigmoid), or at zero (norms). Written out in elementary operations they are
-right at every order, so the summaries evaluate the loss under ``decomposed()``.
+embedding_bag, hardsigmoid), or at zero (norms), or a sixth in single precision on a GPU
+(hardswish). The summaries evaluate them as formulas, which are right at every order.
 
 Legend: N samples, C channels, G groups of channels, T positions, E features, K bags.
 """
@@ -26,6 +26,7 @@ from torch.overrides import (
 from gnlab.errors import InputError
 from gnlab.summaries.kernels import unfused_attention
 from gnlab.summaries.norms import norm, normalize, vector_norm
+from gnlab.summaries.recurrent import RECURRENT
 
 
 class Decomposed(TorchFunctionMode):
@@ -39,7 +40,8 @@ class Decomposed(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Call the formula of ``func`` if it has one, else ``func`` itself."""
-        return FORMULAS.get(func, func)(*args, **(kwargs or {}))
+        formula = FORMULAS.get(func) or RECURRENT.get(func, func)
+        return formula(*args, **(kwargs or {}))
 
 
 @contextlib.contextmanager
@@ -209,6 +211,11 @@ def hardsigmoid(x: Tensor, inplace: bool = False) -> Tensor:
     return functional.relu6(x + 3) / 6
 
 
+def hardswish(x: Tensor, inplace: bool = False) -> Tensor:
+    """X times the piecewise linear sigmoid; arguments as torch's."""
+    return x * functional.relu6(x + 3) / 6
+
+
 def embedding(
     tokens: Tensor,
     weight: Tensor,
@@ -283,6 +290,7 @@ FORMULAS: dict[Callable[..., Any], Callable[..., Any]] = {
     functional.scaled_dot_product_attention: attention,
     torch._weight_norm: weight_norm,
     functional.hardsigmoid: hardsigmoid,
+    functional.hardswish: hardswish,
     functional.embedding: embedding,
     functional.embedding_bag: embedding_bag,
     torch.linalg.vector_norm: vector_norm,

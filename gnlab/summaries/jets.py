@@ -138,7 +138,7 @@ class Assembly:
                 target.copy_(made)
         else:
             if new:
-                values[index(tuple(sorted(new)), self._device)] = 0
+                self._clear(new)
             made = make(None)
             if side_by_side:
                 values[rows[0] : rows[0] + len(rows)] += made
@@ -155,8 +155,12 @@ class Assembly:
     def finish(self) -> Jet:
         """The jet; rows that nothing was added to are zero."""
         if self._empty:
-            self._jet.values[index(tuple(sorted(self._empty)), self._device)] = 0
+            self._clear(self._empty)
         return self._jet
+
+    def _clear(self, rows: set[int]) -> None:
+        """Set rows to zero; a number that is assigned to them would be sent to the device."""
+        self._jet.values.index_fill_(0, index(tuple(sorted(rows)), self._device), 0)
 
 
 def sum_of(jets: Sequence[Jet | None], shape: Sequence[int]) -> Jet:

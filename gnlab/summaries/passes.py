@@ -183,9 +183,9 @@ class Task:
         evaluation = plain if watcher is None else plain.watched_by(watcher())
 
         def run(output: Any, leaves: Parameters) -> tuple[float, Values]:
-            loss = evaluation.loss(output)
-            weight = weighing.weight(batch, evaluation, output, alone=alone)
-            return weight, work(Evaluated(evaluation, output, loss, leaves))
+            values = work(Evaluated(evaluation, output, evaluation.loss(output), leaves))
+            # Afterwards: to count targets waits for the device.
+            return weighing.weight(batch, evaluation, output, alone=alone), values
 
         try:
             weight, values = evaluation.with_output(run)

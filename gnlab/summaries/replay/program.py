@@ -49,6 +49,8 @@ class Program:
         wanted = [recorder.place(output) for output in outputs]
         self._constants = dict(recorder.constants)
         steps = self._without_constants(recorder)
+        if any(recorder.tensor(p).device != inputs[0].device for s in steps for p in s.made):
+            raise NotRepeatableError("numbers on another device")
         functions = [_function(step, recorder) for step in steps]
         placed = [_is_placed(step, way) for step, way in zip(steps, functions, strict=True)]
         lives = _lifetimes(steps, placed, wanted, recorder.sizes)
@@ -133,7 +135,8 @@ class Program:
         written = frozenset[int]().union(*(step.written for step in recorder.steps))
         rest = []
         for step in recorder.steps:
-            fixed = plain_name(step.func) in _FILLED or not any(_places(step))
+            filled = plain_name(step.func) in _FILLED
+            fixed = filled or all(p.piece in self._constants for p in _places(step))
             if fixed and not step.written and not any(p.piece in written for p in step.made):
                 self._constants |= {p.piece: recorder.tensor(p) for p in step.made}
             else:
@@ -157,14 +160,15 @@ class Program:
     def _tensor(self, place: Place) -> Tensor:
         """The fixed tensor of a place."""
         if place not in self._fixed:
-            made = torch.empty(0, dtype=place.dtype, device=self._memory.device)
+            constant = self._constants.get(place.piece, self._memory)
+            made = torch.empty(0, dtype=place.dtype, device=constant.device)
             if place.piece in self._at:
                 begin = self._at[place.piece] // made.element_size() + place.offset
                 made.set_(self._memory.untyped_storage(), begin, place.size, place.stride)
             else:
                 self._views[place.piece].append((made, place.offset, place.size, place.stride))
                 if place.piece in self._constants:
-                    _move(self._views[place.piece][-1:], self._constants[place.piece], 0)
+                    _move(self._views[place.piece][-1:], constant, 0)
             self._fixed[place] = made
         return self._fixed[place]
 

@@ -46,7 +46,7 @@ class Signature:
         self._key: list[Hashable] = []
         self._pieces: dict[int, int] = {}
         self._numbers: dict[Operand, int] = {}
-        groups, tape = way.groups, way.tape
+        groups, tape, self._device = way.groups, way.tape, way.device
         # What may be more or fewer entries begins with its length or its kind, so that no two
         # passes have the same entries.
         self._key += (groups.size, way.named, str(way.device), len(tape.leaves), len(way.u))
@@ -97,6 +97,8 @@ class Signature:
         dtype = tensor.dtype
         if tensor.layout is not torch.strided or dtype.is_complex:
             raise UnknownError("a tensor of an unusual layout")
+        if tensor.device != self._device:
+            raise UnknownError("a tensor on another device")
         piece = tensor.untyped_storage()._cdata
         number = self._pieces.get(piece)
         if number is None:

@@ -27,7 +27,8 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = Fa
     if not training or p == 0:
         return x
     with torch._C.DisableTorchFunction():
-        mask = functional.dropout(torch.ones_like(x.detach()), p)
+        # On a GPU torch draws other numbers where it writes in place.
+        mask = functional.dropout(torch.ones_like(x.detach()), p, inplace=inplace)
     return x * mask
 
 
@@ -44,11 +45,6 @@ def _plus(beta: float, a: Tensor, product: Tensor) -> Tensor:
 def relu6(x: Tensor, inplace: bool = False) -> Tensor:
     """X between 0 and 6."""
     return functional.hardtanh(x, 0.0, 6.0)
-
-
-def hardswish(x: Tensor, inplace: bool = False) -> Tensor:
-    """X times the piecewise linear sigmoid."""
-    return x * relu6(x + 3) / 6
 
 
 def mish(x: Tensor, inplace: bool = False) -> Tensor:
@@ -159,7 +155,7 @@ FORMULAS: Mapping[str, Callable[..., Any]] = {
     "softmax": softmax, "dropout": dropout, "feature_dropout": feature_dropout,
     "addmm": addmm, "baddbmm": baddbmm, "addmv": addmv, "addbmm": addbmm, "addr": addr,
     "addcmul": addcmul, "addcdiv": addcdiv, "lerp": lerp, "bilinear": bilinear,
-    "relu6": relu6, "hardswish": hardswish, "mish": mish, "prelu": prelu, "glu": glu,
+    "relu6": relu6, "mish": mish, "prelu": prelu, "glu": glu,
     "rpow": raised, "exp2": lambda x: raised(x, 2.0), "log2": logarithm(2), "log10": logarithm(10),
     "trace": trace, "linalg_vecdot": vecdot, "hypot": hypot,
 }  # fmt: skip

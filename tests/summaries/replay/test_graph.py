@@ -1,11 +1,14 @@
 """What a graph reads is copied to a place of its own; the rest needs a GPU."""
 
+import copy
+import warnings
+
 import pytest
 import torch
 from torch import nn
 
 from gnlab.partitions import partition
-from gnlab.summaries import replay, summarise
+from gnlab.summaries import compute, replay, summarise
 from gnlab.summaries.replay import cache
 from gnlab.summaries.replay.graph import Copies, Graph
 
@@ -73,3 +76,62 @@ def test_a_graph_repeats_with_other_numbers(dtype, tolerance):
         assert (found.H - anew.H).abs().max() <= tolerance * anew.H.abs().max()
     (entry,) = [entry for entry in cache._known.values() if entry.program is not None]
     assert isinstance(entry.program, Graph)
+
+
+def moved(tree, dtype):
+    """A batch on the GPU."""
+    if isinstance(tree, dict):
+        return {key: moved(item, dtype) for key, item in tree.items()}
+    return tree.to("cuda", dtype) if tree.is_floating_point() else tree.cuda()
+
+
+@pytest.fixture(params=[torch.float32, DOUBLE])
+def on_gpu(case, request):
+    """A problem on the GPU: what its summary is asked of, and the tolerance of its dtype."""
+    model = copy.deepcopy(case.model).to("cuda", request.param)
+    batch = tuple(moved(part, request.param) for part in case.batch)
+    asked = model, case.loss_fn, batch, partition(model, "tensor")
+    return asked, 1e-5 if request.param == torch.float32 else 1e-12
+
+
+@pytest.mark.gpu
+def test_a_graph_gives_what_the_pass_gives_for_every_problem(on_gpu):
+    asked, tolerance = on_gpu
+    for _ in range(4):
+        found = summarise(*asked)
+        with replay.eager():
+            anew = summarise(*asked)
+        for name in ("g", "H", "third"):
+            one, two = getattr(found, name), getattr(anew, name)
+            assert (one - two).abs().max() <= tolerance * two.abs().max(), name
+        with torch.no_grad():
+            for p in asked[0].parameters():
+                p.mul_(1 + 1e-3 * torch.randn_like(p))
+    if found.method == "jets":
+        (entry,) = [entry for entry in cache._known.values() if entry.program is not None]
+        assert isinstance(entry.program, Graph)
+
+
+@pytest.mark.gpu
+def test_nothing_waits_for_the_gpu_within_a_pass(on_gpu, monkeypatch):
+    asked, _ = on_gpu
+    times = []
+
+    def watched(*args, **kwargs):
+        torch.cuda.set_sync_debug_mode("error" if len(times) > 1 else "default")
+        try:
+            return sweep(*args, **kwargs)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+            times.append(None)
+
+    sweep = compute.sweep
+    monkeypatch.setattr(compute, "sweep", watched)
+    monkeypatch.setattr(cache, "SIGHTS", 100)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Synchronization debug mode is a prototype")
+        for _ in range(3):
+            summarise(*asked)
+    monkeypatch.setattr(cache, "SIGHTS", 1)
+    for _ in range(2):
+        summarise(*asked)

@@ -1,0 +1,40 @@
+"""Recurrent layers without cuDNN, whose recurrent kernels have a first derivative only.
+
+Torch's own kernels have every derivative. They are chosen by a switch that is one for all threads,
+so it is off only while a recurrent layer is called.
+"""
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+_cudnn: Any = torch.backends.cudnn  # it has no types
+_lock = threading.Lock()
+_before: list[bool] = []  # whether cuDNN was on, once for each call that goes on
+
+
+def _without_cudnn(layer: Callable[..., Any]) -> Callable[..., Any]:
+    """A recurrent layer that is computed by torch's own kernels."""
+
+    @functools.wraps(layer)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with _lock:
+            _before.append(_before[0] if _before else _cudnn.enabled)
+            _cudnn.enabled = False
+        try:
+            return layer(*args, **kwargs)
+        finally:
+            with _lock:
+                found = _before.pop()
+                if not _before:
+                    _cudnn.enabled = found
+
+    return call
+
+
+_LAYERS: tuple[Callable[..., Any], ...] = (torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu)
+RECURRENT = {layer: _without_cudnn(layer) for layer in _LAYERS}
+"""What to call for each of torch's recurrent layers."""
