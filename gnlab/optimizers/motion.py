@@ -99,7 +99,7 @@ def move(named: Named, u: Tensors, partition: Partition, sizes: Tensor) -> None:
     for name, owner in partition.groups.items():
         p = named[name]
         if owner.dim():
-            p.sub_(u[name] * sizes[owner].to(p))
+            p.sub_(u[name] * sizes.to(p)[owner.to(p.device)])
         else:  # one group for the whole tensor, and one operation on it
             # In its own dtype, where a size beyond the range is infinite and no error.
             p.sub_(u[name], alpha=float(sizes[owner].to(p.dtype)))

@@ -3,14 +3,17 @@
 Legend: S groups.
 """
 
+import contextlib
 import math
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from gnlab.errors import InputError
 from gnlab.summaries.autodiff import Along, Derivatives, Groups, derivatives
+from gnlab.summaries.chunks import most_at_once
 from gnlab.summaries.curvature import LOSS, Origin
 from gnlab.summaries.evaluation import Evaluated, Evaluation, Parameters
 from gnlab.summaries.gauss_newton import gauss_newton
@@ -23,9 +26,11 @@ from gnlab.summaries.inert import (
 )
 from gnlab.summaries.modules import Modules
 from gnlab.summaries.passes import Task, Values
+from gnlab.summaries.replay import Sight, Told, eager, sighted
+from gnlab.summaries.replay.structure import Structure
 from gnlab.summaries.rules import KINDS
 from gnlab.summaries.summary import Part, Summary
-from gnlab.summaries.sweep import sweep
+from gnlab.summaries.sweep import FACTOR, number, sweep
 from gnlab.summaries.tape import Tape
 
 _MODEL: Origin = ("", "")
@@ -57,6 +62,7 @@ class Computation:
         self._task, self._groups, self._u = task, groups, u
         self._ggn, self._wanted, self._parts, self._memory = ggn, parts, bool(parts), memory
         self._tape: Tape | None = None
+        self._sight: Sight | None = None
         self._origins: list[Origin] = []
 
     def by_jets(self) -> Summary:
@@ -87,19 +93,60 @@ class Computation:
             return self._tape
 
         fast = method == "jets"
-        values, weight = self._task.combined(
-            self._swept if fast else self._differentiated, self._settled, watcher if fast else None
-        )
-        self._tape = None
+        if fast:
+            values, weight = self._task.combined(
+                self._swept,
+                self._settled,
+                watcher,
+                None if self._memory is not None else self._repeated,
+            )
+        else:
+            values, weight = self._task.combined(self._differentiated, self._settled)
+        self._tape = self._sight = None
         return self._summary(values, weight, method)
+
+    def _repeated(self, evaluation: Evaluation) -> tuple[Any, Values] | None:
+        """The only batch's output and values by repetition, or recorded, if that is possible."""
+
+        def compute() -> tuple[Any, Values]:
+            return evaluation.with_output(
+                lambda output, leaves: (
+                    output,
+                    self._swept(Evaluated(evaluation, output, evaluation.loss(output), leaves)),
+                )
+            )
+
+        def told(found: tuple[Any, Values]) -> Told:
+            return [found[0], *found[1]], tuple(self._origins)
+
+        def made(tensors: Sequence[Tensor], origins: tuple[Origin, ...]) -> tuple[Any, Values]:
+            self._origins[:] = origins
+            return tensors[0], tuple(tensors[1:])
+
+        groups, u, wanted = self._groups, self._u, (self._ggn, self._parts)
+        factor = number(FACTOR, self._task.device)
+        self._sight = sighted(
+            lambda: Structure(evaluation, groups, u, factor, wanted), self._task.device
+        )
+        return None if self._sight is None else self._sight.answer(compute, told, made)
 
     def _swept(self, seen: Evaluated) -> Values:
         """A batch's values by the fast pass."""
         assert self._tape is not None
-        groups, u = self._groups, self._u
-        found = sweep(
-            self._tape, seen.loss, groups, seen.leaves, u, named=self._parts, budget=self._memory
-        )
+        groups, u, sight = self._groups, self._u, self._sight
+        # What may be repeated as a whole is not repeated in part.
+        with contextlib.nullcontext() if sight is None or sight.refused else eager():
+            found = sweep(
+                self._tape,
+                seen.loss,
+                groups,
+                seen.leaves,
+                u,
+                named=self._parts,
+                budget=self._memory,
+            )
+        if sight is not None:
+            sight.refuse_beyond_memory(most_at_once(self._tape.calls, groups.size))
         return self._values(seen, found.derivatives, found.slopes, found.origins, found.parts)
 
     def _differentiated(self, seen: Evaluated) -> Values:

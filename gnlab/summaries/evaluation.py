@@ -74,7 +74,7 @@ class Evaluation:
         self._watcher = watcher
         self.model, self.dtype = model, dtype
         self.inputs, self.targets = cast(batch[0], dtype), cast(batch[1], dtype)
-        self.loss_fn = cast_loss(loss_fn, dtype, model)
+        self.loss_fn, self.given_loss = cast_loss(loss_fn, dtype, model), loss_fn
         self._device = device_of(model)
         self._random = random_state(self._device)
         self._elsewhere: contextlib.AbstractContextManager[object] = contextlib.nullcontext()

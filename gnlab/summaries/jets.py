@@ -247,13 +247,24 @@ def _rows(ranks: Ranks, bent: Ranks, own: Ranks, own_bent: Ranks) -> tuple[tuple
 def index(rows: tuple[int, ...], device: torch.device) -> Tensor:
     """Row numbers as a tensor, kept: sending it to a device anew would wait for the device."""
     with torch.inference_mode(False):
-        made = torch.tensor(rows, device=device)
-    _kept[id(made)] = made
-    return made
+        return keep(torch.tensor(rows, device=device))
+
+
+def keep(tensor: Tensor) -> Tensor:
+    """The same tensor, known from now on as one that never changes.
+
+    Args:
+        tensor: The tensor.
+
+    Returns:
+        It.
+    """
+    _kept[id(tensor)] = tensor
+    return tensor
 
 
 def is_kept(tensor: Tensor) -> bool:
-    """Whether a tensor is one of the kept row numbers, which never change."""
+    """Whether a tensor is known as one that never changes, as row numbers are."""
     return _kept.get(id(tensor)) is tensor
 
 

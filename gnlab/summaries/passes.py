@@ -29,6 +29,9 @@ from gnlab.summaries.randomness import same_random_state
 from gnlab.summaries.splitting import check_modules
 
 Values = tuple[Tensor, ...]
+Repeat = Callable[[Evaluation], tuple[Any, Values] | None]
+"""Gives the output and the values of an evaluation without making it, or None."""
+
 _NO_DERIVATIVE = re.compile(
     r"derivative for|double.backward|3rd\+ order|once_differentiable|checkpoint"
 )
@@ -128,6 +131,7 @@ class Task:
         work: Callable[[Evaluated], Values],
         after: Callable[[Evaluation, Values], Values] | None = None,
         watcher: Callable[[], Watcher] | None = None,
+        repeat: Repeat | None = None,
     ) -> tuple[Values, float]:
         """One pass over the data: Σ_b w_b v_b / Σ_b w_b, or Σ_b v_b for a loss that is a sum.
 
@@ -137,6 +141,8 @@ class Task:
             work: A batch's values v_b, from its evaluation.
             after: Changes a batch's values once its graph is gone.
             watcher: Makes what is to see every operation of a batch's evaluation.
+            repeat: Gives the output and the values of an only batch without evaluating the model,
+                or None where it has to be evaluated.
 
         Returns:
             The combined values, and Σ_b w_b (1 for a sum).
@@ -154,7 +160,9 @@ class Task:
             _same_generator(self.data),
         ):
             for batch, alone in _marked(self.data, self.model):
-                weight, values = self._measured(batch, alone, weighing, work, after, watcher)
+                weight, values = self._measured(
+                    batch, alone, weighing, work, after, watcher, repeat
+                )
                 if alone:
                     return values, weight
                 if weight:  # a batch of ignored targets has a loss of 0/0 and no part in the sum
@@ -177,18 +185,25 @@ class Task:
         work: Callable[[Evaluated], Values],
         after: Callable[[Evaluation, Values], Values] | None,
         watcher: Callable[[], Watcher] | None,
+        repeat: Repeat | None,
     ) -> tuple[float, Values]:
         """One batch's weight and values."""
         plain = Evaluation(self.model, self.loss_fn, batch, self.dtype)
         evaluation = plain if watcher is None else plain.watched_by(watcher())
 
+        def weigh(output: Any) -> float:
+            return weighing.weight(batch, evaluation, output, alone=alone)
+
         def run(output: Any, leaves: Parameters) -> tuple[float, Values]:
             values = work(Evaluated(evaluation, output, evaluation.loss(output), leaves))
-            # Afterwards: to count targets waits for the device.
-            return weighing.weight(batch, evaluation, output, alone=alone), values
+            return weigh(output), values  # at the end: to count targets waits for the device
 
         try:
-            weight, values = evaluation.with_output(run)
+            again = None if repeat is None or not alone else repeat(evaluation)
+            if again is None:
+                weight, values = evaluation.with_output(run)
+            else:
+                weight, values = weigh(again[0]), again[1]
             return weight, values if after is None else after(plain, values)
         except RuntimeError as error:
             if _NO_DERIVATIVE.search(str(error)):

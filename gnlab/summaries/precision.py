@@ -12,6 +12,9 @@ import torch
 
 # Since 2.9 torch has a switch per operation, and raises if the old ones are mixed with them.
 _NEW = tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 9)
+_NAME, _OFF = ("fp32_precision", "ieee") if _NEW else ("allow_tf32", False)
+_cudnn: Any = torch.backends.cudnn  # its switches have no types
+_SWITCHES = (torch.backends.cuda.matmul, _cudnn.conv if _NEW else _cudnn)
 
 
 @contextlib.contextmanager
@@ -27,14 +30,23 @@ def full_precision(device: torch.device) -> Iterator[None]:
     if device.type != "cuda":
         yield
         return
-    name, off = ("fp32_precision", "ieee") if _NEW else ("allow_tf32", False)
-    cudnn: Any = torch.backends.cudnn
-    switches = [torch.backends.cuda.matmul, cudnn.conv if _NEW else cudnn]
-    before = [getattr(switch, name) for switch in switches]
+    before = chosen(device)
     try:
-        for switch in switches:
-            setattr(switch, name, off)
+        for switch in _SWITCHES:
+            setattr(switch, _NAME, _OFF)
         yield
     finally:
-        for switch, value in zip(switches, before, strict=True):
-            setattr(switch, name, value)
+        for switch, value in zip(_SWITCHES, before, strict=True):
+            setattr(switch, _NAME, value)
+
+
+def chosen(device: torch.device) -> tuple[str | bool, ...]:
+    """How a GPU multiplies float32 numbers now; nothing for a CPU.
+
+    Args:
+        device: Where the computation is.
+
+    Returns:
+        The switches' values.
+    """
+    return tuple(getattr(s, _NAME) for s in _SWITCHES) if device.type == "cuda" else ()

@@ -19,7 +19,8 @@ from torch import Tensor
 from gnlab.summaries.autodiff import Along, Derivatives, Field, Groups
 from gnlab.summaries.curvature import Origin
 from gnlab.summaries.forward import Way
-from gnlab.summaries.replay import carried
+from gnlab.summaries.jets import keep
+from gnlab.summaries.replay.forwards import carried
 from gnlab.summaries.rules import NoRuleError
 from gnlab.summaries.tape import Tape
 
@@ -81,8 +82,8 @@ def sweep(
     _check_unchanged(tape)
     gradients = _adjoints(tape, loss, leaves, factor)
     with torch.no_grad():
-        number = _number(factor, loss.device)
-        way = Way(tape, tape.operand(loss), groups, u, named, number)
+        scaled = number(factor, loss.device)
+        way = Way(tape, tape.operand(loss), groups, u, named, scaled)
         chunks = way.chunks(budget)
         total = carried(way) if len(chunks) == 1 else way.carry_in_chunks(chunks)
         g, third, slopes, H = total.found.split_with_sizes((1, 1, 1, groups.size))
@@ -95,9 +96,9 @@ def sweep(
 
 @functools.lru_cache(maxsize=64)
 @torch.inference_mode(False)
-def _number(value: float, device: torch.device) -> Tensor:
+def number(value: float, device: torch.device) -> Tensor:
     """A number on a device, kept: sending it anew would wait for the device."""
-    return torch.tensor(value, dtype=torch.float64, device=device)
+    return keep(torch.tensor(value, dtype=torch.float64, device=device))
 
 
 @functools.cache

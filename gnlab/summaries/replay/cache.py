@@ -1,40 +1,45 @@
-"""The programs that are kept, and when a pass becomes one."""
+"""The programs that are kept, and when a computation becomes one."""
 
 import contextlib
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
+from torch import Tensor
 
-from gnlab.summaries.chunks import most_at_once
 from gnlab.summaries.curvature import Origin
-from gnlab.summaries.forward import Carried, Way
 from gnlab.summaries.replay.graph import Repetition, captured
+from gnlab.summaries.replay.key import Collected, Key, UnknownError
 from gnlab.summaries.replay.program import Program
 from gnlab.summaries.replay.recorder import NotRepeatableError, Recorder
-from gnlab.summaries.replay.signature import Key, Signature, UnknownError
 
 _log = logging.getLogger(__name__)
 
-# Beyond it Python's part is a small one of the whole, and the tensors of a pass that is being
-# recorded, which are all kept until it ends, would be too many. A GPU is through with as much
-# before Python has said what comes next.
+# Beyond it Python's part is a small one of the whole, and the tensors of a computation that is
+# being recorded, which are all kept until it ends, would be too many. A GPU is through with as
+# much before Python has said what comes next.
 _LARGEST = 256 * 2**20
-_SHARE = 1 / 8  # of a GPU's memory, for a pass that is being recorded and for all programs
+_SHARE = 1 / 8  # of a GPU's memory, for what is being recorded and for all programs
 # To record takes as long as a dozen repetitions save: what comes a few times, as when a person
 # drags a slider over all partitions, is not worth it.
 SIGHTS = 8
-"""At which sight a pass is recorded; from then on it is repeated."""
-_MOST = 32  # passes that are remembered
+"""At which sight a computation is recorded; from then on it is repeated."""
+_MOST = 32  # computations that are remembered
 _ROOM = 512 * 2**20  # bytes of all programs' own memory
+
+Result = TypeVar("Result")
+Origins = tuple[Origin, ...]
+Told = tuple[Sequence[Tensor], Origins]
+"""A result as tensors, and where H̄'s parts among them come from."""
 
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    """What is known of a pass.
+    """What is known of a computation.
 
     Attributes:
         device: Where it is.
@@ -47,7 +52,7 @@ class _Entry:
 
     device: torch.device
     program: Repetition | None = None
-    origins: tuple[Origin, ...] = ()
+    origins: Origins = ()
     sights: int = 0
     refused: bool = False
     busy: threading.Lock = field(default_factory=threading.Lock)
@@ -58,68 +63,109 @@ _lock = threading.Lock()
 _off = threading.local()
 
 
-def carried(way: Way) -> Carried:
-    """Carry the jets of all groups forward at once, by repetition if that is possible.
+class Sight:
+    """One more time that a computation is met.
 
     Args:
-        way: What they have to go through.
+        entry: What is known of it.
+        inputs: The tensors that it reads.
+    """
+
+    def __init__(self, entry: _Entry, inputs: Sequence[Tensor]) -> None:
+        self._entry, self._inputs = entry, inputs
+
+    @property
+    def refused(self) -> bool:
+        """Whether the computation is never repeated."""
+        return self._entry.refused
+
+    def refuse_beyond_memory(self, size: float) -> None:
+        """Never repeat the computation if what it makes is too large to be recorded.
+
+        Args:
+            size: Its bytes.
+        """
+        self._entry.refused |= size > largest(self._entry.device)
+
+    def answer(
+        self,
+        compute: Callable[[], Result],
+        told: Callable[[Result], Told],
+        made: Callable[[Sequence[Tensor], Origins], Result],
+    ) -> Result | None:
+        """The result by repetition, or recorded meanwhile if the time has come.
+
+        Args:
+            compute: The computation.
+            told: What its result is in tensors.
+            made: A result from such tensors.
+
+        Returns:
+            The result; None if the computation is to be done as usual.
+        """
+        entry = self._entry
+        if entry.refused or not entry.busy.acquire(blocking=False):
+            return None
+        try:
+            if entry.program is not None:
+                return made(entry.program.run(self._inputs), entry.origins)
+            entry.sights += 1
+            return self._recorded(compute, told) if entry.sights >= SIGHTS else None
+        finally:
+            entry.busy.release()
+
+    def _recorded(
+        self, compute: Callable[[], Result], told: Callable[[Result], Told]
+    ) -> Result | None:
+        """Compute, and make a program of it; None where that is not possible."""
+        entry, recorder = self._entry, Recorder(self._inputs)
+        try:
+            with eager(), recorder:
+                result = compute()
+            outputs, origins = told(result)
+            if not all(bool(output.isfinite().all()) for output in outputs):
+                return result  # nothing that a repetition could be held against; the next may be
+            program = captured(Program(recorder, self._inputs, outputs), self._inputs)
+        except (NotRepeatableError, torch.OutOfMemoryError) as error:
+            _log.debug("not repeated: %s", error)
+            entry.refused = True
+            return None
+        entry.program, entry.origins = program, origins
+        with _lock:
+            _make_room(entry.device)
+        return result
+
+
+def sighted(collect: Callable[[], Collected], device: torch.device) -> Sight | None:
+    """Meet a computation.
+
+    Args:
+        collect: Tells what it depends on.
+        device: Where it is.
 
     Returns:
-        What they add up to.
+        The sight; None if nothing is repeated now, or this computation never.
     """
-    entry, signature = _entry(way)
-    if entry is None or signature is None or entry.refused:
-        return way.carry()
-    if not entry.busy.acquire(blocking=False):
-        return way.carry()
+    if getattr(_off, "yes", False):
+        return None
     try:
-        if entry.program is None:
-            entry.sights += 1
-            ripe = entry.sights >= SIGHTS
-            found = _recorded(way, signature, entry) if ripe else None
-            return way.carry() if found is None else found
-        return Carried(*entry.program.run(signature.inputs), entry.origins)
-    finally:
-        entry.busy.release()
-
-
-def _entry(way: Way) -> tuple[_Entry | None, Signature | None]:
-    """What is known of a pass; None for one that is never repeated."""
-    largest = _bytes(way.device, _LARGEST)
-    if getattr(_off, "yes", False) or most_at_once(way.tape.calls, way.groups.size) > largest:
-        return None, None
-    try:
-        signature = Signature(way)
+        collected = collect()
         with _lock:
-            entry = _known.get(signature.key)
+            entry = _known.get(collected.key)
             if entry is None:
-                entry = _known[signature.key] = _Entry(way.device)
+                entry = _known[collected.key] = _Entry(device)
                 if len(_known) > _MOST:
                     _known.popitem(last=False)
-            _known.move_to_end(signature.key)
-    except (UnknownError, TypeError):  # TypeError: an argument that has no hash
-        return None, None
-    return entry, signature
-
-
-def _recorded(way: Way, signature: Signature, entry: _Entry) -> Carried | None:
-    """Carry the jets forward, and make a program of it; None where that is not possible."""
-    recorder = Recorder(signature.inputs)
-    try:
-        with recorder:
-            found = way.carry()
-        outputs = [found.found, found.slopes, found.parts]
-        if not all(bool(output.isfinite().all()) for output in outputs):
-            return found  # nothing that a repetition could be held against; the next one may be
-        program = captured(Program(recorder, signature.inputs, outputs), signature.inputs)
-    except (NotRepeatableError, torch.OutOfMemoryError) as error:
-        _log.debug("not repeated: %s", error)
-        entry.refused = True
+            _known.move_to_end(collected.key)
+    except (UnknownError, TypeError) as error:  # TypeError: an argument that has no hash
+        _log.debug("never repeated: %s", error)
         return None
-    entry.program, entry.origins = program, found.origins
-    with _lock:
-        _make_room(way.device)
-    return found
+    return Sight(entry, collected.inputs)
+
+
+def largest(device: torch.device) -> float:
+    """The most bytes that a computation may make to be recorded on a device."""
+    return _bytes(device, _LARGEST)
 
 
 def _bytes(device: torch.device, otherwise: int) -> float:

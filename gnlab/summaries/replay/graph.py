@@ -1,17 +1,23 @@
 """A program as a CUDA graph: all its kernels are launched at once, by the GPU itself."""
 
+import contextlib
 import logging
-from collections.abc import Sequence
-from typing import Protocol
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from gnlab.summaries.replay.program import Program
+from gnlab.summaries.replay.program import Program, check
+from gnlab.summaries.replay.recorder import NotRepeatableError
 
 _log = logging.getLogger(__name__)
 _ALIGNMENT = 16
 _WARM = 3  # repetitions before the capture: libraries set themselves up in the first ones
+_TOLERANCE = 1e-5  # other kernels round otherwise
+cudnn: Any = torch.backends.cudnn  # its switches have no types
+_lock = threading.Lock()
 
 
 class Repetition(Protocol):
@@ -42,19 +48,30 @@ class Copies:
     def __init__(self, program: Program, inputs: Sequence[Tensor]) -> None:
         extents = program.extents()
         self._begins = [begin // _ALIGNMENT * _ALIGNMENT for begin, _ in extents]
-        self._lengths = [end - begin for begin, (_, end) in zip(self._begins, extents, strict=True)]
+        lengths = [end - begin for begin, (_, end) in zip(self._begins, extents, strict=True)]
         device = inputs[0].device
-        self._copies = [torch.empty(n, dtype=torch.uint8, device=device) for n in self._lengths]
-        self.size = sum(self._lengths)
+        self._copies = [
+            torch.empty(length // kind.itemsize, dtype=kind, device=device)
+            for length in lengths
+            for kind in (_widest(length),)
+        ]
+        self.size = sum(lengths)
         program.read_from(self._copies, self._begins)
 
     def read(self, inputs: Sequence[Tensor]) -> None:
         """Copy what is read of some inputs, all of it in one launch."""
         sources = []
-        for tensor, begin, length in zip(inputs, self._begins, self._lengths, strict=True):
-            source = torch.empty(0, dtype=torch.uint8, device=tensor.device)
-            sources.append(source.set_(tensor.untyped_storage(), begin, (length,), (1,)))
+        for tensor, begin, copy in zip(inputs, self._begins, self._copies, strict=True):
+            source = torch.empty(0, dtype=copy.dtype, device=tensor.device)
+            first = begin // copy.dtype.itemsize
+            sources.append(source.set_(tensor.untyped_storage(), first, copy.shape, (1,)))
         torch._foreach_copy_(self._copies, sources)
+
+
+def _widest(length: int) -> torch.dtype:
+    """The widest kind of numbers that bytes can be copied as."""
+    kinds = (torch.int64, torch.int32, torch.int16)
+    return next((kind for kind in kinds if length % kind.itemsize == 0), torch.uint8)
 
 
 class Graph:
@@ -71,10 +88,17 @@ class Graph:
     @torch.inference_mode()
     def __init__(self, program: Program, inputs: Sequence[Tensor]) -> None:
         self._program = program
+        known = program.outputs()
         self._inputs = Copies(program, inputs)
         self.size = program.size + self._inputs.size
         self._inputs.read(inputs)
-        device = inputs[0].device
+        with _searching():
+            self._capture(inputs[0].device)
+        check(self.run(inputs), known, _TOLERANCE)
+
+    def _capture(self, device: torch.device) -> None:
+        """Capture the program, whose inputs have been read."""
+        program = self._program
         # Torch declares no types for what makes a Stream, and strict checking forbids such calls.
         side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream(device))
@@ -102,6 +126,22 @@ class Graph:
         return self._program.outputs()
 
 
+@contextlib.contextmanager
+def _searching() -> Iterator[None]:
+    """A context in which cuDNN tries which of its kernels is the quickest for each convolution.
+
+    Its guess is a poor one for what jets are, many images and few channels in full float32. Who
+    has asked for the same numbers at each time is not given kernels by how long they took.
+    """
+    asked = cudnn.deterministic or torch.are_deterministic_algorithms_enabled()
+    with _lock:
+        before, cudnn.benchmark = cudnn.benchmark, not asked
+        try:
+            yield
+        finally:
+            cudnn.benchmark = before
+
+
 def captured(program: Program, inputs: Sequence[Tensor]) -> Repetition:
     """A program as a graph where there are graphs, and else as it is.
 
@@ -116,6 +156,6 @@ def captured(program: Program, inputs: Sequence[Tensor]) -> Repetition:
         return program
     try:
         return Graph(program, inputs)
-    except RuntimeError as error:  # an operation that cannot be captured, or no memory
+    except (RuntimeError, NotRepeatableError) as error:  # what cannot be captured, or no memory
         _log.debug("not captured: %s", error)
         return program

@@ -17,10 +17,13 @@ _ZERO = frozenset({"zeros", "zeros_like", "new_zeros"})
 _FILLED = _EMPTY | _ZERO | {"ones", "ones_like", "new_ones", "full", "full_like", "new_full"}
 """What takes nothing of a tensor but its shape."""
 
+_TOLERANCE = 1e-6  # the same kernels, or nearly
+
 Views = list[tuple[Tensor, int, tuple[int, ...], tuple[int, ...]]]
 """Fixed tensors, and where in some memory each is to be put: offset, size, stride."""
-Action = tuple[Function, tuple[Any, ...], dict[str, Any], list[tuple[Views, int]]]
-"""A function, its arguments, and what is to be put where its results are, if they are elsewhere."""
+Action = tuple[Function, tuple[Any, ...], dict[str, Any], list[tuple[Views, int]], list[Views]]
+"""A function, its arguments, what is to be put where its results are, if they are elsewhere, and
+what is needed no more."""
 
 
 class Program:
@@ -59,14 +62,15 @@ class Program:
         self._nothing = self._memory.new_empty(0).untyped_storage()
         self._views: defaultdict[int, Views] = defaultdict(list)
         self._fixed: dict[Place, Tensor] = {}
+        spent = _spent(steps, placed, wanted)
         self._actions = [
             action
-            for step, way, own in zip(steps, functions, placed, strict=True)
-            if (action := self._action(step, way, own)) is not None
+            for at, (step, way, own) in enumerate(zip(steps, functions, placed, strict=True))
+            if (action := self._action(step, way, own, spent[at])) is not None
         ]
         self._outputs = [self._tensor(place) for place in wanted]
         self._reads = [(piece, self._views[piece]) for piece in range(len(inputs))]
-        _check(self.run(inputs), known)
+        check(self.run(inputs), known, _TOLERANCE)
 
     def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Repeat the operations.
@@ -81,9 +85,13 @@ class Program:
             self.read_from(inputs)
             self.repeat()
             for _, views in self._reads:  # the inputs are not this program's to keep
-                for fixed, *_ in views:
-                    fixed.set_(self._nothing)
+                self._let_go(views)
         return self.outputs()
+
+    def _let_go(self, views: Views) -> None:
+        """Hold some memory no longer."""
+        for fixed, *_ in views:
+            fixed.set_(self._nothing)
 
     def read_from(self, inputs: Sequence[Tensor], begins: Sequence[int] | None = None) -> None:
         """Have the operations read the numbers of some inputs.
@@ -103,13 +111,15 @@ class Program:
 
     def repeat(self) -> None:
         """Repeat the operations; the inputs are in their places."""
-        for function, args, kwargs, elsewhere in self._actions:
+        for function, args, kwargs, elsewhere, spent in self._actions:
             made = function(*args, **kwargs)
             if elsewhere:
                 several = (made,) if isinstance(made, Tensor) else filter(_is_tensor, made)
                 for (views, offset), tensor in zip(elsewhere, several, strict=True):
                     # Some operators copy the whole memory that their argument lies in.
                     _move(views, tensor, tensor.storage_offset() - offset)
+            for views in spent:
+                self._let_go(views)
 
     @torch.inference_mode(False)
     def outputs(self) -> list[Tensor]:
@@ -143,19 +153,21 @@ class Program:
                 rest.append(step)
         return rest
 
-    def _action(self, step: Step, way: Function, placed: bool) -> Action | None:
+    def _action(
+        self, step: Step, way: Function, placed: bool, spent: Sequence[int]
+    ) -> Action | None:
         """What a step does to the fixed tensors; None for nothing."""
         name = plain_name(step.func)
         args, kwargs = replaced(Place, self._tensor, (step.args, dict(step.kwargs)))
-        if step.written:
-            return way, args, kwargs, []
-        if not placed:
+        moved = []
+        if placed:
+            if name in _EMPTY:
+                return None
+            out = self._tensor(step.made[0])
+            args, kwargs = ((out,), {}) if name in _ZERO else (args, kwargs | {"out": out})
+        elif not step.written:
             moved = [(self._views[place.piece], place.offset) for place in step.made]
-            return way, args, kwargs, moved
-        if name in _EMPTY:
-            return None
-        out = self._tensor(step.made[0])
-        return (way, (out,), {}, []) if name in _ZERO else (way, args, kwargs | {"out": out}, [])
+        return way, args, kwargs, moved, [self._views[piece] for piece in spent]
 
     def _tensor(self, place: Place) -> Tensor:
         """The fixed tensor of a place."""
@@ -232,9 +244,41 @@ def _lifetimes(
             yield Lifetime(piece, sizes[piece], at, max(at, last.get(piece, at)))
 
 
-def _check(found: Sequence[Tensor], known: Sequence[Tensor]) -> None:
-    """Raise unless the repetition gives what was recorded, rounded alike."""
+def _spent(
+    steps: Sequence[Step], placed: Sequence[bool], wanted: Sequence[Place]
+) -> list[list[int]]:
+    """The pieces of memory, of those that torch gives, that are needed by no step after each.
+
+    Args:
+        steps: The steps.
+        placed: Whether each makes a piece of the program's own memory instead.
+        wanted: What is needed to the end.
+
+    Returns:
+        The pieces, for each step.
+    """
+    last = {place.piece: at for at, step in enumerate(steps) for place in _places(step)}
+    kept = {place.piece for place in wanted}
+    spent: list[list[int]] = [[] for _ in steps]
+    for at, step in enumerate(steps):
+        if not placed[at]:
+            for piece in {place.piece for place in step.made} - kept:
+                spent[last.get(piece, at)].append(piece)
+    return spent
+
+
+def check(found: Sequence[Tensor], known: Sequence[Tensor], tolerance: float) -> None:
+    """Raise unless a repetition gives what was recorded.
+
+    Args:
+        found: What it gives.
+        known: What was recorded.
+        tolerance: The largest difference, relative to a tensor's largest entry.
+
+    Raises:
+        NotRepeatableError: If something differs by more.
+    """
     for one, two in zip(found, known, strict=True):
         scale = two.abs().max() if two.numel() else two.sum()
-        if not torch.allclose(one, two, rtol=0, atol=1e-6 * float(scale), equal_nan=True):
+        if not torch.allclose(one, two, rtol=0, atol=tolerance * float(scale), equal_nan=True):
             raise NotRepeatableError("a repetition that gives something else")

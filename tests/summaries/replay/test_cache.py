@@ -12,15 +12,18 @@ from torch.nn import functional
 
 from gnlab.partitions import partition
 from gnlab.summaries import replay, summarise
+from gnlab.summaries.compute import Computation
 from gnlab.summaries.replay import cache
 
 DOUBLE = torch.float64
 
 
-@pytest.fixture(autouse=True)
-def _nothing_kept(monkeypatch):
-    """Nothing is kept yet, and what comes a second time is recorded."""
+@pytest.fixture(autouse=True, params=["the whole", "the forward half"])
+def _nothing_kept(monkeypatch, request):
+    """Nothing is kept yet, and what comes a second time is recorded, as a whole or in part."""
     monkeypatch.setattr(cache, "SIGHTS", 2)
+    if request.param != "the whole":
+        monkeypatch.setattr(Computation, "_repeated", lambda *_: None)
     replay.forget()
     yield
     replay.forget()

@@ -1,0 +1,155 @@
+"""What a model and its loss do, told from what they are made of, without calling them.
+
+A person's own module can do something else at every call. Torch's own do what their settings say;
+so a model that is made of nothing else need not be called to know its operations.
+
+Legend: S groups.
+"""
+
+import functools
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import module as modules
+
+from gnlab.summaries.autodiff import Groups
+from gnlab.summaries.evaluation import Evaluation
+from gnlab.summaries.precision import chosen
+from gnlab.summaries.replay.key import PLAIN, Collected, UnknownError
+
+_PACKAGES = ("torch.nn.modules.", "torchvision.models.", "torchvision.ops.")
+"""Whose modules do what their settings say."""
+
+_TENSORS = ("_parameters", "_buffers")
+_HOOKS = frozenset(
+    {f"_{way}_{hooks}" for way in ("forward", "backward") for hooks in ("hooks", "pre_hooks")}
+)
+_NO_SETTINGS = frozenset(vars(nn.Module())) - _HOOKS - {"training"}
+_torch: Any = torch._C  # its functions have no types, nor has the next
+_has_global_hook: Any = modules._has_any_global_hook
+
+
+class Structure(Collected):
+    """The key of a summary of one batch, and its inputs.
+
+    Args:
+        evaluation: The batch's loss.
+        groups: The groups by rank.
+        u: The direction by parameter name.
+        factor: What the adjoints are multiplied by, a scalar.
+        wanted: What else the summary depends on: whether parts are wanted, and so on.
+
+    Raises:
+        UnknownError: If the model or the loss is not made of torch's own modules and functions
+            alone, or if somebody watches them.
+    """
+
+    def __init__(
+        self,
+        evaluation: Evaluation,
+        groups: Groups,
+        u: Mapping[str, Tensor],
+        factor: Tensor,
+        wanted: tuple[bool, ...],
+    ) -> None:
+        super().__init__(factor.device)
+        self._modules: dict[int, int] = {}
+        _check_unwatched(factor.device)
+        self._key += ("whole", str(factor.device), chosen(factor.device), *wanted)
+        self._key += (evaluation.dtype, torch.get_default_dtype(), groups.size, len(u))
+        for name, value in u.items():
+            owner = groups.owners[name]
+            self._key += (name, groups.ranks[name], name in groups.pieces)
+            self._tensor(value)
+            self._tensor(owner)
+        self._tensor(factor)
+        self._any(evaluation.inputs)
+        self._any(evaluation.targets)
+        self._module(evaluation.model)
+        self._loss(evaluation)
+
+    def _tensor(self, tensor: Tensor) -> None:
+        """A tensor, of torch's own kind."""
+        if type(tensor) not in (Tensor, nn.Parameter):
+            raise UnknownError(f"a tensor of type {type(tensor).__name__}")
+        super()._tensor(tensor)
+        self._key.append(tensor.requires_grad)
+
+    def _any(self, given: Any) -> None:
+        """An argument or a setting; it may be one of torch's functions."""
+        kind: Any = type(given)
+        if isinstance(given, nn.Module):
+            self._module(given)
+        elif kind in PLAIN:
+            self._key += (kind, given)
+        elif inspect.isroutine(given):
+            self._function(given)
+        else:
+            super()._any(given)
+
+    def _function(self, function: Any) -> None:
+        """A function of torch."""
+        if not str(function.__module__).startswith("torch."):
+            raise UnknownError(f"the function {getattr(function, '__qualname__', function)}")
+        self._key += ("function", function)
+
+    def _loss(self, evaluation: Evaluation) -> None:
+        """The loss: a function of torch, a ``functools.partial`` of one, or a module."""
+        given = evaluation.given_loss
+        loss_fn: Any = given if isinstance(given, nn.Module) else evaluation.loss_fn
+        if isinstance(loss_fn, functools.partial):
+            self._key.append("partial")
+            self._function(loss_fn.func)
+            self._any(loss_fn.args)
+            self._any(loss_fn.keywords)
+        else:
+            self._any(loss_fn)
+
+    def _module(self, module: nn.Module) -> None:
+        """A module: its kind, its settings, its tensors and the modules in it."""
+        known = self._modules.get(id(module))
+        if known is not None:
+            self._key += ("again", known)
+            return
+        self._modules[id(module)] = len(self._modules)
+        kind: Any = type(module)
+        if not f"{kind.__module__}.".startswith(_PACKAGES):
+            raise UnknownError(f"a module of type {kind.__name__}")
+        self._key += ("module", kind, len(vars(module)))
+        for name, setting in vars(module).items():
+            if name in _HOOKS:
+                # Hooks with numbers below zero are the summaries' own, which only look.
+                if setting and any(number >= 0 for number in setting):
+                    raise UnknownError("a module with hooks")
+            elif name not in _NO_SETTINGS:
+                self._key.append(name)
+                self._any(setting)
+        for name in _TENSORS:
+            held = vars(module)[name]
+            self._key.append(len(held))
+            for each, tensor in held.items():
+                self._key.append(each)
+                if tensor is None:
+                    self._key.append(None)
+                else:
+                    self._tensor(tensor)
+        self._key.append(len(module._modules))
+        for name, inner in module._modules.items():
+            self._key.append(name)
+            if inner is not None:
+                self._module(inner)
+
+
+def _check_unwatched(device: torch.device) -> None:
+    """Raise if what is called now may be more than what is called."""
+    if (
+        _has_global_hook()
+        or _torch._len_torch_function_stack()
+        or _torch._len_torch_dispatch_stack()
+        or torch.is_autocast_enabled(device.type)
+        or torch.is_anomaly_enabled()
+    ):
+        raise UnknownError("somebody who watches")

@@ -1,0 +1,248 @@
+"""What is repeated without calling the model is what the model would do."""
+
+import functools
+from contextlib import contextmanager
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+from torchvision import models
+
+from gnlab.partitions import partition
+from gnlab.summaries import replay, summarise
+from gnlab.summaries.replay import cache
+
+DOUBLE = torch.float64
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept(monkeypatch):
+    """Nothing is kept yet, and what comes a second time is recorded."""
+    monkeypatch.setattr(cache, "SIGHTS", 2)
+    replay.forget()
+    torch.manual_seed(0)
+    yield
+    replay.forget()
+
+
+def network(activation=None):
+    return nn.Sequential(
+        nn.Conv2d(1, 3, 2), nn.BatchNorm2d(3), activation or nn.LeakyReLU(0.1), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(12, 5), nn.Tanh(), nn.Linear(5, 3),
+    ).double().eval()  # fmt: skip
+
+
+def batch(samples=4):
+    return torch.randn(samples, 1, 5, 5, dtype=DOUBLE), torch.randint(3, (samples,))
+
+
+def calls():
+    """Counts how often linear layers are called; a hook would be noticed."""
+    counted = []
+    forward = nn.Linear.forward
+
+    @contextmanager
+    def counting():
+        def counted_forward(self, x):
+            counted.append(self)
+            return forward(self, x)
+
+        nn.Linear.forward = counted_forward
+        try:
+            yield counted
+        finally:
+            nn.Linear.forward = forward
+
+    return counting()
+
+
+def agree(model, data, loss_fn=functional.cross_entropy, **options):
+    """The summary, and the same one without any repetition; how often the model was called."""
+    given = model, loss_fn, data, partition(model, "tensor")
+    direction = {n: torch.randn_like(p) for n, p in model.named_parameters() if p.requires_grad}
+    with calls() as called:
+        found = summarise(*given, direction, **options)
+        count = len(called)
+    with replay.eager():
+        anew = summarise(*given, direction, **options)
+    for name in ("loss", "g", "H", "third"):
+        one, two = getattr(found, name), getattr(anew, name)
+        assert (one - two).abs().max() <= 1e-12 * two.abs().max(), name
+    assert found.weight == anew.weight
+    assert [p.module for p in found.parts] == [p.module for p in anew.parts]
+    for one, two in zip(found.parts, anew.parts, strict=True):
+        torch.testing.assert_close(one.H, two.H, rtol=1e-10, atol=1e-13)
+    if anew.ggn is not None:
+        torch.testing.assert_close(found.ggn, anew.ggn, rtol=1e-10, atol=1e-13)
+    return count
+
+
+def is_repeated(model, loss_fn=functional.cross_entropy, **options):
+    """Whether the model is called no more from the third time on."""
+    counts = [agree(model, batch(), loss_fn, **options) for _ in range(4)]
+    return counts[2:] == [0, 0]
+
+
+def stir(model):
+    with torch.no_grad():
+        for tensor in (*model.parameters(), *model.buffers()):
+            if tensor.is_floating_point():
+                tensor.mul_(1 + 0.1 * torch.rand_like(tensor))
+
+
+@pytest.mark.parametrize("options", [{}, {"ggn": True}, {"parts": True}, {"dtype": DOUBLE}])
+def test_a_model_of_torchs_modules_is_called_no_more(options):
+    model = network()
+    for _ in range(4):
+        stir(model)  # the batch norm's buffers too
+        agree(model, batch(), **options)
+    assert is_repeated(model, **options)
+
+
+LOSSES = {
+    "module": nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0, 3.0], dtype=DOUBLE)),
+    "partial": functools.partial(functional.cross_entropy, label_smoothing=0.1),
+    "sum": nn.CrossEntropyLoss(reduction="sum"),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_of_torch(name):
+    assert is_repeated(network(), LOSSES[name])
+
+
+def test_a_losss_weights_are_read_anew():
+    weight = torch.tensor([1.0, 2.0, 3.0], dtype=DOUBLE)
+    loss_fn = nn.CrossEntropyLoss(weight=weight)
+    assert is_repeated(network(), loss_fn)
+    weight.mul_(torch.tensor([2.0, 1.0, 5.0]))
+    assert is_repeated(network(), loss_fn)
+
+
+def test_networks_of_torchvision():
+    model = models.squeezenet1_1(num_classes=3).double().eval()
+    data = torch.randn(2, 3, 32, 32, dtype=DOUBLE), torch.tensor([0, 2])
+    p = partition(model, "all")
+    for _ in range(4):
+        found = summarise(model, functional.cross_entropy, data, p)
+        with replay.eager():
+            anew = summarise(model, functional.cross_entropy, data, p)
+        torch.testing.assert_close(found.H, anew.H, rtol=1e-11, atol=0)
+    assert any(key[0] == "whole" and entry.program for key, entry in cache._known.items())
+
+
+class Own(nn.Sequential):
+    """A person's own module."""
+
+
+def own_function(output, targets):
+    return functional.cross_entropy(output, targets)
+
+
+def replaced_forward(model):
+    model[6].forward = lambda x: x.sin()
+
+
+NOT = {
+    "own module": (Own(*network()), None),
+    "own function": (network(), own_function),
+    "own forward": (network(), None, replaced_forward),
+    "hook": (network(), None, lambda m: m[6].register_forward_hook(lambda _m, _i, out: out.sin())),
+    "hook before": (network(), None, lambda m: m[6].register_forward_pre_hook(lambda *_: None)),
+    "hook of a gradient": (
+        network(), None, lambda m: m[6].register_full_backward_hook(lambda *_: None),
+    ),
+    "parametrised": (
+        network(), None, lambda m: nn.utils.parametrizations.weight_norm(m[5], dim=0),
+    ),
+    "dropout": (network(nn.Dropout(0.5).train()), None, lambda m: m[2].train()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NOT)
+def test_whatever_else_is_called_each_time(name):
+    model, loss_fn, *change = NOT[name]
+    for each in change:
+        each(model)
+    assert not is_repeated(model, loss_fn or functional.cross_entropy)
+
+
+CHANGES = {
+    "setting": lambda m: setattr(m[2], "negative_slope", 0.5),
+    "other setting": lambda m: setattr(m[3], "stride", 1) or setattr(m, "5", nn.Linear(27, 5)),
+    "mode": lambda m: m[1].train(),
+    "forward": replaced_forward,
+    "layout": lambda m: setattr(m[5].weight, "data", m[5].weight.detach().T.clone().T),
+    "frozen": lambda m: m[0].weight.requires_grad_(False),
+    "hook": lambda m: m[7].register_forward_hook(lambda _m, _i, out: out * 2),
+    "kind": lambda m: setattr(m, "6", nn.Sigmoid()),
+    "tied": lambda m: setattr(m[7], "bias", m[0].bias),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_a_person_has_changed_is_seen(name):
+    model = network()
+    assert is_repeated(model)
+    CHANGES[name](model.double())
+    model.double()
+    for _ in range(3):
+        stir(model)
+        called = agree(model, batch())
+        assert called or name not in ("forward", "hook")
+
+
+def test_what_is_put_in_its_place_is_read():
+    model = network()
+    assert is_repeated(model)
+    model[5] = nn.Linear(12, 5).double().eval()
+    model[0].bias.data = torch.randn(3, dtype=DOUBLE)
+    assert agree(model, batch()) == 0
+
+
+@contextmanager
+def globally_hooked():
+    handle = nn.modules.module.register_module_forward_hook(
+        lambda module, _, out: out.sin() if isinstance(module, nn.Tanh) else out
+    )
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+class Doubling(TorchFunctionMode):
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        return result * 2 if func is torch.tanh else result
+
+
+@pytest.mark.parametrize(
+    "watching", [globally_hooked, Doubling, lambda: torch.autograd.detect_anomaly(check_nan=False)]
+)
+@pytest.mark.filterwarnings("ignore:Anomaly Detection has been enabled")
+def test_nothing_is_repeated_where_somebody_watches(watching):
+    model = network()
+    assert is_repeated(model)
+    with watching():
+        assert agree(model, batch()) > 0
+    assert agree(model, batch()) == 0
+
+
+def test_no_more_memory_than_one_gives_is_taken_for_a_whole():
+    model = network()
+    for _ in range(3):
+        assert agree(model, batch(), memory=1e9) > 0
+
+
+def test_a_large_computation_is_recorded_in_no_way(monkeypatch):
+    monkeypatch.setattr(cache, "_LARGEST", 0)
+    assert not is_repeated(network())
+    assert replay.kept() == 0
+
+
+def test_what_is_repeated_as_a_whole_is_not_recorded_in_part():
+    assert is_repeated(network())
+    assert [key[0] for key in cache._known] == ["whole"]
