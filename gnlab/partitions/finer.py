@@ -87,9 +87,29 @@ def cuts(model: nn.Module, shapes: Mapping[str, torch.Size]) -> list[Cut]:
         shapes: Its trainable parameters' shapes by name.
 
     Returns:
-        One entry for each, in the model's order.
+        One entry for each that has elements, in the model's order.
     """
-    return [_cut(model, name, shape) for name, shape in shapes.items()]
+    return [_cut(model, name, shape) for name, shape in shapes.items() if shape.numel()]
+
+
+def doubling(parts: list[Cut]) -> list[str]:
+    """The levels below the tensor that are nested, each with at most twice the groups of the last.
+
+    Args:
+        parts: The parameters as they are cut.
+
+    Returns:
+        Their names, coarse to fine; some may have no more groups than the one before.
+    """
+    units, row = max(part.units for part in parts), max(part.row for part in parts)
+    blocks = [f"block:{k}" for k in doublings(units)]
+    rows = [f"row:{k}" for k in doublings(row)]
+    return [*blocks, "unit", *rows, "element"]
+
+
+def doublings(end: int) -> list[int]:
+    """2, 4, 8, ... below a number."""
+    return [2**i for i in range(1, max(end - 1, 0).bit_length())]
 
 
 def _cut(model: nn.Module, name: str, shape: torch.Size) -> Cut:
