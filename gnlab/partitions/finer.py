@@ -185,10 +185,9 @@ def finer(
     parts = cuts(model, shapes)
     count = number(level, parts)
     if count > MOST:
-        units = number("unit", parts)
         raise InputError(
             f"level {level!r} has {count} groups in this model; at most {MOST} can be had. "
-            f"A coarser level: 'unit', with {units}."
+            f"{_instead(parts)}"
         )
     if kind == "neuron":
         return _neurons(shapes, roles, parts)
@@ -201,6 +200,15 @@ def finer(
         names += own
         of += [roles[part.name]] * len(own)
     return Partition(level, tuple(names), shapes, groups, tuple(of))
+
+
+def _instead(parts: list[Cut]) -> str:
+    """The finest level that can be had, for who asked for a finer one."""
+    counts = {"tensor": len(parts)} | {level: number(level, parts) for level in doubling(parts)}
+    nearest = [level for level, count in counts.items() if count <= MOST]
+    if not nearest:
+        return "Even one group per tensor is too many: 'role' or 'all' is not."
+    return f"A coarser level: {nearest[-1]!r}, with {counts[nearest[-1]]}."
 
 
 def _groups(kind: str, k: int, part: Cut) -> tuple[Tensor, list[str]]:
