@@ -1,9 +1,28 @@
 """The levels below the tensor: blocks of units, units, blocks of each unit's row, elements.
 
-A unit is an output of a layer: a row of a linear layer's weight, an output channel of a
-convolution, a column of an embedding's table, an entry of a bias or of a normalisation's scale; of
-a raw parameter, an index of its first dimension. What else it has is its row: the weights of its
-inputs.
+A unit is an output of a layer, and what else its weight has is the unit's row: the weights of its
+inputs. By the kind of layer:
+
+====================================  ==========================================================
+parameter, shape                      unit, and its row
+====================================  ==========================================================
+linear or bilinear, [out, in, ...]    output: index of dimension 0; its inputs' weights
+recurrent, [gates · hidden, in]       entry of a gate: index of dimension 0; its inputs' weights
+convolution, [out, in/G, kernel]      output channel: index of dimension 0; its inputs' kernels.
+                                      Channel i reads the inputs of its group i // (out/G) alone
+transposed convolution,               output channel: index j of dimension 1 for the inputs of
+[in, out/G, kernel]                   channel group g is channel g · out/G + j; its inputs' kernels
+embedding's table, [words, features]  feature: index of dimension 1; its value for each word. A
+                                      word is no unit: a batch leaves most words without a slope
+bias, normalisation's scale, [out]    the entry, of one element
+any other, and a raw parameter        index of dimension 0; the rest. A scalar is one unit
+====================================  ==========================================================
+
+Elements are numbered unit by unit: within one, in the order of the tensor's memory. Only torch's
+own classes and what derives from them are known as such. A "neuron" is the unit of that number of
+all tensors of a layer that have as many units: a channel's kernels and its bias, a scale and a
+shift. It keeps together what "role" and "tensor" keep apart, so it is no rung of the ladder, on
+which both are; where each layer has one tensor it is "unit".
 
 Legend: n units of a tensor, m elements in each one's row.
 """
