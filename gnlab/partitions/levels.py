@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from gnlab.errors import InputError, unknown_choice
+from gnlab.partitions.exclusive import alone
 from gnlab.partitions.finer import FINER, cuts, doublings, finer, is_finer
 from gnlab.partitions.finer import number as counted
 from gnlab.partitions.partition import Partition
@@ -48,6 +49,12 @@ def partition(model: nn.Module, level: str | Mapping[str, Sequence[str]] = "tens
     References:
         Wolinski, arXiv:2312.03885, Sec. 4.1 (canonical partition), App. G (chunks by role).
     """
+    with alone(model):  # a summary of another thread has other tensors in their places
+        return _of_own(model, level)
+
+
+def _of_own(model: nn.Module, level: str | Mapping[str, Sequence[str]]) -> Partition:
+    """The partition of the parameters that the model has."""
     trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
     for name, p in trainable.items():
         if p.is_complex():
@@ -107,10 +114,10 @@ def number(model: nn.Module, level: str | Mapping[str, Sequence[str]]) -> int:
     Raises:
         InputError: If there is no such level, or the model has no trainable parameter.
     """
-    if not is_finer(level):
-        return partition(model, level).num_groups
-    shapes = dict(partition(model, "all").shapes)
-    return counted(str(level), cuts(model, shapes))
+    with alone(model):
+        if not is_finer(level):
+            return partition(model, level).num_groups
+        return counted(str(level), cuts(model, partition(model, "all").shapes))
 
 
 def levels(model: nn.Module) -> list[str]:

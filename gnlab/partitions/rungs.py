@@ -16,6 +16,7 @@ from typing import Any
 from torch import nn
 
 from gnlab.partitions import cost, finer
+from gnlab.partitions.exclusive import alone
 from gnlab.partitions.levels import levels, number, partition
 
 _LABELS = {
@@ -71,8 +72,9 @@ def ladder(model: nn.Module, inputs: Any = None) -> tuple[Rung, ...]:
     Raises:
         InputError: If the model has no trainable parameter.
     """
-    layers = cost.guessed(model) if inputs is None else cost.executed(model, inputs)
-    return tuple(_rung(model, name, count, layers) for name, count in _nested(model))
+    with alone(model):
+        layers = cost.guessed(model) if inputs is None else cost.executed(model, inputs)
+        return tuple(_rung(model, name, count, layers) for name, count in _nested(model))
 
 
 def gradient_work(model: nn.Module, inputs: Any) -> int:

@@ -17,13 +17,13 @@ from torch import Tensor, nn
 
 from gnlab.errors import InputError, check_number, unknown_choice
 from gnlab.partitions import Partition
+from gnlab.partitions.exclusive import alone
 from gnlab.summaries import limits
 from gnlab.summaries.agreement import COMPARE, check_agreement
 from gnlab.summaries.autodiff import Along, Groups, groups_of, tensor_of_order
 from gnlab.summaries.batches import batches
 from gnlab.summaries.compute import Computation
 from gnlab.summaries.evaluation import Evaluated, LossFunction, Parameters
-from gnlab.summaries.exclusive import alone
 from gnlab.summaries.normalisers import Normaliser
 from gnlab.summaries.passes import Task, Values
 from gnlab.summaries.precision import full_precision

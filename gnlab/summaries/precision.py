@@ -5,36 +5,34 @@ large terms, does not, and torch uses it for convolutions unless told otherwise.
 """
 
 import contextlib
-from collections.abc import Iterator
+import functools
 from typing import Any
 
 import torch
+
+from gnlab.partitions.switches import Switches
 
 # Since 2.9 torch has a switch per operation, and raises if the old ones are mixed with them.
 _NEW = tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 9)
 
 
-@contextlib.contextmanager
-def full_precision(device: torch.device) -> Iterator[None]:
+_name, _off = ("fp32_precision", "ieee") if _NEW else ("allow_tf32", False)
+_cudnn: Any = torch.backends.cudnn
+_full = Switches(
+    *(
+        (functools.partial(getattr, of, _name), functools.partial(setattr, of, _name), _off)
+        for of in (torch.backends.cuda.matmul, _cudnn.conv if _NEW else _cudnn)
+    )
+)
+
+
+def full_precision(device: torch.device) -> contextlib.AbstractContextManager[None]:
     """A context in which a GPU multiplies float32 numbers as such; on a CPU nothing is done.
 
     Args:
         device: Where the computation is.
 
-    Yields:
-        None: Nothing.
+    Returns:
+        The context.
     """
-    if device.type != "cuda":
-        yield
-        return
-    name, off = ("fp32_precision", "ieee") if _NEW else ("allow_tf32", False)
-    cudnn: Any = torch.backends.cudnn
-    switches = [torch.backends.cuda.matmul, cudnn.conv if _NEW else cudnn]
-    before = [getattr(switch, name) for switch in switches]
-    try:
-        for switch in switches:
-            setattr(switch, name, off)
-        yield
-    finally:
-        for switch, value in zip(switches, before, strict=True):
-            setattr(switch, name, value)
+    return _full() if device.type == "cuda" else contextlib.nullcontext()
