@@ -80,6 +80,25 @@ def test_what_it_promises_is_what_exact_arithmetic_does(count):
     assert found.radius == pytest.approx(known.radius, rel=1e-12)
 
 
+@pytest.mark.parametrize(("size", "flat"), [(BEYOND - 5, 5), (300, 40)])
+def test_beside_groups_without_a_cubic_term(size, flat):
+    """Z and its coupling are put before a model in such a way that eliminating Z gives it back."""
+    H, g, d, damping = twins(size, 3)
+    rng = np.random.default_rng(1)
+    A, C = rng.standard_normal((flat, flat)), rng.standard_normal((flat, size)) / np.sqrt(size)
+    A, slope = A @ A.T / flat + np.eye(flat), rng.standard_normal(flat)
+    within = H + C.T @ np.linalg.solve(A, C)
+    whole = np.block([[A, C], [C.T, (within + within.T) / 2]])
+    sloped = np.append(slope, g + C.T @ np.linalg.solve(A, slope))
+    found = solve_cubic((whole + whole.T) / 2, sloped, np.append(np.zeros(flat), d), damping)
+    known = solve_cubic(H, g, d, damping)
+    assert found.status is known.status is Status.hard_case
+    assert found.certificate.holds
+    assert found.radius == pytest.approx(known.radius, rel=1e-9)
+    extra = slope @ np.linalg.solve(A, slope) / 2
+    assert found.decrease == pytest.approx(known.decrease + extra, rel=1e-9)
+
+
 def test_the_loss_in_other_units_takes_the_same_step():
     H, g, d, damping = twins(BEYOND, 3)
     one, two = solve_cubic(H, g, d, damping), solve_cubic(4 * H, 4 * g, d, 4 * damping)
