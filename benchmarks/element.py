@@ -1,10 +1,14 @@
-"""One step with a group for every element, and the cubic solve by itself.
+"""One step with a group for every element, the cubic solve by itself, and a whole what-if curve.
 
     python -m benchmarks.element [--case NAME ...] [--rounds 5] [--out FILE]
 
 A step is a summary along the gradient and a solve, λ_int = 1; the two are timed apart. The models
 of the solves by themselves are random, indefinite, with scales over two decades; "near the pole" b
 has next to no component along the lowest curvature, so that the answer lies within rounding of it.
+A what-if is one step from a run's state at every level of its ladder up to so many groups, with and
+without the cubic term: the lab's button. A single case:
+
+    python -m benchmarks.element --case what-if/digits-mlp
 """
 
 import argparse
@@ -25,6 +29,8 @@ from gnlab.problems import networks
 BATCH = 100
 WIDTHS = {"perceptron, small": (20, 28, 12, 10), "perceptron": (64, 60, 14, 10)}
 SIZES = (8, 50, 200, 1000, 2000)
+CURVES = ("digits-mlp", "moons")  # presets whose ladders are gone through
+MOST = 256  # groups, as in the lab
 _SMALL = 100  # groups, up to which a solve is too short to be timed once
 
 
@@ -135,6 +141,35 @@ def solve(size: int, near: bool, rounds: int) -> dict[str, object]:
     }
 
 
+def what_if(preset: str, rounds: int) -> dict[str, object]:
+    """Time what one step would bring at every level, from a run's first step.
+
+    Args:
+        preset: The run's problem.
+        rounds: How often; the first time of all, which finds the ladder, is apart.
+
+    Returns:
+        How many levels are tried and the S of the finest, the seconds of the first time and of each
+        other, their median, and how many levels have a step with the cubic term.
+    """
+    run = gnlab.Run(preset, device="cpu")
+    run.step()
+    first = seconds(lambda: gnlab.what_if(run, most=MOST))
+    times = [seconds(lambda: gnlab.what_if(run, most=MOST)) for _ in range(rounds)]
+    found = gnlab.what_if(run, most=MOST)
+    tried = found.groups.values[found.groups.values <= MOST]
+    solved = found.predicted.sel(cubic="with").notnull()
+    return {
+        "kind": "what-if",
+        "levels": len(tried),
+        "groups": int(tried.max()),
+        "first_seconds": first,
+        "rounds": times,
+        "median_seconds": statistics.median(times),
+        "status": f"{int(solved.sum())} of {len(tried)} levels have a step",
+    }
+
+
 CASES: Mapping[str, Callable[[int], dict[str, object]]] = {
     **{name: lambda rounds, name=name: step(name, rounds) for name in ("digits", *WIDTHS)},
     **{
@@ -143,6 +178,10 @@ CASES: Mapping[str, Callable[[int], dict[str, object]]] = {
         )
         for size in SIZES
         for near in (False, True)
+    },
+    **{
+        f"what-if/{preset}": lambda rounds, preset=preset: what_if(preset, rounds)
+        for preset in CURVES
     },
 }
 

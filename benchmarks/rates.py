@@ -2,7 +2,8 @@
 
     python -m benchmarks.rates
 
-A rate is a number of mathematics, not of a machine: what is stored repeats to the last digits.
+A rate is a number of mathematics, not of a machine: what is stored repeats to the digits of
+the table.
 """
 
 import argparse

@@ -216,7 +216,7 @@ def steps(results: Results) -> str:
 
 
 def element(results: Results) -> str:
-    """A step with a group for every element, and the solve by itself."""
+    """A step with a group for every element, the solve by itself, and one step at every level."""
     cases = results.cases.items()
     body = [
         [
@@ -239,6 +239,19 @@ def element(results: Results) -> str:
     table = rows(head, body)
     if alone:
         table += "\n\n" + rows(["S", "solve", "near the pole"], alone)
+    curves = [
+        [
+            name.rpartition("/")[2],
+            str(found["levels"]),
+            str(found["groups"]),
+            *(_seconds(found[key]) for key in ("first_seconds", "median_seconds")),
+        ]
+        for name, found in cases
+        if found["kind"] == "what-if"
+    ]
+    if curves:
+        head = ["what if, of", "levels", "S of the finest", "the first time", "then"]
+        table += "\n\n" + rows(head, curves)
     return table + _where(results)
 
 

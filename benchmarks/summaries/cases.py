@@ -59,6 +59,7 @@ _CIFAR = (3, 32, 32)
 NETWORKS = {
     "mlp-mnist": at_level(lambda d: networks.mlp(seed=0, device=d), (1, 28, 28)),
     "lenet-cifar10": at_level(lambda d: networks.lenet(seed=0, device=d), _CIFAR),
+    "lenet-cifar10-units": at_level(lambda d: networks.lenet(seed=0, device=d), _CIFAR, "unit"),
     "vgg11-cifar10": at_level(lambda d: networks.vgg11(seed=0, device=d), _CIFAR),
     "bigmlp-cifar10": at_level(lambda d: networks.big_mlp(seed=0, device=d), _CIFAR),
     "vbigmlp-cifar10": at_level(

@@ -4,7 +4,7 @@ A root of the optimality conditions is the minimiser exactly if H̄ + ρD² ≥ 
 the equilibrated matrix proves that whatever D's decades are, unless the matrix is nearly
 singular. Then the one null vector v and its ρ₀ = −κ_min are refined as the root was, and ρ − ρ₀,
 far below one rounding of ρ, is known to many digits. Two null directions or more, or anything
-that does not settle, is left to exact arithmetic.
+that does not settle, is left to exact arithmetic; where that would take too long, to ``pole.py``.
 
 Legend: S groups; Z those without a cubic term, N the others; y = Dη.
 """

@@ -26,6 +26,7 @@ from gnlab.cubic.estimate import (
 from gnlab.cubic.exact import solve_exactly
 from gnlab.cubic.model import Model, as_array, as_damping, checked, normalise
 from gnlab.cubic.plainly import certify_plainly
+from gnlab.cubic.pole import certify_on_pole
 from gnlab.cubic.solution import Certificate, CubicSolution, Status
 from gnlab.cubic.threads import alone
 from gnlab.cubic.units import Array, Mask, finite, moved, scaled, size_of_any
@@ -151,7 +152,7 @@ def certified(model: Model, elimination: Elimination) -> Minimiser | None:
         found = certify_plainly(model, elimination, start) or certify(model, elimination, start)
         if found is not None:
             return found
-    return solve_exactly(model, elimination, start)
+    return solve_exactly(model, elimination, start) or certify_on_pole(model, elimination, start)
 
 
 def estimates(model: Model, elimination: Elimination) -> Iterator[Estimate]:

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gnlab.partitions.exclusive import alone
 from gnlab.partitions.products import Products, numbers, taken_apart
 from gnlab.partitions.unmoved import unmoved
 
@@ -91,8 +92,8 @@ def executed(model: nn.Module, inputs: Any) -> list[Layer]:
         of attention. If there is no work at all, they are guessed, see ``guessed``.
     """
     seen = _Executed()
-    gpus = {p.device for p in model.parameters() if p.device.type == "cuda"}
-    with ExitStack() as stack:
+    with alone(model), ExitStack() as stack:  # the hooks are called by whoever calls the model
+        gpus = {p.device for p in model.parameters() if p.device.type == "cuda"}
         for name, module in model.named_modules():
             if next(module.parameters(recurse=False), None) is not None:
                 before = module.register_forward_pre_hook(lambda *_, name=name: seen.enter(name))

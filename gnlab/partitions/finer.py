@@ -1,9 +1,28 @@
 """The levels below the tensor: blocks of units, units, blocks of each unit's row, elements.
 
-A unit is an output of a layer: a row of a linear layer's weight, an output channel of a
-convolution, a column of an embedding's table, an entry of a bias or of a normalisation's scale; of
-a raw parameter, an index of its first dimension. What else it has is its row: the weights of its
-inputs.
+A unit is an output of a layer, and what else its weight has is the unit's row: the weights of its
+inputs. By the kind of layer:
+
+====================================  ==========================================================
+parameter, shape                      unit, and its row
+====================================  ==========================================================
+linear or bilinear, [out, in, ...]    output: index of dimension 0; its inputs' weights
+recurrent, [gates · hidden, in]       entry of a gate: index of dimension 0; its inputs' weights
+convolution, [out, in/G, kernel]      output channel: index of dimension 0; its inputs' kernels.
+                                      Channel i reads the inputs of its group i // (out/G) alone
+transposed convolution,               output channel: index j of dimension 1 for the inputs of
+[in, out/G, kernel]                   channel group g is channel g · out/G + j; its inputs' kernels
+embedding's table, [words, features]  feature: index of dimension 1; its value for each word. A
+                                      word is no unit: a batch leaves most words without a slope
+bias, normalisation's scale, [out]    the entry, of one element
+any other, and a raw parameter        index of dimension 0; the rest. A scalar is one unit
+====================================  ==========================================================
+
+Elements are numbered unit by unit: within one, in the order of the tensor's memory. Only torch's
+own classes and what derives from them are known as such. A "neuron" is the unit of that number of
+all tensors of a layer that have as many units: a channel's kernels and its bias, a scale and a
+shift. It keeps together what "role" and "tensor" keep apart, so it is no rung of the ladder, on
+which both are; where each layer has one tensor it is "unit".
 
 Legend: n units of a tensor, m elements in each one's row.
 """
@@ -87,9 +106,29 @@ def cuts(model: nn.Module, shapes: Mapping[str, torch.Size]) -> list[Cut]:
         shapes: Its trainable parameters' shapes by name.
 
     Returns:
-        One entry for each, in the model's order.
+        One entry for each that has elements, in the model's order.
     """
-    return [_cut(model, name, shape) for name, shape in shapes.items()]
+    return [_cut(model, name, shape) for name, shape in shapes.items() if shape.numel()]
+
+
+def doubling(parts: list[Cut]) -> list[str]:
+    """The levels below the tensor that are nested, each with at most twice the groups of the last.
+
+    Args:
+        parts: The parameters as they are cut.
+
+    Returns:
+        Their names, coarse to fine; some may have no more groups than the one before.
+    """
+    units, row = max(part.units for part in parts), max(part.row for part in parts)
+    blocks = [f"block:{k}" for k in doublings(units)]
+    rows = [f"row:{k}" for k in doublings(row)]
+    return [*blocks, "unit", *rows, "element"]
+
+
+def doublings(end: int) -> list[int]:
+    """2, 4, 8, ... below a number."""
+    return [2**i for i in range(1, max(end - 1, 0).bit_length())]
 
 
 def _cut(model: nn.Module, name: str, shape: torch.Size) -> Cut:
@@ -165,10 +204,9 @@ def finer(
     parts = cuts(model, shapes)
     count = number(level, parts)
     if count > MOST:
-        units = number("unit", parts)
         raise InputError(
             f"level {level!r} has {count} groups in this model; at most {MOST} can be had. "
-            f"A coarser level: 'unit', with {units}."
+            f"{_instead(parts)}"
         )
     if kind == "neuron":
         return _neurons(shapes, roles, parts)
@@ -181,6 +219,15 @@ def finer(
         names += own
         of += [roles[part.name]] * len(own)
     return Partition(level, tuple(names), shapes, groups, tuple(of))
+
+
+def _instead(parts: list[Cut]) -> str:
+    """The finest level that can be had, for who asked for a finer one."""
+    counts = {"tensor": len(parts)} | {level: number(level, parts) for level in doubling(parts)}
+    nearest = [level for level, count in counts.items() if count <= MOST]
+    if not nearest:
+        return "Even one group per tensor is too many: 'role' or 'all' is not."
+    return f"A coarser level: {nearest[-1]!r}, with {counts[nearest[-1]]}."
 
 
 def _groups(kind: str, k: int, part: Cut) -> tuple[Tensor, list[str]]:

@@ -6,33 +6,37 @@ tensor is in ``finer.py``.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import nn
 
 from gnlab.errors import InputError, unknown_choice
-from gnlab.partitions.finer import FINER, cuts, finer, is_finer
+from gnlab.partitions.exclusive import alone
+from gnlab.partitions.finer import FINER, cuts, doublings, finer, is_finer
 from gnlab.partitions.finer import number as counted
 from gnlab.partitions.partition import Partition
 
-LEVELS = ("all", "role", "chunk:k", "layer", "tensor", *FINER)
+LEVELS = ("all", "role", "chunk:k", "layer", "part:k", "tensor", *FINER)
 
 
 def partition(model: nn.Module, level: str | Mapping[str, Sequence[str]] = "tensor") -> Partition:
     """Split a model's trainable parameters into groups.
 
-    Frozen parameters (``requires_grad=False``) belong to no group; a tied parameter counts once,
-    under its first name.
+    Frozen parameters (``requires_grad=False``) belong to no group, nor do those without elements;
+    a tied parameter counts once, under its first name.
 
     Args:
         model: The model.
         level: "all" (one group), "role" (weights, biases, other), "chunk:k" (k runs of
             consecutive layers, each split by role), "layer" (one group per module that owns
-            parameters), "tensor" (one group per tensor), "block:k" (the units of each tensor in k
-            runs), "neuron" (one group per unit, its bias included), "unit" (one group per unit of
-            each tensor), "row:k" (each unit's row in k runs), "element" (one group per element),
-            or own groups as ``{group name: [parameter names]}``.
+            parameters), "part:k" (the tensors of each layer and role in k runs), "tensor" (one
+            group per tensor), "block:k" (the units of each tensor in k runs), "neuron" (one group
+            per unit of a layer, its bias included), "unit" (one group per unit of each tensor),
+            "row:k" (each unit's row in k runs), "element" (one group per element), or own groups
+            as ``{group name: [parameter names]}``. What a unit is, of each kind of layer, is in
+            ``finer.py``. A parameter of the model itself is a layer of its own.
 
     Returns:
         The partition.
@@ -45,6 +49,12 @@ def partition(model: nn.Module, level: str | Mapping[str, Sequence[str]] = "tens
     References:
         Wolinski, arXiv:2312.03885, Sec. 4.1 (canonical partition), App. G (chunks by role).
     """
+    with alone(model):  # a summary of another thread has other tensors in their places
+        return _of_own(model, level)
+
+
+def _of_own(model: nn.Module, level: str | Mapping[str, Sequence[str]]) -> Partition:
+    """The partition of the parameters that the model has."""
     trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
     for name, p in trainable.items():
         if p.is_complex():
@@ -53,27 +63,42 @@ def partition(model: nn.Module, level: str | Mapping[str, Sequence[str]] = "tens
                 "it as torch.view_as_real of it, or freeze it."
             )
     shapes = {n: p.shape for n, p in trainable.items()}
-    if not shapes:
+    held = {n: shape for n, shape in shapes.items() if shape.numel()}
+    if not held:
         raise InputError(
             f"{type(model).__name__} has no trainable parameters; "
-            "there is nothing to partition (are all of them frozen?)."
+            "there is nothing to partition (are all of them frozen, or without elements?)."
         )
     if isinstance(model, torch.jit.ScriptModule):
         raise InputError(
             f"{type(model).__name__} is a TorchScript module, whose fused kernels cannot be "
             "replaced by differentiable ones; give the module it was made from."
         )
-    roles = _roles(model, shapes)
+    found = _of_elements(model, level, held, shapes)
+    # A summary goes through all parameters: one without elements has a number that none bears.
+    groups = {name: found.groups.get(name, torch.tensor(0)) for name in shapes}
+    return Partition(found.level, found.names, shapes, groups, found.roles)
+
+
+def _of_elements(
+    model: nn.Module,
+    level: object,
+    held: dict[str, torch.Size],
+    shapes: Mapping[str, torch.Size],
+) -> Partition:
+    """The partition of the parameters that have elements."""
+    roles = _roles(model, held)
     if isinstance(level, Mapping):
-        return _from_labels("custom", shapes, roles, _own_labels(level, shapes), list(level))
+        labels = _own_labels(level, held, shapes)
+        return _from_labels("custom", held, roles, labels, list(level))
     if is_finer(level):
-        return finer(model, level, shapes, roles)
+        return finer(model, str(level), held, roles)
     if not isinstance(level, str):
         raise InputError(
             "level must be a level's name or own groups {group name: [parameter names]}; "
             f"got {level!r}."
         )
-    return _from_labels(level, shapes, roles, _level_labels(level, shapes, roles))
+    return _from_labels(level, held, roles, _level_labels(level, held, roles))
 
 
 def number(model: nn.Module, level: str | Mapping[str, Sequence[str]]) -> int:
@@ -89,17 +114,18 @@ def number(model: nn.Module, level: str | Mapping[str, Sequence[str]]) -> int:
     Raises:
         InputError: If there is no such level, or the model has no trainable parameter.
     """
-    if not is_finer(level):
-        return partition(model, level).num_groups
-    shapes = dict(partition(model, "all").shapes)
-    return counted(str(level), cuts(model, shapes))
+    with alone(model):
+        if not is_finer(level):
+            return partition(model, level).num_groups
+        return counted(str(level), cuts(model, partition(model, "all").shapes))
 
 
 def levels(model: nn.Module) -> list[str]:
     """The named levels that a model distinguishes, coarse to fine, each refining the one before.
 
-    A level that would repeat the partition before it is left out; "layer" refines no "role"
-    level and is therefore not in the list.
+    A level that would repeat the partition before it, or that of the tensors, is left out. "layer"
+    is there where it refines "role": where no layer has parameters of several roles. "part:k" is
+    there for layers of many tensors: recurrent ones, lists of parameters.
 
     Args:
         model: The model.
@@ -108,24 +134,19 @@ def levels(model: nn.Module) -> list[str]:
         Level names, from "all" to "tensor".
     """
     finest = partition(model, "tensor")
-    layers = len({_layer(name) for name in finest.shapes})
-    chunks = [f"chunk:{k}" for k in _doublings(layers)]
+    layers = [_layer(name) for name in finest.names]
+    alike = Counter(zip(layers, finest.roles, strict=True))
+    chunks = [f"chunk:{k}" for k in doublings(len(set(layers)))]
+    parts = [f"part:{k}" for k in doublings(max(alike.values()))]
     kept = [partition(model, "all")]
-    for level in ["role", *chunks, "tensor"]:
-        finer = partition(model, level)
-        if finer.num_groups > kept[-1].num_groups and finer.refines(kept[-1]):
-            kept.append(finer)
+    for level in ["role", *chunks, "layer", "part:1", *parts]:
+        found = partition(model, level)
+        between = kept[-1].num_groups < found.num_groups < finest.num_groups
+        if between and found.refines(kept[-1]):
+            kept.append(found)
+    if finest.num_groups > kept[-1].num_groups:
+        kept.append(finest)
     return [level.level for level in kept]
-
-
-def _doublings(layers: int) -> list[int]:
-    """2, 4, 8, ... below the number of layers."""
-    counts = []
-    k = 2
-    while k < layers:
-        counts.append(k)
-        k *= 2
-    return counts
 
 
 def _layer(name: str) -> str:
@@ -160,11 +181,13 @@ def _level_labels(
     }
     if level in simple:
         return {name: simple[level](name) for name in shapes}
-    chunk = re.fullmatch(r"chunk:(\d+)", str(level))
-    if chunk is None:
+    counted = re.fullmatch(r"(chunk|part):(\d+)", level)
+    if counted is None:
         raise unknown_choice("level", level, LEVELS)
+    count = int(counted[2])
+    if counted[1] == "part":
+        return _part_labels(count, shapes, roles)
     layers = list(dict.fromkeys(_layer(name) for name in shapes))
-    count = int(chunk[1])
     if not 1 <= count <= len(layers):
         raise InputError(
             f"level {level!r} needs k from 1 to the {len(layers)} layers; got {count}."
@@ -173,8 +196,26 @@ def _level_labels(
     return {name: f"chunk {position[_layer(name)] + 1} {roles[name]}" for name in shapes}
 
 
+def _part_labels(k: int, shapes: Iterable[str], roles: Mapping[str, str]) -> dict[str, str]:
+    """The group name of each parameter where each layer's tensors of a role are in k runs."""
+    if k < 1:
+        raise InputError(f"level 'part:{k}' needs k from 1 on.")
+    alike: dict[tuple[str, str], list[str]] = {}
+    for name in shapes:
+        alike.setdefault((_layer(name), roles[name]), []).append(name)
+    labels = {}
+    for (layer, role), names in alike.items():
+        runs = min(k, len(names))
+        for i, name in enumerate(names):
+            run = f" {i * runs // len(names) + 1}/{runs}" if runs > 1 else ""
+            labels[name] = name if runs == len(names) else f"{layer} {role}{run}"
+    return labels
+
+
 def _own_labels(
-    own: Mapping[str, Sequence[str]], shapes: Mapping[str, torch.Size]
+    own: Mapping[str, Sequence[str]],
+    held: Mapping[str, torch.Size],
+    shapes: Mapping[str, torch.Size],
 ) -> dict[str, str]:
     """The group name of each parameter in a person's own groups."""
     labels: dict[str, str] = {}
@@ -187,7 +228,12 @@ def _own_labels(
             if name in labels:
                 raise InputError(f"parameter {name!r} is in groups {labels[name]!r} and {group!r}.")
             labels[name] = group
-    missing = [name for name in shapes if name not in labels]
+        if not any(name in held for name in names):
+            raise InputError(
+                f"group {group!r} has no elements: {names[0]!r} is of shape "
+                f"{list(shapes[names[0]])}; leave it out."
+            )
+    missing = [name for name in held if name not in labels]
     if missing:
         raise InputError(f"no group has parameter {missing[0]!r} ({len(missing)} left out).")
     return labels

@@ -29,7 +29,8 @@ class Partition:
         level: The level it was built from ("tensor", "chunk:5", ...), "custom" for own groups.
         names: The groups' names, S of them.
         shapes: The shape of each parameter, by name, in the model's order.
-        groups: The group number of each element, by parameter name; int64, broadcasts to shape.
+        groups: The group number of each element, by parameter name; int64, broadcasts to shape. A
+            parameter without elements has a number too, which says nothing.
         roles: Each group's role, S of them: "weights", "biases", "other" or "mixed".
     """
 
@@ -176,7 +177,9 @@ class Partition:
             raise InputError("the two partitions are of different parameters.")
         low = torch.full((self.num_groups,), other.num_groups, dtype=torch.int64)
         high = torch.full((self.num_groups,), -1, dtype=torch.int64)
-        for name in self.shapes:
+        for name, whole in self.shapes.items():
+            if not whole.numel():
+                continue
             mine, theirs = self.groups[name].cpu(), other.groups[name].cpu()
             shape = np.broadcast_shapes(mine.shape, theirs.shape)
             mine, theirs = mine.expand(shape).reshape(-1), theirs.expand(shape).reshape(-1)

@@ -4,14 +4,27 @@ Whatever they are asked for by, a layer or a function, their multiply-accumulate
 the shapes of what goes in and comes out.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from gnlab.partitions.switches import Switches
+
+_backends: Any = torch.backends  # its switches have no types
+_fused_off = Switches(
+    (
+        lambda: _backends.cudnn.enabled,
+        lambda enabled: setattr(_backends.cudnn, "enabled", enabled),
+        False,
+    ),
+    (torch._C._get_mkldnn_enabled, torch._C._set_mkldnn_enabled, False),
+    (_backends.mha.get_fastpath_enabled, _backends.mha.set_fastpath_enabled, False),
+)
 
 # Of a bias plus a product the first argument is the bias.
 _AFTER_BIAS = {"addmm", "baddbmm", "addbmm", "addmv"}
@@ -56,7 +69,8 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 # Torch wraps the method of a class that defines it, and what it wraps imports its compiler when it
-# is first called: seconds, in the middle of a run. Set afterwards it is not wrapped.
+# is first called: seconds, in the middle of a run. Set afterwards it is not wrapped; a type checker
+# minds that a method is set, and that it asks for more than torch's, which takes Any.
 Products.__torch_dispatch__ = Products.dispatched  # type: ignore[assignment]
 
 
@@ -71,21 +85,9 @@ def numbers(result: Any) -> int:
     return sum(numbers(one) for one in result)
 
 
-@contextlib.contextmanager
-def taken_apart() -> Iterator[None]:
+def taken_apart() -> AbstractContextManager[None]:
     """A context in which torch takes recurrent layers and attention apart into products."""
-    backends: Any = torch.backends  # its switches have no types
-    before = backends.cudnn.enabled, torch._C._get_mkldnn_enabled()
-    fast = backends.mha.get_fastpath_enabled()
-    try:
-        backends.cudnn.enabled = False
-        torch._C._set_mkldnn_enabled(False)
-        backends.mha.set_fastpath_enabled(False)
-        yield
-    finally:
-        backends.cudnn.enabled = before[0]
-        torch._C._set_mkldnn_enabled(before[1])
-        backends.mha.set_fastpath_enabled(fast)
+    return _fused_off()
 
 
 def _work(name: str, args: Sequence[Any], result: Any) -> int:

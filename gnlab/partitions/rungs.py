@@ -1,11 +1,14 @@
 """The ladder: nested levels from one group for all parameters to one group per element.
 
-Every level refines the one before and has, where the model's layers allow it, about twice as many
-groups.
+Every level refines the one before and has about twice as many groups: never more than that, but for
+"role", of which there may be three; one that the next could stand for is left out, unless it has a
+name in the literature. Where a coarser level has the very groups of "tensor" or "element", these
+names stand: the last rung is "element", Newton's. A model of one element has one rung, "all".
 
 Legend: S groups, P parameter elements.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +16,8 @@ from typing import Any
 from torch import nn
 
 from gnlab.partitions import cost, finer
-from gnlab.partitions.levels import levels, partition
+from gnlab.partitions.exclusive import alone
+from gnlab.partitions.levels import levels, number, partition
 
 _LABELS = {
     "all": "one group for all",
@@ -68,8 +72,9 @@ def ladder(model: nn.Module, inputs: Any = None) -> tuple[Rung, ...]:
     Raises:
         InputError: If the model has no trainable parameter.
     """
-    layers = cost.guessed(model) if inputs is None else cost.executed(model, inputs)
-    return tuple(_rung(model, name, count, layers) for name, count in _nested(model))
+    with alone(model):
+        layers = cost.guessed(model) if inputs is None else cost.executed(model, inputs)
+        return tuple(_rung(model, name, count, layers) for name, count in _nested(model))
 
 
 def gradient_work(model: nn.Module, inputs: Any) -> int:
@@ -97,32 +102,38 @@ def label(level: str) -> str:
     kind, _, k = level.partition(":")
     counted = {
         "chunk": f"{k} chunks by role",
+        "part": f"{k} parts of each layer by role" if k != "1" else "layers by role",
         "block": f"{k} blocks of units per tensor",
         "row": f"{k} parts of each unit's row",
     }
     return _LABELS.get(level, counted.get(kind, level))
 
 
-def _nested(model: nn.Module) -> Iterator[tuple[str, int]]:
+def _nested(model: nn.Module) -> list[tuple[str, int]]:
     """The names of the levels, and S of each; one that would repeat the one before is left out."""
-    last = 0
-    for name in levels(model):
-        last = partition(model, name).num_groups
-        yield name, last
-    parts = finer.cuts(model, dict(partition(model, "tensor").shapes))
-    units, row = max(part.units for part in parts), max(part.row for part in parts)
-    blocks = [f"block:{k}" for k in _doublings(units)]
-    rows = [f"row:{k}" for k in _doublings(row)]
-    for name in [*blocks, "unit", *rows, "element"]:
-        count = finer.number(name, parts)
-        if count > last:
-            last = count
-            yield name, count
+    parts = finer.cuts(model, partition(model, "tensor").shapes)
+    most = finer.number("element", parts)
+    found = [(name, number(model, name)) for name in levels(model)]
+    found += [(name, finer.number(name, parts)) for name in finer.doubling(parts)]
+    kept = [found[0]]
+    for name, count in found[1:]:
+        if kept[-1][1] < count < most:
+            kept.append((name, count))
+    # The last is Newton's, whatever else has a group for each element.
+    return _thinned([*kept, ("element", most)] if most > 1 else kept)
 
 
-def _doublings(end: int) -> list[int]:
-    """2, 4, 8, ... below a number."""
-    return [2**i for i in range(1, max(end - 1, 0).bit_length())]
+def _thinned(found: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Without those of no name in the literature that the next can stand for.
+
+    It can where it has at most twice the groups of the one before: where one layer is far larger
+    than the others, a doubling of its blocks is hardly a finer level.
+    """
+    kept = found[:1]
+    for (name, count), (_, after) in itertools.pairwise(found[1:]):
+        if name in _KNOWN_AS or after > 2 * kept[-1][1]:
+            kept.append((name, count))
+    return kept + found[1:][-1:]
 
 
 def _rung(model: nn.Module, name: str, count: int, layers: Sequence[cost.Layer]) -> Rung:
@@ -138,26 +149,26 @@ def _starting(model: nn.Module, name: str, layers: Sequence[cost.Layer]) -> list
     for place, executed in enumerate(layers):
         at.setdefault(executed.name, place)
     counts = [0] * len(layers)
-    for owner, number in _by_layer(model, name):
+    for owner, count in _by_layer(model, name):
         layer = owner
         # What is never called itself, a parameter that something else takes, starts where a module
         # around it does, or may start anywhere.
         while layer and layer not in at:
             layer = layer.rpartition(".")[0]
-        counts[at.get(layer, 0)] += number
+        counts[at.get(layer, 0)] += count
     return counts
 
 
 def _by_layer(model: nn.Module, name: str) -> Iterator[tuple[str, int]]:
     """Each layer, and how many groups have their first element in it."""
     if finer.is_finer(name):
-        shapes = dict(partition(model, "tensor").shapes)
-        for part in finer.cuts(model, shapes):
+        for part in finer.cuts(model, partition(model, "tensor").shapes):
             yield part.name.rpartition(".")[0], finer.number(name, [part])
         return
     seen: set[int] = set()
-    for parameter, owner in partition(model, name).groups.items():
+    split = partition(model, name)
+    for parameter, owner in split.groups.items():
         group = int(owner)
-        if group not in seen:
+        if split.shapes[parameter].numel() and group not in seen:
             seen.add(group)
             yield parameter.rpartition(".")[0], 1

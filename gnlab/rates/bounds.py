@@ -14,14 +14,30 @@ References:
     Nonlinear Programming, Sec. 8.2 (the inequality, and the start that attains it).
 """
 
+import math
+
 import numpy as np
 from scipy.optimize import minimize
 
-from gnlab.rates.quadratics import Array, Groups
+from gnlab.errors import check_number
+from gnlab.rates.checks import Array, Groups, check_definite, check_groups
 
 
 def kantorovich(condition: float) -> float:
-    """((κ − 1)/(κ + 1))², the largest factor of f − f* in one step of Cauchy's method."""
+    """The largest factor of f − f* in one step of Cauchy's method.
+
+    Args:
+        condition: κ, from 1 on; infinite where rounding is all there is of λ_min.
+
+    Returns:
+        ((κ − 1)/(κ + 1))².
+
+    Raises:
+        InputError: If κ is below 1 or no number.
+    """
+    if condition == math.inf:
+        return 1.0
+    check_number("condition", condition, low=1)
     return float(((condition - 1) / (condition + 1)) ** 2)
 
 
@@ -34,7 +50,11 @@ def best_scaling(H: Array, owner: Groups) -> Array:
 
     Returns:
         A's numbers, the best that a search from the blocks' own sizes finds, [S].
+
+    Raises:
+        InputError: If H is not symmetric and positive definite, or the groups are none.
     """
+    H, owner = check_definite(H), check_groups(owner, len(H))
     start = _middles(H, owner)
     count = len(start)
     found = minimize(
@@ -55,8 +75,12 @@ def scaled_bound(H: Array, owner: Groups) -> float:
 
     Returns:
         ((κ_A − 1)/(κ_A + 1))² of the best A that was found; right for whatever A it is.
+
+    Raises:
+        InputError: If H is not symmetric and positive definite, or the groups are none.
     """
-    return kantorovich(_condition(H, owner, np.log(best_scaling(H, owner))))
+    best = best_scaling(H, owner)
+    return kantorovich(_condition(np.asarray(H), np.asarray(owner), np.log(best)))
 
 
 def ready_bound(H: Array, owner: Groups) -> float:
@@ -69,7 +93,11 @@ def ready_bound(H: Array, owner: Groups) -> float:
     Returns:
         The better of the bounds of two scalings: none, and the middle of each group's own
         spectrum. Where H is block-diagonal in the groups, the bound of the worst block.
+
+    Raises:
+        InputError: If H is not symmetric and positive definite, or the groups are none.
     """
+    H, owner = check_definite(H), check_groups(owner, len(H))
     tried = (np.zeros(int(owner.max()) + 1), _middles(H, owner))
     return kantorovich(max(1.0, min(_condition(H, owner, logs) for logs in tried)))
 
@@ -88,4 +116,4 @@ def _condition(H: Array, owner: Groups, logs: Array) -> float:
     """κ(A^½HA^½) for A = exp(logs)."""
     root = np.exp((logs - logs.mean()) / 2)[owner]
     values = np.linalg.eigvalsh(root[:, None] * H * root)
-    return float(values[-1] / values[0])
+    return float(values[-1] / values[0]) if values[0] > 0 else math.inf

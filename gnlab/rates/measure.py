@@ -15,7 +15,16 @@ import numpy as np
 
 from gnlab.errors import InputError, check_number
 from gnlab.rates.bounds import kantorovich, scaled_bound
-from gnlab.rates.quadratics import Array, Groups, Quadratic, runs
+from gnlab.rates.checks import (
+    Array,
+    Groups,
+    check_groups,
+    check_hessian,
+    check_points,
+    check_seed,
+    check_starts,
+)
+from gnlab.rates.quadratics import Quadratic, runs
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -54,7 +63,16 @@ def slopes(H: Array, x: Array) -> Array:
 
     Returns:
         ∇f, [..., P].
+
+    Raises:
+        InputError: If H is not symmetric, or something is not finite or of another size.
     """
+    H = check_hessian(H)
+    return _slopes(H, check_points("x", x, (*[None] * (np.ndim(x) - 1), len(H))))
+
+
+def _slopes(H: Array, x: Array) -> Array:
+    """The gradient, 0 where it is rounding."""
     g = x @ H
     cleared: Array = np.where(np.abs(g) > _ROUNDING * (np.abs(x) @ np.abs(H)), g, 0.0)
     return cleared
@@ -71,7 +89,7 @@ def step(H: Array, x: Array, owner: Groups) -> Array:
     Returns:
         x⁺, [..., P]. A group whose slope is zero, to rounding, stays where it is.
     """
-    g = slopes(H, x)
+    g = _slopes(H, x)
     members = np.eye(int(owner.max()) + 1)[owner]
     columns = g[..., None] * members
     bent = columns.mT @ (H @ columns)
@@ -93,14 +111,21 @@ def convergence(problem: Quadratic, owner: Groups, start: Array, steps: int) -> 
     Args:
         problem: The quadratic.
         owner: The group of each coordinate, [P].
-        start: Where to begin, [P].
+        start: Where to begin, not at the minimum, [P].
         steps: How many steps; fewer are made if the minimum is reached.
 
     Returns:
         The factors and the end.
+
+    Raises:
+        InputError: If the start is the minimum, the groups are none of the problem's, there is no
+            step, or something is not finite.
     """
-    H = problem.H
-    x, factors = np.array(start, dtype=np.float64), []
+    check_number("steps", steps, low=1, integer=True)
+    H = check_hessian(problem.H)
+    owner = check_groups(owner, len(H))
+    x, factors = check_starts("start", start, (len(H),)), []
+    x = x / scale(x)
     for _ in range(steps):
         before = float(x @ H @ x)
         moved = step(H, x, owner)
@@ -115,6 +140,12 @@ def convergence(problem: Quadratic, owner: Groups, start: Array, steps: int) -> 
     return Convergence(np.array(factors), x)
 
 
+def scale(x: Array) -> Array:
+    """A power of two of the size of each point: without it a square is in no float's range."""
+    size: Array = np.exp2(np.frexp(np.abs(x).max(axis=-1, keepdims=True))[1].astype(np.float64))
+    return size
+
+
 def worst_start(problem: Quadratic, sign: int = 1) -> Array:
     """The start from which Cauchy's method is as slow as Kantorovich's bound allows.
 
@@ -123,9 +154,16 @@ def worst_start(problem: Quadratic, sign: int = 1) -> Array:
         sign: 1 or −1: there are two.
 
     Returns:
-        v_min/λ_min ± v_max/λ_max, [P].
+        v_min/λ_min ± v_max/λ_max, [P]; with one coordinate, where every start is as bad, ±1/λ.
+
+    Raises:
+        InputError: If the sign is neither.
     """
+    if sign not in (1, -1):
+        raise InputError(f"sign must be 1 or -1, there are two worst starts; got {sign!r}.")
     values, vectors = problem.eigenvalues, problem.eigenvectors
+    if len(values) == 1:
+        return sign * vectors[:, 0] / values
     start: Array = vectors[:, 0] / values[0] + sign * vectors[:, -1] / values[-1]
     return start
 
@@ -154,22 +192,34 @@ def measure(
         By level: "groups" (S) and the "bound" that no factor exceeds.
 
     Raises:
-        InputError: If there is no level, or a number is out of bounds.
+        InputError: If there is no level, its groups are none of the problem's, or a number is out
+            of bounds.
     """
     check_number("starts", starts, low=0, integer=True)
     check_number("steps", steps, low=1, integer=True)
-    size = len(problem.H)
-    named = (
-        dict(levels)
-        if isinstance(levels, Mapping)
-        else {f"S = {count}": runs(size, count) for count in levels}
-    )
-    if not named:
-        raise InputError("there must be one level at least.")
+    check_seed(seed)
+    size = len(check_hessian(problem.H))
+    named = _named(levels, size)
     rng = np.random.default_rng(seed)
     points = [*rng.standard_normal((starts, size)), worst_start(problem)]
     found = [[convergence(problem, owner, x, steps) for x in points] for owner in named.values()]
     return _dataset(problem, named, found, starts)
+
+
+def _named(levels: object, size: int) -> dict[str, Groups]:
+    """The groups of each level by its name."""
+    if isinstance(levels, Mapping):
+        named = {str(n): check_groups(owner, size, f"level {n!r}") for n, owner in levels.items()}
+    elif isinstance(levels, Iterable) and not isinstance(levels, str):
+        named = {f"S = {count}": runs(size, count) for count in levels}
+    else:
+        raise InputError(
+            "levels must be numbers of groups such as rates.doublings(P), or own groups by name; "
+            f"got {levels!r}."
+        )
+    if not named:
+        raise InputError("there must be one level at least; got none.")
+    return named
 
 
 def _dataset(

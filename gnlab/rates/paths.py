@@ -10,8 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from gnlab.errors import check_number
-from gnlab.rates.measure import DONE, step
-from gnlab.rates.quadratics import Array, Groups, Quadratic
+from gnlab.rates.checks import (
+    Array,
+    Groups,
+    check_groups,
+    check_hessian,
+    check_seed,
+    check_starts,
+)
+from gnlab.rates.measure import DONE, scale, step
+from gnlab.rates.quadratics import Quadratic
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +58,7 @@ class Paths:
     @property
     def left(self) -> Array:
         """‖x_1‖ / ‖x_0‖: the error after one step, relative to that of the start, [B]."""
-        first, second = np.linalg.norm(self.points[:2], axis=-1)
+        first, second = np.linalg.norm(self.points[:2] / scale(self.points[0]), axis=-1)
         left: Array = second / first
         return left
 
@@ -68,13 +76,17 @@ def paths(problem: Quadratic, owner: Groups, starts: Array, steps: int) -> Paths
         The points and the factors.
 
     Raises:
-        InputError: If there is no step.
+        InputError: If a start is the minimum, the groups are none of the problem's, there is no
+            step, or something is not finite.
     """
     check_number("steps", steps, low=1, integer=True)
-    H = problem.H
+    H = check_hessian(problem.H)
+    owner = check_groups(owner, len(H))
+    starts = check_starts("starts", starts, (None, len(H)))
     # The method does not see the scale of f: each point's f is kept at 1, nothing underflows.
-    sizes = np.sqrt(problem.height(starts))[:, None]
-    x, points, factors = starts / sizes, [np.array(starts, dtype=np.float64)], []
+    near = starts / scale(starts)
+    heights = np.sqrt(problem.height(near))[:, None]
+    x, sizes, points, factors = near / heights, heights * scale(starts), [starts], []
     for _ in range(steps):
         before = problem.height(x)
         moved = step(H, x, owner)
@@ -82,8 +94,8 @@ def paths(problem: Quadratic, owner: Groups, starts: Array, steps: int) -> Paths
         arrived = factor <= DONE
         factors.append(np.where(arrived, 0.0, factor))
         points.append(moved * sizes)
-        scale = np.sqrt(np.where(arrived, 1.0, problem.height(moved)))[:, None]
-        x, sizes = np.where(arrived[:, None], 0.0, moved / scale), sizes * scale
+        size = np.sqrt(np.where(arrived, 1.0, problem.height(moved)))[:, None]
+        x, sizes = np.where(arrived[:, None], 0.0, moved / size), sizes * size
     return Paths(np.array(points), np.array(factors))
 
 
@@ -96,5 +108,10 @@ def random_start(size: int, seed: int) -> Array:
 
     Returns:
         The start, [P].
+
+    Raises:
+        InputError: If there is no coordinate, or the seed is negative.
     """
+    check_number("size", size, low=1, integer=True)
+    check_seed(seed)
     return np.random.default_rng(seed).standard_normal(size)

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from gnlab.errors import InputError, check_number, unknown_choice
-
-Array = NDArray[np.float64]
-Groups = NDArray[np.int64]
+from gnlab.rates.checks import Array, Groups, check_points, check_seed
 
 COUPLINGS = ("none", "block", "rotated", "banded", "dense")
 # The angle of one rotation in that of the rotation at half its distance. Were they equal, slopes
@@ -53,7 +51,14 @@ class Quadratic:
 
         Returns:
             The points, the last one the first again, [count, 2].
+
+        Raises:
+            InputError: If there are not two dimensions, or a number is out of bounds.
         """
+        if len(self.H) != 2:
+            raise InputError(f"a level set is drawn in two dimensions; got {len(self.H)}.")
+        check_number("height", height, low=0, open_low=True)
+        check_number("count", count, low=1, integer=True)
         along = np.linspace(0, 2 * np.pi, count)
         circle = np.stack([np.cos(along), np.sin(along)], axis=1)
         ellipse: Array = (circle * np.sqrt(2 * height / self.eigenvalues)) @ self.eigenvectors.T
@@ -87,15 +92,20 @@ def quadratic(
         The quadratic.
 
     Raises:
-        InputError: If the coupling is unknown, an eigenvalue is not positive, or there are more
-            blocks than coordinates.
+        InputError: If the coupling is unknown, an eigenvalue is not positive, there are more
+            blocks than coordinates, or a number is out of bounds.
     """
-    values = np.asarray(spectrum, dtype=np.float64)
-    if values.ndim != 1 or not values.size or not (values > 0).all():
-        raise InputError("the spectrum must be a list of positive numbers, one at least.")
+    if not np.size(spectrum):
+        raise InputError("the spectrum must be of positive numbers, one at least; got none.")
+    values = check_points("spectrum", spectrum, (None,))
+    if not (values > 0).all():
+        raise InputError(f"the spectrum must be of positive numbers; got {values.min():g}.")
     if coupling not in COUPLINGS:
         raise unknown_choice("coupling", coupling, COUPLINGS)
-    check_number("blocks", blocks, low=1, high=values.size, integer=True)
+    in_blocks = coupling in ("block", "rotated")
+    check_number("blocks", blocks, low=1, high=values.size if in_blocks else np.inf, integer=True)
+    check_number("angle", angle)
+    check_seed(seed)
     rng = np.random.default_rng(seed)
     Q = _rotation(coupling, values.size, blocks, angle, rng)
     if shuffled:
@@ -118,6 +128,7 @@ def runs(size: int, count: int) -> Groups:
     Raises:
         InputError: If there are more groups than coordinates.
     """
+    check_number("size", size, low=1, integer=True)
     check_number("count", count, low=1, high=size, integer=True)
     return np.arange(size) * count // size
 
@@ -130,7 +141,11 @@ def doublings(size: int) -> list[int]:
 
     Returns:
         The numbers of groups.
+
+    Raises:
+        InputError: If there is no coordinate.
     """
+    check_number("size", size, low=1, integer=True)
     return [*(2**j for j in range((size - 1).bit_length())), size]
 
 

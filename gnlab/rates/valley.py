@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gnlab.cubic import Status, solve_cubic
-from gnlab.errors import check_number
-from gnlab.rates.quadratics import Array, Groups
+from gnlab.errors import InputError, check_number
+from gnlab.rates.checks import Array, Groups, check_groups, check_points
 
 # Beyond it a path is lost and its numbers mean nothing.
 _FAR = 1e8
@@ -98,11 +98,17 @@ def walk(start: Array, owner: Groups, damping: float, steps: int) -> Walk:
         The way.
 
     Raises:
-        InputError: If the steps or λ_int are out of bounds.
+        InputError: If the start is out of bounds, the groups are not of two coordinates, or the
+            steps or λ_int are out of bounds.
     """
     check_number("steps", steps, low=1, integer=True)
     check_number("damping", damping, low=0)
-    points, status = [np.array(start, dtype=np.float64)], Status.solved
+    owner = check_groups(owner, 2)
+    points, status = [check_points("start", start, (2,))], Status.solved
+    if np.abs(points[0]).max() > _FAR:
+        raise InputError(
+            f"start must be two numbers in [{-_FAR:g}, {_FAR:g}]; got {points[0].tolist()}."
+        )
     for _ in range(steps):
         here = points[-1]
         if valley(here) <= _ARRIVED or np.abs(here).max() > _FAR:

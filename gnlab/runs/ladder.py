@@ -41,12 +41,12 @@ class Ladder:
             device: Where it is made.
 
         Returns:
-            The levels, coarse to fine.
+            The levels, coarse to fine; the first is never refused, there is none to take instead.
         """
         return tuple(
             Level(
                 rung.level, rung.num_groups, rung.label, rung.known_as,
-                self._refusal(rung, samples, device),
+                self._refusal(rung, samples, device) if rung is not self.rungs[0] else "",
             )
             for rung in self.rungs
         )  # fmt: skip
@@ -110,9 +110,9 @@ def finest(levels: tuple[Level, ...]) -> Level:
     """The finest level that is not too large.
 
     Args:
-        levels: The levels, coarse to fine; the first is never too large.
+        levels: The levels, coarse to fine; the first is never refused.
 
     Returns:
         The level.
     """
-    return [level for level in levels if not level.refusal or level is levels[0]][-1]
+    return [level for level in levels if not level.refusal][-1]

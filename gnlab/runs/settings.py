@@ -266,5 +266,5 @@ def _check_level(level: Level) -> None:
                 )
         return
     named = tuple(name for name in partitions.LEVELS if ":" not in name)
-    if level not in named and not re.fullmatch(r"(chunk|block|row):\d+", str(level)):
+    if level not in named and not re.fullmatch(r"(chunk|part|block|row):\d+", str(level)):
         raise unknown_choice("level", level, partitions.LEVELS)

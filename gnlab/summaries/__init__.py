@@ -1,7 +1,7 @@
 """Summaries: ḡ, H̄, D and the derivatives of any order along a direction, group by group."""
 
+from gnlab.partitions.exclusive import alone
 from gnlab.partitions.unmoved import unmoved
-from gnlab.summaries.exclusive import alone
 from gnlab.summaries.limits import most_groups, refusal
 from gnlab.summaries.measure import derivative_tensor, summarise
 from gnlab.summaries.places import elsewhere

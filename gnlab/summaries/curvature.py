@@ -11,6 +11,7 @@ derivative, with other rounding.
 Legend: S groups, k and l of them.
 """
 
+import functools
 from dataclasses import dataclass
 
 import torch
@@ -26,6 +27,7 @@ Origin = tuple[str, str]
 
 _LARGE, _PARTS = 1024, 8  # groups whose products are worth dividing, and into how many parts
 _DOZEN, _MANY = 12, 64  # rows that a CPU multiplies fast at once, and groups of which that helps
+_PART, _WIDE = 4096, 256  # numbers of a row that a GPU sums in one go, and rows that fill it
 _FEW = 8  # groups of which a product more costs less than a sum more
 _SHORT, _MOST = 1 << 12, 1 << 16  # numbers that wait to be added, of one kind and of all
 
@@ -116,7 +118,7 @@ class Curvature:
         j = len(jet.bent)
         place = places(jet.ranks, jet.bent)
         if j and len(jet.ranks) <= _FEW and isinstance(place, slice):
-            product = pulled @ rows.T
+            product = products(pulled, rows)
             self.within(jet.ranks, product[:, j:], product)
             self.pure(jet.bent, product[place, :j].diagonal(), 3, product)
             return
@@ -136,7 +138,7 @@ class Curvature:
         step = _step(k, rows.device)
         for a in range(0, k, step):
             b = min(a + step, k)
-            product = pulled[a:b] @ rows[a:].T
+            product = products(pulled[a:b], rows[a:])
             self.within(ranks[a:b], product[:, : b - a], product)
             if b < k:
                 self.between(ranks[a:b], ranks[b:], product[:, b - a :], product)
@@ -169,7 +171,7 @@ class Curvature:
             two: The second factor's, with δ drawn back through it to the first factor's shape.
         """
         left, right = one.matrix, two.matrix
-        self.between(one.ranks, two.ranks, left.first @ right.first.T)
+        self.between(one.ranks, two.ranks, products(left.first, right.first))
         for ranks, a, others, b in (
             (one.bent, left.second, two.ranks, right.first),
             (one.ranks, left.first, two.bent, right.second),
@@ -241,6 +243,27 @@ def _step(k: int, device: torch.device) -> int:
     # Of more than a dozen rows and few columns, a CPU's library makes a product of large blocks,
     # at a third of the speed.
     return _DOZEN if device.type == "cpu" and _DOZEN + 2 < k <= _MANY else max(k, 1)
+
+
+def products(a: Tensor, b: Tensor) -> Tensor:
+    """The product of each row of a matrix with each row of another, [k, n], [l, n] -> [k, l]."""
+    parts = _parts_of(a)
+    if parts == 1:
+        return a @ b.T
+    left = a.reshape(len(a), parts, -1).transpose(0, 1)
+    return torch.bmm(left, b.reshape(len(b), parts, -1).permute(1, 2, 0)).sum(0)
+
+
+def _parts_of(rows: Tensor) -> int:
+    """Into how many parts to divide rows: a GPU's library divides sums among few of its cores."""
+    return _divided(rows.shape[1]) if rows.is_cuda and len(rows) <= _WIDE else 1
+
+
+@functools.lru_cache(maxsize=1024)
+def _divided(n: int) -> int:
+    """Into how many parts of some thousand numbers each a long row can be divided."""
+    least = n // _PART
+    return next((parts for parts in range(least, 2 * least) if n % parts == 0), 1) if least else 1
 
 
 def dots(a: Tensor, b: Tensor) -> Tensor:

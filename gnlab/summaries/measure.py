@@ -9,7 +9,7 @@ References:
 import contextlib
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import torch
@@ -17,13 +17,14 @@ from torch import Tensor, nn
 
 from gnlab.errors import InputError, check_number, unknown_choice
 from gnlab.partitions import Partition
+from gnlab.partitions.exclusive import alone
 from gnlab.summaries import limits
 from gnlab.summaries.agreement import COMPARE, check_agreement
 from gnlab.summaries.autodiff import Along, Groups, groups_of, tensor_of_order
 from gnlab.summaries.batches import batches
 from gnlab.summaries.compute import Computation
+from gnlab.summaries.convolutions import guessed_kernels
 from gnlab.summaries.evaluation import Evaluated, LossFunction, Parameters
-from gnlab.summaries.exclusive import alone
 from gnlab.summaries.normalisers import Normaliser
 from gnlab.summaries.passes import Task, Values
 from gnlab.summaries.precision import full_precision
@@ -91,11 +92,18 @@ def summarise(
         task.check()
         limits.check(model, partition)
         device = task.device
-        with contextlib.nullcontext() if tf32 else full_precision(device):
+        with _kernels(device, tf32=tf32):
             u = task.gradient() if direction is None else task.direction(direction)
             groups = groups_of(partition, device)
             wanted = Computation(task, groups, u, ggn=ggn, parts=parts, memory=memory)
             return wanted.by_definition() if method == "autodiff" else _fast(wanted, method)
+
+
+@contextlib.contextmanager
+def _kernels(device: torch.device, *, tf32: bool = False) -> Iterator[None]:
+    """A context in which a GPU takes the kernels that summaries are computed with."""
+    with guessed_kernels(device), contextlib.nullcontext() if tf32 else full_precision(device):
+        yield
 
 
 def _fast(wanted: Computation, method: str) -> Summary:
@@ -156,9 +164,10 @@ def derivative_tensor(
     task = Task(model, loss_fn, batches(data), partition, dtype, normaliser)
     with alone(model):
         task.check()
-        groups = groups_of(partition, task.device)
-        u = task.gradient() if direction is None else task.direction(direction)
-        result = _of_order(task, groups, u, order)
+        with _kernels(task.device):
+            groups = groups_of(partition, task.device)
+            u = task.gradient() if direction is None else task.direction(direction)
+            result = _of_order(task, groups, u, order)
     rank = groups.order.argsort().to(result.device)
     return result[torch.meshgrid(*[rank] * order, indexing="ij")]
 

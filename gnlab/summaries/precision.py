@@ -5,39 +5,36 @@ large terms, does not, and torch uses it for convolutions unless told otherwise.
 """
 
 import contextlib
-from collections.abc import Iterator
+import functools
 from typing import Any
 
 import torch
+
+from gnlab.partitions.switches import Switches
 
 # Since 2.9 torch has a switch per operation, and raises if the old ones are mixed with them.
 _NEW = tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 9)
 _NAME, _OFF = ("fp32_precision", "ieee") if _NEW else ("allow_tf32", False)
 _cudnn: Any = torch.backends.cudnn  # its switches have no types
 _SWITCHES = (torch.backends.cuda.matmul, _cudnn.conv if _NEW else _cudnn)
+_full = Switches(
+    *(
+        (functools.partial(getattr, of, _NAME), functools.partial(setattr, of, _NAME), _OFF)
+        for of in _SWITCHES
+    )
+)
 
 
-@contextlib.contextmanager
-def full_precision(device: torch.device) -> Iterator[None]:
+def full_precision(device: torch.device) -> contextlib.AbstractContextManager[None]:
     """A context in which a GPU multiplies float32 numbers as such; on a CPU nothing is done.
 
     Args:
         device: Where the computation is.
 
-    Yields:
-        None: Nothing.
+    Returns:
+        The context.
     """
-    if device.type != "cuda":
-        yield
-        return
-    before = chosen(device)
-    try:
-        for switch in _SWITCHES:
-            setattr(switch, _NAME, _OFF)
-        yield
-    finally:
-        for switch, value in zip(_SWITCHES, before, strict=True):
-            setattr(switch, _NAME, value)
+    return _full() if device.type == "cuda" else contextlib.nullcontext()
 
 
 def chosen(device: torch.device) -> tuple[str | bool, ...]:

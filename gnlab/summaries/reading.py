@@ -6,10 +6,10 @@ What a summary's step really brings is the difference of two readings.
 import torch
 from torch import nn
 
+from gnlab.partitions.exclusive import alone
 from gnlab.partitions.unmoved import unmoved
 from gnlab.summaries.batches import Batch
 from gnlab.summaries.evaluation import LossFunction, device_of
-from gnlab.summaries.exclusive import alone
 from gnlab.summaries.randomness import random_state, same_random_state, set_random_state
 
 

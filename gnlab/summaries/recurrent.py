@@ -5,15 +5,15 @@ so it is off only while a recurrent layer is called.
 """
 
 import functools
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
+from gnlab.partitions.switches import Switches
+
 _cudnn: Any = torch.backends.cudnn  # it has no types
-_lock = threading.Lock()
-_before: list[bool] = []  # whether cuDNN was on, once for each call that goes on
+_without = Switches((lambda: _cudnn.enabled, functools.partial(setattr, _cudnn, "enabled"), False))
 
 
 def _without_cudnn(layer: Callable[..., Any]) -> Callable[..., Any]:
@@ -21,16 +21,8 @@ def _without_cudnn(layer: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(layer)
     def call(*args: Any, **kwargs: Any) -> Any:
-        with _lock:
-            _before.append(_before[0] if _before else _cudnn.enabled)
-            _cudnn.enabled = False
-        try:
+        with _without():
             return layer(*args, **kwargs)
-        finally:
-            with _lock:
-                found = _before.pop()
-                if not _before:
-                    _cudnn.enabled = found
 
     return call
 

@@ -129,6 +129,14 @@ def test_an_element_step_and_its_solve(results):
     assert "| 8 | 0.8 ms | 1.6 ms |\n| 50 | 5 ms | 10 ms |" in table
 
 
+def test_a_what_if_curve_is_a_row_of_its_own_table(results):
+    curve = {
+        "kind": "what-if", "levels": 9, "groups": 212, "first_seconds": 1.5, "median_seconds": 0.75
+    }  # fmt: skip
+    table = tables.element(results(**{"what-if/digits-mlp": curve}))
+    assert "| digits-mlp | 9 | 212 | 1.5 s | 750 ms |" in table
+
+
 def test_every_table_has_its_place_in_a_page():
     pages = "".join(path.read_text(encoding="utf-8") for path in tables.PAGES)
     for name in tables.TABLES:

@@ -1,6 +1,7 @@
 """Levels below the tensor: which elements belong together, and that each refines the one before."""
 
 import itertools
+import re
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from gnlab.errors import InputError
-from gnlab.partitions import finer, partition
+from gnlab.partitions import finer, ladder, number, partition
 
 
 def network():
@@ -117,9 +118,63 @@ def test_every_doubling_refines(units, inputs, blocks, rows):
         assert len(set(p.names)) == p.num_groups
 
 
+@pytest.mark.parametrize("split", [1, 2])
+@pytest.mark.parametrize("kind", [nn.Conv1d, nn.ConvTranspose1d])
+def test_a_channels_neuron_is_all_that_only_it_is_moved_by(kind, split):
+    model = nn.Sequential(kind(4, 6, 3, groups=split)).double()
+    p = partition(model, "neuron")
+    assert p.names == tuple(f"0[{i}]" for i in range(6))
+    x = torch.randn(1, 4, 5, dtype=torch.float64)
+    before = model(x).detach()
+    for unit in range(6):
+        moved = {n: q + 1.0 * (p.groups[n] == unit) for n, q in model.named_parameters()}
+        change = torch.func.functional_call(model, moved, (x,)) - before
+        assert change[0].abs().sum(1).nonzero()[:, 0].tolist() == [unit]
+
+
+def test_elements_are_numbered_unit_by_unit():
+    table = partition(nn.Embedding(3, 2), "element")
+    assert groups(table, "weight") == [[0, 3], [1, 4], [2, 5]]
+    assert table.names[1] == "weight[0] 2/3"
+    turned = partition(nn.ConvTranspose1d(4, 2, 1, groups=2, bias=False), "element")
+    assert groups(turned, "weight") == [[[0]], [[1]], [[2]], [[3]]]
+    whole = partition(nn.ConvTranspose1d(2, 3, 1, bias=False), "element")
+    assert groups(whole, "weight") == [[[0], [2], [4]], [[1], [3], [5]]]
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0,), (2, 0, 3)])
+@pytest.mark.parametrize(
+    "level",
+    ["all", "role", "layer", "part:2", "tensor", "block:2", "neuron", "unit", "row:2", "element"],
+)
+def test_a_parameter_without_elements_is_in_no_group(shape, level):
+    with_one, without = network(), network()
+    with_one.register_parameter("none", nn.Parameter(torch.zeros(shape)))
+    p, q = partition(with_one, level), partition(without, level)
+    assert p.names == q.names
+    assert p.sizes.equal(q.sizes)
+    assert p.num_groups == number(with_one, level)
+    assert p.expand(torch.ones(p.num_groups))["none"].expand(shape).shape == shape
+    assert p.reduce(dict(with_one.named_parameters())).shape == (p.num_groups,)
+    finest = partition(with_one, "element")
+    assert finest.refines(p)
+    assert [r.num_groups for r in ladder(with_one)] == [r.num_groups for r in ladder(without)]
+
+
+def test_own_groups_without_elements():
+    model = network()
+    model.register_parameter("none", nn.Parameter(torch.zeros(0, 3)))
+    rest = list(partition(model, "tensor").names)
+    assert partition(model, {"a": rest}).num_groups == 1
+    assert partition(model, {"a": [*rest, "none"]}).num_groups == 1
+    with pytest.raises(InputError, match=r"group 'b' has no elements: 'none' is of shape \[0, 3\]"):
+        partition(model, {"a": rest, "b": ["none"]})
+
+
 @pytest.mark.parametrize(
     ("level", "message"),
     [
+        ("part:0", "needs k from 1 on"),
         ("block:0", "needs k from 1 on"),
         ("row:0", "needs k from 1 on"),
         ("block:x", "unknown level 'block:x'"),
@@ -137,3 +192,18 @@ def test_more_groups_than_can_be_named(monkeypatch):
         InputError, match=r"'element' has 34 groups .* at most 20 .* 'unit', with 20"
     ):
         partition(network(), "element")
+
+
+@pytest.mark.parametrize("most", [3, 8, 12, 19, 33])
+@pytest.mark.parametrize("level", ["block:2", "unit", "neuron", "row:2", "element"])
+def test_the_level_that_is_offered_instead_can_be_had(monkeypatch, level, most):
+    monkeypatch.setattr(finer, "MOST", most)
+    if number(network(), level) <= most:
+        assert partition(network(), level).num_groups <= most
+        return
+    with pytest.raises(InputError, match="at most") as refused:
+        partition(network(), level)
+    offered = re.findall(r"'([a-z]+(?::\d+)?)'", str(refused.value))[1:]
+    assert offered
+    for other in offered:
+        assert partition(network(), other).num_groups <= most

@@ -12,7 +12,26 @@ from gnlab.partitions import cost, partition
 from gnlab.partitions import rungs as ladders
 from gnlab.problems import networks
 
+
+def lists(*shapes):
+    """A model of one layer, a list of parameters."""
+    return nn.Sequential(nn.ParameterList([torch.zeros(shape) for shape in shapes]))
+
+
 MODELS = {
+    "recurrent": lambda: nn.Sequential(nn.Embedding(5, 3), nn.LSTM(3, 4, 4), nn.Linear(4, 5)),
+    "a recurrent layer": lambda: nn.GRU(3, 4, 2, bidirectional=True),
+    "recurrent without biases": lambda: nn.Sequential(
+        nn.LSTM(3, 4, 4, bias=False), nn.GRU(4, 4, 3, bias=False)
+    ),
+    "a list": lambda: lists(*[(3,)] * 50),
+    "a list of matrices": lambda: lists(*[(3, 2)] * 9, ()),
+    "one large layer of many": lambda: nn.Sequential(
+        *[nn.Linear(2, 2) for _ in range(20)], nn.Linear(2, 300)
+    ),
+    "a vector": lambda: lists((5,)),
+    "scalars": lambda: lists((), (), ()),
+    "two scalars": lambda: nn.Linear(1, 1),
     "perceptron": lambda: networks.perceptron((4, 7, 3), "tanh", seed=0),
     "convolution": lambda: nn.Sequential(
         nn.Conv2d(1, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(12, 2)
@@ -38,16 +57,61 @@ def test_from_one_to_all_each_refining_the_one_before(build):
     assert [rung.num_groups for rung in rungs] == [split.num_groups for split in splits]
     assert rungs[0].num_groups == 1
     assert rungs[-1].num_groups == splits[-1].num_parameters
+    assert rungs[-1].level == ("element" if len(rungs) > 1 else "all")
     for coarse, fine in itertools.pairwise(splits):
         assert fine.num_groups > coarse.num_groups
         assert fine.refines(coarse)
 
 
-def test_the_steps_are_about_doublings():
-    rungs = gnlab.ladder(networks.lenet(seed=0))
-    ratios = [b.num_groups / a.num_groups for a, b in itertools.pairwise(rungs)]
-    assert max(ratios) < 3.5
-    assert rungs[-1].num_groups == 62_006
+@pytest.mark.parametrize("build", [lambda: networks.lenet(seed=0), *MODELS.values()])
+def test_the_steps_are_about_doublings(build):
+    rungs = gnlab.ladder(build())
+    for a, b in itertools.pairwise(rungs):
+        assert b.num_groups <= (3 if b.level == "role" else 2) * a.num_groups
+    for a, b, c in zip(rungs, rungs[1:], rungs[2:], strict=False):
+        assert b.known_as or c.num_groups > 2 * a.num_groups
+
+
+def test_the_rungs_of_a_recurrent_layer_are_runs_of_its_tensors():
+    model = MODELS["recurrent"]()
+    rungs = {rung.level: rung for rung in gnlab.ladder(model)}
+    assert [name for name in rungs if name[:4] in ("chun", "part")] == [
+        "chunk:2",
+        "part:2",
+        "part:4",
+    ]
+    assert rungs["part:4"].label == "S = 11, 4 parts of each layer by role"
+    assert "1 weights 2/4" in partition(model, "part:4").names
+
+
+def test_a_level_of_layers_is_a_rung_where_no_layer_has_several_roles():
+    names = [rung.level for rung in gnlab.ladder(MODELS["recurrent without biases"]())]
+    assert names[:4] == ["all", "layer", "part:2", "part:4"]
+    mixed = gnlab.ladder(networks.lenet(seed=0))
+    assert "layer" not in {rung.level for rung in mixed}
+
+
+def test_the_level_of_neurons_is_between_no_two_rungs():
+    """It keeps together what they keep apart, or is the level of the units."""
+    model = networks.lenet(seed=0)
+    neuron = partition(model, "neuron")
+    for rung in gnlab.ladder(model)[1:-1]:
+        other = partition(model, rung.level)
+        assert not neuron.refines(other)
+        assert other.refines(neuron) == (rung.num_groups >= 472)
+    single = nn.Sequential(nn.Linear(3, 4, bias=False), nn.Linear(4, 2, bias=False))
+    assert partition(single, "neuron").num_groups == partition(single, "unit").num_groups
+
+
+def test_the_names_of_tensor_and_element_stand_for_the_same_groups():
+    assert [rung.level for rung in gnlab.ladder(nn.Linear(3, 2))][:2] == ["all", "tensor"]
+    assert [rung.level for rung in gnlab.ladder(nn.Linear(1, 1))] == ["all", "element"]
+    assert [rung.level for rung in gnlab.ladder(lists((5,)))] == [
+        "all",
+        "block:2",
+        "block:4",
+        "element",
+    ]
 
 
 def test_the_ends_and_the_middle_have_names():

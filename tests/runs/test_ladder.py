@@ -72,5 +72,15 @@ def test_a_link_to_a_level_that_is_too_large_gets_the_finest(engine):
 
 @pytest.mark.parametrize("preset", ["quadratic", "rosenbrock", "circles"])
 def test_small_problems_have_a_newton_end(preset):
-    assert Run(preset).levels[-1].name in ("element", "unit")
-    assert Run(preset).levels[-1].refusal == ""
+    newton = Run(preset).levels[-1]
+    assert (newton.name, newton.known_as, newton.refusal) == ("element", "Newton's method", "")
+
+
+def test_the_coarsest_level_is_never_refused():
+    """What is told of another level names one that can be had."""
+    levels = Run("digits-mlp").ladder.levels(10**12, CPU)
+    assert [bool(level.refusal) for level in levels] == [False] + [True] * (len(levels) - 1)
+    assert ladder.finest(levels).name == "all"
+    assert ladder.refusal(levels, "role").endswith(
+        "The finest level here: S = 1, one group for all."
+    )

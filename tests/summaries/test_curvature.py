@@ -65,3 +65,29 @@ def test_a_product_in_blocks_is_the_product(monkeypatch, count, large):
     expected = torch.zeros(count + 2, count + 2, dtype=torch.float64)
     expected[1:-1, 1:-1] = pulled @ rows.T
     torch.testing.assert_close(total.parts()[1][0], expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("parts", [1, 3, 12])
+def test_a_product_of_long_rows_is_the_sum_of_its_parts(monkeypatch, parts):
+    monkeypatch.setattr(curvature, "_parts_of", lambda _: parts)
+    rng = torch.Generator().manual_seed(0)
+    a = torch.randn(2, 24, generator=rng, dtype=torch.float64)
+    rows = torch.randn(9, 24, generator=rng, dtype=torch.float64)
+    torch.testing.assert_close(curvature.products(a, rows[4:]), a @ rows[4:].T)
+    spread = torch.randn(3, 1, generator=rng, dtype=torch.float64).expand(3, 24)
+    torch.testing.assert_close(curvature.products(spread, rows), spread @ rows.T)
+
+
+@pytest.mark.parametrize("n", [1, 4095, 4096, 8193, 4_704_000, 102_400, 1_000_003])
+def test_parts_are_equal_and_neither_short_nor_long(n):
+    parts = curvature._divided(n)
+    assert n % parts == 0
+    assert parts == 1 or curvature._PART / 2 <= n / parts <= curvature._PART
+
+
+@pytest.mark.gpu
+def test_a_gpu_divides_long_rows():
+    a, b = torch.randn(3, 8192 * 5).cuda(), torch.randn(4, 8192 * 5).cuda()
+    assert curvature._parts_of(a) > 1
+    exact = a.double() @ b.double().T
+    assert (curvature.products(a, b) - exact).abs().max() <= 1e-6 * exact.abs().max()

@@ -10,7 +10,7 @@ from torch.nn import functional
 import gnlab
 from gnlab.errors import InputError
 from gnlab.partitions import partition
-from gnlab.summaries import alone, summarise
+from gnlab.summaries import summarise
 
 DATA = torch.randn(9, 4), torch.randint(0, 3, (9,))
 
@@ -86,26 +86,3 @@ def test_a_run_steps_while_its_model_is_summarised(optimizer):
         other.step()
     for a, b in zip(own, other.model.parameters(), strict=True):
         assert a.equal(b)
-
-
-def test_the_same_thread_goes_in_again_and_another_waits():
-    one, two = nn.Linear(2, 2), nn.Linear(2, 2)
-    both = nn.Sequential(two, one)
-    order, apart = [], threading.Event()
-
-    def wait(model, name):
-        with alone(model):
-            order.append(name)
-            apart.set()
-
-    shared = threading.Thread(target=wait, args=(both, "shared"))
-    with alone(one):
-        with alone(one):
-            shared.start()
-            other = threading.Thread(target=wait, args=(two, "other"))
-            other.start()
-            assert apart.wait(60)
-        order.append("out")
-    shared.join()
-    other.join()
-    assert order == ["other", "out", "shared"]

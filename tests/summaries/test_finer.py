@@ -62,11 +62,28 @@ def near(found, known, tolerance=1e-10):
     assert (found - known).abs().max() <= tolerance * known.abs().max()
 
 
-@pytest.mark.parametrize("level", ["block:2", "neuron", "unit", "row:2", "element"])
+@pytest.mark.parametrize("level", ["part:2", "block:2", "neuron", "unit", "row:2", "element"])
 def test_the_fast_pass_gives_the_definition(problem, level):
     fast, plain = summary(problem, level, method="jets"), summary(problem, level, method="autodiff")
     for name in ("g", "H", "third"):
         near(getattr(fast, name), getattr(plain, name))
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
+@pytest.mark.parametrize("level", ["tensor", "block:2", "neuron", "unit", "row:2", "element"])
+@pytest.mark.parametrize("method", ["jets", "autodiff"])
+def test_a_parameter_without_elements_changes_nothing(level, shape, method):
+    torch.manual_seed(0)
+    model, batch = (
+        nn.Linear(3, 2).double(),
+        (torch.randn(5, 3).double(), torch.randn(5, 2).double()),
+    )
+    loss_fn = nn.functional.mse_loss
+    without = summarise(model, loss_fn, batch, partition(model, level), method=method)
+    model.register_parameter("none", nn.Parameter(torch.zeros(shape, dtype=DOUBLE)))
+    found = summarise(model, loss_fn, batch, partition(model, level), method=method)
+    for name in ("g", "H", "third"):
+        near(getattr(found, name), getattr(without, name), 1e-12)
 
 
 def test_one_summary_holds_all_coarser_ones(problem):

@@ -113,8 +113,9 @@ def short(rung: Rung) -> str:
     """A network's level in the title of its map."""
     kind = rung.level.partition(":")[0]
     named = {
-        "all": "Cauchy", "role": "by role", "tensor": "tensors", "block": "blocks",
-        "unit": "units", "row": "row parts", "element": "Newton",
+        "all": "Cauchy", "role": "by role", "chunk": "chunks", "layer": "layers",
+        "part": "layer parts", "tensor": "tensors", "block": "blocks", "unit": "units",
+        "row": "row parts", "element": "Newton",
     }  # fmt: skip
     return f"S = {rung.num_groups}, {named.get(kind, kind)}"
 

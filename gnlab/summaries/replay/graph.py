@@ -1,14 +1,13 @@
 """A program as a CUDA graph: all its kernels are launched at once, by the GPU itself."""
 
-import contextlib
 import logging
-import threading
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from gnlab.summaries.convolutions import tried_kernels
 from gnlab.summaries.replay.program import Program, check
 from gnlab.summaries.replay.recorder import NotRepeatableError
 
@@ -16,8 +15,6 @@ _log = logging.getLogger(__name__)
 _ALIGNMENT = 16
 _WARM = 3  # repetitions before the capture: libraries set themselves up in the first ones
 _TOLERANCE = 1e-5  # other kernels round otherwise
-cudnn: Any = torch.backends.cudnn  # its switches have no types
-_lock = threading.Lock()
 
 
 class Repetition(Protocol):
@@ -92,7 +89,7 @@ class Graph:
         self._inputs = Copies(program, inputs)
         self.size = program.size + self._inputs.size
         self._inputs.read(inputs)
-        with _searching():
+        with tried_kernels():
             self._capture(inputs[0].device)
         check(self.run(inputs), known, _TOLERANCE)
 
@@ -124,22 +121,6 @@ class Graph:
             self._inputs.read(inputs)
             self._graph.replay()
         return self._program.outputs()
-
-
-@contextlib.contextmanager
-def _searching() -> Iterator[None]:
-    """A context in which cuDNN tries which of its kernels is the quickest for each convolution.
-
-    Its guess is a poor one for what jets are, many images and few channels in full float32. Who
-    has asked for the same numbers at each time is not given kernels by how long they took.
-    """
-    asked = cudnn.deterministic or torch.are_deterministic_algorithms_enabled()
-    with _lock:
-        before, cudnn.benchmark = cudnn.benchmark, not asked
-        try:
-            yield
-        finally:
-            cudnn.benchmark = before
 
 
 def captured(program: Program, inputs: Sequence[Tensor]) -> Repetition:

@@ -1,7 +1,8 @@
 """One thread at a time computes with a model, where several threads have it.
 
 A summary puts other tensors in the places of a model's own for a while, and a step overwrites
-them: a notebook asks for summaries of a model that an engine's thread trains.
+them: a notebook asks for summaries of a model that an engine's thread trains. Who only looks, for a
+partition or the work of a summary, would see what stands in the places for a while.
 """
 
 import threading

@@ -1,0 +1,57 @@
+"""Which of cuDNN's kernels a GPU takes for a convolution.
+
+A jet's convolution has many images and few channels in full float32, of which cuDNN's guess makes
+a transform that takes several times as long as the best of its kernels. To try them all takes
+longer than a few summaries; so it is done for what is repeated. Torch remembers what it has taken
+for a convolution, guessed or tried, and tries nothing for what it has guessed before; but it
+remembers apart what was taken of all kernels and what of those that give the same at each time.
+So the latter are guessed, and the former tried.
+"""
+
+import contextlib
+import functools
+from typing import Any
+
+import torch
+
+from gnlab.partitions.switches import Switches
+
+_cudnn: Any = torch.backends.cudnn  # its switches have no types
+
+
+def _switches(deterministic: bool, benchmark: bool) -> Switches:
+    """What makes the two choices of cuDNN."""
+    wanted = {"deterministic": deterministic, "benchmark": benchmark}
+    return Switches(
+        *(
+            (functools.partial(getattr, _cudnn, n), functools.partial(setattr, _cudnn, n), value)
+            for n, value in wanted.items()
+        )
+    )
+
+
+_guessed, _tried = _switches(True, False), _switches(False, True)
+
+
+def guessed_kernels(device: torch.device) -> contextlib.AbstractContextManager[None]:
+    """A context in which a GPU takes kernels by cuDNN's guess; on a CPU nothing is done.
+
+    Args:
+        device: Where the computation is.
+
+    Returns:
+        The context.
+    """
+    return _guessed() if device.type == "cuda" else contextlib.nullcontext()
+
+
+def tried_kernels() -> contextlib.AbstractContextManager[None]:
+    """A context, within that of guesses, in which a GPU takes the quickest of all kernels.
+
+    Who has asked torch for the same numbers at each time is given none by how long they took.
+
+    Returns:
+        The context.
+    """
+    repeatable = torch.are_deterministic_algorithms_enabled() or any(_guessed.before[:1])
+    return contextlib.nullcontext() if repeatable else _tried()
