@@ -68,6 +68,7 @@ class Page(pn.viewable.Viewer):
             with one_document():
                 self._build()
             self._wire()
+            self._remarks = remarks
             self.message.say(" ".join(remarks), "warning")
             self._open(run_id)
             self._undo = undo.pop_all()
@@ -130,14 +131,27 @@ class Page(pn.viewable.Viewer):
         """Open the run, or show the one there is."""
         if run_id is None:
             self.session.open(self.choices.settings())
-            if self.choices.pace:
-                self.session.send(runs.Pace(self.choices.pace))
-            if self.choices.every:
-                self.session.send(runs.TryLevels(every=self.choices.every, now=False))
-            if self.choices.play:
-                self.session.send(runs.Play())
+            self._begin()
         else:
             self.session.show(run_id)
+
+    def _begin(self) -> None:
+        """Send what the link asks of the run that is being made."""
+        if self.choices.pace:
+            self.session.send(runs.Pace(self.choices.pace))
+        if self.choices.every:
+            self.session.send(runs.TryLevels(every=self.choices.every, now=False))
+        if self.choices.play:
+            self.session.send(runs.Play())
+
+    def _mend(self, snapshot: runs.Snapshot) -> None:
+        """Where no run could be made of the link, make one of the preset's own choice."""
+        own = {} if snapshot.state != "stopped" else self.choices.put_back(snapshot.message)
+        for name, value in own.items():
+            self._remarks.append(f"{snapshot.message} Used instead: {name} {value}, the preset's.")
+            self.message.say(" ".join(self._remarks), "warning")
+            self.session.send(runs.Change(own))
+            self._begin()
 
     def _build(self) -> None:
         """Build the layout, once."""
@@ -207,6 +221,7 @@ class Page(pn.viewable.Viewer):
         """Bring widgets, message and address in step with a snapshot."""
         self.controls.follow(snapshot, settled=self.session.settled(snapshot))
         self.message.follow(snapshot)
+        self._mend(snapshot)
         self._relink()
 
     def _relink(self) -> None:
