@@ -89,6 +89,15 @@ class Page(pn.viewable.Viewer):
         self.session.run_id = None
         self.close()
 
+    def hold(self, source: ColumnDataSource) -> None:
+        """Have a source in the page's document.
+
+        Args:
+            source: What no part of the layout shows.
+        """
+        # A model belongs to a document only if something in the layout refers to it.
+        self._parts[0].js_on_change("tags", CustomJS(args={"held": source}, code=""))
+
     def send(self, command: runs.Command) -> None:
         """Send a command to the run.
 
@@ -194,9 +203,8 @@ class Page(pn.viewable.Viewer):
         self._draw = CustomJS(args=figures, code=text("figures.js"))
         arguments = {"frame": frame, "ack": self.session.ack, "draw": self._draw}
         frame.js_on_change("data", CustomJS(args=arguments, code=text("client.js")))
-        # A model belongs to a document only if something in the layout refers to it.
-        holder = CustomJS(args={"frame": frame, "keys": self.controls.keys}, code="")
-        self._parts[0].js_on_change("tags", holder)
+        self.hold(frame)
+        self.hold(self.controls.keys)
 
     def keyboard(self) -> CustomJS:
         """What makes the keyboard's shortcuts work, to be run once when the page is ready."""
