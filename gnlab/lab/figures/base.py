@@ -231,8 +231,8 @@ def legend(made: figure) -> None:
         label_text_font_size="11px",
         border_line_color=None,
         background_fill_alpha=0.0,
-        margin=0,
-        padding=2,
+        margin=6,  # a label at the frame's upper end stands half above it
+        padding=0,
         spacing=14,
         glyph_width=18,
         glyph_height=12,

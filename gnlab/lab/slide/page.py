@@ -16,7 +16,7 @@ from gnlab.lab.session import Post
 from gnlab.lab.slide import network, pump, quadratic, rosenbrock, state
 from gnlab.lab.slide.controls import Controls
 from gnlab.lab.slide.frame import Frame, relief
-from gnlab.lab.slide.views import Scene, show
+from gnlab.lab.slide.views import NARROW, Scene, show
 from gnlab.lab.views import Message
 from gnlab.lab.views import text as words
 
@@ -88,11 +88,12 @@ class Slide(pn.viewable.Viewer):
             self._brand, self._controls, css_classes=["gn-side"], margin=0, styles={"gap": "12px"}
         )
         self._main = pn.Column(
-            self.message.layout, css_classes=["gn-main"], sizing_mode="stretch_width", margin=0
-        )
+            self.message.layout, css_classes=["gn-main"], sizing_mode="stretch_width", margin=0,
+            styles=NARROW,
+        )  # fmt: skip
         self.layout = pn.Row(
             side, self._main, stylesheets=[css("page").css], margin=0, sizing_mode="stretch_width",
-            css_classes=self._classes(),
+            css_classes=self._classes(), styles=NARROW,
         )  # fmt: skip
         self.hold(self._pump.frame)
         self.hold(self._pump.ack)
