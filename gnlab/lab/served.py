@@ -3,6 +3,7 @@
 import errno
 import logging
 import signal
+import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -236,7 +237,12 @@ def _origins(address: str, port: int) -> list[str] | None:
 
 
 def _why(error: OSError, address: str, port: int) -> str:
-    """One line about a port that cannot be listened on."""
+    """One line about an address or a port that cannot be listened on."""
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return (
+            f"--address {address!r} is none of this machine's: {error.strerror}. Use localhost, "
+            "0.0.0.0 for every network that it is in, or the address that it has in one of them."
+        )
     if error.errno == errno.EADDRINUSE:
         return (
             f"port {port} on {address} is in use. Close the program that uses it, or choose "
