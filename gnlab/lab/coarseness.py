@@ -107,18 +107,22 @@ class Coarseness:
         self.ask.disabled = self.every.disabled = not grouped
 
     def _coarsened(self, place: float) -> None:
-        """Take another level, in the middle of training; not one that is too large."""
+        """Take another level, in the middle of training; for one too large the next that is not.
+
+        A quick hand skips places: who drags beyond the finest level wants that one, wherever the
+        slider was seen last.
+        """
         if not self._places:
             return
-        level = self._places[min(int(place), len(self._places) - 1)]
-        if level.refusal:
-            self._actions.say(f"{level.label}: {level.refusal}.")
-            self._settle(self._choices.partition)
-            return
+        wanted = self._places[min(int(place), len(self._places) - 1)]
+        level = next((one for one in self._places[int(place) :: -1] if not one.refusal), wanted)
         if level.name:
             self._choices.partition = level.name
         chosen = self._own if level == self._beside else level.name
         self._actions.send(runs.Change({"partition": chosen}))
+        if level != wanted:
+            self._settle(level.name)
+            self._actions.say(f"{wanted.label}: {wanted.refusal}. Taken instead: {level.label}.")
 
     def _settle(self, name: str) -> None:
         """Put the slider at a level."""

@@ -68,6 +68,7 @@ class Page(pn.viewable.Viewer):
             with one_document():
                 self._build()
             self._wire()
+            self._remarks = remarks
             self.message.say(" ".join(remarks), "warning")
             self._open(run_id)
             self._undo = undo.pop_all()
@@ -87,6 +88,15 @@ class Page(pn.viewable.Viewer):
         """Close the page, and leave its run to others."""
         self.session.run_id = None
         self.close()
+
+    def hold(self, source: ColumnDataSource) -> None:
+        """Have a source in the page's document.
+
+        Args:
+            source: What no part of the layout shows.
+        """
+        # A model belongs to a document only if something in the layout refers to it.
+        self._parts[0].js_on_change("tags", CustomJS(args={"held": source}, code=""))
 
     def send(self, command: runs.Command) -> None:
         """Send a command to the run.
@@ -130,14 +140,27 @@ class Page(pn.viewable.Viewer):
         """Open the run, or show the one there is."""
         if run_id is None:
             self.session.open(self.choices.settings())
-            if self.choices.pace:
-                self.session.send(runs.Pace(self.choices.pace))
-            if self.choices.every:
-                self.session.send(runs.TryLevels(every=self.choices.every, now=False))
-            if self.choices.play:
-                self.session.send(runs.Play())
+            self._begin()
         else:
             self.session.show(run_id)
+
+    def _begin(self) -> None:
+        """Send what the link asks of the run that is being made."""
+        if self.choices.pace:
+            self.session.send(runs.Pace(self.choices.pace))
+        if self.choices.every:
+            self.session.send(runs.TryLevels(every=self.choices.every, now=False))
+        if self.choices.play:
+            self.session.send(runs.Play())
+
+    def _mend(self, snapshot: runs.Snapshot) -> None:
+        """Where no run could be made of the link, make one of the preset's own choice."""
+        own = {} if snapshot.state != "stopped" else self.choices.put_back(snapshot.message)
+        for name, value in own.items():
+            self._remarks.append(f"{snapshot.message} Used instead: {name} {value}, the preset's.")
+            self.message.say(" ".join(self._remarks), "warning")
+            self.session.send(runs.Change(own))
+            self._begin()
 
     def _build(self) -> None:
         """Build the layout, once."""
@@ -180,9 +203,8 @@ class Page(pn.viewable.Viewer):
         self._draw = CustomJS(args=figures, code=text("figures.js"))
         arguments = {"frame": frame, "ack": self.session.ack, "draw": self._draw}
         frame.js_on_change("data", CustomJS(args=arguments, code=text("client.js")))
-        # A model belongs to a document only if something in the layout refers to it.
-        holder = CustomJS(args={"frame": frame, "keys": self.controls.keys}, code="")
-        self._parts[0].js_on_change("tags", holder)
+        self.hold(frame)
+        self.hold(self.controls.keys)
 
     def keyboard(self) -> CustomJS:
         """What makes the keyboard's shortcuts work, to be run once when the page is ready."""
@@ -207,6 +229,7 @@ class Page(pn.viewable.Viewer):
         """Bring widgets, message and address in step with a snapshot."""
         self.controls.follow(snapshot, settled=self.session.settled(snapshot))
         self.message.follow(snapshot)
+        self._mend(snapshot)
         self._relink()
 
     def _relink(self) -> None:

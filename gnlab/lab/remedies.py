@@ -22,7 +22,9 @@ def commands(label: str, snapshot: runs.Snapshot) -> tuple[runs.Command, ...]:
         return back, runs.Change({"damping": max(10 * settings.damping, 0.1)})
     if label == LABELS[2]:
         return back, runs.Change({"lr": settings.lr / 2})
-    names = [level.name for level in snapshot.levels]
-    if settings.partition not in names[1:]:
+    # Not the rung below by its name: the run's own level need be no rung.
+    groups = 0 if snapshot.level is None else snapshot.level.S
+    coarser = [level for level in snapshot.levels if groups > level.S and not level.refusal]
+    if not coarser:
         return (back,)
-    return back, runs.Change({"partition": names[names.index(settings.partition) - 1]})
+    return back, runs.Change({"partition": coarser[-1].name})

@@ -3,6 +3,7 @@
 import errno
 import logging
 import signal
+import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +17,7 @@ from panel.io.server import get_server
 from gnlab import runs
 from gnlab.errors import InputError, check_number
 from gnlab.lab import board
+from gnlab.lab.address import Address
 from gnlab.lab.cadence import ALONE
 from gnlab.lab.host import MOST_SESSIONS, Host, check_rate
 from gnlab.lab.page import Page
@@ -43,22 +45,18 @@ def page(
         The page, or the line that says why there is none.
     """
     pn.config.raw_css = [*pn.config.raw_css, BODY]
-    doc, location = pn.state.curdoc, pn.state.location
+    doc, address = pn.state.curdoc, Address()
     doc.title = "gnlab"
     given = {**(defaults or {}), **_arguments()}
-
-    def linked(query: str) -> None:
-        if location is not None:
-            location.search = query
-
     run_id = host.take(given.pop("branch", ""))
     try:
         made = Page(
-            host, urlencode(given), post=doc.add_next_tick_callback, linked=linked, run_id=run_id,
-            slide=slide,
+            host, urlencode(given), post=doc.add_next_tick_callback, linked=address.show,
+            run_id=run_id, slide=slide,
         )  # fmt: skip
     except InputError as error:
         return pn.pane.Markdown(f"### gnlab\n\n{error}", margin=40)
+    made.hold(address.source)
     doc.on_session_destroyed(lambda _context: made.close())
     doc.js_on_event("document_ready", made.keyboard())
     # Not before: a frame set while the page is on its way would be part of it, and never drawn.
@@ -76,13 +74,8 @@ def slide(host: Host | None = None) -> pn.viewable.Viewable:
         The slide, or the line that says why there is none.
     """
     pn.config.raw_css = [*pn.config.raw_css, BODY]
-    doc, location = pn.state.curdoc, pn.state.location
+    doc, address = pn.state.curdoc, Address()
     doc.title = "gnlab: the slide"
-
-    def linked(query: str) -> None:
-        if location is not None:
-            location.search = query
-
     if host is not None:
         try:
             number = host.admit()
@@ -90,9 +83,10 @@ def slide(host: Host | None = None) -> pn.viewable.Viewable:
             return pn.pane.Markdown(f"### gnlab\n\n{error}", margin=40)
         doc.on_session_destroyed(lambda _context: host.leave(number))
     made = Slide(
-        urlencode(_arguments()), post=doc.add_next_tick_callback, linked=linked,
+        urlencode(_arguments()), post=doc.add_next_tick_callback, linked=address.show,
         lab="" if host is None else "./",
     )  # fmt: skip
+    made.hold(address.source)
     doc.on_session_destroyed(lambda _context: made.close())
     doc.on_event(DocumentReady, lambda _event: made.start())
     return made.layout
@@ -243,7 +237,12 @@ def _origins(address: str, port: int) -> list[str] | None:
 
 
 def _why(error: OSError, address: str, port: int) -> str:
-    """One line about a port that cannot be listened on."""
+    """One line about an address or a port that cannot be listened on."""
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return (
+            f"--address {address!r} is none of this machine's: {error.strerror}. Use localhost, "
+            "0.0.0.0 for every network that it is in, or the address that it has in one of them."
+        )
     if error.errno == errno.EADDRINUSE:
         return (
             f"port {port} on {address} is in use. Close the program that uses it, or choose "

@@ -23,6 +23,8 @@ RUN = (
     "preset", "optimizer", "partition", "direction", "lr", "damping", "period", "batch_size",
     "summary_batch_size", "safeguard", "seed",
 )  # fmt: skip
+FITTED = ("partition", "batch_size", "summary_batch_size")
+"""The choices that may be valid, and still not fit the preset's model or data."""
 VIEW = ("order", "scale", "lock", "theme", "pace", "every", "play")
 MATRIX_SCALES = ("raw", "scale-free")
 LR = (1e-5, 100.0)
@@ -143,6 +145,25 @@ class Choices(link.Linked):
             return "a level's name such as all, role, chunk:5, layer or tensor"
         return super().valid(name)
 
+    def put_back(self, reason: str) -> dict[str, Any]:
+        """Put back to the preset's own what its model or its data refused.
+
+        Args:
+            reason: Why there is no run with the present choices.
+
+        Returns:
+            The choice that was put back, by its name; none if the reason is something else.
+        """
+        own = runs.Settings(preset=self.preset, optimizer=self.optimizer)
+        begins = {name: f"{name} must be" for name in FITTED}
+        begins["partition"] = f"level {self.partition!r}"
+        for name in FITTED:
+            value = getattr(own, name)
+            if reason.startswith(begins[name]) and getattr(self, name) != value:
+                setattr(self, name, value)
+                return {name: value}
+        return {}
+
     def query(self) -> str:
         """The link's query with every choice, "?" included."""
         return link.query({name: getattr(self, name) for name in (*RUN, *VIEW)})
@@ -165,4 +186,12 @@ def from_query(query: str | Mapping[str, str]) -> tuple[Choices, list[str]]:
     except InputError as error:
         remarks.append(str(error))
     rest = [name for name in (*RUN, *VIEW) if name not in ("preset", "optimizer")]
-    return choices, remarks + choices.take(given, rest)
+    own = choices.partition
+    remarks += choices.take(given, rest)
+    try:
+        choices.settings()
+    except InputError as error:
+        # All else is within its bounds: only a level's name can look like one, and be none.
+        choices.partition = own
+        remarks.append(f"partition: {error} It was left out.")
+    return choices, remarks

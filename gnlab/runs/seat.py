@@ -15,6 +15,8 @@ from gnlab.runs.commands import (
     Branch,
     Change,
     Command,
+    Pace,
+    Pause,
     Play,
     Reset,
     Rewind,
@@ -65,8 +67,7 @@ class Seat:
         self._start, self._turns = Start(settings), Turns()
         self._asked, self._growth = Asked(), Growth()
         self._applied = self._version = 0
-        self._notice = Notice()
-        self._failed = False
+        self._notice, self._failed = Notice(), False
         self._rate = Rate()
 
     def want(self, settings: Settings) -> None:
@@ -102,8 +103,10 @@ class Seat:
         Args:
             reason: Why.
         """
-        self._start.end(self._settings)
         self._failed = self.run is None
+        if self._failed:
+            self._settings = self._start.settings  # what is changed next is what was asked last
+        self._start.end(self._settings)
         self.tell(reason, "error")
 
     def read(self, until: float = math.inf) -> None:
@@ -116,7 +119,7 @@ class Seat:
         if not commands:
             return
         self.changed = True
-        if not self._start.under_way:
+        if not (self._start.under_way or self._failed):
             self.tell("", "info")  # once: what one is refused for is still told after the next
         for command in commands:
             self._apply(command)
@@ -221,8 +224,8 @@ class Seat:
         absent = self.run is None and not self._start.under_way
         if isinstance(command, Change) and (absent or self.target.begins(command.values)):
             self._try(lambda: self.want(self.target.changed(**command.values)))
-        elif self._start.hold(command):
-            return
+        elif self._start.hold(command) or (self._failed and not isinstance(command, (Pace, Pause))):
+            return  # without a run no steps are collected, for whichever comes next to make
         elif self._turns.take(command):
             if isinstance(command, Play):
                 self._rate.restart(0 if self.run is None else self.run.step_count)

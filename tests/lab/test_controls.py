@@ -79,11 +79,22 @@ def test_a_level_that_is_too_large_is_greyed_with_the_reason(page, controls, sna
     assert text.count('class="rung off"') == 1
     assert "more than 3 &lt;groups&gt;" in text
     assert controls.levels.end == len(snapshot.levels)
-    before = controls.levels.value
-    controls.levels.value = controls.levels.end
-    assert page.said == [f"{large.label}: more than 3 <groups>."]
-    assert (page.sent, controls.levels.value) == ([], before)
-    assert controls._choices.partition == snapshot.settings.partition
+
+
+def test_a_drag_beyond_the_levels_that_can_be_had_takes_the_finest_of_them(
+    page, controls, snapshot
+):
+    large = dataclasses.replace(snapshot.levels[-1], name="huge", refusal="more than 3 <groups>")
+    larger = dataclasses.replace(large, name="larger")
+    levels = (*snapshot.levels, large, larger)
+    controls.follow(dataclasses.replace(snapshot, levels=levels), settled=True)
+    finest = snapshot.levels[-1]
+    controls.levels.value = 0
+    controls.levels.value = controls.levels.end  # a quick hand: nothing between was seen
+    assert controls.levels.value == len(snapshot.levels) - 1
+    assert page.sent == [runs.Change({"partition": name}) for name in ("all", finest.name)]
+    assert page.said == [f"{large.label}: more than 3 <groups>. Taken instead: {finest.label}."]
+    assert controls._choices.partition == finest.name
 
 
 def test_a_level_is_called_what_the_column_has_room_for(snapshot):

@@ -59,6 +59,20 @@ def test_a_cell_of_the_matrix(point, record):
         assert float(said["H̄"]) == pytest.approx(record.H[row, column], rel=2e-3)
 
 
+def test_a_cell_that_stands_for_a_block_says_so(page, point):
+    page.goto(page.url.partition("?")[0] + "?preset=moons&partition=element")
+    page.get_by_role("button", name="Step", exact=True).click()
+    page.wait_for_function("() => model_named('hessian-cells')?.data.image[0]?.shape?.[0] == 256")
+    sizes = page.evaluate("() => Array.from(model_named('hessian-names').data.size)")
+    two, one = sizes.index(2), sizes.index(1)
+    for row, column in [(two, two), (two, one), (one, one)]:
+        said = point("hessian", (column + 0.5) / 256, 1 - (row + 0.5) / 256)
+        value, _, block = said["H̄"].partition(", ")
+        assert float(value) == float(value)
+        mean = f"the mean of a block of {sizes[row]} × {sizes[column]}"
+        assert block == ("" if (row, column) == (one, one) else mean)
+
+
 def test_a_learning_rate(page, point, record):
     drawn = page.evaluate(COLUMNS)
     assert (record.step_size == 0).any()  # a negative one, which counts as zero, is shown too

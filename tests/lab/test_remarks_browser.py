@@ -20,6 +20,27 @@ def test_what_a_link_is_told_stays_until_the_person_goes_on(tab, address):
     page.wait_for_function(f"() => !({MESSAGE})().includes('must be')")
 
 
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("partition=chunk:99", "partition tensor, the preset's"),
+        ("batch_size=9999", "batch_size 400, the preset's"),
+        ("partition=neuron9", "partition must be"),
+        ("partition=tensors", "Did you mean 'tensor'?"),
+    ],
+)
+def test_a_link_that_does_not_fit_opens_all_the_same(tab, address, query, told):
+    page = tab()
+    page.goto(f"{address}?preset=moons&{query}")
+    page.wait_for_function("() => model_named('coarseness')?.end > 1")
+    page.wait_for_timeout(1000)  # frames go on coming: none may take it away
+    text = page.evaluate(MESSAGE)
+    assert told in text.replace("&#x27;", "'")
+    assert query.partition("=")[2] in text
+    page.get_by_role("button", name="▶ Play", exact=True).click()
+    page.wait_for_function("() => window.gnlab_frames.at(-1).step > 2")
+
+
 def test_the_space_bar_presses_the_button_that_the_keyboard_is_on(tab, address):
     page = tab()
     page.goto(f"{address}?preset=moons")

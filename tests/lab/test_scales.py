@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gnlab.lab import scales
-from gnlab.lab.figures.base import short_name
+from gnlab.lab.figures.names import short_name
 from gnlab.lab.scales import Limits
 
 finite = st.floats(-1e6, 1e6, allow_nan=False)
@@ -115,9 +115,15 @@ def test_short_names():
     assert short_name("layer1.bias") == "layer1 b"
     assert short_name("layer1.weight[0:4]", 20) == "layer1 W[0:4]"
     assert short_name("layer1.bias[7] 1/8", 20) == "layer1 b[7] 1/8"
-    assert short_name("layer12.weight[16:20]") == "…2 W[16:20]"  # the layer is still told
+    assert short_name("layer1.weight[0] 1/2") == "l1 W[0] 1/2"  # each part of it is still told
+    assert short_name("layer4.weight[31] 8/8") == "l4W[31] 8/8"
+    assert short_name("layer12.weight[16:20]") == "l12W[16:20]"
+    assert short_name("features.10.weight") == "f.10 W"
+    assert short_name("conv_block.2.bias[7]") == "c.2 b[7]"
     assert short_name("a.weights", 20) == "a.weights"
-    assert len(short_name("a.very.long.name.weight")) == 11
+    assert short_name("a.very.long.name.weight") == "a.v.l.n W"
+    assert short_name("layer12.weight[1116:1120]") == "…1116:1120]"
+    assert len(short_name("a_parameter_without_a_layer")) == 11
 
 
 def test_decades_stay_while_they_hold_the_values_closely():

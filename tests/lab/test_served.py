@@ -168,6 +168,15 @@ def test_a_port_in_use_is_one_clear_line(host):
         gc.collect()  # here, where the warning is expected, and not in another test
 
 
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("address", ["no-such-host.invalid", "192.0.2.1"])
+def test_an_address_that_is_not_this_machines_is_named(host, address):
+    with pytest.raises(InputError, match=f"^--address '{address}' is none of.*localhost"):
+        served.server(host, port=0, address=address)
+    gc.collect()  # here, where the warning is expected, and not in another test
+
+
 @pytest.mark.parametrize("port", [-1, 70_000, 1.5])
 def test_an_invalid_port(host, port):
     with pytest.raises(InputError, match="port must be a whole number"):

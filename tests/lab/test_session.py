@@ -199,6 +199,21 @@ def test_a_control_takes_effect_and_the_frame_says_so(client):
     assert client.page.choices.partition == "all"
 
 
+def test_a_link_that_does_not_fit_its_preset_opens_with_the_presets_own(host):
+    client = Client(host, "?preset=moons&lr=-1&batch_size=9999&partition=chunk:99&play=true")
+    try:
+        client.ready()
+        client.see_until(lambda: client.versions and client.step() > 2)
+        client.see_until(lambda: client.page.session.snapshot.state == "playing")
+        own = client.page.choices
+        assert (own.batch_size, own.partition) == (400, "tensor")
+        told = client.page.message._text.text
+        for words in ("lr must be", "got 9999", "batch_size 400", "chunk:99", "partition tensor"):
+            assert words in told
+    finally:
+        client.close()
+
+
 def test_rewinding_goes_back_to_an_earlier_loss(client):
     client.ready()
     for step in (1, 2, 3):

@@ -40,6 +40,8 @@ def test_what_a_link_leaves_out_is_the_presets_recommendation_seen_at_every_step
         ("seed=-1", "a whole number from 0"),
         ("partition=../../etc", "a level's name"),
         ("partition=" + "a" * 1000, "a level's name"),
+        ("partition=tensors", "Did you mean 'tensor'?"),
+        ("partition=neuron9", "a level's name"),
         ("theme=mauve", "one of light, dark"),
         ("lock=perhaps", "true or false"),
         ("pace=99", "a number from 0 to 30"),
@@ -52,6 +54,16 @@ def test_a_link_out_of_bounds_gives_a_message_and_the_default(query, said):
     name = query.partition("=")[0]
     assert name in remarks[0]
     assert getattr(choices, name) == getattr(from_query("")[0], name)
+
+
+def test_what_the_problem_refused_is_put_back_to_the_presets_own():
+    choices, remarks = from_query("preset=moons&batch_size=9999&partition=chunk:99")
+    assert not remarks
+    assert choices.put_back("batch_size must be at most 400; got 9999.") == {"batch_size": 400}
+    assert choices.put_back("level 'chunk:99' needs k from 1 to 4.") == {"partition": "tensor"}
+    assert choices.put_back("level 'tensor' has no data.") == {}
+    assert choices.put_back("the data of batch_size are not there.") == {}
+    assert choices.settings() == from_query("preset=moons")[0].settings()
 
 
 def test_a_link_with_names_the_lab_does_not_know_is_a_link_all_the_same():

@@ -67,6 +67,21 @@ def test_a_run_that_could_not_be_loaded_has_stopped_whatever_it_was_told(wanted)
     assert wanted[-1].seed == 5
 
 
+def test_without_a_run_the_reason_stays_and_no_steps_are_collected(wanted):
+    lost = Seat(MOONS, wanted.append)
+    lost.want(MOONS.changed(batch_size=5000, partition="chunk:99"))
+    lost.refuse("no such batch")
+    seen = tell(lost, Step(), Step(3))
+    assert (seen.state, seen.severity, seen.message) == ("stopped", "error", "no such batch")
+    assert tell(lost, Change({"batch_size": 50})).message == "Loading moons …"
+    lost.refuse("no such level")
+    assert lost.snapshot().settings.batch_size == 50
+    tell(lost, Change({"partition": "tensor"}))
+    assert wanted[-1].batch_size == 50
+    lost.take_seat(Run(wanted[-1]))
+    assert lost.snapshot().state == "paused"
+
+
 def test_a_branch_leaves_the_run_alone(seat):
     tell(seat, Play())
     assert tell(seat, Branch("copy")).state == "playing"

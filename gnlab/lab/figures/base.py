@@ -28,6 +28,7 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from gnlab.lab import palettes, scales
+from gnlab.lab.figures.names import short_name
 
 Columns = Mapping[str, Any]
 Span = tuple[float, float]
@@ -231,8 +232,8 @@ def legend(made: figure) -> None:
         label_text_font_size="11px",
         border_line_color=None,
         background_fill_alpha=0.0,
-        margin=0,
-        padding=2,
+        margin=6,  # a label at the frame's upper end stands half above it
+        padding=0,
         spacing=14,
         glyph_width=18,
         glyph_height=12,
@@ -264,23 +265,6 @@ def decade_ticks(low: float, high: float, most: int) -> dict[str, Any]:
     """The columns "at" and "label" of a logarithmic axis' ticks."""
     at, label = scales.decade_ticks(low, high, most)
     return {"at": at, "label": label}
-
-
-def short_name(name: str, most: int = 11) -> str:
-    """A group's name as a tick label: "layer3.weight" becomes "layer3 W".
-
-    Args:
-        name: The name; of a group of units it goes on with the units, as in "layer3.weight[0:4]".
-        most: The letters there is room for; of a longer one the end is kept, which tells more.
-
-    Returns:
-        The label.
-    """
-    for kind, letter in ((".weight", " W"), (".bias", " b")):
-        layer, found, units = name.rpartition(kind)
-        if found and (not units or units.startswith("[")):
-            name = layer + letter + units
-    return name if len(name) <= most else "…" + name[1 - most :]
 
 
 def span(steps: np.ndarray) -> Span:

@@ -26,10 +26,10 @@ from gnlab.lab.figures.base import (
     as_float,
     canvas,
     hover,
-    short_name,
     source,
     tagged,
 )
+from gnlab.lab.figures.names import short_name
 
 _WIDTH, _HEIGHT = (-0.27, 1.045), (-0.26, 1.2)
 _CELLS = ("image", "raw", "x", "y", "dw", "dh")
@@ -45,7 +45,9 @@ const row = within(1 - special_vars.y, rows.length)
 if (format == "row") return rows[row]
 if (format == "column") return columns[column]
 const raw = cells.data.raw[0][row * columns.length + column]
-return Number.isFinite(raw) ? raw.toExponential(3) : "not defined"
+const shown = Number.isFinite(raw) ? raw.toExponential(3) : "not defined"
+const high = names.data.size[row], wide = others.data.size[column]
+return high * wide == 1 ? shown : `${shown}, the mean of a block of ${high} × ${wide}`
 """
 
 
@@ -70,8 +72,8 @@ def build(name: str, quantity: str) -> Plot:
     made.grid.visible = False
     sources = {
         "cells": source(f"{name}-cells", *_CELLS),
-        "names": source(f"{name}-names", "name"),
-        "columns": source(f"{name}-columns", "name"),
+        "names": source(f"{name}-names", "name", "size"),
+        "columns": source(f"{name}-columns", "name", "size"),
         "strip": source(f"{name}-strip", "x", "y", "width", "height", "color"),
         "labels": source(f"{name}-labels", "x", "y", "text", "angle", "color"),
         "blocks": source(f"{name}-blocks", "x0", "y0", "x1", "y1"),
@@ -172,8 +174,8 @@ def _nothing() -> dict[str, dict[str, list]]:
     """Empty columns for every source."""
     columns = {
         "cells": _CELLS,
-        "names": ("name",),
-        "columns": ("name",),
+        "names": ("name", "size"),
+        "columns": ("name", "size"),
         "strip": ("x", "y", "width", "height", "color"),
         "labels": ("x", "y", "text", "angle", "color"),
         "blocks": ("x0", "y0", "x1", "y1"),
@@ -195,8 +197,8 @@ def _around(
     colours = palettes.theme(theme)
     rows, columns = (_axis(place[part], names, roles, colours) for part in window.cut(len(place)))
     return {
-        "names": {"name": rows.names},
-        "columns": {"name": columns.names},
+        "names": {"name": rows.names, "size": rows.sizes},
+        "columns": {"name": columns.names, "size": columns.sizes},
         "strip": _strip(rows, columns),
         "labels": _labels(rows, columns),
         "blocks": _blocks(rows, columns, order),
@@ -209,12 +211,14 @@ class _Axis:
 
     Attributes:
         names: What each stands for.
+        sizes: How many groups those are.
         labels: The same in short.
         roles: The role of the first group of each.
         colours: The roles' colours.
     """
 
     names: list[str]
+    sizes: np.ndarray
     labels: list[str]
     roles: list[str]
     colours: list[str]
@@ -234,6 +238,7 @@ def _axis(
     of = [roles[place[first]] for first, _ in blocks]
     return _Axis(
         [one if one == other else f"{one} … {other}" for one, other in ends],
+        as_float([after - first for first, after in blocks]),
         [short_name(one) for one, _ in ends],
         of,
         [theme.role(role) for role in of],

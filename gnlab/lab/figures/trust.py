@@ -13,6 +13,7 @@ from gnlab.lab.figures.base import (
     Update,
     as_float,
     canvas,
+    decade_ticks,
     hover,
     legend,
     printf,
@@ -40,10 +41,11 @@ def build(name: str = "trust") -> Plot:
         name: The figure's name.
 
     Returns:
-        The plot; its source is "lines".
+        The plot; its sources are "lines" and "decades".
     """
     made = canvas(name, y_log=True, height=205)
     lines = source(f"{name}-lines", *_COLUMNS)
+    sources = {"lines": lines, "decades": source(f"{name}-decades", "at", "label")}
     drawn = []
     for column, label, colour, dash in _LINES:
         line = made.line(
@@ -56,7 +58,7 @@ def build(name: str = "trust") -> Plot:
     told = {column: column for column, *_ in _LINES} | {"radius_min": "least"}
     shown = [("step", "@step{0}"), *((label, f"@{told[c]}{{%.3g}}") for c, label, *_ in _LINES)]
     hover(made, drawn[:1], shown, mode="vline", formatters=printf(*told.values()))
-    return Plot(name, made, {"lines": lines})
+    return Plot(name, made, sources, source_ticks(made, sources, y="decades"))
 
 
 def update(history: History | None, before: Span | None = None) -> Update:
@@ -70,16 +72,21 @@ def update(history: History | None, before: Span | None = None) -> Update:
         The new data and limits; a value that is not positive leaves a gap.
     """
     if history is None:
-        return Update({"lines": {column: [] for column in _COLUMNS}}, (0.0, 10.0), (0.01, 1.0))
+        nothing = {"lines": {column: [] for column in _COLUMNS}}
+        return Update(nothing | {"decades": decade_ticks(0.01, 1.0, 5)}, (0.0, 10.0), (0.01, 1.0))
     columns = {column: filled(getattr(history, column)) for column, *_ in _LINES}
     columns["taken"] = columns["lr"] * columns["taken"]
     together = np.concatenate(list(columns.values()))
     positive = {name: np.where(value > 0, value, np.nan) for name, value in columns.items()}
     data = {"step": history.step, "least": columns["radius_min"], **positive}
+    low, high = scales.decades(together, before, margin=0.05)
     return Update(
-        {"lines": {name: as_float(value) for name, value in data.items()}},
+        {
+            "lines": {name: as_float(value) for name, value in data.items()},
+            "decades": decade_ticks(low, high, 5),
+        },
         span(history.step),
-        scales.decades(together, before, margin=0.05),
+        (low, high),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 
 import panel as pn
-from bokeh.models import CustomJS
+from bokeh.models import ColumnDataSource, CustomJS
 
 from gnlab.lab import palettes
 from gnlab.lab.assets import css
@@ -16,7 +16,7 @@ from gnlab.lab.session import Post
 from gnlab.lab.slide import network, pump, quadratic, rosenbrock, state
 from gnlab.lab.slide.controls import Controls
 from gnlab.lab.slide.frame import Frame, relief
-from gnlab.lab.slide.views import Scene, show
+from gnlab.lab.slide.views import NARROW, Scene, show
 from gnlab.lab.views import Message
 from gnlab.lab.views import text as words
 
@@ -64,6 +64,15 @@ class Slide(pn.viewable.Viewer):
         """Begin to show; the browser must have drawn the page, or be about to."""
         self._pump.ask(*self._frames())
 
+    def hold(self, source: ColumnDataSource) -> None:
+        """Have a source in the page's document.
+
+        Args:
+            source: What no part of the layout shows.
+        """
+        # A model belongs to a document only if something in the layout refers to it.
+        self._brand.js_on_change("tags", CustomJS(args={"held": source}, code=""))
+
     def close(self) -> None:
         """Show nothing any more; safe to call more than once."""
         self._pump.close()
@@ -71,21 +80,23 @@ class Slide(pn.viewable.Viewer):
     def _build(self, lab: str) -> None:
         """Build what stays: the column of controls and the place of the scenes."""
         beside = f' <a class="beside" href="{lab}">the lab</a>' if lab else ""
-        brand = words(f'<div class="brand">gnlab</div><div class="problem">The slide: one start, '
-                      f"every level from Cauchy to Newton.{beside}</div>")  # fmt: skip
+        self._brand = words(
+            '<div class="brand">gnlab</div><div class="problem">The slide: one start, '
+            f"every level from Cauchy to Newton.{beside}</div>"
+        )
         side = pn.Column(
-            brand, self._controls, css_classes=["gn-side"], margin=0, styles={"gap": "12px"}
+            self._brand, self._controls, css_classes=["gn-side"], margin=0, styles={"gap": "12px"}
         )
         self._main = pn.Column(
-            self.message.layout, css_classes=["gn-main"], sizing_mode="stretch_width", margin=0
-        )
+            self.message.layout, css_classes=["gn-main"], sizing_mode="stretch_width", margin=0,
+            styles=NARROW,
+        )  # fmt: skip
         self.layout = pn.Row(
             side, self._main, stylesheets=[css("page").css], margin=0, sizing_mode="stretch_width",
-            css_classes=self._classes(),
+            css_classes=self._classes(), styles=NARROW,
         )  # fmt: skip
-        # A model belongs to a document only if something in the layout refers to it.
-        held = {"frame": self._pump.frame, "ack": self._pump.ack}
-        brand.js_on_change("tags", CustomJS(args=held, code=""))
+        self.hold(self._pump.frame)
+        self.hold(self._pump.ack)
 
     def _classes(self) -> list[str]:
         """What style sheets are to know of the page."""
@@ -151,7 +162,7 @@ class Slide(pn.viewable.Viewer):
     def _drawn(self, link: str) -> None:
         """Put what is drawn into the address, if it is still what was chosen.
 
-        Not each of a slider's places: every new address is one that Back goes to.
+        Not each of a slider's places: a link opens what was seen.
         """
         if self._linked is not None and self._link != link == self.choices.query():
             self._link = link

@@ -13,6 +13,9 @@ from gnlab.lab.figures.base import Plot, Update
 from gnlab.lab.slide import captions
 from gnlab.lab.views import text
 
+NARROW = {"min-width": "0"}
+"""A layout may be narrower than the width that a figure has before it is stretched."""
+
 
 class Card(pn.viewable.Viewer):
     """One card.
@@ -59,11 +62,11 @@ class Scene(pn.viewable.Viewer):
         self.texts |= {card.title.name: card.title for card in self.cards.values()}
         self._grid = pn.Column(
             *(card.layout for card in self.cards.values()), stylesheets=[css("slide").css],
-            sizing_mode="stretch_width", margin=0,
+            sizing_mode="stretch_width", margin=0, styles=NARROW,
         )  # fmt: skip
         self.hide(frozenset())
         self.layout = pn.Column(
-            self.texts[verdict], self._grid, sizing_mode="stretch_width", margin=0
+            self.texts[verdict], self._grid, sizing_mode="stretch_width", margin=0, styles=NARROW
         )
 
     def __panel__(self) -> pn.Column:

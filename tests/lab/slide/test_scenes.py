@@ -213,3 +213,12 @@ def test_pieces():
     ]  # fmt: skip
     parted = maps.points(np.array([[0.0, 1.0], [2.0, 3.0]]), np.array([False, True]))
     assert parted.data["second"]["y"].tolist() == [3.0]
+
+
+@pytest.mark.parametrize("bound", [0.0, 0.9996])
+def test_the_labels_of_both_ends_are_in_sight_and_apart(bound):
+    ones = np.ones(2)
+    made = factors.update([1, 2], ones, ones, np.array([bound, 0.0]), ones, ["red", "blue"])
+    cauchy, newton = made.data["ends"]["y"]
+    assert cauchy - newton > 0.15
+    assert made.y[1] - cauchy > 0.15

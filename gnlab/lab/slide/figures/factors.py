@@ -23,6 +23,8 @@ from gnlab.lab.slide.figures.curves import FILL
 
 _COLUMNS = ("x", "groups", "rate", "largest", "bound", "left", "colour")
 _HALF = 0.36
+_CLEAR = 0.2
+"""Where Cauchy's label is above Newton's, also when the two bounds are equal."""
 _NEWTON, _NOT_THERE = "Newton: one step", "Newton: not in one step"
 _LEVEL_TOLD = [
     ("S", "@groups"), ("factor per step", "@rate{%.4g}"), ("largest", "@largest{%.4g}"),
@@ -104,7 +106,8 @@ def update(
     }  # fmt: skip
     last = len(groups) - 1
     ends = {
-        "x": [-_HALF, last + _HALF], "y": [float(bounds[0]), 0.03], "align": ["left", "right"],
+        "x": [-_HALF, last + _HALF], "y": [max(float(bounds[0]), _CLEAR), 0.03],
+        "align": ["left", "right"],
         "text": ["Cauchy: no more than this", _NEWTON if bounds[last] == 0 else _NOT_THERE],
     }  # fmt: skip
     ticks = {"at": as_float(place), "label": [str(count) for count in groups]}
@@ -113,7 +116,7 @@ def update(
             "levels": levels, "bounds": lines, "ends": ends, "ticks": ticks,
             "cloud": {"x": [], "y": [], "largest": [], "groups": [], "seed": []},
         },
-        (-0.6, last + 0.6), (0.0, 1.08),
+        (-0.6, last + 0.6), (0.0, 1.22),
     )  # fmt: skip
 
 

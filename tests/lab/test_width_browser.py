@@ -1,0 +1,36 @@
+"""Small windows: nothing is cut off at the right, and no page scrolls sideways."""
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+SIDEWAYS = "() => document.documentElement.scrollWidth - window.innerWidth"
+HEADER = "(line) => line.scrollWidth - line.clientWidth"
+
+
+@pytest.mark.parametrize(("width", "height"), [(480, 900), (800, 700), (1100, 700)])
+def test_the_lab_does_not_scroll_sideways(tab, address, keep, width, height):
+    page = tab(width, height)
+    page.goto(address)
+    page.wait_for_function("() => model_named('coarseness')?.end > 1")
+    page.get_by_role("button", name="Step", exact=True).click()
+    page.wait_for_function("() => window.gnlab_frames.at(-1).step == 1")
+    page.wait_for_timeout(600)
+    keep(page, f"lab-{width}")
+    assert page.evaluate(SIDEWAYS) <= 0
+    if width >= 1100:
+        assert page.locator(".line").evaluate(HEADER) <= 0
+    canvas = page.locator(".gn-hessian canvas").first.bounding_box()
+    assert canvas["x"] + canvas["width"] <= width
+    assert canvas["width"] > 190
+
+
+@pytest.mark.parametrize("scene", ["quadratic", "rosenbrock", "network"])
+@pytest.mark.parametrize("width", [480, 800, 960, 1100])
+def test_the_slide_does_not_scroll_sideways(tab, address, keep, scene, width):
+    page = tab(width, 700)
+    page.goto(f"{address}slide?scene={scene}&network_steps=1")
+    page.wait_for_function("() => model_named('slide-ack')?.data.number[0] > 0")
+    page.wait_for_timeout(300)
+    keep(page, f"slide-{scene}-{width}")
+    assert page.evaluate(SIDEWAYS) <= 0
