@@ -5,7 +5,7 @@ import platform
 import subprocess
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
@@ -44,13 +44,21 @@ def environment() -> dict[str, object]:
             system=f"{platform.system()} {platform.release()} {platform.machine()}",
             python=platform.python_version(),
             torch=torch.__version__,
-            bokeh=version("bokeh"),
-            panel=version("panel"),
+            bokeh=_version("bokeh"),
+            panel=_version("panel"),
             threads=torch.get_num_threads(),
             commit=_commit(),
             date=datetime.now(UTC).isoformat(timespec="seconds"),
         )
     )
+
+
+def _version(package: str) -> str:
+    """A package's version; the summaries are measured without the lab's packages too."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
 
 
 def _cpu_model() -> str:

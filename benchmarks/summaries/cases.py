@@ -16,6 +16,7 @@ import gnlab
 from benchmarks.summaries.encoder import Encoder
 from gnlab import Partition
 from gnlab.problems import networks
+from gnlab.summaries.precision import full_precision
 
 KINDS = ("gradient", "fast", "plain")
 
@@ -90,10 +91,15 @@ class Case:
         self.direction = self.gradient()
 
     def gradient(self) -> dict[str, torch.Tensor]:
-        """One gradient of the loss, forwards and backwards, by parameter name."""
+        """One gradient of the loss, forwards and backwards, by parameter name.
+
+        In full float32 on a GPU too, as the summaries are.
+        """
         named = dict(self.model.named_parameters())
-        loss = self.loss(self.model(self.inputs), self.targets)
-        return dict(zip(named, torch.autograd.grad(loss, list(named.values())), strict=True))
+        with full_precision(self.device):
+            loss = self.loss(self.model(self.inputs), self.targets)
+            found = torch.autograd.grad(loss, list(named.values()))
+        return dict(zip(named, found, strict=True))
 
     def summary(self, method: str) -> gnlab.Summary:
         """One summary along the direction, by "jets" or by "autodiff"."""

@@ -1,7 +1,8 @@
-"""The peak memory of one gradient or one summary, in a process of its own.
+"""The peak memory of one gradient or one summary, on a CPU in a process of its own.
 
-A process cannot take its own peak back. This one also finds out, within a limit of memory and of
-time, what a machine cannot afford, before the process that takes times would break on it.
+A process cannot take its own peak back; a GPU's can be. The process also finds out, within a limit
+of memory and of time, what a machine cannot afford, before the one that takes times would break on
+it.
 """
 
 import argparse
@@ -25,19 +26,24 @@ _TOO_LARGE = ("allocate", "bad_alloc", "out of memory")
 
 
 def peak(name: str, batch: int, device: str, kind: str, limit: float) -> dict[str, float] | str:
-    """Measure the memory that one gradient or summary adds, in a new process.
+    """Measure the memory that one gradient or summary adds, on a CPU in a new process.
 
     Args:
         name: The network's name.
         batch: The number of samples.
         device: Where to compute.
         kind: Of KINDS.
-        limit: Seconds after which the process is ended.
+        limit: Seconds after which a process is ended.
 
     Returns:
         MiB held before (on a CPU the whole process, on a GPU the tensors), MiB at the peak, and
         the seconds that it took; or "memory" or "time", whichever was not enough.
     """
+    if torch.device(device).type == "cuda":
+        try:
+            return _measured(name, batch, device, kind)
+        except torch.OutOfMemoryError:
+            return "memory"
     command = [sys.executable, "-m", "benchmarks.summaries.memory", name, str(batch), device, kind]
     try:
         done = subprocess.run(

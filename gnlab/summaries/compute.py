@@ -194,7 +194,7 @@ class Computation:
                 recompute, jet_rows(evaluation, groups, u, self._memory), groups.size
             )
         inert = inert_groups(Derivatives(g, H, third), again, recompute)
-        if not inert.any():
+        if inert is None or not inert.any():
             return loss, g, H, third, torch.ones_like(g), *parts
         live = torch.where(inert, 0, torch.ones_like(g))
         either = inert[:, None] | inert

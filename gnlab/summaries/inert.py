@@ -39,7 +39,7 @@ Recompute = Callable[[float, list[int]], Tensor]
 """(k, ranks) -> ḡ_s, H̄_s· and D^(3)_sss of some groups with other rounding, [len, S + 2]."""
 
 
-def inert_groups(base: Derivatives, again: Tensor, recompute: Recompute) -> Tensor:
+def inert_groups(base: Derivatives, again: Tensor, recompute: Recompute) -> Tensor | None:
     """Find the groups whose ḡ_s, row of H̄ and D^(3)_sss are all at rounding level.
 
     A stationary group (ḡ_s = 0 at a minimum) has curvature that is not rounding, so it is not
@@ -51,13 +51,13 @@ def inert_groups(base: Derivatives, again: Tensor, recompute: Recompute) -> Tens
         recompute: What computes everything once more, for the groups that this makes suspects.
 
     Returns:
-        Whether each group is inert, by rank, [S] bool.
+        Whether each group is inert, by rank, [S] bool; None if no group looks as if it were.
     """
     # Where fewer than half of ḡ's digits come back, the group is looked at closely.
     half: float = torch.finfo(base.g.dtype).eps ** 0.5
     suspects = (again - base.g).abs() >= half * base.g.abs()
     if not suspects.any():
-        return suspects
+        return None
     values = torch.cat([base.g[:, None], base.H, base.third[:, None]], 1)
     inert = (values == 0).all(1)
     suspects &= ~inert

@@ -12,7 +12,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -43,7 +43,7 @@ class Known:
         """Whether the loss is a sum over samples."""
         return bool(self.options.get("reduction", "mean") == "sum")
 
-    def weight(self, output: Any, targets: Any) -> float:
+    def weight(self, output: Any, targets: Any) -> float | Tensor:
         """The normaliser of a batch.
 
         Args:
@@ -51,7 +51,7 @@ class Known:
             targets: The loss's second argument.
 
         Returns:
-            The normaliser; 1 for a sum.
+            The normaliser, on the targets' device, so that nothing waits for it; 1 for a sum.
         """
         if self.is_sum:
             return 1.0
@@ -61,15 +61,15 @@ class Known:
             return float((output.detach() - targets).numel())
         return self._class_weight(output, targets)
 
-    def _class_weight(self, output: Tensor, targets: Tensor) -> float:
+    def _class_weight(self, output: Tensor, targets: Tensor) -> float | Tensor:
         """Σ of the class weights over the targets that are not ignored."""
         if targets.is_floating_point():
             return float(output.numel() / output.shape[min(output.dim() - 1, 1)])
         counted = targets != self.options.get("ignore_index", -100)
         weight = self.options.get("weight")
         if weight is None:
-            return float(counted.count_nonzero())
-        return float(weight.double().cpu()[targets[counted].cpu()].sum())
+            return cast(Tensor, counted.count_nonzero())
+        return cast(Tensor, weight.double().cpu()[targets[counted].cpu()].sum())
 
 
 _MODULES: dict[type[nn.Module], str] = {
@@ -153,7 +153,9 @@ class Weighing:
         """Whether batches are to be added, not averaged; known after the first weight."""
         return self._normaliser == "sum" or (self._known is not None and self._known.is_sum)
 
-    def weight(self, batch: Batch, evaluation: Evaluation, output: Any, *, alone: bool) -> float:
+    def weight(
+        self, batch: Batch, evaluation: Evaluation, output: Any, *, alone: bool
+    ) -> float | Tensor:
         """The weight of a batch.
 
         Args:

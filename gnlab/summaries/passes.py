@@ -191,12 +191,12 @@ class Task:
         plain = Evaluation(self.model, self.loss_fn, batch, self.dtype)
         evaluation = plain if watcher is None else plain.watched_by(watcher())
 
-        def weigh(output: Any) -> float:
+        def weigh(output: Any) -> float | Tensor:
             return weighing.weight(batch, evaluation, output, alone=alone)
 
-        def run(output: Any, leaves: Parameters) -> tuple[float, Values]:
+        def run(output: Any, leaves: Parameters) -> tuple[float | Tensor, Values]:
             values = work(Evaluated(evaluation, output, evaluation.loss(output), leaves))
-            return weigh(output), values  # at the end: to count targets waits for the device
+            return weigh(output), values
 
         try:
             again = None if repeat is None or not alone else repeat(evaluation)
@@ -204,7 +204,8 @@ class Task:
                 weight, values = evaluation.with_output(run)
             else:
                 weight, values = weigh(again[0]), again[1]
-            return weight, values if after is None else after(plain, values)
+            values = values if after is None else after(plain, values)
+            return float(weight), values  # at the end: to read a number waits for the device
         except RuntimeError as error:
             if _NO_DERIVATIVE.search(str(error)):
                 raise InputError(

@@ -31,6 +31,21 @@ def test_each_element_moves_by_its_groups_size(level, layer):
         torch.testing.assert_close(q.detach(), expected[name], rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("level", ["all", "tensor", "unit", "element"])
+def test_on_a_gpu_each_element_moves_as_on_a_cpu(level, layer):
+    model, named, u = layer
+    p = partition(model, level)
+    sizes = torch.rand(p.num_groups, dtype=torch.float64)
+    on_gpu = {name: q.detach().cuda() for name, q in named.items()}
+    move(named, u, p, sizes)
+    for where in (p, p.to("cuda")):
+        there = {name: q.clone() for name, q in on_gpu.items()}
+        move(there, {name: value.cuda() for name, value in u.items()}, where, sizes)
+        for name, q in named.items():
+            torch.testing.assert_close(there[name].cpu(), q.detach(), rtol=1e-6, atol=1e-7)
+
+
 def test_parameters_are_exactly_back_also_after_an_error(layer):
     model, named, u = layer
     before = {name: p.detach().clone() for name, p in named.items()}

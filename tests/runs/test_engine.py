@@ -291,3 +291,33 @@ def test_a_closed_run_is_gone(engine):
         engine.snapshot(run)
     other = engine.ready(MOONS)
     assert engine.do(other, Step()).step == 1
+
+
+@pytest.mark.gpu
+def test_a_run_on_a_gpu_takes_every_level_and_direction(engine):
+    run = engine.ready(Settings("digits-mlp", device="cuda"))
+    levels = [level for level in engine.snapshot(run).levels if not level.refusal]
+    for level in levels:
+        engine.send(run, Change({"partition": level.name}))
+        seen = engine.do(run, Step(2))
+        assert (seen.message, seen.record.H.shape) == ("", (level.S, level.S))
+    for direction in ("momentum", "adam", "orthogonal", "gradient"):
+        engine.send(run, Change({"direction": direction}))
+        assert engine.do(run, Step(2)).message == ""
+    step = seen.step
+    seen = engine.do(run, Rewind(2))
+    assert (seen.step, seen.message) == (2, "")
+    assert step > 2
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("partition", ["tensor", "block:4", "unit"])
+def test_a_run_on_a_gpu_goes_as_on_a_cpu(partition):
+    there, here = (
+        Run(Settings("digits-mlp", device=device, partition=partition, dtype="float64"))
+        for device in ("cuda", "cpu")
+    )
+    for _ in range(12):
+        one, two = there.step(), here.step()
+        assert one.loss == pytest.approx(two.loss, rel=1e-9)
+        np.testing.assert_allclose(one.step_size, two.step_size, rtol=1e-6, atol=1e-12)

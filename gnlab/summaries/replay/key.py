@@ -60,7 +60,10 @@ class Collected:
         if number is None:
             number = self._pieces[piece] = len(self.inputs)
             self.inputs.append(tensor)
-        self._key += (number, dtype, tensor.storage_offset(), tensor.shape, tensor.stride())
+        self._key += (
+            number, dtype, tensor.storage_offset(), tensor.shape, tensor.stride(),
+            tensor.requires_grad,
+        )  # fmt: skip
 
     def _any(self, given: Any) -> None:
         """Any argument."""

@@ -23,7 +23,6 @@ from gnlab.summaries.replay.key import PLAIN, Collected, UnknownError
 _PACKAGES = ("torch.nn.modules.", "torchvision.models.", "torchvision.ops.")
 """Whose modules do what their settings say."""
 
-_TENSORS = ("_parameters", "_buffers")
 _HOOKS = frozenset(
     {f"_{way}_{hooks}" for way in ("forward", "backward") for hooks in ("hooks", "pre_hooks")}
 )
@@ -76,7 +75,6 @@ class Structure(Collected):
         if type(tensor) not in (Tensor, nn.Parameter):
             raise UnknownError(f"a tensor of type {type(tensor).__name__}")
         super()._tensor(tensor)
-        self._key.append(tensor.requires_grad)
 
     def _any(self, given: Any) -> None:
         """An argument or a setting; it may be one of torch's functions."""
@@ -120,21 +118,21 @@ class Structure(Collected):
             raise UnknownError(f"a module of type {kind.__name__}")
         self._key += ("module", kind, len(vars(module)))
         for name, setting in vars(module).items():
-            if name in _HOOKS:
+            sort: Any = type(setting)
+            if sort in PLAIN:
+                self._key += (name, sort, setting)
+            elif name in _HOOKS:
                 # Hooks with numbers below zero are the summaries' own, which only look.
                 if setting and any(number >= 0 for number in setting):
                     raise UnknownError("a module with hooks")
             elif name not in _NO_SETTINGS:
                 self._key.append(name)
                 self._any(setting)
-        for name in _TENSORS:
-            held = vars(module)[name]
+        for held in (module._parameters, module._buffers):
             self._key.append(len(held))
-            for each, tensor in held.items():
-                self._key.append(each)
-                if tensor is None:
-                    self._key.append(None)
-                else:
+            for name, tensor in held.items():
+                self._key.append(name)
+                if tensor is not None:
                     self._tensor(tensor)
         self._key.append(len(module._modules))
         for name, inner in module._modules.items():
