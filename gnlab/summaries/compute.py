@@ -108,6 +108,7 @@ class Computation:
         of_loss = gauss_newton(seen, along) if self._ggn or self._parts else None
         found = derivatives(along.gradient(seen.loss), along)
         parts = found.H[None] if of_loss is None else torch.stack([of_loss, found.H - of_loss])
+        found = Derivatives(*(v.to(seen.loss) for v in (found.g, found.H, found.third)))
         again = torch.full_like(found.g, math.nan)
         return self._values(seen, found, again, (_LOSS, _MODEL), parts)
 

@@ -27,7 +27,7 @@ def gauss_newton(seen: Evaluated, along: Along) -> Tensor:
         along: The direction.
 
     Returns:
-        The matrix by rank, symmetric, [S, S].
+        The matrix by rank, symmetric, in float64, [S, S].
 
     Raises:
         InputError: If the loss is another when it is evaluated again.
@@ -137,5 +137,6 @@ def _pulled(of: list[Tensor], by: list[Tensor], starts: list[Tensor]) -> list[Te
 
 
 def _inner(one: list[Tensor], two: list[Tensor]) -> Tensor:
-    """The inner product of two fields."""
-    return torch.stack([(a * b).sum() for a, b in zip(one, two, strict=True)]).sum().detach()
+    """The inner product of two fields, in float64."""
+    products = [(a.double() * b.double()).sum() for a, b in zip(one, two, strict=True)]
+    return torch.stack(products).sum().detach()

@@ -62,7 +62,9 @@ def summarise(
         direction: u by parameter name, matched by name; None: the gradient of this very data.
         method: "jets", the fast pass; "autodiff", the plain definition; "auto", the fast pass
             where every operation has a rule, else the plain definition, said once by name.
-        dtype: What to compute in (``torch.float64``); None: the model's own dtype.
+        dtype: What to compute in (``torch.float64``); None: the model's own dtype. The sums over a
+            group are in float64 all the same; from bfloat16 (float16) expect two (three) digits
+            of each order's largest entry, fewer where its terms cancel.
         normaliser: How batches of a loss unknown to torch combine: "samples" (a mean), "sum", or
             a function (x, y) -> weight. None: by the loss, checked by a trial if it is unknown.
         ggn: Whether to return the generalised Gauss–Newton summary too, ``Summary.ggn``.
@@ -168,7 +170,7 @@ def _of_order(task: Task, groups: Groups, u: Parameters, order: int) -> Tensor:
 
     def work(seen: Evaluated) -> Values:
         along = Along(groups, seen.leaves, u)
-        return (tensor_of_order(along.gradient(seen.loss), along, order),)
+        return (tensor_of_order(along.gradient(seen.loss), along, order).to(seen.loss),)
 
     (result,), _ = task.combined(work)
     return result

@@ -147,6 +147,7 @@ class Task:
         """
         weighing = Weighing(self.loss_fn, self.normaliser)
         total: Values = ()
+        dtypes: list[torch.dtype] = []
         weights = 0.0
         with (
             torch.inference_mode(False),
@@ -159,15 +160,15 @@ class Task:
                     return values, weight
                 if weight:  # a batch of ignored targets has a loss of 0/0 and no part in the sum
                     weights += weight
-                    scaled = [value * weight for value in values]
+                    scaled = [_wide(value) * weight for value in values]
+                    dtypes = [value.dtype for value in values]
                     total = tuple(map(torch.add, total, scaled)) if total else tuple(scaled)
         if not total:
             raise InputError(
                 "no batch has any weight: the loader is empty, or every target is ignored."
             )
-        if weighing.is_sum:
-            return total, 1.0
-        return tuple(value / weights for value in total), weights
+        whole = 1.0 if weighing.is_sum else weights
+        return tuple((v / whole).to(t) for v, t in zip(total, dtypes, strict=True)), whole
 
     def _measured(
         self,
@@ -197,6 +198,11 @@ class Task:
                     f"enough: {str(error).splitlines()[0]}"
                 ) from error
             raise
+
+
+def _wide(value: Tensor) -> Tensor:
+    """A value to be summed over batches: a number of 16 bits is too short for that."""
+    return value.to(torch.promote_types(value.dtype, torch.float32))
 
 
 def _marked(data: Iterable[Batch], model: nn.Module) -> Iterator[tuple[Batch, bool]]:
