@@ -3,8 +3,9 @@
 Automatic differentiation is only as right as each operation's derivative of a derivative. Some
 kernels of torch have a wrong third derivative (layer_norm) or second one (weight_norm), none in
 train mode (batch_norm, instance_norm) or none on a CPU (scaled_dot_product_attention,
-embedding_bag, hardsigmoid), or at zero (norms). Written out in elementary operations they are
-right at every order, so the summaries evaluate the loss under ``decomposed()``.
+embedding_bag, hardsigmoid), no third one (logcumsumexp) or none at zero (norms). Written out in
+elementary operations they are right at every order, so the summaries evaluate the loss under
+``decomposed()``.
 
 Legend: N samples, C channels, G groups of channels, T positions, E features, K bags.
 """
@@ -24,8 +25,8 @@ from torch.overrides import (
 )
 
 from gnlab.errors import InputError
+from gnlab.summaries import norms
 from gnlab.summaries.kernels import unfused_attention
-from gnlab.summaries.norms import norm, normalize, vector_norm
 
 
 class Decomposed(TorchFunctionMode):
@@ -209,6 +210,14 @@ def hardsigmoid(x: Tensor, inplace: bool = False) -> Tensor:
     return functional.relu6(x + 3) / 6
 
 
+def logcumsumexp(input: Tensor, dim: int) -> Tensor:
+    """Log Σ eˣ over what comes before, along a dimension; torch's has no third derivative."""
+    rows = input.movedim(dim, -1).unsqueeze(-2) if input.dim() else input.reshape(1, 1)
+    later = torch.ones(2 * rows.shape[-1:], dtype=torch.bool, device=input.device).triu(1)
+    result = rows.masked_fill(later, -math.inf).logsumexp(-1)
+    return result.movedim(-1, dim) if input.dim() else result.reshape(())
+
+
 def embedding(
     tokens: Tensor,
     weight: Tensor,
@@ -285,8 +294,7 @@ FORMULAS: dict[Callable[..., Any], Callable[..., Any]] = {
     functional.hardsigmoid: hardsigmoid,
     functional.embedding: embedding,
     functional.embedding_bag: embedding_bag,
-    torch.linalg.vector_norm: vector_norm,
-    torch.norm: norm,
-    Tensor.norm: norm,
-    functional.normalize: normalize,
+    torch.logcumsumexp: logcumsumexp,
+    Tensor.logcumsumexp: logcumsumexp,
+    **norms.FORMULAS,
 }
