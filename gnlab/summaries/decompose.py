@@ -25,7 +25,7 @@ from torch.overrides import (
 )
 
 from gnlab.errors import InputError
-from gnlab.summaries import norms
+from gnlab.summaries import activations, norms
 from gnlab.summaries.kernels import unfused_attention
 
 
@@ -205,11 +205,6 @@ def weight_norm(direction: Tensor, length: Tensor, dim: int = 0) -> Tensor:
     return direction * (length / norm)
 
 
-def hardsigmoid(x: Tensor, inplace: bool = False) -> Tensor:
-    """The piecewise linear sigmoid; arguments as torch's."""
-    return functional.relu6(x + 3) / 6
-
-
 def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     """Log Σ eˣ over what comes before, along a dimension; torch's has no third derivative."""
     rows = input.movedim(dim, -1).unsqueeze(-2) if input.dim() else input.reshape(1, 1)
@@ -291,10 +286,10 @@ FORMULAS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.instance_norm: instance_norm,
     functional.scaled_dot_product_attention: attention,
     torch._weight_norm: weight_norm,
-    functional.hardsigmoid: hardsigmoid,
     functional.embedding: embedding,
     functional.embedding_bag: embedding_bag,
     torch.logcumsumexp: logcumsumexp,
     Tensor.logcumsumexp: logcumsumexp,
+    **activations.FORMULAS,
     **norms.FORMULAS,
 }
