@@ -6,9 +6,8 @@ from torch import nn
 from torch.func import functional_call, jacrev
 from torch.nn import functional as F
 
-from gnlab.errors import InputError
 from gnlab.partitions import partition
-from gnlab.summaries import forward, summarise
+from gnlab.summaries import curvature, forward, summarise
 from gnlab.summaries.agreement import COMPARE
 from gnlab.summaries.rules import RULES
 
@@ -141,10 +140,22 @@ def test_over_a_loader(name):
         near(sum(part.H for part in found.parts), found.H, 1e-12)
 
 
+def astray(self, origin):
+    self._origin = ("loss", "sum") if origin[1] == "tanh" else origin
+
+
 def test_a_right_pass_agrees_and_a_wrong_rule_is_found_out(monkeypatch):
     monkeypatch.setenv(COMPARE, "1")
     for name in EVERY:
         assert summarise(*problem(name)).method == "jets"
+
+    # An operation's curvature in the loss's part instead of the model's.
+    with monkeypatch.context() as other:
+        other.setattr(curvature.Curvature, "begin", astray)
+        assert summarise(*problem("squared error")).method == "jets"
+        for parts in (True, "fast"):
+            with pytest.raises(ArithmeticError, match="the loss's parts differs"):
+                summarise(*problem("squared error"), parts=parts)
 
     def wrong(call, curvature):
         jet = RULES["tanh"](call, curvature)
@@ -193,109 +204,3 @@ def test_a_loss_that_draws_is_drawn_once():
         torch.manual_seed(3)
         found.append(summarise(model, loss_fn, (x, y), p, u, method=method, ggn=True).ggn)
     torch.testing.assert_close(found[0], found[1], rtol=1e-9, atol=1e-12)
-
-
-class Remembering(nn.Module):
-    """Hands its output over and remembers a hidden value and a scale, for the loss to use."""
-
-    def __init__(self):
-        super().__init__()
-        self.one, self.two = nn.Linear(4, 5), nn.Linear(5, 3)
-        self.scale = nn.Parameter(torch.tensor(0.7))
-
-    def forward(self, x):
-        self.hidden = torch.tanh(self.one(x))
-        return self.two(self.hidden * 1.5)
-
-
-class Tempered(nn.Module):
-    """A loss with a temperature and weights that it decays."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def forward(self, output, y):
-        decay = sum(p.square().sum() for p in self.model.parameters())
-        return F.cross_entropy(output * self.model.scale.exp(), y) + 0.1 * decay
-
-
-def decayed(model):
-    return lambda output, y: F.cross_entropy(output, y) + 0.1 * model.one.weight.square().sum()
-
-
-def remembered(model):
-    """Of a hidden value upon which the output depends."""
-
-    def loss_fn(output, y):
-        return (
-            F.cross_entropy(output * model.scale, y)
-            + (model.hidden * model.two.weight[0]).square().mean()
-        )
-
-    return loss_fn
-
-
-def again(model):
-    """All of the model is within the loss."""
-    x = torch.randn(6, 4, dtype=DOUBLE)
-    return lambda output, y: F.cross_entropy(model(x), y)
-
-
-@pytest.mark.parametrize("make", [decayed, Tempered, remembered, again])
-@pytest.mark.parametrize("method", ["jets", "autodiff"])
-def test_what_the_loss_is_given_is_linear_and_its_own_parameters_are_given_to_it(make, method):
-    torch.manual_seed(2)
-    model = Remembering().double()
-    loss_fn, x, p = make(model), torch.randn(6, 4, dtype=DOUBLE), partition(model, "tensor")
-    theta = {n: q.detach().clone() for n, q in model.named_parameters()}
-    u = {n: torch.randn_like(q) for n, q in theta.items()}
-
-    def given(eta):
-        """The hidden value and the output along the direction."""
-        step = p.expand(eta)
-        moved = {n: q + u[n] * step[n] for n, q in theta.items()}
-        output = functional_call(model, moved, x)
-        return torch.cat([model.hidden, output], 1)
-
-    zero = torch.zeros(p.num_groups, dtype=DOUBLE)
-    start, J = given(zero).detach(), jacrev(given)(zero)
-
-    def linear(x):
-        eta = torch.stack(
-            [((q - theta[n]) * u[n]).sum() / u[n].square().sum()
-             for n, q in model.named_parameters()]
-        )  # fmt: skip
-        model.hidden, output = (start + (J * eta).sum(-1)).split([5, 3], 1)
-        return output
-
-    assert list(theta) == list(p.names)
-    found = summarise(model, loss_fn, (x, LABELS), p, u, method=method, ggn=True, parts=True)
-    model.forward = model.forward if make is again else linear  # in the loss it is whole
-    known = summarise(model, loss_fn, (x, LABELS), p, u, method="autodiff").H
-    near(found.ggn, known)
-    near(sum(part.H for part in found.parts if part.kind == "loss"), known)
-    near(sum(part.H for part in found.parts), found.H, 1e-12)
-
-
-@pytest.mark.parametrize("method", ["jets", "autodiff"])
-def test_a_loss_that_hands_the_models_scalar_on_bends_nothing(method):
-    model = nn.Sequential(nn.Linear(2, 2), nn.Tanh(), Sum()).double()
-    batch = torch.randn(3, 2, dtype=DOUBLE), LABELS[:3]
-    asked = model, lambda output, y: output, batch, partition(model, "tensor")
-    found = summarise(*asked, method=method, ggn=True)
-    assert found.H.any()
-    assert not found.ggn.any()
-
-
-def test_a_loss_that_overwrites_what_it_is_given_is_found_out():
-    model, _, batch, p, u = problem("squared error")
-    asked = model, lambda output, y: output.mul_(2).square().sum(), batch, p, u
-    assert summarise(*asked, method="autodiff").H.any()
-    with pytest.raises(InputError, match="evaluated again: does it overwrite"):
-        summarise(*asked, method="autodiff", ggn=True)
-
-
-class Sum(nn.Module):
-    def forward(self, x):
-        return x.sum()
