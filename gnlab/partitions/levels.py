@@ -14,7 +14,7 @@ from torch import nn
 from gnlab.errors import InputError, unknown_choice
 from gnlab.partitions.finer import FINER, cuts, finer, is_finer
 from gnlab.partitions.finer import number as counted
-from gnlab.partitions.partition import Partition
+from gnlab.partitions.partition import Partition, check_real
 
 LEVELS = ("all", "role", "chunk:k", "layer", "tensor", *FINER)
 
@@ -46,12 +46,7 @@ def partition(model: nn.Module, level: str | Mapping[str, Sequence[str]] = "tens
         Wolinski, arXiv:2312.03885, Sec. 4.1 (canonical partition), App. G (chunks by role).
     """
     trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    for name, p in trainable.items():
-        if p.is_complex():
-            raise InputError(
-                f"parameter {name!r} is complex ({p.dtype}), and step sizes are of real ones; hold "
-                "it as torch.view_as_real of it, or freeze it."
-            )
+    check_real(trainable)
     shapes = {n: p.shape for n, p in trainable.items()}
     if not shapes:
         raise InputError(

@@ -57,7 +57,8 @@ def summarise(
     Args:
         model: The model, in the mode (train or eval) it is to be summarised in.
         loss_fn: loss_fn(model(x), y) -> scalar.
-        data: One batch (x, y), or an iterable of such (a loader), whose batches are combined.
+        data: One batch (x, y), or an iterable of such (a loader), whose batches are combined; a
+            list that may be either, [[a, b], [c, d]], is refused.
         partition: The model's partition, S groups.
         direction: u by parameter name, matched by name; None: the gradient of this very data.
         method: "jets", the fast pass; "autodiff", the plain definition; "auto", the fast pass

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from gnlab.errors import InputError
 from gnlab.partitions import Partition
+from gnlab.partitions.partition import check_real
 from gnlab.summaries.autodiff import Along, groups_of
-from gnlab.summaries.batches import Batch, Loader, cast
+from gnlab.summaries.batches import Batch, Loader, cast, check_lengths
 from gnlab.summaries.evaluation import (
     Evaluated,
     Evaluation,
@@ -68,8 +69,15 @@ class Task:
         """Raise unless the partition is of this model's trainable parameters.
 
         Raises:
-            InputError: If it is not, or the model is compiled to a script.
+            InputError: If it is not, a parameter is complex, or the model is compiled to a script.
         """
+        if not isinstance(self.partition, Partition):
+            raise InputError(
+                "partition must be a gnlab.Partition, as gnlab.partition(model, level) or "
+                "gnlab.partition(model, {group name: [parameter names]}) makes it; "
+                f"got {self.partition!r}."
+            )
+        check_real({n: p for n, p in self.parameters.items() if p.requires_grad})
         shapes = {n: p.shape for n, p in self.parameters.items() if p.requires_grad}
         theirs = dict(self.partition.shapes)
         if shapes != theirs:
@@ -197,6 +205,10 @@ class Task:
                     "torch cannot differentiate an operation of the model or the loss often "
                     f"enough: {str(error).splitlines()[0]}"
                 ) from error
+            check_lengths(batch, error)
+            raise
+        except (ValueError, IndexError) as error:
+            check_lengths(batch, error)
             raise
 
 
