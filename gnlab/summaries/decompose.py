@@ -26,7 +26,7 @@ from torch.overrides import (
 
 from gnlab.errors import InputError
 from gnlab.summaries import activations, norms
-from gnlab.summaries.kernels import unfused_attention
+from gnlab.summaries.kernels import uncompiled, unfused_attention
 
 
 class Decomposed(TorchFunctionMode):
@@ -46,7 +46,7 @@ class Decomposed(TorchFunctionMode):
 @contextlib.contextmanager
 def decomposed() -> Iterator[None]:
     """A context in which every operation is differentiable to any order."""
-    with unfused_attention(), Decomposed():
+    with unfused_attention(), uncompiled(), Decomposed():
         yield
 
 

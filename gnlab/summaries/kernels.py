@@ -1,6 +1,7 @@
 """Which of its kernels torch takes where it has several that no function mode can tell apart."""
 
 import contextlib
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,6 +17,7 @@ _KERNELS: tuple[tuple[Callable[[], bool], Callable[[bool], None], bool], ...] = 
 )
 _lock = threading.Lock()
 _before: list[list[bool]] = []  # what was chosen, once for each who is within
+_stances: list[Any] = []  # the compiler's, likewise
 
 
 @contextlib.contextmanager
@@ -38,3 +40,26 @@ def unfused_attention() -> Iterator[None]:
             if not _before:
                 for (_, switch, _), enabled in zip(_KERNELS, found, strict=True):
                     switch(enabled)
+
+
+@contextlib.contextmanager
+def uncompiled() -> Iterator[None]:
+    """A context in which what ``torch.compile`` has compiled runs as it was written.
+
+    Its kernels have no second derivative, and their compiler would trace what watches the
+    operations. That too is one choice for all threads. Where the compiler was never loaded,
+    nothing is compiled, and to load it takes seconds.
+    """
+    if "torch._dynamo" not in sys.modules:
+        yield
+        return
+    compiler: Any = torch.compiler
+    with _lock:  # made, a stance is taken already
+        _stances.append(_stances[0] if _stances else compiler.set_stance("force_eager"))
+    try:
+        yield
+    finally:
+        with _lock:
+            stance = _stances.pop()
+            if not _stances:
+                stance.__exit__(None, None, None)
