@@ -107,7 +107,7 @@ def _own(along: Along, r: int) -> list[Tensor]:
     """How the parameters themselves move with group r."""
     mine = set(along.groups.members[r])
     return [
-        along.part(name, r) if name in mine else torch.zeros_like(leaf)
+        along.part(name, r) if name in mine else leaf.new_zeros(()).expand_as(leaf)
         for name, leaf in along.leaves.items()
     ]
 
