@@ -49,13 +49,13 @@ class Direction(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Gradient:
-    """u is the gradient itself: Cauchy's direction."""
+    """u is the gradient itself: Cauchy's direction. It remembers nothing, also of other rules."""
 
     name = "gradient"
 
     def update(self, grads: Mapping[str, Tensor], state: State) -> tuple[Tensors, State]:
         """See ``Direction.update``."""
-        return {name: g.clone() for name, g in grads.items()}, state
+        return {name: g.clone() for name, g in grads.items()}, {}
 
 
 @dataclass(frozen=True, slots=True)

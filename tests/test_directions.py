@@ -33,6 +33,12 @@ def test_gradient_is_a_copy():
     assert all(torch.equal(u[n], g[n]) and u[n].data_ptr() != g[n].data_ptr() for n in g)
 
 
+def test_the_gradient_remembers_nothing():
+    first, second = gradients(2)
+    _, state = direction("momentum").update(first, {})
+    assert direction("gradient").update(second, state)[1] == {}
+
+
 def test_momentum_is_the_papers_average():
     first, second = gradients(2)
     u = last_direction("momentum", [first, second])

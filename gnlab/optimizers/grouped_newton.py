@@ -113,9 +113,10 @@ class GroupedNewton(Saved):
     def change(self, *, partition: Level | None = None, **choices: float | str) -> None:
         """Change the partition or hyperparameters in the middle of training.
 
-        The direction's memory is kept. With a new partition the average of step sizes starts
-        afresh, and the next step makes a summary; parameters that were frozen or unfrozen since
-        are left out or taken in.
+        The direction's memory is kept; an average that another direction has no use for is gone
+        with its first step, and starts anew if it is taken up again. With a new partition the
+        average of step sizes starts afresh, and the next step makes a summary; parameters that
+        were frozen or unfrozen since are left out or taken in.
 
         Args:
             partition: The new partition, if any.

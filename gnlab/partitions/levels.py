@@ -16,7 +16,7 @@ from gnlab.errors import InputError, unknown_choice
 from gnlab.partitions.exclusive import alone
 from gnlab.partitions.finer import FINER, cuts, doublings, finer, is_finer
 from gnlab.partitions.finer import number as counted
-from gnlab.partitions.partition import Partition
+from gnlab.partitions.partition import Partition, check_real
 
 LEVELS = ("all", "role", "chunk:k", "layer", "part:k", "tensor", *FINER)
 
@@ -56,12 +56,7 @@ def partition(model: nn.Module, level: str | Mapping[str, Sequence[str]] = "tens
 def _of_own(model: nn.Module, level: str | Mapping[str, Sequence[str]]) -> Partition:
     """The partition of the parameters that the model has."""
     trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    for name, p in trainable.items():
-        if p.is_complex():
-            raise InputError(
-                f"parameter {name!r} is complex ({p.dtype}), and step sizes are of real ones; hold "
-                "it as torch.view_as_real of it, or freeze it."
-            )
+    check_real(trainable)
     shapes = {n: p.shape for n, p in trainable.items()}
     held = {n: shape for n, shape in shapes.items() if shape.numel()}
     if not held:

@@ -186,3 +186,20 @@ class Partition:
             low = low.scatter_reduce(0, mine, theirs, "amin")
             high = high.scatter_reduce(0, mine, theirs, "amax")
         return low if bool((low == high).all()) else None
+
+
+def check_real(parameters: Mapping[str, Tensor]) -> None:
+    """Raise if a parameter is complex.
+
+    Args:
+        parameters: The trainable parameters by name.
+
+    Raises:
+        InputError: Naming the first that is.
+    """
+    for name, p in parameters.items():
+        if p.is_complex():
+            raise InputError(
+                f"parameter {name!r} is complex ({p.dtype}), and step sizes are of real ones; hold "
+                "it as torch.view_as_real of it, or freeze it."
+            )

@@ -6,6 +6,7 @@ Legend: S groups (s, t), L the loss.
 import torch
 from torch import Tensor
 
+from gnlab.summaries.curvature import LOSS
 from gnlab.summaries.summary import Summary
 
 COMPARE = "GNLAB_COMPARE"
@@ -26,22 +27,18 @@ def check_agreement(fast: Summary, plain: Summary) -> None:
             says where and by how much.
     """
     size, loss = _sizes(plain)
-    scales = {
-        "loss": loss,
-        "g": loss * size,
-        "H": loss * torch.outer(size, size),
-        "third": loss * size**3,
-        "ggn": loss * torch.outer(size, size),
-    }
+    square = loss * torch.outer(size, size)
+    scales = {"loss": loss, "g": loss * size, "H": square, "third": loss * size**3}
     eps = torch.finfo(fast.g.dtype).eps
-    for name, scale in scales.items():
-        one: Tensor | None = getattr(fast, name)
-        two: Tensor | None = getattr(plain, name)
-        if one is None or two is None:
+    ones, twos = _values(fast), _values(plain)
+    for name, two in twos.items():
+        one = ones.get(name)
+        if one is None:
             continue
         same = (one == two) | (one.isnan() & two.isnan())
         error = (one - two).abs().where(~same, 0)
         known = two.abs().nan_to_num(0, 0)
+        scale = scales.get(name, square)
         bound = eps**0.5 * torch.maximum(known, scale) + _ROUNDING * eps * known.max()
         wrong = ~(error <= bound)  # a number is no bound of what is not a number
         if wrong.any():
@@ -50,6 +47,20 @@ def check_agreement(fast: Summary, plain: Summary) -> None:
                 f"{float(error[wrong].max()):.3g} where its largest entry is "
                 f"{float(known.max()):.3g}; use method='autodiff', and please report the model."
             )
+
+
+def _values(summary: Summary) -> dict[str, Tensor]:
+    """What is compared, by name; of the parts the sums that both ways have."""
+    values = {name: getattr(summary, name) for name in ("loss", "g", "H", "third")}
+    if summary.ggn is not None:
+        values["ggn"] = summary.ggn
+    if summary.parts:
+        of_loss, rest = torch.zeros_like(summary.H), torch.zeros_like(summary.H)
+        for part in summary.parts:
+            total = of_loss if part.kind == LOSS else rest
+            total += part.H
+        values |= {"the sum of the loss's parts": of_loss, "the sum of the model's parts": rest}
+    return values
 
 
 def _sizes(plain: Summary) -> tuple[Tensor, Tensor]:

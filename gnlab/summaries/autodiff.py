@@ -125,16 +125,16 @@ class Along:
         return self._differentiate(outputs, [self.part(n, r) for n in names], targets, graph)
 
     def entries(self, f: Field) -> Tensor:
-        """⟨f, u_t⟩ for every rank t, [S]."""
-        like = next(iter(self.u.values()))
-        total = torch.zeros(self.groups.size, dtype=like.dtype, device=like.device)
+        """⟨f, u_t⟩ for every rank t, in float64 whatever the factors are in, [S]."""
+        device = next(iter(self.u.values())).device
+        total = torch.zeros(self.groups.size, dtype=torch.float64, device=device)
         if not f:
             return total
         owners = [self.groups.owners[name] for name in f]
         with torch.no_grad():
             # Summing first over what the owner does not distinguish leaves one short index.
             parts = [
-                (value * self.u[name]).sum_to_size(owner.shape).reshape(-1)
+                (value.double() * self.u[name].double()).sum_to_size(owner.shape).reshape(-1)
                 for (name, value), owner in zip(f.items(), owners, strict=True)
             ]
             ranks = torch.cat([owner.reshape(-1) for owner in owners])
@@ -168,7 +168,7 @@ class Along:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Derivatives:
-    """ḡ, H̄ and D^(3)_sss of one loss, by rank.
+    """ḡ, H̄ and D^(3)_sss of one loss, by rank, of one dtype.
 
     Attributes:
         g: ḡ, [S].
@@ -189,7 +189,7 @@ def derivatives(f: Field, along: Along) -> Derivatives:
         along: The direction.
 
     Returns:
-        The three, by rank.
+        The three, by rank, in float64.
     """
     groups = along.groups
     g = along.entries(f)
@@ -218,11 +218,10 @@ def tensor_of_order(f: Field, along: Along, order: int) -> Tensor:
         order: d.
 
     Returns:
-        The symmetric tensor, [S]*d.
+        The symmetric tensor, in float64, [S]*d.
     """
     size = along.groups.size
-    like = along.entries({})
-    result = torch.zeros([size] * order, dtype=like.dtype, device=like.device)
+    result = along.entries({}).new_zeros([size] * order)
 
     def fill(prefix: tuple[int, ...], field: Field) -> None:
         """Set every entry whose index is sorted and starts with ``prefix``."""

@@ -20,7 +20,8 @@ def batches(data: object) -> Iterable[Batch]:
     """The batches of what a person gave as data, to be gone through more than once.
 
     A tuple is one batch. So is a list of two, as torch's DataLoader yields it, unless both are
-    themselves pairs; any other iterable is a loader. A one-shot iterator is kept in a list.
+    themselves pairs; any other iterable is a loader. A list of two lists of two is a
+    loader if its tensors' lengths differ, and refused else. A one-shot iterator is kept in a list.
 
     Args:
         data: One batch (x, y), or an iterable of such.
@@ -29,7 +30,7 @@ def batches(data: object) -> Iterable[Batch]:
         The batches; those of a loader are checked as they come.
 
     Raises:
-        InputError: If it is neither, or a loader with a length of zero.
+        InputError: If it is neither, or could be both.
     """
     if isinstance(data, tuple) or _is_listed_batch(data):
         return (_checked(data),)
@@ -60,7 +61,39 @@ def _is_listed_batch(data: object) -> bool:
     """Whether data are a list that is one batch rather than a sequence of batches."""
     if not isinstance(data, list) or len(data) != 2:
         return False
-    return not all(isinstance(item, (tuple, list)) and len(item) == 2 for item in data)
+    if not all(isinstance(item, (tuple, list)) and len(item) == 2 for item in data):
+        return False
+    # A batch has as many samples in all of its inputs and targets.
+    if not all(isinstance(item, list) for item in data) or len(_lengths(data)) > 1:
+        return False
+    raise InputError(
+        "a list of two lists of two is two batches or one of two inputs and two targets; write "
+        "[(x1, y1), (x2, y2)] for two batches, ((x1, x2), (y1, y2)) for one."
+    )
+
+
+def check_lengths(batch: Batch, error: Exception) -> None:
+    """Raise in place of an error if a batch has not as many targets as inputs.
+
+    Args:
+        batch: The batch.
+        error: What came of it.
+
+    Raises:
+        InputError: If none of the targets is as long as any of the inputs.
+    """
+    inputs, targets = map(_lengths, batch)
+    if isinstance(error, InputError) or not (inputs and targets) or inputs & targets:
+        return
+    raise InputError(
+        f"the batch has inputs of length {min(inputs)} and targets of length {min(targets)}; give "
+        f"as many targets as inputs ({(str(error).splitlines() or [''])[0]})."
+    ) from error
+
+
+def _lengths(tree: object) -> set[int]:
+    """The leading sizes of the tensors in nested tuples, lists and dicts."""
+    return {t.shape[0] for t in tensors(tree) if t.dim()}
 
 
 def _checked(batch: object) -> Batch:
@@ -69,8 +102,7 @@ def _checked(batch: object) -> Batch:
         got = type(batch).__name__
         size = f" of length {len(batch)}" if isinstance(batch, (tuple, list)) else ""
         raise InputError(f"a batch must be a pair (inputs, targets); got a {got}{size}.")
-    sizes = [t.shape[0] for part in batch for t in tensors(part) if t.dim()]
-    if sizes and 0 in sizes:
+    if 0 in _lengths(batch):
         raise InputError("the batch is empty (0 samples); give at least one sample.")
     return batch[0], batch[1]
 

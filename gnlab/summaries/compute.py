@@ -80,9 +80,16 @@ class Computation:
         with Modules(self._task.model) as modules:
             return self._combined("jets", modules)
 
-    def by_definition(self) -> Summary:
-        """The summary by the plain definition, in which the model is one part."""
-        self._parts = self._wanted is True
+    def by_definition(self, *, compared: bool = False) -> Summary:
+        """The summary by the plain definition, in which the model is one part.
+
+        Args:
+            compared: Whether a summary by the fast pass is to be held against it, parts and all.
+
+        Returns:
+            The summary.
+        """
+        self._parts = bool(self._wanted) if compared else self._wanted is True
         return self._combined("autodiff", None)
 
     def _combined(self, method: str, modules: Modules | None) -> Summary:
@@ -155,6 +162,7 @@ class Computation:
         of_loss = gauss_newton(seen, along) if self._ggn or self._parts else None
         found = derivatives(along.gradient(seen.loss), along)
         parts = found.H[None] if of_loss is None else torch.stack([of_loss, found.H - of_loss])
+        found = Derivatives(*(v.to(seen.loss) for v in (found.g, found.H, found.third)))
         again = torch.full_like(found.g, math.nan)
         return self._values(seen, found, again, (_LOSS, _MODEL), parts)
 

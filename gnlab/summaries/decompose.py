@@ -3,8 +3,9 @@
 Automatic differentiation is only as right as each operation's derivative of a derivative. Some
 kernels of torch have a wrong third derivative (layer_norm) or second one (weight_norm), none in
 train mode (batch_norm, instance_norm) or none on a CPU (scaled_dot_product_attention,
-embedding_bag, hardsigmoid), or at zero (norms), or a sixth in single precision on a GPU
-(hardswish). The summaries evaluate them as formulas, which are right at every order.
+embedding_bag, hardsigmoid), no third one (logcumsumexp), none at zero (norms), or a sixth in single
+precision on a GPU (hardswish). Written out in elementary operations they are right at every order,
+so the summaries evaluate the loss under ``decomposed()``.
 
 Legend: N samples, C channels, G groups of channels, T positions, E features, K bags.
 """
@@ -24,8 +25,8 @@ from torch.overrides import (
 )
 
 from gnlab.errors import InputError
-from gnlab.summaries.kernels import unfused_attention
-from gnlab.summaries.norms import norm, normalize, vector_norm
+from gnlab.summaries import activations, norms
+from gnlab.summaries.kernels import uncompiled, unfused_attention
 from gnlab.summaries.recurrent import RECURRENT
 
 
@@ -47,7 +48,7 @@ class Decomposed(TorchFunctionMode):
 @contextlib.contextmanager
 def decomposed() -> Iterator[None]:
     """A context in which every operation is differentiable to any order."""
-    with unfused_attention(), Decomposed():
+    with unfused_attention(), uncompiled(), Decomposed():
         yield
 
 
@@ -206,14 +207,12 @@ def weight_norm(direction: Tensor, length: Tensor, dim: int = 0) -> Tensor:
     return direction * (length / norm)
 
 
-def hardsigmoid(x: Tensor, inplace: bool = False) -> Tensor:
-    """The piecewise linear sigmoid; arguments as torch's."""
-    return functional.relu6(x + 3) / 6
-
-
-def hardswish(x: Tensor, inplace: bool = False) -> Tensor:
-    """X times the piecewise linear sigmoid; arguments as torch's."""
-    return x * functional.relu6(x + 3) / 6
+def logcumsumexp(input: Tensor, dim: int) -> Tensor:
+    """Log Σ eˣ over what comes before, along a dimension; torch's has no third derivative."""
+    rows = input.movedim(dim, -1).unsqueeze(-2) if input.dim() else input.reshape(1, 1)
+    later = torch.ones(2 * rows.shape[-1:], dtype=torch.bool, device=input.device).triu(1)
+    result = rows.masked_fill(later, -math.inf).logsumexp(-1)
+    return result.movedim(-1, dim) if input.dim() else result.reshape(())
 
 
 def embedding(
@@ -289,12 +288,10 @@ FORMULAS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.instance_norm: instance_norm,
     functional.scaled_dot_product_attention: attention,
     torch._weight_norm: weight_norm,
-    functional.hardsigmoid: hardsigmoid,
-    functional.hardswish: hardswish,
     functional.embedding: embedding,
     functional.embedding_bag: embedding_bag,
-    torch.linalg.vector_norm: vector_norm,
-    torch.norm: norm,
-    Tensor.norm: norm,
-    functional.normalize: normalize,
+    torch.logcumsumexp: logcumsumexp,
+    Tensor.logcumsumexp: logcumsumexp,
+    **activations.FORMULAS,
+    **norms.FORMULAS,
 }

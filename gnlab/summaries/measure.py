@@ -58,12 +58,15 @@ def summarise(
     Args:
         model: The model, in the mode (train or eval) it is to be summarised in.
         loss_fn: loss_fn(model(x), y) -> scalar.
-        data: One batch (x, y), or an iterable of such (a loader), whose batches are combined.
+        data: One batch (x, y), or an iterable of such (a loader), whose batches are combined; a
+            list that may be either, [[a, b], [c, d]], is refused.
         partition: The model's partition, S groups.
         direction: u by parameter name, matched by name; None: the gradient of this very data.
         method: "jets", the fast pass; "autodiff", the plain definition; "auto", the fast pass
             where every operation has a rule, else the plain definition, said once by name.
-        dtype: What to compute in (``torch.float64``); None: the model's own dtype.
+        dtype: What to compute in (``torch.float64``); None: the model's own dtype. The sums over a
+            group are in float64 all the same; from bfloat16 (float16) expect two (three) digits
+            of each order's largest entry, fewer where its terms cancel.
         normaliser: How batches of a loss unknown to torch combine: "samples" (a mean), "sum", or
             a function (x, y) -> weight. None: by the loss, checked by a trial if it is unknown.
         ggn: Whether to return the generalised Gauss–Newton summary too, ``Summary.ggn``.
@@ -118,7 +121,7 @@ def _fast(wanted: Computation, method: str) -> Summary:
         _tell(str(error))
         return wanted.by_definition()
     if os.environ.get(COMPARE):
-        check_agreement(found, wanted.by_definition())
+        check_agreement(found, wanted.by_definition(compared=True))
     return found
 
 
@@ -177,7 +180,7 @@ def _of_order(task: Task, groups: Groups, u: Parameters, order: int) -> Tensor:
 
     def work(seen: Evaluated) -> Values:
         along = Along(groups, seen.leaves, u)
-        return (tensor_of_order(along.gradient(seen.loss), along, order),)
+        return (tensor_of_order(along.gradient(seen.loss), along, order).to(seen.loss),)
 
     (result,), _ = task.combined(work)
     return result

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from gnlab.errors import InputError
 from gnlab.partitions import Partition
+from gnlab.partitions.partition import check_real
 from gnlab.summaries.autodiff import Along, groups_of
-from gnlab.summaries.batches import Batch, Loader, cast
+from gnlab.summaries.batches import Batch, Loader, cast, check_lengths
 from gnlab.summaries.evaluation import (
     Evaluated,
     Evaluation,
@@ -71,8 +72,15 @@ class Task:
         """Raise unless the partition is of this model's trainable parameters.
 
         Raises:
-            InputError: If it is not, or the model is compiled to a script.
+            InputError: If it is not, a parameter is complex, or the model is compiled to a script.
         """
+        if not isinstance(self.partition, Partition):
+            raise InputError(
+                "partition must be a gnlab.Partition, as gnlab.partition(model, level) or "
+                "gnlab.partition(model, {group name: [parameter names]}) makes it; "
+                f"got {self.partition!r}."
+            )
+        check_real({n: p for n, p in self.parameters.items() if p.requires_grad})
         shapes = {n: p.shape for n, p in self.parameters.items() if p.requires_grad}
         theirs = dict(self.partition.shapes)
         if shapes != theirs:
@@ -153,6 +161,7 @@ class Task:
         """
         weighing = Weighing(self.loss_fn, self.normaliser)
         total: Values = ()
+        dtypes: list[torch.dtype] = []
         weights = 0.0
         with (
             torch.inference_mode(False),
@@ -167,15 +176,15 @@ class Task:
                     return values, weight
                 if weight:  # a batch of ignored targets has a loss of 0/0 and no part in the sum
                     weights += weight
-                    scaled = [value * weight for value in values]
+                    scaled = [_wide(value) * weight for value in values]
+                    dtypes = [value.dtype for value in values]
                     total = tuple(map(torch.add, total, scaled)) if total else tuple(scaled)
         if not total:
             raise InputError(
                 "no batch has any weight: the loader is empty, or every target is ignored."
             )
-        if weighing.is_sum:
-            return total, 1.0
-        return tuple(value / weights for value in total), weights
+        whole = 1.0 if weighing.is_sum else weights
+        return tuple((v / whole).to(t) for v, t in zip(total, dtypes, strict=True)), whole
 
     def _measured(
         self,
@@ -212,7 +221,16 @@ class Task:
                     "torch cannot differentiate an operation of the model or the loss often "
                     f"enough: {str(error).splitlines()[0]}"
                 ) from error
+            check_lengths(batch, error)
             raise
+        except (ValueError, IndexError) as error:
+            check_lengths(batch, error)
+            raise
+
+
+def _wide(value: Tensor) -> Tensor:
+    """A value to be summed over batches: a number of 16 bits is too short for that."""
+    return value.to(torch.promote_types(value.dtype, torch.float32))
 
 
 def _marked(data: Iterable[Batch], model: nn.Module) -> Iterator[tuple[Batch, bool]]:

@@ -17,7 +17,7 @@ class Part:
 
     Attributes:
         module: The module that calls the operation, by its name in the model; "loss" for the loss,
-            whose operations' parts together are the generalised Gauss–Newton matrix.
+            whose operations' parts together are ``Summary.ggn``, those on parameters among them.
         operation: The operation; "" for all of the loss's, or the model's, together.
         kind: "loss", "activation", "product", "softmax", "normalisation" or "model" (all of the
             model's).
@@ -46,7 +46,9 @@ class Summary:
             of the same u over several batches combine as means with these weights. 1 for a loss
             that is a sum, whose summaries add.
         ggn: The generalised Gauss–Newton summary Σ⟨Jˢ, ∇²ℓ Jᵗ⟩, the loss's own part of H̄,
-            [S, S], if it was asked for.
+            [S, S], if it was asked for: H̄ of the loss with everything that the model hands it
+            taken as linear in the parameters. A parameter that the loss itself uses (weight
+            decay, a learned temperature) is given to it too, and so is bent there in full.
         parts: H̄ by operation, if that was asked for; their sum is H̄.
 
     References:

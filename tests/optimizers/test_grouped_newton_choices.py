@@ -26,6 +26,21 @@ def test_partition_and_direction_change_in_the_middle(one_step, classifier, data
     assert set(optimizer.state[next(model.parameters())]) == {"mean", "square", "step"}
 
 
+def test_an_average_taken_up_again_after_another_direction_starts_anew(one_step, classifier, data):
+    batches = data(3)
+    model = classifier()
+    optimizer = GroupedNewton(model, cross_entropy, batches, "all", direction="momentum")
+    weight = next(model.parameters())
+    for batch in batches:
+        one_step(model, optimizer, batch, cross_entropy)
+    optimizer.change(direction="gradient")
+    one_step(model, optimizer, batches[0], cross_entropy)
+    assert not optimizer.state[weight]
+    optimizer.change(direction="momentum")
+    one_step(model, optimizer, batches[1], cross_entropy)
+    assert torch.equal(optimizer.direction["0.weight"], weight.grad)
+
+
 def test_a_refused_change_changes_nothing(quadratic):
     model, _, _ = quadratic()
     optimizer = GroupedNewton(model, value, [NOTHING], lr=0.1)

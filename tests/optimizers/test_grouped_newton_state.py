@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 from gnlab.directions import NAMES
 from gnlab.errors import InputError
 from gnlab.optimizers import GroupedNewton
+from gnlab.optimizers.state import _COPIED
 from gnlab.partitions import Partition, partition
 from gnlab.problems.surfaces import loss_is_output as value
 
@@ -130,6 +131,20 @@ def test_a_state_of_an_older_version_is_taken(classifier, data, one_step):
     one_step(model, optimizer, batch, cross_entropy)
     assert optimizer.settings["lr"] == 0.3
     assert optimizer.settings["safeguard"] is True
+
+
+def test_every_attribute_of_its_own_is_copied(one_step, classifier, data):
+    """Those that torch's optimizers do not have, before and after steps of every kind."""
+    batches, model = data(3), classifier()
+    optimizer = GroupedNewton(model, cross_entropy, batches, period=2, safeguard=True, parts=True)
+    torchs = vars(torch.optim.SGD(model.parameters(), lr=0.1)).keys()
+    assert vars(optimizer).keys() - torchs == set(_COPIED)
+    for batch in batches:
+        one_step(model, optimizer, batch, cross_entropy)
+    optimizer.change(direction="adam", partition="all")
+    one_step(model, optimizer, batches[0], cross_entropy)
+    assert vars(optimizer).keys() - torchs == set(_COPIED)
+    assert vars(copy.deepcopy(optimizer)).keys() >= set(_COPIED)
 
 
 def through_pickle(value):

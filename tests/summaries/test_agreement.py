@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gnlab.summaries.agreement import check_agreement
-from gnlab.summaries.summary import Summary
+from gnlab.summaries.summary import Part, Summary
 
 DOUBLE = torch.float64
 
@@ -32,6 +32,26 @@ def test_a_wrong_small_group_is_found(name, wrong):
         check_agreement(fast, plain)
     with pytest.raises(ArithmeticError, match=name):
         check_agreement(plain, fast)
+
+
+def with_parts(fast, plain):
+    """The fast pass has a part for each operation, the plain definition two."""
+    H = summary().H
+    parts = [Part("1", "tanh", "activation", fast * H), Part("2", "linear", "product", fast * H)]
+    one = dataclasses.replace(summary(), parts=(*parts, Part("loss", "sum", "loss", 2 * H)))
+    two = [Part("loss", "", "loss", 2 * H), Part("", "", "model", plain * H)]
+    return one, dataclasses.replace(summary(), parts=tuple(two))
+
+
+@pytest.mark.parametrize("wrong", [0.505, math.nan])
+def test_parts_are_compared(wrong):
+    check_agreement(*with_parts(0.5, 1))
+    with pytest.raises(ArithmeticError, match="the model's parts differs"):
+        check_agreement(*with_parts(wrong, 1))
+    one, two = with_parts(0.5, 1)
+    two.parts[0].H[1, 1] *= 1.01
+    with pytest.raises(ArithmeticError, match="the loss's parts differs"):
+        check_agreement(one, two)
 
 
 def test_rounding_is_no_difference():

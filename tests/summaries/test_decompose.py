@@ -15,6 +15,7 @@ FLAT, SEQUENCE = torch.randn(5, 8, dtype=DOUBLE), torch.randn(2, 4, 8, dtype=DOU
 IMAGE, VOLUME = torch.randn(2, 4, 6, 6, dtype=DOUBLE), torch.randn(1, 2, 4, 4, 4, dtype=DOUBLE)
 LABELS, SOFT = torch.randint(0, 8, (5,)), torch.randn(5, 8, dtype=DOUBLE).softmax(1)
 OTHER = torch.randn(5, 8, dtype=DOUBLE)
+FIRST, HALF = (torch.arange(5) > 2)[:, None], (torch.arange(4) > 1)[:, None]
 KERNEL = torch.randn(4, 2, 3, 3, dtype=DOUBLE)
 TOKENS = torch.tensor([0, 1, 1, 4, 2, 0])
 
@@ -85,6 +86,36 @@ FUSED = {
     "norm": (lambda x: bend(x.norm(dim=1)) + torch.norm(x) + torch.linalg.vector_norm(x), FLAT),
     "normalize": (lambda x: bend(F.normalize(x)), FLAT),
     "normalize zero": (lambda x: bend(F.normalize(x * (torch.arange(5) > 1)[:, None])), FLAT),
+    "linalg.norm": (lambda x: torch.linalg.norm(x).sin() + bend(torch.linalg.norm(x, 2, 1)), FLAT),
+    "linalg.norm zero": (lambda x: bend(torch.linalg.norm(x * FIRST, dim=1)), FLAT),
+    "linalg.norm others": (
+        lambda x: torch.linalg.norm(x, "nuc") + bend(torch.linalg.norm(x, 3, 1)),
+        FLAT,
+    ),
+    "matrix_norm": (lambda x: bend(torch.linalg.matrix_norm(x, keepdim=True)), SEQUENCE),
+    "matrix_norm zero": (
+        lambda x: bend(torch.linalg.matrix_norm(x * HALF, "fro", (0, 2))),
+        SEQUENCE,
+    ),
+    "matrix_norm others": (lambda x: bend(torch.linalg.matrix_norm(x, 1)), SEQUENCE),
+    "dist": (lambda x: torch.dist(x, OTHER).sin() + x.dist(x * 1, 3) + x.dist(OTHER, 3), FLAT),
+    "pairwise_distance": (
+        lambda x: (
+            bend(F.pairwise_distance(x, x.sin())) + bend(F.pairwise_distance(x, x + FIRST, eps=0))
+        ),
+        FLAT,
+    ),
+    "cosine_similarity zero": (
+        lambda x: (
+            bend(F.cosine_similarity(x * FIRST, OTHER)) + bend(F.cosine_similarity(x, OTHER, 0))
+        ),
+        FLAT,
+    ),
+    "cdist": (lambda x: bend(torch.cdist(x, x.sin())) + bend(torch.cdist(x, x, 3.0)), SEQUENCE),
+    "cdist zero": (lambda x: bend(torch.cdist(x, x)), FLAT),
+    "pdist": (lambda x: bend(F.pdist(x)) + bend(F.pdist(x * FIRST)) + bend(F.pdist(x, 3)), FLAT),
+    "logcumsumexp": (lambda x: bend(torch.logcumsumexp(x, 0)) + bend(x.logcumsumexp(-1)), FLAT),
+    "logcumsumexp far": (lambda x: bend((800 * x[0]).logcumsumexp(0) / 800), FLAT),
     "attention grouped": (
         lambda x: bend(
             F.scaled_dot_product_attention(x, x[:1].tanh(), x[:1].sin(), enable_gqa=True)
@@ -148,7 +179,6 @@ OTHERS = {
     "prod": (lambda x: x[0].prod() + bend(x.prod(1)), FLAT),
     "std": (lambda x: bend(x.std(1)) + bend(x.var(0)), FLAT),
     "logsumexp": (lambda x: bend(x.logsumexp(1)), FLAT),
-    "cosine_similarity": (lambda x: bend(F.cosine_similarity(x, OTHER)), FLAT),
     "bilinear": (module(nn.Linear(8, 3)), FLAT),
     "prelu": (module(nn.PReLU()), FLAT),
     "embedding": (lambda x: bend(F.embedding(TOKENS, x)), FLAT),
@@ -210,6 +240,22 @@ def test_values_are_torchs(name):
     with decomposed():
         found = function(x)
     torch.testing.assert_close(found, function(x), rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("alpha", [0.3, 1.7])
+@pytest.mark.parametrize("make", [F.celu, torch.celu, lambda x, a: nn.CELU(a, True)(x * 1)])
+def test_celu_is_as_exact_as_its_dtype(make, alpha):
+    """Torch's own derivative has 1/α in single precision."""
+    x = torch.linspace(-3, 1, 8, dtype=DOUBLE, requires_grad=True)
+    with decomposed():
+        found = make(x, alpha)
+    for order in range(4):
+        known = torch.exp(x / alpha) * alpha ** (1 - order)
+        known = torch.where(
+            x <= 0, known - (alpha if order == 0 else 0), [x, x**0, 0 * x][min(order, 2)]
+        )
+        torch.testing.assert_close(found, known, rtol=1e-14, atol=1e-14)
+        (found,) = torch.autograd.grad(found.sum(), x, create_graph=True)
 
 
 def test_dropout_in_attention_keeps_its_mean():

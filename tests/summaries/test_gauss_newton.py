@@ -7,7 +7,7 @@ from torch.func import functional_call, jacrev
 from torch.nn import functional as F
 
 from gnlab.partitions import partition
-from gnlab.summaries import forward, summarise
+from gnlab.summaries import curvature, forward, summarise
 from gnlab.summaries.agreement import COMPARE
 from gnlab.summaries.rules import RULES
 
@@ -140,10 +140,22 @@ def test_over_a_loader(name):
         near(sum(part.H for part in found.parts), found.H, 1e-12)
 
 
+def astray(self, origin):
+    self._origin = ("loss", "sum") if origin[1] == "tanh" else origin
+
+
 def test_a_right_pass_agrees_and_a_wrong_rule_is_found_out(monkeypatch):
     monkeypatch.setenv(COMPARE, "1")
     for name in EVERY:
         assert summarise(*problem(name)).method == "jets"
+
+    # An operation's curvature in the loss's part instead of the model's.
+    with monkeypatch.context() as other:
+        other.setattr(curvature.Curvature, "begin", astray)
+        assert summarise(*problem("squared error")).method == "jets"
+        for parts in (True, "fast"):
+            with pytest.raises(ArithmeticError, match="the loss's parts differs"):
+                summarise(*problem("squared error"), parts=parts)
 
     def wrong(call, curvature):
         jet = RULES["tanh"](call, curvature)

@@ -11,7 +11,6 @@ from gnlab.partitions import Partition
 from gnlab.summaries import summarise
 
 DOUBLE = torch.float64
-EPS = torch.finfo(DOUBLE).eps
 ACTIVATIONS = (
     nn.Tanh, nn.SiLU, nn.Softplus, nn.ELU, nn.GELU, nn.Mish, nn.Sigmoid, nn.ReLU, nn.Hardswish,
     nn.CELU, nn.Softsign, nn.LogSigmoid,
@@ -19,14 +18,15 @@ ACTIVATIONS = (
 
 
 class Residual(nn.Module):
-    """X + f(x), or x · f(x)."""
+    """X + f(x), or x · sin f(x): what is fed on does not grow, and rounding with it."""
 
     def __init__(self, inner, gated):
         super().__init__()
         self.inner, self.gated = inner, gated
 
     def forward(self, x):
-        return x * self.inner(x) if self.gated else x + self.inner(x)
+        inner = self.inner(x)
+        return x * inner.sin() if self.gated else x + inner
 
 
 class Attention(nn.Module):
@@ -57,10 +57,10 @@ class Apply(nn.Module):
             "standardise": lambda: (
                 (x - x.mean(1, keepdim=True)) / (x.var(1, keepdim=True) + 1).sqrt()
             ),
-            "norm": lambda: x * x.norm(dim=1, keepdim=True),
-            "flip": lambda: torch.cat([x[..., 1:], x[..., :1]], -1) * x.sum(-1, keepdim=True),
+            "norm": lambda: x * x.norm(dim=1, keepdim=True).tanh(),
+            "flip": lambda: torch.cat([x[..., 1:], x[..., :1]], -1) * x.sum(-1, keepdim=True).cos(),
             "logsumexp": lambda: x - x.logsumexp(-1, keepdim=True),
-            "square": lambda: torch.where(x > 0, x, x * x),
+            "square": lambda: torch.where(x > 0, x, (x * x).tanh()),
         }[self.name]()
 
 
@@ -103,6 +103,9 @@ def problems(draw):
         layer, around = SEQUENCE[name](), draw(st.sampled_from(("", "", "sum", "gate")))
         layers.append(Residual(layer, around == "gate") if around else layer)
     model = nn.Sequential(*layers, HEADS[draw(st.sampled_from(sorted(HEADS)))]()).double()
+    with torch.no_grad():  # a scale of one would leave ties of a maximum's, where nothing is smooth
+        for q in model.parameters():
+            q.add_(0.1 * torch.randn_like(q))
     loss_fn, classes = LOSSES[draw(st.sampled_from(sorted(LOSSES)))]
     y = torch.randint(0, 3, (3,)) if classes else torch.randn(3, 3, dtype=DOUBLE)
     shapes = {n: p.shape for n, p in model.named_parameters()}
@@ -128,24 +131,12 @@ def error(found, known):
     return max(float((f - k).abs().max() / (k.abs().max() + known.g.abs().max())) for f, k in pairs)
 
 
-def conditioning(problem, known, unit):
-    """How far the plain definition moves if the parameters move by a unit in the last place."""
-    model, *rest = problem
-    moved = copy.deepcopy(model)
-    with torch.no_grad():
-        for p in moved.parameters():
-            p.mul_(1 + unit * torch.randn_like(p).sign())
-    return error(summarise(moved, *rest, method="autodiff"), known)
-
-
 @settings(max_examples=40)
 @given(problems())
 def test_random_networks(problem):
     known = summarise(*problem, method="autodiff")
     fast = summarise(*problem, method="jets")
-    found = error(fast, known)
-    # Where the third derivative of a network is ill-conditioned, both ways lose digits alike.
-    assert found <= 1e-10 or found <= 100 * conditioning(problem, known, EPS)
+    assert error(fast, known) <= 1e-10
 
 
 @settings(max_examples=15)
@@ -159,7 +150,9 @@ def test_in_single_precision(problem):
     torch.manual_seed(0)
     copied = copy.deepcopy(model).float(), loss_fn, (x.float(), y), p, single
     found = error(summarise(*copied, method="jets"), known)
+    # The definition rounds in the same forward pass: where that costs digits, both lose them, and
+    # one draw of rounding may come out a few times smaller than another.
+    rounding = error(summarise(*copied, method="autodiff"), known)
     # Dropout draws other numbers in single precision.
     assume(not any(isinstance(m, nn.Dropout) for m in model.modules()))
-    unit = torch.finfo(torch.float32).eps
-    assert found <= 1e-5 or found <= 100 * conditioning(problem, known, unit)
+    assert found <= 2e-5 + 16 * rounding

@@ -1,5 +1,7 @@
 """Networks of torchvision take the fast pass, in train and eval mode, and it is right."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -108,6 +110,35 @@ def test_a_whole_vision_transformer_takes_the_fast_pass():
 
     asked = problem(make, 32, "train", "role")
     along_gradient(asked, summarise(*asked, method="jets"))
+
+
+def swin_v2():
+    """Attention of cosines with masked windows; its bias of the keys is set to zero in place."""
+    return models.SwinTransformer(
+        [4, 4], 24, [2, 2], [2, 4], [4, 4], num_classes=10, stochastic_depth_prob=0.3,
+        block=models.swin_transformer.SwinTransformerBlockV2,
+        downsample_layer=models.swin_transformer.PatchMergingV2,
+    )  # fmt: skip
+
+
+def test_swin_v2_takes_the_plain_way_and_is_right_by_differences():
+    model, *rest, p, u = problem(swin_v2, 32, "eval", "role")
+    found = summarise(model, *rest, p, u)
+    assert found.method == "autodiff"
+    assert all(v.isfinite().all() for v in (found.g, found.H, found.third))
+    for s in range(p.num_groups):
+        H, step = [], 1e-5
+        for sign in (1, -1):
+            moved = copy.deepcopy(model)
+            eta = torch.zeros(p.num_groups, dtype=DOUBLE)
+            eta[s] = sign * step
+            spread = p.expand(eta)
+            with torch.no_grad():
+                for n, q in moved.named_parameters():
+                    q.add_(u[n] * spread[n])
+            H.append(summarise(moved, *rest, p, u).H[s, s])
+        third = (H[0] - H[1]) / (2 * step)
+        assert (found.third[s] - third).abs() <= 1e-5 * (third.abs() + found.H[s, s].abs())
 
 
 def along_gradient(asked, found):

@@ -149,7 +149,7 @@ FORMULAS: Mapping[str, Callable[..., Any]] = {
     **{
         func.__name__: formula
         for func, formula in DECOMPOSED.items()
-        if func.__name__ not in ("embedding", "norm", "normalize")
+        if func.__name__ not in ("embedding", "norm", "normalize", "celu", "celu_")
     },
     **criteria.FORMULAS, **reductions.FORMULAS,
     "softmax": softmax, "dropout": dropout, "feature_dropout": feature_dropout,

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -65,15 +64,6 @@ def matrix_norm(
     if ord != "fro":
         raise NoRuleError("of an unusual order")
     return vector_norm(x, 2, dim, keepdim, dtype=dtype)
-
-
-def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """The cosine of the angle between vectors, each at least ε long; as torch's."""
-    shape = np.broadcast_shapes(x1.shape, x2.shape)
-    x, y = x1.expand(shape), x2.expand(shape)
-    lengths = (torch.clamp(vector_norm(v, 2, dim, True), min=eps) for v in (x, y))
-    a, b = (v / length for v, length in zip((x, y), lengths, strict=True))
-    return (a * b).sum(dim)
 
 
 def logsumexp(x: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
@@ -155,7 +145,7 @@ def deviation_and_mean(*args: Any, **more: Any) -> tuple[Tensor, Tensor]:
 FORMULAS: Mapping[str, Callable[..., Any]] = {
     "var": variance, "std": deviation, "var_mean": moments, "std_mean": deviation_and_mean,
     "linalg_vector_norm": vector_norm, "linalg_norm": linalg_norm,
-    "linalg_matrix_norm": matrix_norm, "cosine_similarity": cosine_similarity,
+    "linalg_matrix_norm": matrix_norm,
     "logsumexp": logsumexp, "max": extreme("max"), "min": extreme("min"), "prod": prod,
     **{f"adaptive_max_pool{d}d": greatest_pooled(d) for d in (1, 2, 3)},
 }  # fmt: skip

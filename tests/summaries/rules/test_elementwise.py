@@ -24,7 +24,8 @@ SIMPLE = {
     "softplus: threshold": lambda x: F.softplus(4 * x, 1.5, 2.0),
     "softplus: module": nn.Softplus(beta=0.5, threshold=0.5),
     "elu: alpha": lambda x: F.elu(x, 1.7), "elu: module": writing(nn.ELU(0.3, inplace=True)),
-    "celu: alpha": lambda x: F.celu(x, alpha=0.5), "celu: module": nn.CELU(2.0),
+    "celu: alpha": lambda x: F.celu(x, alpha=0.3), "celu: module": nn.CELU(1.7),
+    "celu: in place": writing(nn.CELU(0.6, inplace=True)), "celu: celu_": lambda x: F.celu_(x + 1),
     "gelu: tanh": lambda x: F.gelu(x, approximate="tanh"), "gelu: module": nn.GELU("tanh"),
     "leaky_relu: slope": lambda x: F.leaky_relu(x, negative_slope=-0.2),
     "leaky_relu: module": writing(nn.LeakyReLU(0.3, inplace=True)),
@@ -55,7 +56,6 @@ SIMPLE = {
     "pow: fourth": lambda x: torch.pow(x, 4), "pow: inverse": lambda x: (x * x + 1) ** -1,
     "pow: in place": lambda x: (x + 1).pow_(3),
 }  # fmt: skip
-# 1/α is rounded to single precision in torch's own derivative of celu: only α = 2ⁿ is exact there.
 OPERATIONS = {name: (function, SHAPE) for name, function in SIMPLE.items()} | {
     "tanh: of a scalar": (torch.tanh, ()),
     "exp: reached in part": (lambda x, y: torch.cat([x, y]).exp(), (2,), (3,)),

@@ -1,0 +1,39 @@
+"""Activations by their formula, where torch's own have derivatives that are wrong, or none."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def hardsigmoid(x: Tensor, inplace: bool = False) -> Tensor:
+    """The piecewise linear sigmoid; arguments as torch's."""
+    return functional.relu6(x + 3) / 6
+
+
+def hardswish(x: Tensor, inplace: bool = False) -> Tensor:
+    """X times the piecewise linear sigmoid; on a GPU torch's has 1/6 in single precision."""
+    return x * functional.relu6(x + 3) / 6
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """α (exp(x/α) − 1) below zero; arguments as torch's, which rounds 1/α to float32."""
+    x = input.clone() if inplace else input
+    result = functional.elu(x / alpha) * alpha
+    return input.copy_(result) if inplace else result
+
+
+def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """The same, in place."""
+    return celu(input, alpha, inplace=True)
+
+
+FORMULAS: Mapping[Callable[..., Any], Callable[..., Any]] = {
+    functional.hardsigmoid: hardsigmoid,
+    functional.hardswish: hardswish,
+    functional.celu: celu,
+    torch.celu: celu,
+    torch.celu_: celu_,
+}
