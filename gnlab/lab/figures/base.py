@@ -208,7 +208,7 @@ def source_ticks(
             tickers[name] = axis.ticker = grid.ticker = FixedTicker(ticks=[])
             axis.formatter = CustomJSTickFormatter(args={"labels": sources[name]}, code=_FORMATTER)
             # Axes are painted apart, and do not see by themselves that only a label has changed.
-            again = CustomJS(args={"ticker": axis.ticker}, code="ticker.change.emit()")
+            again = CustomJS(args={"axis": axis}, code="axis.change.emit()")
             sources[name].js_on_change("data", again)
     return tickers
 

@@ -27,8 +27,13 @@ _HOOKS = frozenset(
     {f"_{way}_{hooks}" for way in ("forward", "backward") for hooks in ("hooks", "pre_hooks")}
 )
 _NO_SETTINGS = frozenset(vars(nn.Module())) - _HOOKS - {"training"}
-_torch: Any = torch._C  # its functions have no types, nor has the next
-_has_global_hook: Any = modules._has_any_global_hook
+_torch: Any = torch._C  # its functions have no types
+_EVERYWHERE: tuple[dict[int, Any], ...] = tuple(
+    getattr(modules, name)
+    for name in sorted(vars(modules))
+    if name.startswith("_global_") and name.endswith("_hooks")
+)
+"""The hooks of all modules, of each kind."""
 
 
 class Structure(Collected):
@@ -144,7 +149,7 @@ class Structure(Collected):
 def _check_unwatched(device: torch.device) -> None:
     """Raise if what is called now may be more than what is called."""
     if (
-        _has_global_hook()
+        any(_EVERYWHERE)
         or _torch._len_torch_function_stack()
         or _torch._len_torch_dispatch_stack()
         or torch.is_autocast_enabled(device.type)
