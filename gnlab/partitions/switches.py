@@ -27,8 +27,8 @@ class Switches:
 
     @property
     def before(self) -> list[Any]:
-        """What was found, in the order of the choices."""
-        return self._before
+        """What was found, in the order of the choices; nothing while nobody is within."""
+        return self._before if self._within else []
 
     @contextlib.contextmanager
     def __call__(self) -> Iterator[None]:

@@ -26,7 +26,7 @@ from gnlab.summaries.inert import (
 )
 from gnlab.summaries.modules import Modules
 from gnlab.summaries.passes import Task, Values
-from gnlab.summaries.replay import Sight, Told, eager, sighted
+from gnlab.summaries.replay import NotRepeatableError, Sight, Told, eager, sighted
 from gnlab.summaries.replay.structure import Structure
 from gnlab.summaries.rules import KINDS
 from gnlab.summaries.summary import Part, Summary
@@ -63,6 +63,8 @@ class Computation:
         self._ggn, self._wanted, self._parts, self._memory = ggn, parts, bool(parts), memory
         self._tape: Tape | None = None
         self._sight: Sight | None = None
+        self._modules: Modules | None = None
+        self._fast = False
         self._origins: list[Origin] = []
 
     def by_jets(self) -> Summary:
@@ -94,36 +96,36 @@ class Computation:
 
     def _combined(self, method: str, modules: Modules | None) -> Summary:
         self._origins.clear()
-
-        def watcher() -> Tape:
-            self._tape = Tape(modules)
-            return self._tape
-
-        fast = method == "jets"
-        if fast:
-            values, weight = self._task.combined(
-                self._swept,
-                self._settled,
-                watcher,
-                None if self._memory is not None else self._repeated,
-            )
+        self._modules, self._fast = modules, method == "jets"
+        if self._fast:
+            repeat = None if self._memory is not None else self._repeated
+            values, weight = self._task.combined(self._swept, self._settled, self._watcher, repeat)
         else:
             values, weight = self._task.combined(self._differentiated, self._settled)
-        self._tape = self._sight = None
+        self._tape = self._sight = self._modules = None
         return self._summary(values, weight, method)
 
-    def _repeated(self, evaluation: Evaluation) -> tuple[Any, Values] | None:
+    def _watcher(self) -> Tape:
+        """A tape for one evaluation."""
+        self._tape = Tape(self._modules)
+        return self._tape
+
+    def _repeated(self, plain: Evaluation) -> tuple[Any, Values] | None:
         """The only batch's output and values by repetition, or recorded, if that is possible."""
 
         def compute() -> tuple[Any, Values]:
-            return evaluation.with_output(
-                lambda output, leaves: (
-                    output,
-                    self._swept(Evaluated(evaluation, output, evaluation.loss(output), leaves)),
+            evaluation = plain.watched_by(self._watcher())
+
+            def run(output: Any, leaves: Parameters) -> tuple[Any, Values]:
+                return output, self._swept(
+                    Evaluated(evaluation, output, evaluation.loss(output), leaves)
                 )
-            )
+
+            return evaluation.with_output(run)
 
         def told(found: tuple[Any, Values]) -> Told:
+            if plain.drew():
+                raise NotRepeatableError("random numbers")
             return [found[0], *found[1]], tuple(self._origins)
 
         def made(tensors: Sequence[Tensor], origins: tuple[Origin, ...]) -> tuple[Any, Values]:
@@ -133,9 +135,12 @@ class Computation:
         groups, u, wanted = self._groups, self._u, (self._ggn, self._parts)
         factor = number(FACTOR, self._task.device)
         self._sight = sighted(
-            lambda: Structure(evaluation, groups, u, factor, wanted), self._task.device
+            lambda: Structure(plain, groups, u, factor, wanted), self._task.device
         )
-        return None if self._sight is None else self._sight.answer(compute, told, made)
+        found = None if self._sight is None else self._sight.answer(compute, told, made)
+        if found is None:
+            self._origins.clear()
+        return found
 
     def _swept(self, seen: Evaluated) -> Values:
         """A batch's values by the fast pass."""
@@ -193,7 +198,7 @@ class Computation:
     def _settled(self, evaluation: Evaluation, values: Values) -> Values:
         """Set what is nothing but rounding to zero; count the batches in which it is not."""
         loss, g, H, third, again, *parts = values
-        groups, u, fast = self._groups, self._u, self._tape is not None
+        groups, u, fast = self._groups, self._u, self._fast
         if not fast:
             again = slopes_again(evaluation, groups, u)
         recompute = plain_rows(evaluation, groups, u)

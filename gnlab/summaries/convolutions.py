@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from gnlab.partitions.switches import Switches
+from gnlab.summaries import precision
 
 _cudnn: Any = torch.backends.cudnn  # its switches have no types
 
@@ -53,5 +54,24 @@ def tried_kernels() -> contextlib.AbstractContextManager[None]:
     Returns:
         The context.
     """
-    repeatable = torch.are_deterministic_algorithms_enabled() or any(_guessed.before[:1])
-    return contextlib.nullcontext() if repeatable else _tried()
+    return contextlib.nullcontext() if _are_the_same_asked_for() else _tried()
+
+
+def chosen(device: torch.device) -> tuple[str | bool, ...]:
+    """What a GPU's kernels are chosen by now; nothing for a CPU.
+
+    Args:
+        device: Where the computation is.
+
+    Returns:
+        The choices.
+    """
+    if device.type != "cuda":
+        return ()
+    return (*precision.chosen(device), _are_the_same_asked_for())
+
+
+def _are_the_same_asked_for() -> bool:
+    """Whether a person wants the same numbers at each time."""
+    own = _guessed.before[0] if _guessed.before else _cudnn.deterministic
+    return bool(own) or torch.are_deterministic_algorithms_enabled()

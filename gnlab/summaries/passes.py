@@ -198,21 +198,23 @@ class Task:
     ) -> tuple[float, Values]:
         """One batch's weight and values."""
         plain = Evaluation(self.model, self.loss_fn, batch, self.dtype)
-        evaluation = plain if watcher is None else plain.watched_by(watcher())
 
-        def weigh(output: Any) -> float | Tensor:
+        def weigh(evaluation: Evaluation, output: Any) -> float | Tensor:
             return weighing.weight(batch, evaluation, output, alone=alone)
 
-        def run(output: Any, leaves: Parameters) -> tuple[float | Tensor, Values]:
-            values = work(Evaluated(evaluation, output, evaluation.loss(output), leaves))
-            return weigh(output), values
+        def evaluated() -> tuple[float | Tensor, Values]:
+            # Who watched an evaluation that was given up has seen a part of it.
+            evaluation = plain if watcher is None else plain.watched_by(watcher())
+
+            def run(output: Any, leaves: Parameters) -> tuple[float | Tensor, Values]:
+                values = work(Evaluated(evaluation, output, evaluation.loss(output), leaves))
+                return weigh(evaluation, output), values
+
+            return evaluation.with_output(run)
 
         try:
-            again = None if repeat is None or not alone else repeat(evaluation)
-            if again is None:
-                weight, values = evaluation.with_output(run)
-            else:
-                weight, values = weigh(again[0]), again[1]
+            again = None if repeat is None or not alone else repeat(plain)
+            weight, values = evaluated() if again is None else (weigh(plain, again[0]), again[1])
             values = values if after is None else after(plain, values)
             return float(weight), values  # at the end: to read a number waits for the device
         except RuntimeError as error:

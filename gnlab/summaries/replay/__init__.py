@@ -9,5 +9,6 @@ comes after its evaluation. On a GPU it is one CUDA graph.
 """
 
 from gnlab.summaries.replay.cache import Sight, Told, eager, forget, kept, sighted
+from gnlab.summaries.replay.recorder import NotRepeatableError
 
-__all__ = ["Sight", "Told", "eager", "forget", "kept", "sighted"]
+__all__ = ["NotRepeatableError", "Sight", "Told", "eager", "forget", "kept", "sighted"]

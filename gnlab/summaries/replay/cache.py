@@ -37,22 +37,33 @@ Told = tuple[Sequence[Tensor], Origins]
 """A result as tensors, and where H̄'s parts among them come from."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kept:
+    """What repeats a computation.
+
+    Attributes:
+        program: The program.
+        origins: Where H̄'s parts come from.
+    """
+
+    program: Repetition
+    origins: Origins
+
+
 @dataclass(slots=True, eq=False)
 class _Entry:
     """What is known of a computation.
 
     Attributes:
         device: Where it is.
-        program: What repeats it, once there is one.
-        origins: Where H̄'s parts come from.
+        kept: What repeats it, once there is such.
         sights: How often it was met.
         refused: Whether it cannot be repeated.
         busy: Held while the program runs, whose memory one thread can use at a time.
     """
 
     device: torch.device
-    program: Repetition | None = None
-    origins: Origins = ()
+    kept: _Kept | None = None
     sights: int = 0
     refused: bool = False
     busy: threading.Lock = field(default_factory=threading.Lock)
@@ -107,8 +118,9 @@ class Sight:
         if entry.refused or not entry.busy.acquire(blocking=False):
             return None
         try:
-            if entry.program is not None:
-                return made(entry.program.run(self._inputs), entry.origins)
+            kept = entry.kept  # another thread may let go of it
+            if kept is not None:
+                return made(kept.program.run(self._inputs), kept.origins)
             entry.sights += 1
             return self._recorded(compute, told) if entry.sights >= SIGHTS else None
         finally:
@@ -119,21 +131,32 @@ class Sight:
     ) -> Result | None:
         """Compute, and make a program of it; None where that is not possible."""
         entry, recorder = self._entry, Recorder(self._inputs)
+        entry.sights = 0  # what fails, or is not finite, is not tried again at once
         try:
             with eager(), recorder:
                 result = compute()
             outputs, origins = told(result)
-            if not all(bool(output.isfinite().all()) for output in outputs):
-                return result  # nothing that a repetition could be held against; the next may be
-            program = captured(Program(recorder, self._inputs, outputs), self._inputs)
-        except (NotRepeatableError, torch.OutOfMemoryError) as error:
-            _log.debug("not repeated: %s", error)
-            entry.refused = True
+        except (NotRepeatableError, RuntimeError) as error:
+            if not isinstance(error, NotRepeatableError) and "memory" not in str(error):
+                raise
+            self._refuse(error)
             return None
-        entry.program, entry.origins = program, origins
-        with _lock:
-            _make_room(entry.device)
+        if not all(bool(output.isfinite().all()) for output in outputs):
+            return result  # nothing that a repetition could be held against; the next may be
+        try:
+            program = captured(Program(recorder, self._inputs, outputs), self._inputs)
+        except (NotRepeatableError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+            self._refuse(error)
+        else:
+            entry.kept = _Kept(program, origins)
+            with _lock:
+                _make_room(entry)
         return result
+
+    def _refuse(self, error: Exception) -> None:
+        """Never try again."""
+        _log.debug("not repeated: %s", error)
+        self._entry.refused = True
 
 
 def sighted(collect: Callable[[], Collected], device: torch.device) -> Sight | None:
@@ -175,22 +198,22 @@ def _bytes(device: torch.device, otherwise: int) -> float:
     return _SHARE * torch.cuda.get_device_properties(device).total_memory
 
 
-def _make_room(device: torch.device) -> None:
+def _make_room(newest: _Entry) -> None:
     """Let go of the programs that were used longest ago, until the others fit."""
-    room = _bytes(device, _ROOM)
-    entries = [entry for entry in reversed(_known.values()) if entry.device == device]
+    room = _bytes(newest.device, _ROOM)
     taken = 0
-    for entry in entries:
-        if entry.program is not None:
-            taken += entry.program.size
+    for entry in reversed(_known.values()):
+        if entry.kept is not None and entry.device == newest.device:
+            taken += entry.kept.program.size
             if taken > room:
-                entry.program = None
+                entry.kept, entry.sights = None, 0
+                entry.refused |= entry is newest  # it alone is too large
 
 
 def kept() -> int:
     """How many programs are kept."""
     with _lock:
-        return sum(entry.program is not None for entry in _known.values())
+        return sum(entry.kept is not None for entry in _known.values())
 
 
 def forget() -> None:

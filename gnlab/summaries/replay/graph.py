@@ -85,6 +85,8 @@ class Graph:
     @torch.inference_mode()
     def __init__(self, program: Program, inputs: Sequence[Tensor]) -> None:
         self._program = program
+        # Torch declares no types for what makes an event, as below for a stream.
+        self._read = torch.cuda.Event()  # type: ignore[no-untyped-call]
         known = program.outputs()
         self._inputs = Copies(program, inputs)
         self.size = program.size + self._inputs.size
@@ -117,10 +119,14 @@ class Graph:
         Returns:
             The outputs.
         """
+        # Another stream may still be reading what came out the last time.
+        torch.cuda.current_stream(inputs[0].device).wait_event(self._read)
         with torch.inference_mode():
             self._inputs.read(inputs)
             self._graph.replay()
-        return self._program.outputs()
+        found = self._program.outputs()
+        self._read.record(torch.cuda.current_stream(inputs[0].device))
+        return found
 
 
 def captured(program: Program, inputs: Sequence[Tensor]) -> Repetition:

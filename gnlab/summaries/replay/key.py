@@ -51,7 +51,7 @@ class Collected:
     def _tensor(self, tensor: Tensor) -> None:
         """A tensor: which piece of memory it lies in, and how."""
         dtype = tensor.dtype
-        if tensor.layout is not torch.strided or dtype.is_complex:
+        if tensor.layout is not torch.strided or dtype.is_complex or tensor.is_neg():
             raise UnknownError("a tensor of an unusual layout")
         if tensor.device != self._device:
             raise UnknownError("a tensor on another device")

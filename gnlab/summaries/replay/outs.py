@@ -5,7 +5,6 @@ argument ``out``. Which operator is which function of the same arguments is not 
 so it is tried, once for each operator.
 """
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -62,12 +61,10 @@ def writing(func: Any, example: Example) -> Function:
 def _tried(func: Any, quick: Function | None, example: Example, *, out: bool) -> Function | None:
     """The quick function if it gives what the operator gives."""
     if quick is not None and (func, out) not in _found:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            try:
-                _found[func, out] = quick if _same(func, quick, example, out) else None
-            except (TypeError, ValueError, RuntimeError, UserWarning):
-                _found[func, out] = None
+        try:
+            _found[func, out] = quick if _same(func, quick, example, out) else None
+        except (TypeError, ValueError, RuntimeError):
+            _found[func, out] = None
     return _found.get((func, out))
 
 
@@ -85,9 +82,13 @@ def _same(func: Any, quick: Function, example: Example, out: bool) -> bool:
         )
         named_again["out"] = made
     result = quick(*again, **named_again)
-    if out and result.data_ptr() != made.data_ptr():
+    if (result.shape, result.dtype) != (known.shape, known.dtype):
         return False
-    return torch.allclose(result, known, equal_nan=True)
+    # What torch had to give another shape or layout, which it would warn of, is no place for it.
+    if out and (result.data_ptr(), result.stride()) != (made.data_ptr(), known.stride()):
+        return False
+    scale = float(known.abs().max()) if known.numel() and not known.dtype.is_complex else 0.0
+    return torch.allclose(result, known, rtol=1e-5, atol=1e-7 * scale, equal_nan=True)
 
 
 def _copy(source: Tensor, *_: Any, out: Tensor, **__: Any) -> Tensor:

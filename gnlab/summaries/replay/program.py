@@ -83,9 +83,11 @@ class Program:
         """
         with torch.inference_mode():
             self.read_from(inputs)
-            self.repeat()
-            for _, views in self._reads:  # the inputs are not this program's to keep
-                self._let_go(views)
+            try:
+                self.repeat()
+            finally:
+                for _, views in self._reads:  # the inputs are not this program's to keep
+                    self._let_go(views)
         return self.outputs()
 
     def _let_go(self, views: Views) -> None:

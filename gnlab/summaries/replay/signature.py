@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from gnlab.summaries.convolutions import chosen
 from gnlab.summaries.forward import Way, rule_of
 from gnlab.summaries.jets import Operand
-from gnlab.summaries.precision import chosen
 from gnlab.summaries.replay.key import Collected
 from gnlab.summaries.rules import Call
 
@@ -23,7 +23,7 @@ class Signature(Collected):
         super().__init__(way.device)
         self._numbers: dict[Operand, int] = {}
         groups, tape = way.groups, way.tape
-        self._key += (groups.size, way.named, str(way.device), chosen(way.device))
+        self._key += (groups.size, way.named, str(way.device), *chosen(way.device))
         self._key += (len(tape.leaves), len(way.u))
         for name, leaf in tape.leaves.items():
             self._key += (name, groups.ranks.get(name), name in groups.pieces)

@@ -8,16 +8,18 @@ Legend: S groups.
 
 import functools
 import inspect
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.modules import module as modules
 
 from gnlab.summaries.autodiff import Groups
+from gnlab.summaries.convolutions import chosen
 from gnlab.summaries.evaluation import Evaluation
-from gnlab.summaries.precision import chosen
 from gnlab.summaries.replay.key import PLAIN, Collected, UnknownError
 
 _PACKAGES = ("torch.nn.modules.", "torchvision.models.", "torchvision.ops.")
@@ -28,6 +30,7 @@ _HOOKS = frozenset(
 )
 _NO_SETTINGS = frozenset(vars(nn.Module())) - _HOOKS - {"training"}
 _torch: Any = torch._C  # its functions have no types
+_FUNCTIONS = dict(vars(functional))
 _EVERYWHERE: tuple[dict[int, Any], ...] = tuple(
     getattr(modules, name)
     for name in sorted(vars(modules))
@@ -61,8 +64,9 @@ class Structure(Collected):
     ) -> None:
         super().__init__(factor.device)
         self._modules: dict[int, int] = {}
+        self._tensors: dict[int, int] = {}
         _check_unwatched(factor.device)
-        self._key += ("whole", str(factor.device), chosen(factor.device), *wanted)
+        self._key += ("whole", str(factor.device), *chosen(factor.device), *wanted)
         self._key += (evaluation.dtype, torch.get_default_dtype(), groups.size, len(u))
         for name, value in u.items():
             owner = groups.owners[name]
@@ -76,10 +80,12 @@ class Structure(Collected):
         self._loss(evaluation)
 
     def _tensor(self, tensor: Tensor) -> None:
-        """A tensor, of torch's own kind."""
-        if type(tensor) not in (Tensor, nn.Parameter):
-            raise UnknownError(f"a tensor of type {type(tensor).__name__}")
+        """A tensor, of torch's own kind; which it is, as another may lie in the same memory."""
+        kind: Any = type(tensor)
+        if kind is not Tensor and kind is not nn.Parameter:
+            raise UnknownError(f"a tensor of type {kind.__name__}")
         super()._tensor(tensor)
+        self._key += (kind, self._tensors.setdefault(id(tensor), len(self._tensors)))
 
     def _any(self, given: Any) -> None:
         """An argument or a setting; it may be one of torch's functions."""
@@ -94,8 +100,9 @@ class Structure(Collected):
             super()._any(given)
 
     def _function(self, function: Any) -> None:
-        """A function of torch."""
-        if not str(function.__module__).startswith("torch."):
+        """A function of torch, which is found where it says it is."""
+        name, home = getattr(function, "__name__", ""), str(getattr(function, "__module__", ""))
+        if not home.startswith("torch.") or vars(sys.modules[home]).get(name) is not function:
             raise UnknownError(f"the function {getattr(function, '__qualname__', function)}")
         self._key += ("function", function)
 
@@ -119,9 +126,11 @@ class Structure(Collected):
             return
         self._modules[id(module)] = len(self._modules)
         kind: Any = type(module)
-        if not f"{kind.__module__}.".startswith(_PACKAGES):
+        forward = kind.forward
+        homes = kind.__module__, getattr(forward, "__globals__", {}).get("__name__", "")
+        if not all(f"{home}.".startswith(_PACKAGES) for home in homes):
             raise UnknownError(f"a module of type {kind.__name__}")
-        self._key += ("module", kind, len(vars(module)))
+        self._key += ("module", kind, forward, len(vars(module)))
         for name, setting in vars(module).items():
             sort: Any = type(setting)
             if sort in PLAIN:
@@ -149,7 +158,9 @@ class Structure(Collected):
 def _check_unwatched(device: torch.device) -> None:
     """Raise if what is called now may be more than what is called."""
     if (
-        any(_EVERYWHERE)
+        vars(functional) != _FUNCTIONS  # somebody has put another function in the place of torch's
+        or any(_EVERYWHERE)
+        or _torch._functorch.peek_interpreter_stack() is not None
         or _torch._len_torch_function_stack()
         or _torch._len_torch_dispatch_stack()
         or torch.is_autocast_enabled(device.type)

@@ -12,7 +12,9 @@ from torchvision import models
 
 from gnlab.partitions import partition
 from gnlab.summaries import replay, summarise
+from gnlab.summaries.evaluation import Evaluation
 from gnlab.summaries.replay import cache
+from gnlab.summaries.replay.recorder import Recorder
 
 DOUBLE = torch.float64
 
@@ -38,31 +40,26 @@ def batch(samples=4):
     return torch.randn(samples, 1, 5, 5, dtype=DOUBLE), torch.randint(3, (samples,))
 
 
-def calls():
-    """Counts how often linear layers are called; a hook would be noticed."""
+@contextmanager
+def evaluations():
+    """Counts how often models are called."""
     counted = []
-    forward = nn.Linear.forward
+    output = Evaluation._output
 
-    @contextmanager
-    def counting():
-        def counted_forward(self, x):
-            counted.append(self)
-            return forward(self, x)
+    def counted_output(self):
+        counted.append(self)
+        return output(self)
 
-        nn.Linear.forward = counted_forward
-        try:
-            yield counted
-        finally:
-            nn.Linear.forward = forward
-
-    return counting()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Evaluation, "_output", counted_output)
+        yield counted
 
 
 def agree(model, data, loss_fn=functional.cross_entropy, **options):
     """The summary, and the same one without any repetition; how often the model was called."""
     given = model, loss_fn, data, partition(model, "tensor")
     direction = {n: torch.randn_like(p) for n, p in model.named_parameters() if p.requires_grad}
-    with calls() as called:
+    with evaluations() as called:
         found = summarise(*given, direction, **options)
         count = len(called)
     with replay.eager():
@@ -130,7 +127,7 @@ def test_networks_of_torchvision():
         with replay.eager():
             anew = summarise(model, functional.cross_entropy, data, p)
         torch.testing.assert_close(found.H, anew.H, rtol=1e-11, atol=0)
-    assert any(key[0] == "whole" and entry.program for key, entry in cache._known.items())
+    assert any(key[0] == "whole" and entry.kept for key, entry in cache._known.items())
 
 
 class Own(nn.Sequential):
@@ -141,6 +138,16 @@ def own_function(output, targets):
     return functional.cross_entropy(output, targets)
 
 
+@functools.wraps(functional.cross_entropy)
+def wrapped_function(output, targets):
+    return functional.cross_entropy(output, targets)
+
+
+class OwnLoss(nn.Module):
+    def forward(self, output, targets):
+        return functional.cross_entropy(output, targets)
+
+
 def replaced_forward(model):
     model[6].forward = lambda x: x.sin()
 
@@ -148,6 +155,9 @@ def replaced_forward(model):
 NOT = {
     "own module": (Own(*network()), None),
     "own function": (network(), own_function),
+    "wrapped function": (network(), wrapped_function),
+    "method of torch's": (network(), nn.CrossEntropyLoss().forward),
+    "method of one's own": (network(), OwnLoss().__call__),
     "own forward": (network(), None, replaced_forward),
     "hook": (network(), None, lambda m: m[6].register_forward_hook(lambda _m, _i, out: out.sin())),
     "hook before": (network(), None, lambda m: m[6].register_forward_pre_hook(lambda *_: None)),
@@ -246,3 +256,59 @@ def test_a_large_computation_is_recorded_in_no_way(monkeypatch):
 def test_what_is_repeated_as_a_whole_is_not_recorded_in_part():
     assert is_repeated(network())
     assert [key[0] for key in cache._known] == ["whole"]
+
+
+@pytest.mark.parametrize("name", ["class", "function"])
+def test_what_is_put_in_torchs_place_is_called(name, monkeypatch):
+    model = network(nn.Softplus())
+    assert is_repeated(model)
+    if name == "class":
+        monkeypatch.setattr(nn.Softplus, "forward", lambda self, x: x.sin())
+    else:
+        monkeypatch.setattr(functional, "softplus", lambda x, *_: x.sin())
+    for _ in range(3):
+        assert agree(model, batch()) > 0
+
+
+def test_a_sign_that_is_only_noted_is_read():
+    model = nn.Sequential(nn.Linear(4, 3)).double()
+    x = torch.randn(6, 4, dtype=torch.complex128)
+    for _ in range(3):
+        agree(model, (x.imag, torch.tensor([0, 1, 2] * 2)))
+    for _ in range(3):
+        agree(model, (x.conj().imag, torch.tensor([0, 1, 2] * 2)))
+
+
+def test_another_parameter_in_the_same_memory_is_another():
+    model = nn.Sequential(nn.Linear(4, 3)).double()
+    bias = model[0].bias
+    for weight in (bias, nn.Parameter(bias.data), bias.data):
+        loss_fn = nn.BCEWithLogitsLoss(pos_weight=weight)
+        for _ in range(3):
+            data = torch.randn(6, 4, dtype=DOUBLE), torch.rand(6, 3, dtype=DOUBLE)
+            agree(model, data, loss_fn)
+
+
+@pytest.mark.parametrize("at", range(0, 400, 23))
+def test_a_recording_that_is_given_up_leaves_no_trace(at, monkeypatch):
+    model, count = network(), iter(range(10_000))
+    dispatched = Recorder.__torch_dispatch__
+
+    def short_of_memory(self, *args, **kwargs):
+        if next(count) == at:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return dispatched(self, *args, **kwargs)
+
+    monkeypatch.setattr(Recorder, "__torch_dispatch__", short_of_memory)
+    for _ in range(3):
+        agree(model, batch(), ggn=True)
+
+
+def test_what_does_not_fit_is_recorded_once(monkeypatch):
+    monkeypatch.setattr(cache, "_ROOM", 1)
+    model, made = network(), []
+    monkeypatch.setattr(cache, "Recorder", lambda inputs: made.append(1) or Recorder(inputs))
+    for _ in range(6):
+        agree(model, batch())
+    # Once as a whole, and once the forward half.
+    assert (len(made), replay.kept()) == (2, 0)
