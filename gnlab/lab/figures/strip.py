@@ -84,7 +84,7 @@ def update(snapshot: Snapshot, meter: Meter, theme: palettes.Theme) -> Update:
     Returns:
         The new texts.
     """
-    loss = "–" if snapshot.record is None else number(snapshot.record.loss, 4)
+    loss = "–" if snapshot.record is None else _loss(snapshot.record.loss)
     state = snapshot.state if not snapshot.phase else f"after {snapshot.phase}"
     latency = "–" if math.isnan(meter.latency) else f"{meter.latency:.0f} ms"
     texts = [
@@ -109,6 +109,12 @@ def update(snapshot: Snapshot, meter: Meter, theme: palettes.Theme) -> Update:
             }
         }
     )
+
+
+def _loss(value: float) -> str:
+    """A loss in four digits; with a power of ten in two, as more has no place beside it."""
+    text = number(value, 4)
+    return number(value, 2) if "·" in text else text
 
 
 def _rate(value: float) -> str:
