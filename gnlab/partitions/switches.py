@@ -1,12 +1,29 @@
 """Choices that torch has once for all threads, made for a while and put back."""
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
+
 Choice = tuple[Callable[[], Any], Callable[[Any], object], Any]
 """What asks for the choice, what makes it, and what is wanted."""
+
+
+def attribute(owner: Any, name: str, wanted: Any) -> Choice:
+    """The choice that is an attribute.
+
+    Args:
+        owner: What has the attribute.
+        name: The attribute's name.
+        wanted: Its value.
+
+    Returns:
+        The choice.
+    """
+    return functools.partial(getattr, owner, name), functools.partial(setattr, owner, name), wanted
 
 
 class Switches:
@@ -29,6 +46,17 @@ class Switches:
     def before(self) -> list[Any]:
         """What was found, in the order of the choices; nothing while nobody is within."""
         return self._before if self._within else []
+
+    def on(self, device: torch.device) -> contextlib.AbstractContextManager[None]:
+        """The context on a GPU; on a CPU nothing is done.
+
+        Args:
+            device: Where the computation is.
+
+        Returns:
+            The context.
+        """
+        return self() if device.type == "cuda" else contextlib.nullcontext()
 
     @contextlib.contextmanager
     def __call__(self) -> Iterator[None]:

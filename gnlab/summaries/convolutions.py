@@ -9,29 +9,18 @@ So the latter are guessed, and the former tried.
 """
 
 import contextlib
-import functools
 from typing import Any
 
 import torch
 
-from gnlab.partitions.switches import Switches
+from gnlab.partitions.switches import Switches, attribute
 from gnlab.summaries import precision
 
 _cudnn: Any = torch.backends.cudnn  # its switches have no types
 
 
-def _switches(deterministic: bool, benchmark: bool) -> Switches:
-    """What makes the two choices of cuDNN."""
-    wanted = {"deterministic": deterministic, "benchmark": benchmark}
-    return Switches(
-        *(
-            (functools.partial(getattr, _cudnn, n), functools.partial(setattr, _cudnn, n), value)
-            for n, value in wanted.items()
-        )
-    )
-
-
-_guessed, _tried = _switches(True, False), _switches(False, True)
+_guessed = Switches(attribute(_cudnn, "deterministic", True), attribute(_cudnn, "benchmark", False))
+_tried = Switches(attribute(_cudnn, "deterministic", False), attribute(_cudnn, "benchmark", True))
 
 
 def guessed_kernels(device: torch.device) -> contextlib.AbstractContextManager[None]:
@@ -43,7 +32,7 @@ def guessed_kernels(device: torch.device) -> contextlib.AbstractContextManager[N
     Returns:
         The context.
     """
-    return _guessed() if device.type == "cuda" else contextlib.nullcontext()
+    return _guessed.on(device)
 
 
 def tried_kernels() -> contextlib.AbstractContextManager[None]:

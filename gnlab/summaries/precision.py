@@ -5,24 +5,18 @@ large terms, does not, and torch uses it for convolutions unless told otherwise.
 """
 
 import contextlib
-import functools
 from typing import Any
 
 import torch
 
-from gnlab.partitions.switches import Switches
+from gnlab.partitions.switches import Switches, attribute
 
 # Since 2.9 torch has a switch per operation, and raises if the old ones are mixed with them.
 _NEW = tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 9)
 _NAME, _OFF = ("fp32_precision", "ieee") if _NEW else ("allow_tf32", False)
 _cudnn: Any = torch.backends.cudnn  # its switches have no types
 _SWITCHES = (torch.backends.cuda.matmul, _cudnn.conv if _NEW else _cudnn)
-_full = Switches(
-    *(
-        (functools.partial(getattr, of, _NAME), functools.partial(setattr, of, _NAME), _OFF)
-        for of in _SWITCHES
-    )
-)
+_full = Switches(*(attribute(switch, _NAME, _OFF) for switch in _SWITCHES))
 
 
 def full_precision(device: torch.device) -> contextlib.AbstractContextManager[None]:
@@ -34,7 +28,7 @@ def full_precision(device: torch.device) -> contextlib.AbstractContextManager[No
     Returns:
         The context.
     """
-    return _full() if device.type == "cuda" else contextlib.nullcontext()
+    return _full.on(device)
 
 
 def chosen(device: torch.device) -> tuple[str | bool, ...]:

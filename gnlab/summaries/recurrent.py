@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
-from gnlab.partitions.switches import Switches
+from gnlab.partitions.switches import Switches, attribute
 
 _cudnn: Any = torch.backends.cudnn  # it has no types
-_without = Switches((lambda: _cudnn.enabled, functools.partial(setattr, _cudnn, "enabled"), False))
+_without = Switches(attribute(_cudnn, "enabled", False))
 
 
 def _without_cudnn(layer: Callable[..., Any]) -> Callable[..., Any]:

@@ -291,34 +291,3 @@ def test_a_closed_run_is_gone(engine):
         engine.snapshot(run)
     other = engine.ready(MOONS)
     assert engine.do(other, Step()).step == 1
-
-
-@pytest.mark.gpu
-def test_a_run_on_a_gpu_takes_every_level_and_direction(engine):
-    run = engine.ready(Settings("digits-mlp", device="cuda"))
-    levels = [level for level in engine.snapshot(run).levels if not level.refusal]
-    for level in levels:
-        engine.send(run, Change({"partition": level.name}))
-        seen = engine.do(run, Step(2))
-        assert (seen.message, seen.record.H.shape) == ("", (level.S, level.S))
-    for direction in ("momentum", "adam", "orthogonal", "gradient"):
-        engine.send(run, Change({"direction": direction}))
-        assert engine.do(run, Step(2)).message == ""
-    before = engine.snapshot(run)
-    seen = engine.do(run, Rewind(before.kept_steps[0]))
-    assert (seen.step, seen.message) == (before.kept_steps[0], "")
-    assert seen.step < before.step
-
-
-@pytest.mark.gpu
-@pytest.mark.parametrize("partition", ["tensor", "block:4", "unit"])
-def test_a_run_on_a_gpu_goes_as_on_a_cpu(partition):
-    there, here = (
-        Run(Settings("digits-mlp", device=device, partition=partition, dtype="float64"))
-        for device in ("cuda", "cpu")
-    )
-    for _ in range(12):
-        one, two = there.step(), here.step()
-        assert one.loss == pytest.approx(two.loss, rel=1e-9)
-        # A rate of groups that hardly matter amplifies rounding, and more so from step to step.
-        np.testing.assert_allclose(one.H, two.H, rtol=0, atol=1e-7 * np.abs(two.H).max())

@@ -14,6 +14,7 @@ from gnlab.partitions import partition
 from gnlab.summaries import replay, summarise
 from gnlab.summaries.compute import Computation
 from gnlab.summaries.replay import cache
+from gnlab.summaries.replay.recorder import Recorder
 
 DOUBLE = torch.float64
 
@@ -267,3 +268,29 @@ def test_numbers_that_are_not_finite_are_no_model_for_a_repetition():
     for _ in range(2):
         both(model, data)
     assert replay.kept() == 1
+
+
+@pytest.mark.parametrize("at", range(0, 400, 23))
+def test_a_recording_that_is_given_up_leaves_no_trace(at, monkeypatch):
+    model, count = network(), iter(range(10_000))
+    dispatched = Recorder.__torch_dispatch__
+
+    def short_of_memory(self, *args, **kwargs):
+        if next(count) == at:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return dispatched(self, *args, **kwargs)
+
+    monkeypatch.setattr(Recorder, "__torch_dispatch__", short_of_memory)
+    for _ in range(3):
+        both(model, batch(), ggn=True)
+
+
+def test_what_does_not_fit_is_recorded_once(monkeypatch):
+    monkeypatch.setattr(cache, "_ROOM", 1)
+    model, made = network(), []
+    monkeypatch.setattr(cache, "Recorder", lambda inputs: made.append(1) or Recorder(inputs))
+    for _ in range(6):
+        both(model, batch())
+    # The forward half, and the whole before it where that may be repeated.
+    whole = Computation._repeated.__name__ == "_repeated"
+    assert (len(made), replay.kept()) == (2 if whole else 1, 0)

@@ -14,7 +14,6 @@ from gnlab.partitions import partition
 from gnlab.summaries import replay, summarise
 from gnlab.summaries.evaluation import Evaluation
 from gnlab.summaries.replay import cache
-from gnlab.summaries.replay.recorder import Recorder
 
 DOUBLE = torch.float64
 
@@ -287,28 +286,3 @@ def test_another_parameter_in_the_same_memory_is_another():
         for _ in range(3):
             data = torch.randn(6, 4, dtype=DOUBLE), torch.rand(6, 3, dtype=DOUBLE)
             agree(model, data, loss_fn)
-
-
-@pytest.mark.parametrize("at", range(0, 400, 23))
-def test_a_recording_that_is_given_up_leaves_no_trace(at, monkeypatch):
-    model, count = network(), iter(range(10_000))
-    dispatched = Recorder.__torch_dispatch__
-
-    def short_of_memory(self, *args, **kwargs):
-        if next(count) == at:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return dispatched(self, *args, **kwargs)
-
-    monkeypatch.setattr(Recorder, "__torch_dispatch__", short_of_memory)
-    for _ in range(3):
-        agree(model, batch(), ggn=True)
-
-
-def test_what_does_not_fit_is_recorded_once(monkeypatch):
-    monkeypatch.setattr(cache, "_ROOM", 1)
-    model, made = network(), []
-    monkeypatch.setattr(cache, "Recorder", lambda inputs: made.append(1) or Recorder(inputs))
-    for _ in range(6):
-        agree(model, batch())
-    # Once as a whole, and once the forward half.
-    assert (len(made), replay.kept()) == (2, 0)
