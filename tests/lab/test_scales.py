@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gnlab.lab import scales
-from gnlab.lab.figures.names import short_name
+from gnlab.lab.figures.names import short_name, short_names
 from gnlab.lab.scales import Limits
 
 finite = st.floats(-1e6, 1e6, allow_nan=False)
@@ -155,3 +155,13 @@ def test_a_number_is_short_at_any_size(value, text):
 def test_a_number_shows_the_digits_that_were_asked_for():
     assert scales.number(2.30258, 4) == "2.303"
     assert scales.number(2.30258e7, 4) == "2.303·10⁷"
+
+
+def test_names_along_an_axis_are_told_in_one_way():
+    assert short_names(["layer1.weight", "layer1.bias"]) == ["layer1 W", "layer1 b"]
+    assert short_names(["layer1.weight[0]", "layer1.weight[12]"]) == ["l1 W[0]", "l1 W[12]"]
+    # What is no layer's is cut by itself, and what fits in no way is told as well as may be.
+    assert short_names(["layer1.bias[12]", "a_parameter_without"]) == ["l1 b[12]", "…er_without"]
+    names = ["layer1.bias", "layer12.weight[1116:1120]"]
+    assert short_names(names) == [short_name(name) for name in names]
+    assert short_names([]) == []

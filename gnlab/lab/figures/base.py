@@ -28,7 +28,7 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from gnlab.lab import palettes, scales
-from gnlab.lab.figures.names import short_name
+from gnlab.lab.figures.names import short_names
 
 Columns = Mapping[str, Any]
 Span = tuple[float, float]
@@ -257,7 +257,7 @@ def rows(names: Sequence[str], order: np.ndarray) -> tuple[np.ndarray, dict[str,
     count = len(order)
     middle = (np.arange(count) + 0.5) / max(count, 1)
     shown = scales.thin(count, LABELS)
-    labels = [short_name(names[order[place]]) for place in shown]
+    labels = short_names([names[order[place]] for place in shown])
     return middle, {"at": middle[shown], "label": labels}
 
 

@@ -29,7 +29,7 @@ from gnlab.lab.figures.base import (
     source,
     tagged,
 )
-from gnlab.lab.figures.names import short_name
+from gnlab.lab.figures.names import short_names
 
 _WIDTH, _HEIGHT = (-0.27, 1.045), (-0.26, 1.2)
 _CELLS = ("image", "raw", "x", "y", "dw", "dh")
@@ -239,7 +239,7 @@ def _axis(
     return _Axis(
         [one if one == other else f"{one} … {other}" for one, other in ends],
         as_float([after - first for first, after in blocks]),
-        [short_name(one) for one, _ in ends],
+        short_names([one for one, _ in ends]),
         of,
         [theme.role(role) for role in of],
     )
