@@ -102,7 +102,8 @@ class Structure(Collected):
     def _function(self, function: Any) -> None:
         """A function of torch, which is found where it says it is."""
         name, home = getattr(function, "__name__", ""), str(getattr(function, "__module__", ""))
-        if not home.startswith("torch.") or vars(sys.modules[home]).get(name) is not function:
+        there = getattr(sys.modules.get(home), name, None)
+        if not home.startswith("torch.") or there is not function:
             raise UnknownError(f"the function {getattr(function, '__qualname__', function)}")
         self._key += ("function", function)
 

@@ -142,6 +142,13 @@ def wrapped_function(output, targets):
     return functional.cross_entropy(output, targets)
 
 
+def function_from_nowhere(output, targets):
+    return functional.cross_entropy(output, targets)
+
+
+function_from_nowhere.__module__ = "torch.nowhere"
+
+
 class OwnLoss(nn.Module):
     def forward(self, output, targets):
         return functional.cross_entropy(output, targets)
@@ -155,6 +162,7 @@ NOT = {
     "own module": (Own(*network()), None),
     "own function": (network(), own_function),
     "wrapped function": (network(), wrapped_function),
+    "function from nowhere": (network(), function_from_nowhere),
     "method of torch's": (network(), nn.CrossEntropyLoss().forward),
     "method of one's own": (network(), OwnLoss().__call__),
     "own forward": (network(), None, replaced_forward),
