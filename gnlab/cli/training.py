@@ -23,6 +23,8 @@ from gnlab.runs.train import CHECKPOINT
 
 SAVE_EVERY = 60.0
 """Seconds of training after which a checkpoint is written, so that a crash costs at most these."""
+MOST = 1e9
+"""Steps or epochs that may be asked for: no run gets there, and a slip of the finger is told."""
 
 
 def train(
@@ -49,9 +51,9 @@ def train(
     """
     settings = runs.Settings(preset=preset).changed(**choices)
     if steps is not None:
-        check_number("--steps", steps, low=1, integer=True)
+        check_number("--steps", steps, low=1, high=MOST, integer=True)
     if epochs is not None:
-        check_number("--epochs", epochs, low=0, open_low=True)
+        check_number("--epochs", epochs, low=0, high=MOST, open_low=True)
     target = Path(folder) if folder else new_folder(default_folder(), settings)
     run = _opened(target, settings, choices)
     goal = steps or _steps(run, epochs or 1.0)

@@ -22,9 +22,25 @@ def commands(label: str, snapshot: runs.Snapshot) -> tuple[runs.Command, ...]:
         return back, runs.Change({"damping": max(10 * settings.damping, 0.1)})
     if label == LABELS[2]:
         return back, runs.Change({"lr": settings.lr / 2})
+    below = _coarser(snapshot)
+    return back, *(() if below is None else (runs.Change({"partition": below.name}),))
+
+
+def offered(snapshot: runs.Snapshot) -> tuple[str, ...]:
+    """The remedies that change something.
+
+    Args:
+        snapshot: The run now.
+
+    Returns:
+        Some of ``LABELS``: below one group for all there is no coarser partition.
+    """
+    return tuple(name for name in LABELS if name != LABELS[1] or _coarser(snapshot) is not None)
+
+
+def _coarser(snapshot: runs.Snapshot) -> runs.Level | None:
+    """The finest level that has fewer groups than the run, if any."""
     # Not the rung below by its name: the run's own level need be no rung.
     groups = 0 if snapshot.level is None else snapshot.level.S
     coarser = [level for level in snapshot.levels if groups > level.S and not level.refusal]
-    if not coarser:
-        return (back,)
-    return back, runs.Change({"partition": coarser[-1].name})
+    return coarser[-1] if coarser else None

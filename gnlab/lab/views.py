@@ -1,5 +1,6 @@
 """The page's parts as views: each builds its layout once and never again."""
 
+from collections.abc import Collection
 from html import escape
 from typing import Any
 
@@ -7,6 +8,7 @@ from bokeh.models import Button, Div, Row
 
 from gnlab import runs
 from gnlab.lab.assets import css
+from gnlab.lab.remedies import offered
 
 _STRETCH = {"sizing_mode": "stretch_width", "margin": 0}
 
@@ -23,6 +25,7 @@ class Message:
 
     def __init__(self, remedies: list[Button]) -> None:
         self._text = text("", name="message")
+        self._buttons = remedies
         self._remedies = Row(*remedies, visible=False, margin=0, styles={"gap": "8px"})
         self.layout = Row(
             self._text, self._remedies, visible=False, styles={"gap": "12px"}, **_STRETCH
@@ -35,7 +38,7 @@ class Message:
         words: str,
         severity: str = "info",
         *,
-        remedies: bool = False,
+        remedies: Collection[str] = (),
         link: tuple[str, str] | None = None,
     ) -> None:
         """Show a message in place of the present one.
@@ -43,7 +46,7 @@ class Message:
         Args:
             words: The message; "" hides it.
             severity: "info", "warning" or "error".
-            remedies: Whether to offer the remedies.
+            remedies: The labels of the remedies to offer.
             link: A link's text and address, opened in a new tab.
         """
         self._own = bool(words)
@@ -52,7 +55,9 @@ class Message:
             html += f' <a href="{escape(link[1])}" target="_blank">{escape(link[0])}</a>'
         self._text.text = f'<div class="message {severity}" role="status">{html}</div>'
         self.layout.visible = bool(words)
-        self._remedies.visible = remedies
+        for button in self._buttons:
+            button.visible = button.label in remedies
+        self._remedies.visible = bool(remedies)
 
     def follow(self, snapshot: runs.Snapshot) -> None:
         """Say what the run says, when it says something else than before.
@@ -67,7 +72,8 @@ class Message:
         if heard != self._heard:
             self._heard = heard
             if snapshot.severity != "info" or not self._own:
-                self.say(*heard, remedies=snapshot.severity == "error")
+                stopped = snapshot.severity == "error"
+                self.say(*heard, remedies=offered(snapshot) if stopped else ())
                 self._own = False
 
     def acted(self) -> None:

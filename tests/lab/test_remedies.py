@@ -32,3 +32,9 @@ def test_of_one_group_there_is_no_coarser_partition(snapshot):
     level = runs.Level("all", 1, "S = 1")
     made = remedies.commands(COARSER, snapshot(settings=settings, level=level))
     assert made == (runs.Rewind(2),)
+
+
+def test_only_what_changes_something_is_offered(snapshot):
+    two, one = runs.Level("role", 2, "S = 2"), runs.Level("all", 1, "S = 1")
+    assert remedies.offered(snapshot(level=two)) == remedies.LABELS
+    assert COARSER not in remedies.offered(snapshot(level=one))
