@@ -11,7 +11,9 @@ from gnlab.lab import Host, served
 if pn.state.served:
     served.send_at_once()
     # One engine process and one host for all sessions of this server.
-    host = pn.state.as_cached("gnlab-host", lambda: Host(runs.ProcessEngine()))
+    host = pn.state.as_cached(
+        "gnlab-host", lambda: Host(runs.ProcessEngine(record_dir=runs.default_folder()))
+    )
     served.page(host).servable(title="gnlab")
 elif __name__ == "__main__":
-    served.serve()
+    served.serve(record_dir=runs.default_folder())

@@ -11,10 +11,12 @@ once with the browser on whatever core it likes, and once with the browser kept 
 """
 
 import argparse
+import os
 import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -51,7 +53,9 @@ def server(command: Sequence[str] = SERVE) -> Iterator[str]:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
     whole = [sys.executable, "-m", *command, "--port", str(port)]
-    process = subprocess.Popen(whole, cwd=ROOT, stdout=subprocess.DEVNULL)
+    records = tempfile.TemporaryDirectory()
+    where = os.environ | {"GNLAB_RUNS": records.name}
+    process = subprocess.Popen(whole, cwd=ROOT, env=where, stdout=subprocess.DEVNULL)
     try:
         _wait_for(port, process)
         yield f"http://localhost:{port}/"
@@ -62,6 +66,8 @@ def server(command: Sequence[str] = SERVE) -> Iterator[str]:
         except subprocess.TimeoutExpired:  # not left behind to disturb the next measurement
             process.kill()
             raise
+        finally:
+            records.cleanup()
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:

@@ -8,6 +8,7 @@ exit code 2, never a traceback.
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from gnlab.cli.output import complain
@@ -98,11 +99,15 @@ def _add_serve(commands: "_Commands") -> None:
     serve.add_argument(
         "--frames", type=float, default=18.0, help="most frames per second; default: %(default)s"
     )
+    where = serve.add_mutually_exclusive_group()
+    where.add_argument("--record", metavar="DIR", help="where each run records itself")
+    where.add_argument("--no-record", action="store_true", help="record nothing")
     serve.set_defaults(command=_serve)
 
 
 def _serve(given: argparse.Namespace) -> int:
     from gnlab.lab.served import serve
+    from gnlab.runs import default_folder
 
     serve(
         port=given.port,
@@ -111,6 +116,7 @@ def _serve(given: argparse.Namespace) -> int:
         preset=given.preset,
         play=not given.paused,
         frames_per_second=given.frames,
+        record_dir=None if given.no_record else Path(given.record or default_folder()),
     )
     return 0
 

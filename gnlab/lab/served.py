@@ -5,6 +5,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -156,6 +157,7 @@ def serve(
     play: bool = False,
     most_sessions: int = MOST_SESSIONS,
     frames_per_second: float = ALONE,
+    record_dir: str | Path | None = None,
     started: Callable[[Server], None] | None = None,
 ) -> None:
     """Serve the lab until interrupted.
@@ -168,6 +170,7 @@ def serve(
         play: Whether the run of such a page plays as soon as the page opens.
         most_sessions: The most pages admitted at a time.
         frames_per_second: The most frames per second of a page that is alone.
+        record_dir: The folder in which each run records itself; None not to record.
         started: Called with the server once it listens.
 
     Raises:
@@ -176,7 +179,9 @@ def serve(
     """
     runs.Settings(preset=preset)
     check_rate(frames_per_second)
-    engine = runs.ProcessEngine()
+    engine = runs.ProcessEngine(record_dir=record_dir)
+    if record_dir is not None:
+        _log.warning("each run records itself in %s", record_dir)
     try:
         pin_server()
         host = Host(engine, most_sessions, frames_per_second)

@@ -6,6 +6,7 @@ after about a second, with thirty runs after some ten; a run that pauses is writ
 """
 
 import logging
+import shutil
 import time
 from pathlib import Path
 
@@ -17,6 +18,11 @@ from gnlab.runs.settings import Settings
 _log = logging.getLogger(__name__)
 _SHARE = 0.03
 _DELAY = 1.0
+MATRIX_BYTES = 2**26
+"""Bytes of H̄ and its parts in one part of a run, after which fewer of them are written: an engine's
+runs record themselves unasked, and somebody who drags a slider begins many parts."""
+LEAST_FREE = 2**28
+"""Bytes that a recording leaves free on its disk."""
 
 
 class Archive:
@@ -58,7 +64,7 @@ class Archive:
         if self._starts.get(run_id) != settings.start:
             self.forget(run_id)
             self._starts[run_id] = settings.start
-            self._recordings[run_id] = Recording(new_folder(self._parent, settings))
+            self._recordings[run_id] = Recording(new_folder(self._parent, settings), MATRIX_BYTES)
         self._recordings[run_id].add(record, settings)
 
     def write(self, *, idle: bool) -> tuple[str, str] | None:
@@ -80,6 +86,7 @@ class Archive:
         if not (idle or late or recording.full):
             return None
         try:
+            self._check_room()
             recording.flush()
         except InputError as error:
             self._failed.add(run_id)
@@ -89,6 +96,17 @@ class Archive:
             done = time.monotonic()
             self._next = done + (done - now) / _SHARE
         return None
+
+    def _check_room(self) -> None:
+        """Refuse to fill the disk."""
+        assert self._parent is not None
+        there = next(folder for folder in (self._parent, *self._parent.parents) if folder.exists())
+        free = shutil.disk_usage(there).free
+        if free < LEAST_FREE:
+            raise InputError(
+                f"the disk of {str(self._parent)!r} has {free // 2**20} MiB left, of which "
+                f"{LEAST_FREE // 2**20} stay free; the run goes on without being recorded."
+            )
 
     def forget(self, run_id: str) -> None:
         """Write what waits of a run and close its recording.

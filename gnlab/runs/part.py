@@ -40,6 +40,7 @@ class Part:
         roles: The groups' roles.
         grouped: Whether the variables of the method are written (not for adam and sgd).
         attributes: What the group says about itself.
+        matrix_bytes: Bytes of H̄ and its parts after which only every second chunk is written.
 
     Raises:
         OSError: If it cannot be written.
@@ -52,6 +53,7 @@ class Part:
         roles: tuple[str, ...],
         grouped: bool,
         attributes: dict[str, Any],
+        matrix_bytes: int = MATRIX_BYTES,
     ) -> None:
         self._folder, self._size = folder, len(groups)
         self._columns = (*SCALARS, *(GROUPED if grouped else ()))
@@ -59,7 +61,7 @@ class Part:
         self._rows = 0
         rows = _chunk_rows(2, len(groups))
         each = sum(8 * math.prod(c.shape(self._size)) for c in self._columns if c.axes == 2)
-        self._thinning = Thinning(rows, max(1, MATRIX_BYTES // (rows * max(1, each))))
+        self._thinning = Thinning(rows, max(1, matrix_bytes // (rows * max(1, each))))
         write_group(folder, attributes)
         _write_names(folder / "group", groups, "names of the groups")
         _write_names(folder / "role", roles, "roles of the groups")

@@ -19,7 +19,7 @@ import torch
 
 import gnlab
 from gnlab.errors import InputError
-from gnlab.runs.part import Part, write_group
+from gnlab.runs.part import MATRIX_BYTES, Part, write_group
 from gnlab.runs.record import Record
 from gnlab.runs.settings import Settings
 
@@ -70,10 +70,11 @@ class Recording:
     Args:
         folder: Its folder; ``run.zarr`` is made in it with the first step written. A record that
             is there already is continued in a new part.
+        matrix_bytes: Bytes of H̄ and its parts after which fewer of them are written, see ``Part``.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, matrix_bytes: int = MATRIX_BYTES) -> None:
+        self.folder, self._matrix_bytes = folder, matrix_bytes
         self._waiting: list[_Row] = []
         self._bytes = 0
         self._since = 0.0
@@ -169,6 +170,7 @@ class Recording:
             first.role,
             settings.optimizer == "grouped-newton",
             attributes,
+            self._matrix_bytes,
         )
 
 

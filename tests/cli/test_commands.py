@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,18 @@ def test_every_command_is_known_to_the_parser(capsys):
             cli.main([command, "--help"])
         assert stopped.value.code == 0
         assert f"gnlab {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "folder"),
+    [((), "usual"), (("--record", "own"), "own"), (("--no-record",), None)],
+)
+def test_what_is_served_is_recorded_unless_not_wanted(run, monkeypatch, arguments, folder):
+    monkeypatch.setenv("GNLAB_RUNS", "usual")
+    heard = {}
+    monkeypatch.setattr("gnlab.lab.served.serve", lambda **options: heard.update(options))
+    assert run("serve", *arguments)[0] == 0
+    assert heard["record_dir"] == (None if folder is None else Path(folder))
 
 
 def test_an_unknown_command_gets_the_nearest(fails):

@@ -200,9 +200,16 @@ def serving():
 
 
 @pytest.fixture(scope="module")
-def address(serving):
+def records(tmp_path_factory):
+    """The folder in which the lab's runs record themselves."""
+    return tmp_path_factory.mktemp("records")
+
+
+@pytest.fixture(scope="module")
+def address(serving, records):
     """The address of a lab that is served."""
-    code = "from gnlab.lab.served import serve; serve(port={port}, show=False)"
+    arguments = f"port={{port}}, show=False, record_dir={str(records)!r}"
+    code = f"from gnlab.lab.served import serve; serve({arguments})"
     with serving(sys.executable, "-c", code) as (url, _):
         yield url
 

@@ -60,7 +60,12 @@ def served(serving, tmp_path):
     with (
         (tmp_path / "said.txt").open("w+") as said,
         serving(
-            *command, path="lab", stdout=said, stderr=subprocess.STDOUT, preexec_fn=ctrl_c_works
+            *command,
+            path="lab",
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            preexec_fn=ctrl_c_works,
+            env=os.environ | {"GNLAB_RUNS": str(tmp_path / "runs")},
         ) as (url, process),
     ):
         yield url, process, said, ask

@@ -14,8 +14,8 @@ from gnlab.runs.recording import Recording
 def written(tmp_path):
     """Writes copies of one step down, some of them without a matrix; the part as it is read."""
 
-    def write(run, rows, *, every=1, flush=700):
-        recording, template = Recording(tmp_path), run.step()
+    def write(run, rows, *, every=1, flush=700, most=part.MATRIX_BYTES):
+        recording, template = Recording(tmp_path, most), run.step()
         bare = dataclasses.replace(template, H=None, H_parts=None)
         for step in range(1, rows + 1):
             made = template if (step - 1) % every == 0 else bare
@@ -63,8 +63,9 @@ def test_matrices_are_thinned_when_there_are_many_and_nothing_else(
 ):
     matrix = 2 * 2 * 8
     monkeypatch.setattr(part, "_MATRIX_CHUNK_BYTES", chunk * matrix)
-    monkeypatch.setattr(part, "MATRIX_BYTES", 12 * 4 * matrix)  # H̄ and its three parts
-    read = written(Run("moons", partition="role"), 96, flush=10)
+    read = written(
+        Run("moons", partition="role"), 96, flush=10, most=12 * 4 * matrix
+    )  # H̄ and parts
     has = ~np.isnan(read.H.values[:, 0, 0])
     assert has[:12].all()
     # 12, then every second chunk of the next 12, every fourth of the next 24, ...
