@@ -4,6 +4,7 @@ import enum
 
 import torch
 
+from gnlab.cubic import Status
 from gnlab.optimizers import StepInfo
 
 FAULTS: tuple[type[Exception], ...] = (Exception,)
@@ -68,10 +69,13 @@ def advice(info: StepInfo | None) -> tuple[str, str]:
     """
     if info is None or info.solution is None or info.solution.status.ok:
         return "", ""
-    said = f"Step {info.step}: {info.solution.status}"
+    status = info.solution.status
+    if status is Status.nonfinite:
+        return f"Step {info.step}: {status}", ""
     if info.updated:
-        return "", f"{said} The step sizes stay as they were."
-    return f"{said} There are no step sizes yet, so nothing moved.", ""
+        # Without the step's number: the line of a page must not change at each of many steps.
+        return "", f"{status} The step sizes stay as they were."
+    return f"Step {info.step}: {status} There are no step sizes yet, so nothing moved.", ""
 
 
 def describe(error: Exception) -> str:

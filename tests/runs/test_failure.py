@@ -7,8 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from gnlab import InputError, problems
+from gnlab import InputError, problems, solve_cubic
+from gnlab.cubic import Status
+from gnlab.optimizers import StepInfo
 from gnlab.runs import Run
+from gnlab.runs.failure import advice
 
 
 def test_a_diverging_run_is_on_its_last_good_step_and_says_why(parameters):
@@ -50,6 +53,28 @@ def test_data_that_are_not_finite_stop_the_run_where_it_is(parameters, noisy_pro
     assert record.step == run.step_count + 1
     assert "the batch holds values that are not finite" in run.stopped
     assert bool(parameters(run).isfinite().all())
+
+
+def test_a_summary_that_is_not_finite_stops_the_run_though_its_loss_is_finite():
+    run = Run("moons", safeguard=False, lr=50.0, damping=0.1, partition="unit", dtype="float32")
+    for _ in range(100):
+        record = run.step()
+        if record.status == "nonfinite" or run.undone:
+            break
+        assert not run.stopped or record.status != "nonfinite"
+    assert record.status == "nonfinite"
+    assert math.isfinite(record.loss)
+    assert not run.undone
+    assert run.step_count == record.step
+    assert f"Step {record.step}: nonfinite" in run.stopped
+
+
+def test_a_warning_that_lasts_does_not_change_from_step_to_step():
+    solution = solve_cubic([[-1.0]], [1.0], [0.0], 0.0)
+    assert solution.status is Status.unbounded
+    steps = [StepInfo(n, None, solution, None, None, updated=True) for n in (3, 4)]
+    said = {advice(info) for info in steps}
+    assert said == {("", f"{solution.status} The step sizes stay as they were.")}
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()])
