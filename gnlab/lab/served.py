@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import panel as pn
+from bokeh.document import Document
 from bokeh.events import DocumentReady
 from bokeh.server.server import Server
 from bokeh.settings import settings
@@ -61,7 +62,7 @@ def page(
     doc.on_session_destroyed(lambda _context: made.close())
     doc.js_on_event("document_ready", made.keyboard())
     # Not before: a frame set while the page is on its way would be part of it, and never drawn.
-    doc.on_event(DocumentReady, lambda _event: made.start())
+    _when_ready(doc, made.start)
     return made.layout
 
 
@@ -89,8 +90,17 @@ def slide(host: Host | None = None) -> pn.viewable.Viewable:
     )  # fmt: skip
     made.hold(address.source)
     doc.on_session_destroyed(lambda _context: made.close())
-    doc.on_event(DocumentReady, lambda _event: made.start())
+    _when_ready(doc, made.start)
     return made.layout
+
+
+def _when_ready(doc: Document, act: Callable[[], None]) -> None:
+    """Do something on the server's loop once a page is drawn; events may come on other threads."""
+
+    async def soon() -> None:
+        act()
+
+    doc.on_event(DocumentReady, lambda _event: doc.add_next_tick_callback(soon))
 
 
 def server(
