@@ -152,6 +152,47 @@ def test_what_is_lost_stays_where_it_was_and_says_why():
     assert runs.fellows[1].losses[0] > runs.fellows[1].losses[1]
 
 
+def test_without_the_cubic_term_a_network_says_in_short_what_ended_it_and_what_to_do():
+    scene, query = network.Network(), "data=spirals&finest=unit&network_damping=0"
+    frame = last(scene.frames(chosen(f"{query}&network_steps=2")))
+    assert frame.texts["network-table"].count("<td>unbounded, step 1</td>") == 3
+    assert "model falls without limit" not in frame.texts["network-table"]
+    verdict = frame.texts["network-verdict"]
+    assert "Step 2 of 2" in verdict
+    assert "No next step for S = 8, 28 and 148: the loss bends down" in verdict
+    assert "Move λ_int away from 0." in verdict
+    back = last(scene.frames(chosen(f"{query}&network_steps=0")))
+    assert "unbounded" not in back.texts["network-table"]
+    assert "No next step" not in back.texts["network-verdict"]
+
+
+@pytest.mark.parametrize(
+    ("what", "damping", "remedy"),
+    [
+        ("unbounded", 0.0, "Move λ_int away from 0."),
+        ("unbounded", 1.0, "Choose coarser groups or another seed."),
+        ("singular", 1.0, "Give more λ_int, or choose coarser groups."),
+        ("nonfinite", 0.0, "Give more λ_int, or choose coarser groups."),
+        ("too long", 1.0, "Give more λ_int, which keeps them short."),
+    ],
+)
+def test_whatever_ended_a_network_has_a_remedy_of_its_own(what, damping, remedy):
+    said = captions.ended(what, [8], damping)
+    assert said.startswith("No next step for S = 8: ")
+    assert said.endswith(remedy)
+    assert "S = 1, 8 and 28:" in captions.ended(what, [1, 8, 28], damping)
+
+
+def test_a_network_whose_steps_are_far_too_long_has_ended_with_its_last_one():
+    runs = SideBySide("moons", "tensor", 0, 30.0)
+    runs.fellows[0].losses[0] = 1e-9
+    runs.advance()
+    assert (runs.fellows[0].ended, runs.fellows[0].last) == ("too long", 1)
+    runs.advance()
+    assert (runs.fellows[0].last, runs.fellows[1].last) == (1, 2)
+    assert [fellow.ended for fellow in runs.fellows[1:]] == ["", ""]
+
+
 def test_the_finest_level_is_the_finest_that_is_feasible():
     counts = [
         fellow.rung.num_groups for fellow in SideBySide("spirals", "element", 0, 30.0).fellows

@@ -22,9 +22,12 @@ from gnlab.lab.figures.base import (
     tagged,
 )
 
-FILL: dict[str, Any] = {"sizing_mode": None, "width_policy": "max", "height_policy": "max"}
-"""For a figure that fills its card, which is as high as its neighbours. Panel would make all that
-holds a figure stretch with it, if it were its ``sizing_mode``."""
+FILL: dict[str, Any] = {
+    "sizing_mode": None, "width_policy": "max", "height_policy": "max", "max_height": 640,
+}  # fmt: skip
+"""For a figure that fills its card, which is as high as its neighbours, up to where more height
+shows no more. Panel would make all that holds a figure stretch with it, if it were its
+``sizing_mode``."""
 FLOOR = 1e-16
 """Below it, relative to the start, all is rounding: a logarithmic axis ends there."""
 _LINES = ("xs", "ys", "colour", "label", "width")
