@@ -6,6 +6,7 @@ Legend: S groups, κ condition number, λ_int the strength of the cubic term.
 from collections.abc import Sequence
 
 from gnlab.cubic import Status
+from gnlab.lab.slide.frame import reaches, told_apart
 from gnlab.lab.slide.side_by_side import TOO_LONG
 from gnlab.partitions import Rung
 
@@ -136,12 +137,15 @@ def verdict(rate: float, largest: float, bound: float, left: float, *, worst: bo
     Returns:
         The text.
     """
-    theory = f"its bound ((κ − 1)/(κ + 1))² = {bound:.4f}"
+    own, greatest, most = told_apart(bound, rate, largest)
+    theory = f"its bound ((κ − 1)/(κ + 1))² = {most}"
     if worst:
-        cauchy = f"Cauchy's factor {rate:.4f} is {theory}: this is its worst start."
+        cauchy = f"Cauchy's factor {own} is {theory}: this is its worst start."
+    elif reaches(rate, bound):
+        cauchy = f"Cauchy's factor {own} is at {theory}, which none of its steps has exceeded."
     else:
-        cauchy = f"Cauchy's factor {rate:.4f} is below {theory}"
-        cauchy += f", and none of its steps has exceeded it (largest {largest:.4f})."
+        cauchy = f"Cauchy's factor {own} is below {theory}"
+        cauchy += f", and none of its steps has exceeded it (largest {greatest})."
     if left <= 1e-8:
         return f"{cauchy} Newton is there after one step."
     return (

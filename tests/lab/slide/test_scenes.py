@@ -1,6 +1,7 @@
 """Frames are plain data, and say what the mathematics says."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from gnlab.lab import palettes
 from gnlab.lab.figures.base import paint
 from gnlab.lab.slide import captions, network, quadratic, rosenbrock, state
 from gnlab.lab.slide.figures import contours, curves, factors, maps
-from gnlab.lab.slide.frame import colours, number, said, table
+from gnlab.lab.slide.frame import colours, number, said, table, told_apart
 from gnlab.lab.slide.side_by_side import SideBySide
 from gnlab.lab.slide.views import Scene, show
 
@@ -81,6 +82,33 @@ def test_the_verdict(query, words):
     frame = last(quadratic.frames(chosen(query)))
     for one in words:
         assert one in frame.texts["quadratic-verdict"]
+
+
+@pytest.mark.parametrize("start", ["worst", "random"])
+@pytest.mark.parametrize("condition", [1, 1.00001, 1.01, 10, 10_000])
+@pytest.mark.parametrize("size", [2, 16])
+def test_what_is_said_to_be_below_its_bound_can_be_seen_to_be(start, condition, size):
+    for seed in range(8):
+        query = f"start={start}&condition={condition}&size={size}&seed={seed}"
+        line = last(quadratic.frames(chosen(query))).texts["quadratic-verdict"]
+        factor, bound = re.search(r"factor (\S+) is .* = ([^:,\s]+)[:,.]", line).groups()
+        assert ("below its bound" in line) == (factor != bound)
+        if condition == 1:
+            assert f"factor 0 is {'at ' * (start == 'random')}its bound" in line
+
+
+def test_a_factor_has_as_many_digits_as_tell_it_from_its_bound():
+    bound = rates.kantorovich(1e4)
+    assert told_apart(bound, 0.25) == ["0.25", "0.9996"]
+    assert told_apart(bound, 0.9995999, 0.9990) == ["0.9995999", "0.9990000", "0.9996001"]
+    assert told_apart(bound, bound * (1 - 1e-12)) == ["0.9996", "0.9996"]
+    assert told_apart(0.0, 0.0, 0.0) == ["0", "0", "0"]
+    assert told_apart(2.5e-11, 2.4e-11) == ["2.4·10⁻¹¹", "2.5·10⁻¹¹"]
+    assert told_apart(0.6694214, 0.2121) == ["0.2121", "0.6694"]
+    table = last(quadratic.frames(chosen("start=random&condition=10000&size=64"))).texts
+    rows = re.findall(r"S = [^<]*</th>" + 3 * "<td>([^<]*)</td>", table["quadratic-table"])
+    assert len(rows) == 7
+    assert all(factor != bound != largest for factor, largest, bound in rows[:-1])
 
 
 @pytest.mark.parametrize("rotation", [0, 30, 44, 45, 46, 90])
