@@ -10,7 +10,7 @@ from gnlab import rates
 from gnlab.lab import palettes
 from gnlab.lab.figures.base import paint
 from gnlab.lab.slide import captions, network, quadratic, rosenbrock, state
-from gnlab.lab.slide.figures import contours, curves, factors, maps
+from gnlab.lab.slide.figures import contours, factors, maps
 from gnlab.lab.slide.frame import colours, number, said, table, told_apart
 from gnlab.lab.slide.side_by_side import SideBySide
 from gnlab.lab.slide.views import Scene, show
@@ -256,14 +256,6 @@ def test_every_card_says_what_it_shows_in_one_sentence():
     assert len(captions.MAP) == network.PLACES
 
 
-def test_a_curve_that_has_arrived_stands_at_the_foot_of_the_axis():
-    curve = curves.Curve("S = 2", "#000000", np.array([1.0, 0.0]))
-    update = curves.update([curve], 1, log=True)
-    assert update.data["dots"]["y"][1] == pytest.approx(curves.FLOOR)
-    assert update.data["dots"]["value"][1] == 0
-    assert update.y[0] <= curves.FLOOR
-
-
 def test_pieces():
     assert [number(value) for value in (0.0, 1e-20, 0.25, 123.456, 3.14e-5)] == [
         "0", "0", "0.25", "123.5", "3.1·10⁻⁵",
@@ -282,12 +274,3 @@ def test_pieces():
     ]  # fmt: skip
     parted = maps.points(np.array([[0.0, 1.0], [2.0, 3.0]]), np.array([False, True]))
     assert parted.data["second"]["y"].tolist() == [3.0]
-
-
-@pytest.mark.parametrize("bound", [0.0, 0.9996])
-def test_the_labels_of_both_ends_are_in_sight_and_apart(bound):
-    ones = np.ones(2)
-    made = factors.update([1, 2], ones, ones, np.array([bound, 0.0]), ones, ["red", "blue"])
-    cauchy, newton = made.data["ends"]["y"]
-    assert cauchy - newton > 0.15
-    assert made.y[1] - cauchy > 0.15
