@@ -93,7 +93,7 @@ def _row(fellow: Fellow, ink: str, step: int) -> list[str]:
     ended = _ended(fellow, step)
     return [
         chip(ink, fellow.rung.label), number(fellow.losses[step]),
-        f"{fellow.accuracies[step]:.1%}", f"{ended}, step {fellow.last}" if ended else "",
+        f"{fellow.accuracies[step]:.1%}", f"{ended}, step&nbsp;{fellow.last}" if ended else "",
     ]  # fmt: skip
 
 

@@ -183,7 +183,7 @@ def test_what_is_lost_stays_where_it_was_and_says_why():
 def test_without_the_cubic_term_a_network_says_in_short_what_ended_it_and_what_to_do():
     scene, query = network.Network(), "data=spirals&finest=unit&network_damping=0"
     frame = last(scene.frames(chosen(f"{query}&network_steps=2")))
-    assert frame.texts["network-table"].count("<td>unbounded, step 1</td>") == 3
+    assert frame.texts["network-table"].count("<td>unbounded, step&nbsp;1</td>") == 3
     assert "model falls without limit" not in frame.texts["network-table"]
     verdict = frame.texts["network-verdict"]
     assert "Step 2 of 2" in verdict
