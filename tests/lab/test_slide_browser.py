@@ -215,6 +215,18 @@ def test_networks_side_by_side(slide, keep):
     assert page.page.locator(".gn-network-map-4").is_hidden()
 
 
+def test_a_card_is_no_higher_for_what_ended_its_runs(slide, keep):
+    ask = "?scene=network&data=spirals&finest=unit&network_steps=2&network_damping="
+    heights = []
+    for damping in ("31.6", "0"):
+        page = slide(ask + damping, height=900)
+        page.page.get_by_text("Step 2 of 2").wait_for()
+        page.shows(network_damping=damping)
+        heights.append(page.page.locator(".gn-network-curves").bounding_box()["height"])
+    keep(page.page, "slide-network-undamped")
+    assert heights[1] == heights[0]
+
+
 def test_the_page_answers_while_networks_train(slide):
     page = slide("?scene=network&network_steps=200")
     page.page.get_by_text("Training.").wait_for()

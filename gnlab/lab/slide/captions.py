@@ -3,7 +3,11 @@
 Legend: S groups, κ condition number, λ_int the strength of the cubic term.
 """
 
+from collections.abc import Sequence
+
 from gnlab.cubic import Status
+from gnlab.lab.slide.frame import reaches, told_apart
+from gnlab.lab.slide.side_by_side import TOO_LONG
 from gnlab.partitions import Rung
 
 CARDS: dict[str, dict[str, tuple[str, str]]] = {
@@ -133,12 +137,15 @@ def verdict(rate: float, largest: float, bound: float, left: float, *, worst: bo
     Returns:
         The text.
     """
-    theory = f"its bound ((κ − 1)/(κ + 1))² = {bound:.4f}"
+    own, greatest, most = told_apart(bound, rate, largest)
+    theory = f"its bound ((κ − 1)/(κ + 1))² = {most}"
     if worst:
-        cauchy = f"Cauchy's factor {rate:.4f} is {theory}: this is its worst start."
+        cauchy = f"Cauchy's factor {own} is {theory}: this is its worst start."
+    elif reaches(rate, bound):
+        cauchy = f"Cauchy's factor {own} is at {theory}, which none of its steps has exceeded."
     else:
-        cauchy = f"Cauchy's factor {rate:.4f} is below {theory}"
-        cauchy += f", and none of its steps has exceeded it (largest {largest:.4f})."
+        cauchy = f"Cauchy's factor {own} is below {theory}"
+        cauchy += f", and none of its steps has exceeded it (largest {greatest})."
     if left <= 1e-8:
         return f"{cauchy} Newton is there after one step."
     return (
@@ -168,6 +175,39 @@ def stopped(status: Status, damping: float) -> str:
             "holds the step. Move λ_int away from 0."
         )
     return f"A path has no next step: {status.advice}"
+
+
+def ended(what: str, levels: Sequence[int], damping: float) -> str:
+    """What ended the runs of some levels, and what to do.
+
+    Args:
+        what: What ended them, as ``Fellow.ended``.
+        levels: S of each, coarse to fine.
+        damping: λ_int.
+
+    Returns:
+        The text.
+    """
+    *most, last = (str(count) for count in levels)
+    which = f"S = {', '.join(most)} and {last}" if most else f"S = {last}"
+    if what != Status.unbounded.name:
+        why, remedy = _ENDS.get(what, _ENDS[Status.nonfinite.name])
+    elif damping > 0:
+        why = "the loss bends down, along a group without third derivative"
+        remedy = "Choose coarser groups or another seed."
+    else:
+        why = "the loss bends down, and with λ_int = 0 nothing holds the step"
+        remedy = "Move λ_int away from 0."
+    return f"No next step for {which}: {why}. {remedy}"
+
+
+_SAFER = "Give more λ_int, or choose coarser groups."
+_ENDS = {
+    Status.singular.name: ("the points do not determine so many step sizes", _SAFER),
+    Status.nonfinite.name: ("the last one led to what is no number", _SAFER),
+    TOO_LONG: ("the steps were far too long", "Give more λ_int, which keeps them short."),
+}  # fmt: skip
+"""Why a run ended, and the remedy, by what ended it."""
 
 
 def progress(step: int, steps: int) -> str:

@@ -10,6 +10,10 @@ from gnlab.lab import palettes, scales
 from gnlab.lab.figures.base import Update
 
 _NOTHING = 1e-15
+_EQUAL = 1e-9
+"""A factor that is less below its bound, relative to it, is at its bound."""
+_MOST_DIGITS = 12
+"""With so many, what is not equal is told apart."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,11 +54,13 @@ def relief(theme: palettes.Theme) -> list[str]:
     return list(interp_palette((tint, theme.card), 64))
 
 
-def number(value: float) -> str:
+def number(value: float, digits: int = 4) -> str:
     """A number as text, in digits or as 3.1·10⁻⁵; what is rounding is 0.
 
     Args:
         value: The number, not negative.
+        digits: How many digits to show, two less before a power of ten; more than four are shown
+            also if they are zeros.
 
     Returns:
         The text.
@@ -62,9 +68,41 @@ def number(value: float) -> str:
     if value < _NOTHING:
         return "0"
     if 1e-3 <= value < 1e4:
-        return f"{value:.4g}"
-    digits, exponent = f"{value:.1e}".split("e")
-    return f"{digits}·{scales.power_of_ten(int(exponent))}"
+        return f"{value:.4g}" if digits <= 4 else f"{value:#.{digits}g}"
+    mantissa, exponent = f"{value:.{digits - 3}e}".split("e")
+    return f"{mantissa}·{scales.power_of_ten(int(exponent))}"
+
+
+def reaches(factor: float, bound: float) -> bool:
+    """Whether a factor is at its bound, up to rounding.
+
+    Args:
+        factor: The factor.
+        bound: What it does not exceed.
+
+    Returns:
+        Whether they are equal.
+    """
+    return factor >= bound * (1 - _EQUAL) or bound < _NOTHING
+
+
+def told_apart(bound: float, *factors: float) -> list[str]:
+    """Factors and their bound as text, with as many digits as tell each of them from the bound.
+
+    Args:
+        bound: What they do not exceed.
+        *factors: The factors.
+
+    Returns:
+        The factors' texts, then the bound's; that of a factor at its bound is the bound's.
+    """
+    below = [not reaches(factor, bound) for factor in factors]
+    for digits in range(4, _MOST_DIGITS):
+        told, most = [number(factor, digits) for factor in factors], number(bound, digits)
+        if all(text != most for text, lower in zip(told, below, strict=True) if lower):
+            break
+    texts = [text if lower else most for text, lower in zip(told, below, strict=True)]
+    return [*texts, most]
 
 
 def chip(colour: str, label: str) -> str:

@@ -5,7 +5,6 @@ Legend: S groups.
 
 import time
 from collections.abc import Iterator
-from html import escape
 
 import numpy as np
 
@@ -83,16 +82,31 @@ def _frame(runs: SideBySide, chosen: Choices, step: int) -> Frame:
         captions.COLUMNS["network"],
         [_row(fellow, ink, step) for fellow, ink in zip(runs.fellows, inks, strict=True)],
     )
-    texts["network-verdict"] = said(
-        captions.progress(step, chosen.network_steps), (step, chosen.network_steps)
-    )
+    line = captions.progress(step, chosen.network_steps) + _advice(runs, chosen, step)
+    texts["network-verdict"] = said(line, (step, chosen.network_steps))
     hidden = frozenset(f"network-map-{i}" for i in range(count, PLACES))
     return Frame("network", chosen.query(), updates, texts, hidden)
 
 
 def _row(fellow: Fellow, ink: str, step: int) -> list[str]:
     """A run's numbers, as HTML."""
+    ended = _ended(fellow, step)
     return [
         chip(ink, fellow.rung.label), number(fellow.losses[step]),
-        f"{fellow.accuracies[step]:.1%}", escape(fellow.ended.partition(". ")[0]),
+        f"{fellow.accuracies[step]:.1%}", f"{ended}, step&nbsp;{fellow.last}" if ended else "",
     ]  # fmt: skip
+
+
+def _ended(fellow: Fellow, step: int) -> str:
+    """What has ended a run by a step; "" while it goes on."""
+    return fellow.ended if fellow.last <= step else ""
+
+
+def _advice(runs: SideBySide, chosen: Choices, step: int) -> str:
+    """What to do about the runs that have ended by a step; "" if all go on."""
+    ended = {fellow.rung.num_groups: _ended(fellow, step) for fellow in runs.fellows}
+    first = next(filter(None, ended.values()), "")
+    if not first:
+        return ""
+    levels = [count for count, what in ended.items() if what == first]
+    return " " + captions.ended(first, levels, chosen.network_damping)

@@ -12,7 +12,7 @@ from gnlab.lab import palettes
 from gnlab.lab.figures.base import Plot, Update
 from gnlab.lab.slide import captions
 from gnlab.lab.slide.figures import contours, curves, factors
-from gnlab.lab.slide.frame import Frame, chip, colours, number, said, table
+from gnlab.lab.slide.frame import Frame, chip, colours, number, said, table, told_apart
 from gnlab.lab.slide.state import Choices
 
 RANDOM_STARTS = 20
@@ -180,7 +180,8 @@ def _table(
     """The numbers as a table, as HTML."""
     rows = [
         [chip(inks[i], captions.level(count, groups[-1])),
-         *(number(float(values[i])) for values in (measured[0], measured[1], bounds, measured[2]))]
+         *told_apart(*(float(values[i]) for values in (bounds, *measured[:2]))),
+         number(float(measured[2][i]))]
         for i, count in enumerate(groups)
     ]  # fmt: skip
     return table(captions.COLUMNS["quadratic"], rows)

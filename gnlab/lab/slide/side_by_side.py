@@ -21,6 +21,8 @@ LARGEST = 400
 _MARGIN = 0.12
 _LOST = 100.0
 """A loss so many times the first one's belongs to a run that is lost."""
+TOO_LONG = "too long"
+"""What ended a run that is lost: its steps."""
 FINEST = {
     "tensor": ("all", "role", "tensor"),
     "unit": ("all", "tensor", "block:4", "unit"),
@@ -39,7 +41,8 @@ class Fellow:
         losses: The loss of all points after each step, the start's first.
         accuracies: The share of the validation points that it tells rightly, likewise.
         maps: What it says everywhere, likewise, float32 [n, m].
-        ended: Why it makes no more steps; "" while it does.
+        ended: What ended it, in a word or two; "" while it makes steps.
+        last: The step that it ended with.
     """
 
     rung: Rung
@@ -48,6 +51,7 @@ class Fellow:
     accuracies: list[float] = field(default_factory=list)
     maps: list[np.ndarray] = field(default_factory=list)
     ended: str = ""
+    last: int = 0
 
 
 class SideBySide:
@@ -86,12 +90,13 @@ class SideBySide:
         """Make one step of every run; one that cannot go on stays where it is."""
         for fellow in self.fellows:
             if not fellow.ended:
-                fellow.run.step()
-                fellow.ended = fellow.run.stopped
+                record = fellow.run.step()
+                fellow.last = self.steps + 1
+                fellow.ended = record.status if fellow.run.stopped else ""
             if not fellow.ended:
                 self._keep(fellow)
                 if not fellow.losses[-1] < _LOST * fellow.losses[0]:
-                    fellow.ended = "Its steps were far too long: more λ_int keeps them short."
+                    fellow.ended = TOO_LONG
             else:
                 for kept in (fellow.losses, fellow.accuracies, fellow.maps):
                     kept.append(kept[-1])

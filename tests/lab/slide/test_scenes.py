@@ -1,6 +1,7 @@
 """Frames are plain data, and say what the mathematics says."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ from gnlab import rates
 from gnlab.lab import palettes
 from gnlab.lab.figures.base import paint
 from gnlab.lab.slide import captions, network, quadratic, rosenbrock, state
-from gnlab.lab.slide.figures import contours, curves, factors, maps
-from gnlab.lab.slide.frame import colours, number, said, table
+from gnlab.lab.slide.figures import contours, factors, maps
+from gnlab.lab.slide.frame import colours, number, said, table, told_apart
 from gnlab.lab.slide.side_by_side import SideBySide
 from gnlab.lab.slide.views import Scene, show
 
@@ -83,6 +84,33 @@ def test_the_verdict(query, words):
         assert one in frame.texts["quadratic-verdict"]
 
 
+@pytest.mark.parametrize("start", ["worst", "random"])
+@pytest.mark.parametrize("condition", [1, 1.00001, 1.01, 10, 10_000])
+@pytest.mark.parametrize("size", [2, 16])
+def test_what_is_said_to_be_below_its_bound_can_be_seen_to_be(start, condition, size):
+    for seed in range(8):
+        query = f"start={start}&condition={condition}&size={size}&seed={seed}"
+        line = last(quadratic.frames(chosen(query))).texts["quadratic-verdict"]
+        factor, bound = re.search(r"factor (\S+) is .* = ([^:,\s]+)[:,.]", line).groups()
+        assert ("below its bound" in line) == (factor != bound)
+        if condition == 1:
+            assert f"factor 0 is {'at ' * (start == 'random')}its bound" in line
+
+
+def test_a_factor_has_as_many_digits_as_tell_it_from_its_bound():
+    bound = rates.kantorovich(1e4)
+    assert told_apart(bound, 0.25) == ["0.25", "0.9996"]
+    assert told_apart(bound, 0.9995999, 0.9990) == ["0.9995999", "0.9990000", "0.9996001"]
+    assert told_apart(bound, bound * (1 - 1e-12)) == ["0.9996", "0.9996"]
+    assert told_apart(0.0, 0.0, 0.0) == ["0", "0", "0"]
+    assert told_apart(2.5e-11, 2.4e-11) == ["2.4·10⁻¹¹", "2.5·10⁻¹¹"]
+    assert told_apart(0.6694214, 0.2121) == ["0.2121", "0.6694"]
+    table = last(quadratic.frames(chosen("start=random&condition=10000&size=64"))).texts
+    rows = re.findall(r"S = [^<]*</th>" + 3 * "<td>([^<]*)</td>", table["quadratic-table"])
+    assert len(rows) == 7
+    assert all(factor != bound != largest for factor, largest, bound in rows[:-1])
+
+
 @pytest.mark.parametrize("rotation", [0, 30, 44, 45, 46, 90])
 @pytest.mark.parametrize("size", [2, 4, 16])
 @pytest.mark.parametrize("coupling", [0, 1, 2])
@@ -152,6 +180,47 @@ def test_what_is_lost_stays_where_it_was_and_says_why():
     assert runs.fellows[1].losses[0] > runs.fellows[1].losses[1]
 
 
+def test_without_the_cubic_term_a_network_says_in_short_what_ended_it_and_what_to_do():
+    scene, query = network.Network(), "data=spirals&finest=unit&network_damping=0"
+    frame = last(scene.frames(chosen(f"{query}&network_steps=2")))
+    assert frame.texts["network-table"].count("<td>unbounded, step&nbsp;1</td>") == 3
+    assert "model falls without limit" not in frame.texts["network-table"]
+    verdict = frame.texts["network-verdict"]
+    assert "Step 2 of 2" in verdict
+    assert "No next step for S = 8, 28 and 148: the loss bends down" in verdict
+    assert "Move λ_int away from 0." in verdict
+    back = last(scene.frames(chosen(f"{query}&network_steps=0")))
+    assert "unbounded" not in back.texts["network-table"]
+    assert "No next step" not in back.texts["network-verdict"]
+
+
+@pytest.mark.parametrize(
+    ("what", "damping", "remedy"),
+    [
+        ("unbounded", 0.0, "Move λ_int away from 0."),
+        ("unbounded", 1.0, "Choose coarser groups or another seed."),
+        ("singular", 1.0, "Give more λ_int, or choose coarser groups."),
+        ("nonfinite", 0.0, "Give more λ_int, or choose coarser groups."),
+        ("too long", 1.0, "Give more λ_int, which keeps them short."),
+    ],
+)
+def test_whatever_ended_a_network_has_a_remedy_of_its_own(what, damping, remedy):
+    said = captions.ended(what, [8], damping)
+    assert said.startswith("No next step for S = 8: ")
+    assert said.endswith(remedy)
+    assert "S = 1, 8 and 28:" in captions.ended(what, [1, 8, 28], damping)
+
+
+def test_a_network_whose_steps_are_far_too_long_has_ended_with_its_last_one():
+    runs = SideBySide("moons", "tensor", 0, 30.0)
+    runs.fellows[0].losses[0] = 1e-9
+    runs.advance()
+    assert (runs.fellows[0].ended, runs.fellows[0].last) == ("too long", 1)
+    runs.advance()
+    assert (runs.fellows[0].last, runs.fellows[1].last) == (1, 2)
+    assert [fellow.ended for fellow in runs.fellows[1:]] == ["", ""]
+
+
 def test_the_finest_level_is_the_finest_that_is_feasible():
     counts = [
         fellow.rung.num_groups for fellow in SideBySide("spirals", "element", 0, 30.0).fellows
@@ -187,14 +256,6 @@ def test_every_card_says_what_it_shows_in_one_sentence():
     assert len(captions.MAP) == network.PLACES
 
 
-def test_a_curve_that_has_arrived_stands_at_the_foot_of_the_axis():
-    curve = curves.Curve("S = 2", "#000000", np.array([1.0, 0.0]))
-    update = curves.update([curve], 1, log=True)
-    assert update.data["dots"]["y"][1] == pytest.approx(curves.FLOOR)
-    assert update.data["dots"]["value"][1] == 0
-    assert update.y[0] <= curves.FLOOR
-
-
 def test_pieces():
     assert [number(value) for value in (0.0, 1e-20, 0.25, 123.456, 3.14e-5)] == [
         "0", "0", "0.25", "123.5", "3.1·10⁻⁵",
@@ -213,12 +274,3 @@ def test_pieces():
     ]  # fmt: skip
     parted = maps.points(np.array([[0.0, 1.0], [2.0, 3.0]]), np.array([False, True]))
     assert parted.data["second"]["y"].tolist() == [3.0]
-
-
-@pytest.mark.parametrize("bound", [0.0, 0.9996])
-def test_the_labels_of_both_ends_are_in_sight_and_apart(bound):
-    ones = np.ones(2)
-    made = factors.update([1, 2], ones, ones, np.array([bound, 0.0]), ones, ["red", "blue"])
-    cauchy, newton = made.data["ends"]["y"]
-    assert cauchy - newton > 0.15
-    assert made.y[1] - cauchy > 0.15

@@ -49,6 +49,12 @@ def test_a_link_out_of_bounds_gives_one_line_and_the_default(query, said):
     assert getattr(choices, name) == getattr(Choices(), name)
 
 
+def test_a_link_with_names_the_slide_does_not_know_is_a_link_all_the_same():
+    choices, remarks = from_query("?utm_source=x&size=4&size=8&__class__=1")
+    assert not remarks
+    assert choices.size == 8
+
+
 def test_no_more_coupling_than_there_are_coordinates():
     assert from_query("size=4&coupling=6")[0].coupling == 2
     assert from_query("size=64&coupling=6")[0].coupling == 6

@@ -3,6 +3,7 @@
 Legend: k steps.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from gnlab.lab import scales
 from gnlab.lab.figures.base import (
+    Columns,
     Plot,
     Update,
     as_float,
@@ -19,16 +21,26 @@ from gnlab.lab.figures.base import (
     legend,
     printf,
     source,
+    source_ticks,
     tagged,
 )
 
-FILL: dict[str, Any] = {"sizing_mode": None, "width_policy": "max", "height_policy": "max"}
-"""For a figure that fills its card, which is as high as its neighbours. Panel would make all that
-holds a figure stretch with it, if it were its ``sizing_mode``."""
+FILL: dict[str, Any] = {
+    "sizing_mode": None, "width_policy": "max", "height_policy": "max", "max_height": 640,
+}  # fmt: skip
+"""For a figure that fills its card, which is as high as its neighbours, up to where more height
+shows no more. Panel would make all that holds a figure stretch with it, if it were its
+``sizing_mode``."""
 FLOOR = 1e-16
 """Below it, relative to the start, all is rounding: a logarithmic axis ends there."""
 _LINES = ("xs", "ys", "colour", "label", "width")
-_DOTS = ("x", "y", "value", "colour", "label")
+_DOTS = ("x", "y", "value", "colour", "label", "size")
+_WIDTHS = (4.2, 2.0)
+"""Of the coarsest level's curve and the finest's: one that lies on another leaves a rim of it."""
+_ROUND = 1.6
+"""How much wider than its curve a dot is."""
+_TICKS = 5
+"""The most steps from one tick to the next along a logarithmic axis."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +67,7 @@ def build(name: str, quantity: str, *, log: bool) -> Plot:
         log: Whether its axis is logarithmic.
 
     Returns:
-        The plot; its sources are "lines", "dots" and "theory".
+        The plot; its sources are "lines", "dots", "theory" and, of a logarithmic axis, "ticks".
     """
     made = canvas(name, y_log=log, **FILL, min_height=280, min_border_left=58)
     made.xaxis.axis_label, made.yaxis.axis_label = "step", quantity
@@ -64,22 +76,26 @@ def build(name: str, quantity: str, *, log: bool) -> Plot:
         "dots": source(f"{name}-dots", *_DOTS),
         "theory": source(f"{name}-theory", "x", "y"),
     }
-    theory = made.line("x", "y", source=sources["theory"], line_width=1.5, line_dash="dashed")
-    tagged(theory.glyph, line_color="ink")
+    made.xaxis[0].ticker.min_interval = 1
     made.multi_line(
         "xs", "ys", line_color="colour", line_width="width", source=sources["lines"],
         legend_field="label",
     )  # fmt: skip
     dots = made.scatter(
-        "x", "y", source=sources["dots"], size=4.5, fill_color="colour", line_color=None
+        "x", "y", source=sources["dots"], size="size", fill_color="colour", line_color=None
     )
+    theory = made.line("x", "y", source=sources["theory"], line_width=1.5, line_dash="dashed")
+    tagged(theory.glyph, line_color="ink")
     legend(made)
-    made.legend[0].update(click_policy="none", spacing=10, glyph_width=14)
+    made.legend[0].update(click_policy="none", spacing=8, glyph_width=10)
     hover(
         made, [dots], [("", "@label"), ("step", "@x"), (quantity, "@value{%.4g}")],
         formatters=printf("value"),
     )  # fmt: skip
-    return Plot(name, made, sources)
+    if not log:
+        return Plot(name, made, sources)
+    sources["ticks"] = source(f"{name}-ticks", "at", "label")
+    return Plot(name, made, sources, source_ticks(made, sources, y="ticks"))
 
 
 def update(
@@ -100,13 +116,13 @@ def update(
     shown = [np.maximum(curve.values, floor) if log else curve.values for curve in curves]
     known = np.concatenate([*shown, *([theory] if theory is not None else [])])
     limits = scales.decades(known, margin=0.02) if log else scales.steady(known, zero=True)
-    ends = (0, len(curves) - 1)
+    widths = np.linspace(*_WIDTHS, max(len(curves), 2))
     lines = {
         "xs": [as_float(np.arange(len(one))) for one in shown],
         "ys": [as_float(one) for one in shown],
         "colour": [curve.colour for curve in curves],
         "label": [curve.label for curve in curves],
-        "width": [2.6 if i in ends else 1.7 for i in range(len(curves))],
+        "width": [float(width) for width, _ in zip(widths, curves, strict=False)],
     }
     dots = {
         "x": as_float(np.concatenate([np.arange(len(one)) for one in shown])),
@@ -114,9 +130,30 @@ def update(
         "value": as_float(np.concatenate([curve.values for curve in curves])),
         "colour": [curve.colour for curve in curves for _ in curve.values],
         "label": [curve.label for curve in curves for _ in curve.values],
+        "size": [
+            float(width) + _ROUND
+            for width, curve in zip(widths, curves, strict=False)
+            for _ in curve.values
+        ],
     }
     line = np.zeros(0) if theory is None else np.maximum(theory, floor)
     bound = {"x": as_float(np.arange(len(line))), "y": as_float(line)}
-    return Update(
-        {"lines": lines, "dots": dots, "theory": bound}, (0.0, float(max(steps, 1))), limits
-    )
+    data: dict[str, Columns] = {"lines": lines, "dots": dots, "theory": bound}
+    if log:
+        data["ticks"] = _ticks(*limits)
+    return Update(data, (0.0, float(max(steps, 1))), limits)
+
+
+def _ticks(low: float, high: float) -> Columns:
+    """The ticks of a logarithmic axis: whole decades, of a single one its 1, 2 and 5 too."""
+    first, last = round(math.log10(low)), round(math.log10(high))
+    if last - first < 2:
+        inner = [float(f"{digit}e{first}") for digit in (1, 2, 5)]
+        labels = [*(scales.number(at) for at in inner), scales.power_of_ten(last)]
+        return {"at": [*inner, high], "label": labels}
+    apart = math.ceil((last - first) / _TICKS)
+    chosen = [decade for decade in range(first, last + 1) if decade % apart == 0]
+    return {
+        "at": [10.0**decade for decade in chosen],
+        "label": [scales.power_of_ten(decade) for decade in chosen],
+    }

@@ -6,6 +6,7 @@ Legend: n levels, B random starts.
 from collections.abc import Sequence
 
 import numpy as np
+from bokeh.models import FixedTicker
 
 from gnlab.lab.figures.base import (
     TEXT,
@@ -23,15 +24,15 @@ from gnlab.lab.slide.figures.curves import FILL
 
 _COLUMNS = ("x", "groups", "rate", "largest", "bound", "left", "colour")
 _HALF = 0.36
-_CLEAR = 0.2
-"""Where Cauchy's label is above Newton's, also when the two bounds are equal."""
+_ABOVE, _TOP = 1.16, 1.38
+"""Where Newton's label stands, above all that a factor can be, and where the axis ends."""
 _NEWTON, _NOT_THERE = "Newton: one step", "Newton: not in one step"
 _LEVEL_TOLD = [
-    ("S", "@groups"), ("factor per step", "@rate{%.4g}"), ("largest", "@largest{%.4g}"),
-    ("bound", "@bound{%.4g}"), ("error left after one step", "@left{%.2g}"),
+    ("S", "@groups"), ("factor per step", "@rate{%.6g}"), ("largest", "@largest{%.6g}"),
+    ("bound", "@bound{%.6g}"), ("error left after one step", "@left{%.2g}"),
 ]  # fmt: skip
-_START_TOLD = [("S", "@groups"), ("random start", "@seed"), ("factor", "@y{%.4g}")]
-_BOUND_TOLD = [("S", "@groups"), ("bound", "@y{%.4g}")]
+_START_TOLD = [("S", "@groups"), ("random start", "@seed"), ("factor", "@y{%.6g}")]
+_BOUND_TOLD = [("S", "@groups"), ("bound", "@y{%.6g}")]
 
 
 def build(name: str) -> Plot:
@@ -41,7 +42,7 @@ def build(name: str) -> Plot:
         name: The figure's name.
 
     Returns:
-        The plot; its sources are "levels", "bounds", "cloud", "ends" and "ticks".
+        The plot; its sources are "levels", "bounds", "cloud", "ends", "leader" and "ticks".
     """
     made = canvas(name, **FILL, min_height=216, min_border_left=50)
     made.xaxis.axis_label, made.yaxis.axis_label = "S, the number of groups", "factor per step"
@@ -51,8 +52,11 @@ def build(name: str) -> Plot:
         "bounds": source(f"{name}-bounds", "x0", "x1", "y", "groups"),
         "cloud": source(f"{name}-cloud", "x", "y", "largest", "groups", "seed"),
         "ends": source(f"{name}-ends", "x", "y", "text", "align"),
+        "leader": source(f"{name}-leader", "x", "y"),
         "ticks": source(f"{name}-ticks", "at", "label"),
     }
+    made.yaxis[0].ticker = made.ygrid[0].ticker = FixedTicker(ticks=[0, 0.2, 0.4, 0.6, 0.8, 1])
+    leader = made.line("x", "y", source=sources["leader"], line_width=1, line_dash="dotted")
     bounds = made.segment("x0", "y", "x1", "y", source=sources["bounds"], line_width=2.5)
     cloud = made.scatter(
         "x", "y", source=sources["cloud"], size=5, fill_alpha=0.35, line_color=None
@@ -64,6 +68,7 @@ def build(name: str) -> Plot:
         "x", "y", "text", text_align="align", text_baseline="bottom", y_offset=-8,
         source=sources["ends"], **TEXT,
     )  # fmt: skip
+    tagged(leader.glyph, line_color="soft")
     tagged(bounds.glyph, line_color="ink")
     tagged(cloud.glyph, fill_color="soft")
     tagged(dots.glyph, line_color="card")
@@ -106,17 +111,18 @@ def update(
     }  # fmt: skip
     last = len(groups) - 1
     ends = {
-        "x": [-_HALF, last + _HALF], "y": [max(float(bounds[0]), _CLEAR), 0.03],
+        "x": [-_HALF, last + _HALF], "y": [float(bounds[0]), _ABOVE],
         "align": ["left", "right"],
-        "text": ["Cauchy: no more than this", _NEWTON if bounds[last] == 0 else _NOT_THERE],
+        "text": ["Cauchy: at most", _NEWTON if bounds[last] == 0 else _NOT_THERE],
     }  # fmt: skip
+    leader = {"x": [last, last], "y": [float(rates[last]), _ABOVE]}
     ticks = {"at": as_float(place), "label": [str(count) for count in groups]}
     return Update(
         {
-            "levels": levels, "bounds": lines, "ends": ends, "ticks": ticks,
+            "levels": levels, "bounds": lines, "ends": ends, "leader": leader, "ticks": ticks,
             "cloud": {"x": [], "y": [], "largest": [], "groups": [], "seed": []},
         },
-        (-0.6, last + 0.6), (0.0, 1.22),
+        (-0.6, last + 0.6), (0.0, _TOP),
     )  # fmt: skip
 
 
