@@ -1,5 +1,7 @@
 """The figures with a line over the steps: losses, decreases, the solve's scalars."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,17 @@ def test_the_solves_scalars_hold_their_last_value(history):
     kappa = trust.update_eigenvalue(history(), LIMITS).data["lines"]
     assert kappa["value"][0] == -1
     assert kappa["shown"][0] < 0
+
+
+def test_a_value_between_two_gaps_is_a_dot_as_no_line_reaches_it(history):
+    taken = np.array([1.0, 0.0, 0.5, 0.0, 0.0])
+    least = np.array([0.0, 2.0, 0.0, 3.0, 4.0])
+    made = dataclasses.replace(history(), taken=taken, radius_min=least)
+    alone = trust.update(made).data["alone"]
+    assert alone["step"].tolist() == [1, 2, 3]
+    assert alone["taken"] == pytest.approx([0.1, np.nan, 0.05], nan_ok=True)
+    assert alone["radius_min"] == pytest.approx([np.nan, 2.0, np.nan], nan_ok=True)
+    assert not trust.update(history()).data["alone"]["step"].size
 
 
 def test_losses_are_smoothed_without_the_bias_of_the_start(history):
