@@ -6,6 +6,15 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 SIDEWAYS = "() => document.documentElement.scrollWidth - window.innerWidth"
 HEADER = "(line) => line.scrollWidth - line.clientWidth"
+# The share of the grid, each card's gap to the next included, that no card takes.
+EMPTY = """(grid) => {
+  const area = (element) => {
+    const box = element.getBoundingClientRect()
+    return (box.width + 12) * (box.height + 12)
+  }
+  const filled = [...grid.children].reduce((sum, card) => sum + area(card), 0)
+  return 1 - filled / area(grid)
+}"""
 
 
 @pytest.mark.parametrize(("width", "height"), [(480, 900), (800, 700), (1100, 700)])
@@ -23,6 +32,15 @@ def test_the_lab_does_not_scroll_sideways(tab, address, keep, width, height):
     canvas = page.locator(".gn-hessian canvas").first.bounding_box()
     assert canvas["x"] + canvas["width"] <= width
     assert canvas["width"] > 190
+
+
+@pytest.mark.parametrize("width", [480, 1100, 1280, 1920, 2300, 2560])
+def test_the_cards_leave_no_place_of_the_grid_empty(tab, address, width):
+    page = tab(width, 900)
+    page.goto(address)
+    page.wait_for_function("() => window.gnlab_frames?.length > 0")
+    page.wait_for_timeout(600)
+    assert page.locator(".grid").evaluate(EMPTY) == pytest.approx(0, abs=1e-3)
 
 
 @pytest.mark.parametrize("scene", ["quadratic", "rosenbrock", "network"])
