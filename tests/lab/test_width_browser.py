@@ -16,6 +16,24 @@ EMPTY = """(grid) => {
   return 1 - filled / area(grid)
 }"""
 
+# The longest text of each of the header's places, and how far it reaches: in pixels, the room too.
+LONGEST = (
+    "after summary", "99 999", "99.99", "0.004938", "999", "99", "9999 ms", "cuda:0",
+    "vbigmlp-cifar10",
+)  # fmt: skip
+SLOTS = """(texts) => {
+  const source = model_named("strip-values")
+  const strip = source.document.get_model_by_name("strip")
+  const {glyph} = strip.renderers.find((renderer) => renderer.data_source == source)
+  const paint = document.createElement("canvas").getContext("2d")
+  paint.font = `bold ${glyph.text_font_size.value} ${glyph.text_font.value}`
+  const pixels = strip.inner_width / (strip.x_range.end - strip.x_range.start)
+  const places = [...source.data.x, strip.x_range.end]
+  return texts.map((text, i) => {
+    return [paint.measureText(text).width, (places[i + 1] - places[i]) * pixels]
+  })
+}"""
+
 
 @pytest.mark.parametrize(("width", "height"), [(480, 900), (800, 700), (1100, 700)])
 def test_the_lab_does_not_scroll_sideways(tab, address, keep, width, height):
@@ -41,6 +59,17 @@ def test_the_cards_leave_no_place_of_the_grid_empty(tab, address, width):
     page.wait_for_function("() => window.gnlab_frames?.length > 0")
     page.wait_for_timeout(600)
     assert page.locator(".grid").evaluate(EMPTY) == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize("width", [480, 1100, 1280])
+def test_no_number_of_the_header_runs_into_the_next(tab, address, width):
+    page = tab(width, 700)
+    page.goto(address)
+    page.wait_for_function("() => model_named('strip-values')?.data.x?.length > 0")
+    page.wait_for_timeout(300)
+    ends = page.evaluate(SLOTS, list(LONGEST))
+    for text, (end, room) in zip(LONGEST, ends, strict=True):
+        assert end <= room, text
 
 
 @pytest.mark.parametrize("scene", ["quadratic", "rosenbrock", "network"])
