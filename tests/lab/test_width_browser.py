@@ -1,5 +1,7 @@
 """Small windows: nothing is cut off at the right, and no page scrolls sideways."""
 
+from itertools import pairwise
+
 import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -32,6 +34,23 @@ SLOTS = """(texts) => {
   return texts.map((text, i) => {
     return [paint.measureText(text).width, (places[i + 1] - places[i]) * pixels]
   })
+}"""
+
+# Where each label of a figure's horizontal axis begins and ends, in pixels, for ticks at decades.
+DECADES = ([1e-11, 1e-9, 1e-7, 1e-5, 1e-3], ["10⁻¹¹", "10⁻⁹", "10⁻⁷", "10⁻⁵", "10⁻³"])
+LABELS = """([at, label]) => {
+  const made = model_named("regulariser")
+  made.document.get_model_by_name("regulariser-decades").data = {at, label}
+  made.x_range.setv({start: at[0], end: at.at(-1)})
+  const [axis] = made.below
+  const paint = document.createElement("canvas").getContext("2d")
+  paint.font = `${axis.major_label_text_font_size} ${axis.major_label_text_font}`
+  const told = axis.formatter.doFormat(at, {loc: 0})
+  return at.map((_, i) => {
+    const place = i / (at.length - 1) * made.inner_width
+    const half = paint.measureText(told[i]).width / 2
+    return [place - half, place + half]
+  }).filter((_, i) => told[i] != "")
 }"""
 
 
@@ -70,6 +89,16 @@ def test_no_number_of_the_header_runs_into_the_next(tab, address, width):
     ends = page.evaluate(SLOTS, list(LONGEST))
     for text, (end, room) in zip(LONGEST, ends, strict=True):
         assert end <= room, text
+
+
+@pytest.mark.parametrize(("width", "least"), [(480, 1), (1100, 2), (1920, 3)])
+def test_no_label_of_a_tick_lies_on_the_next(tab, address, width, least):
+    page = tab(width, 900)
+    page.goto(address)
+    page.wait_for_function("() => model_named('regulariser')?.inner_width > 0")
+    ends = page.evaluate(LABELS, list(DECADES))
+    assert len(ends) >= least
+    assert all(end < start for (_, end), (start, _) in pairwise(ends))
 
 
 @pytest.mark.parametrize("scene", ["quadratic", "rosenbrock", "network"])

@@ -51,12 +51,24 @@ LABELS = 18
 """The most tick labels along an axis of groups."""
 
 _FORMATTER = """
-const at = labels.data.at
+const {at, label} = labels.data
 let nearest = 0
 for (let i = 1; i < at.length; i++) {
   if (Math.abs(at[i] - tick) < Math.abs(at[nearest] - tick)) nearest = i
 }
-return at.length ? labels.data.label[nearest] : ""
+if (made == null || at.length == 0) return label[nearest] ?? ""
+// Side by side there is room for every label, or every second, or fewer: as the axis is drawn now.
+const on = (x) => made.x_scale.type == "LogScale" ? Math.log(x) : x
+const {start, end} = made.x_range
+const place = (x) => (on(x) - on(start)) / (on(end) - on(start)) * made.inner_width
+const pixels = (letter) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹".includes(letter) ? 4.5 : 6.7
+const width = (text) => [...text].reduce((sum, letter) => sum + pixels(letter), 0)
+const fits = (i, j) => place(at[j]) - place(at[i]) > (width(label[i]) + width(label[j])) / 2 + 5
+let step = 1
+for (let i = 0; i + step < at.length; i += step) {
+  if (!fits(i, i + step)) { step++; i = -step }
+}
+return nearest % step == 0 ? label[nearest] : ""
 """
 
 
@@ -203,10 +215,13 @@ def source_ticks(
         The new tickers by the source's name; their ticks are to be set to the source's "at".
     """
     tickers = {}
-    for name, axis, grid in ((x, made.xaxis[0], made.xgrid), (y, made.yaxis[0], made.ygrid)):
+    axes = ((x, made.xaxis[0], made.xgrid, made), (y, made.yaxis[0], made.ygrid, None))
+    for name, axis, grid, across in axes:
         if name:
             tickers[name] = axis.ticker = grid.ticker = FixedTicker(ticks=[])
-            axis.formatter = CustomJSTickFormatter(args={"labels": sources[name]}, code=_FORMATTER)
+            axis.formatter = CustomJSTickFormatter(
+                args={"labels": sources[name], "made": across}, code=_FORMATTER
+            )
             # Axes are painted apart, and do not see by themselves that only a label has changed.
             again = CustomJS(args={"axis": axis}, code="axis.change.emit()")
             sources[name].js_on_change("data", again)
