@@ -28,6 +28,7 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from gnlab.lab import palettes, scales
+from gnlab.lab.assets import text as script
 from gnlab.lab.figures.names import short_names
 
 Columns = Mapping[str, Any]
@@ -49,27 +50,6 @@ APART = {"level": "overlay"}
 """For what rarely changes: Bokeh paints this level on a canvas of its own, when it has changed."""
 LABELS = 18
 """The most tick labels along an axis of groups."""
-
-_FORMATTER = """
-const {at, label} = labels.data
-let nearest = 0
-for (let i = 1; i < at.length; i++) {
-  if (Math.abs(at[i] - tick) < Math.abs(at[nearest] - tick)) nearest = i
-}
-if (made == null || at.length == 0) return label[nearest] ?? ""
-// Side by side there is room for every label, or every second, or fewer: as the axis is drawn now.
-const on = (x) => made.x_scale.type == "LogScale" ? Math.log(x) : x
-const {start, end} = made.x_range
-const place = (x) => (on(x) - on(start)) / (on(end) - on(start)) * made.inner_width
-const pixels = (letter) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹".includes(letter) ? 4.5 : 6.7
-const width = (text) => [...text].reduce((sum, letter) => sum + pixels(letter), 0)
-const fits = (i, j) => place(at[j]) - place(at[i]) > (width(label[i]) + width(label[j])) / 2 + 5
-let step = 1
-for (let i = 0; i + step < at.length; i += step) {
-  if (!fits(i, i + step)) { step++; i = -step }
-}
-return nearest % step == 0 ? label[nearest] : ""
-"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -219,13 +199,22 @@ def source_ticks(
     for name, axis, grid, across in axes:
         if name:
             tickers[name] = axis.ticker = grid.ticker = FixedTicker(ticks=[])
-            axis.formatter = CustomJSTickFormatter(
-                args={"labels": sources[name], "made": across}, code=_FORMATTER
-            )
-            # Axes are painted apart, and do not see by themselves that only a label has changed.
-            again = CustomJS(args={"axis": axis}, code="axis.change.emit()")
-            sources[name].js_on_change("data", again)
+            labelled(axis, sources[name], across)
     return tickers
+
+
+def labelled(axis: Any, labels: ColumnDataSource, across: figure | None = None) -> None:
+    """Let an axis or a colour bar take its ticks' labels from a source.
+
+    Args:
+        axis: The axis or the colour bar.
+        labels: The source, with columns "at" and "label".
+        across: The figure, where the labels stand side by side and have to fit its width.
+    """
+    args = {"labels": labels, "made": across}
+    axis.formatter = CustomJSTickFormatter(args=args, code=script("ticks.js"))
+    # Axes are painted apart, and do not see by themselves that only a label has changed.
+    labels.js_on_change("data", CustomJS(args={"axis": axis}, code="axis.change.emit()"))
 
 
 def hover(made: figure, renderers: list[Any], tooltips: list[tuple[str, str]], **more: Any) -> None:
@@ -239,7 +228,7 @@ def printf(*columns: str) -> dict[str, str]:
 
 
 def legend(made: figure) -> None:
-    """Put the legend of a time figure above its frame, in one row."""
+    """Put the legend of a figure above its frame, in one row; it names what has data."""
     box = made.legend[0]
     box.update(
         orientation="horizontal",
@@ -257,6 +246,9 @@ def legend(made: figure) -> None:
     )
     tagged(box, label_text_color="ink")
     made.add_layout(box, "above")
+    told = CustomJS(args={"box": box}, code=script("legend.js"))
+    for one in {renderer.data_source for item in box.items for renderer in item.renderers}:
+        one.js_on_change("data", told)
 
 
 def rows(names: Sequence[str], order: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
