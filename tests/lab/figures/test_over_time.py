@@ -40,6 +40,13 @@ def test_losses_are_smoothed_without_the_bias_of_the_start(history):
     assert update.y == (0.0, 2.0)
 
 
+def test_a_problem_without_classes_has_no_accuracy_and_says_so(history):
+    none = dataclasses.replace(history(), accuracy=np.full(5, np.nan))
+    assert losses.update_accuracy(none).data["note"]["text"] == ["no accuracy here"]
+    for some in (None, history(0), history()):
+        assert losses.update_accuracy(some).data["note"]["text"] == []
+
+
 def test_predicted_and_measured_decrease_are_of_the_same_steps(history):
     lines = agreement.update(history(), LIMITS).data["lines"]
     assert lines["step"].tolist() == [1, 3, 5]
