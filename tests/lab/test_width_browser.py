@@ -53,6 +53,17 @@ LABELS = """([at, label]) => {
   }).filter((_, i) => told[i] != "")
 }"""
 
+WIDE = """([name, ticks]) => {
+  const [axis] = model_named(name).left
+  model_named(ticks).data = {at: [-0.5, 0, 0.5], label: ["−1000", "0", "1000"]}
+  axis.ticker.ticks = [-0.5, 0, 0.5]
+}"""
+# How much each canvas has painted at its left edge.
+EDGE = """(all) => all.map((canvas) => {
+  const {data} = canvas.getContext("2d").getImageData(0, 0, 2, canvas.height)
+  return data.filter((_, i) => i % 4 == 3).reduce((sum, alpha) => sum + alpha, 0)
+})"""
+
 
 @pytest.mark.parametrize(("width", "height"), [(480, 900), (800, 700), (1100, 700)])
 def test_the_lab_does_not_scroll_sideways(tab, address, keep, width, height):
@@ -99,6 +110,19 @@ def test_no_label_of_a_tick_lies_on_the_next(tab, address, width, least):
     ends = page.evaluate(LABELS, list(DECADES))
     assert len(ends) >= least
     assert all(end < start for (_, end), (start, _) in pairwise(ends))
+
+
+@pytest.mark.parametrize("plot", ["eigenvalue-ticks", "agreement-ticks"])
+def test_wide_labels_push_no_axis_name_over_the_edge(tab, address, plot):
+    page = tab(1100, 900)
+    page.goto(f"{address}?play=false")
+    name = plot.removesuffix("-ticks")
+    page.wait_for_function("(name) => model_named(name)?.inner_width > 0", arg=name)
+    page.locator(f"[data-plot={name}]").scroll_into_view_if_needed()
+    page.evaluate(WIDE, [name, plot])
+    page.wait_for_timeout(500)
+    painted = page.locator(f"[data-plot={name}] canvas").evaluate_all(EDGE)
+    assert sum(painted) == 0
 
 
 @pytest.mark.parametrize("scene", ["quadratic", "rosenbrock", "network"])

@@ -38,7 +38,7 @@ FONT = "Inter, 'Segoe UI', system-ui, -apple-system, 'Helvetica Neue', Arial, sa
 TEXT = {"text_font": value(FONT), "text_font_size": "10.5px"}
 """The font of text glyphs; without ``value`` Bokeh would take it for a column's name."""
 _BORDERS = {
-    "min_border_left": 62,
+    "min_border_left": 80,
     "min_border_right": 14,
     "min_border_top": 8,
     "min_border_bottom": 46,
