@@ -28,8 +28,8 @@ _CARDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "agreement": (("agreement",),),
     "damping": (("scale", "regulariser"),),
     "trust": (("trust",), ("eigenvalue",)),
-    "what-if": (("what-if", "what-if-cost", "what-if-history"),),
     "anatomy": (("anatomy-gauss-newton", "anatomy-activations", "anatomy-products", "shares"),),
+    "what-if": (("what-if", "what-if-cost", "what-if-history"),),
 }
 """The figures of each card, in rows."""
 

@@ -41,13 +41,6 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         "below r₀, which is above zero only while the smallest eigenvalue κ_min is negative. λ₁ "
         "taken: what the safeguard lets through of λ₁.",
     ),
-    "what-if": (
-        "What if: one step from here at every level",
-        "The same loss, batch and direction, cut ever more finely: the line is what each level's "
-        "model promises of one full step, a dot what that step would really bring; a dot below "
-        "the line shows how far the model can be trusted. Beside it, what a summary costs at each "
-        "level, and the measured decrease over training, a row for each level.",
-    ),
     "anatomy": (
         "Anatomy of H̄: what bends the loss",
         "H̄ is the sum of three parts, here on one colour scale: Gauss–Newton, the bend of the loss "
@@ -56,6 +49,14 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         "negative cell on the diagonal names the layer, in the products any cell names the pair. "
         "Over time: each part's share ηᵀH_kη / Σ_j |ηᵀH_jη| of the bend along the step, below "
         "zero where it bends the loss down.",
+    ),
+    "what-if": (
+        "What if: one step from here at every level",
+        "The same loss, batch and direction, cut ever more finely: the line is what each level's "
+        "model promises of one full step, a dot what that step would really bring; a dot below "
+        "the line shows how far the model can be trusted. Beside it, what a summary costs at each "
+        "level, and the measured decrease over training, a row for each level, blue where the "
+        "loss would have gone up.",
     ),
 }
 """Title and caption by the card's name."""

@@ -41,7 +41,29 @@ def test_before_it_was_asked_it_says_how_to_ask():
         assert update.data["curves"]["S"] == []
         assert "What if?" in update.data["note"]["text"][0]
     assert what_if.update_cost(None).data["costs"]["S"] == []
-    assert what_if_history.update(None, LIMITS).data["cells"]["image"] == []
+    nothing = what_if_history.update(None, LIMITS).data
+    assert nothing["cells"]["image"] == []
+    assert nothing["note"]["text"] == [what_if_history.NOTHING]
+
+
+def test_while_the_first_levels_are_tried_the_course_says_so(found):
+    none_yet = dataclasses.replace(found, steps=np.empty(0), measured=np.empty((0, 5)))
+    note = what_if_history.update(none_yet, LIMITS).data["note"]
+    assert note["text"] == [what_if_history.TRYING]
+    assert what_if_history.update(found, LIMITS).data["note"]["text"] == []
+
+
+def test_a_hint_fits_the_narrowest_figure():
+    hints = (what_if.NOTHING, what_if_history.NOTHING, what_if_history.TRYING)
+    assert max(len(line) for hint in hints for line in hint.split("\n")) <= 46
+
+
+def test_the_colours_of_the_course_have_a_scale_in_the_decreases_own_unit(found):
+    colours = what_if_history.update(found, LIMITS).data["colours"]
+    assert colours["label"] == ["−1", "−0.1", "0", "0.1", "1"]
+    assert colours["at"] == pytest.approx(
+        scales.signed(np.array([-1, -0.1, 0, 0.1, 1]), LIMITS), abs=1e-6
+    )
 
 
 def test_the_levels_that_were_tried_are_shown(found):

@@ -1,11 +1,68 @@
 """Small windows: nothing is cut off at the right, and no page scrolls sideways."""
 
+from itertools import pairwise
+
 import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 SIDEWAYS = "() => document.documentElement.scrollWidth - window.innerWidth"
 HEADER = "(line) => line.scrollWidth - line.clientWidth"
+# The share of the grid, each card's gap to the next included, that no card takes.
+EMPTY = """(grid) => {
+  const area = (element) => {
+    const box = element.getBoundingClientRect()
+    return (box.width + 12) * (box.height + 12)
+  }
+  const filled = [...grid.children].reduce((sum, card) => sum + area(card), 0)
+  return 1 - filled / area(grid)
+}"""
+
+# The longest text of each of the header's places, and how far it reaches: in pixels, the room too.
+LONGEST = (
+    "after summary", "99 999", "99.99", "0.004938", "999", "99", "9999 ms", "cuda:0",
+    "vbigmlp-cifar10",
+)  # fmt: skip
+SLOTS = """(texts) => {
+  const source = model_named("strip-values")
+  const strip = source.document.get_model_by_name("strip")
+  const {glyph} = strip.renderers.find((renderer) => renderer.data_source == source)
+  const paint = document.createElement("canvas").getContext("2d")
+  paint.font = `bold ${glyph.text_font_size.value} ${glyph.text_font.value}`
+  const pixels = strip.inner_width / (strip.x_range.end - strip.x_range.start)
+  const places = [...source.data.x, strip.x_range.end]
+  return texts.map((text, i) => {
+    return [paint.measureText(text).width, (places[i + 1] - places[i]) * pixels]
+  })
+}"""
+
+# Where each label of a figure's horizontal axis begins and ends, in pixels, for ticks at decades.
+DECADES = ([1e-11, 1e-9, 1e-7, 1e-5, 1e-3], ["10⁻¹¹", "10⁻⁹", "10⁻⁷", "10⁻⁵", "10⁻³"])
+LABELS = """([at, label]) => {
+  const made = model_named("regulariser")
+  made.document.get_model_by_name("regulariser-decades").data = {at, label}
+  made.x_range.setv({start: at[0], end: at.at(-1)})
+  const [axis] = made.below
+  const paint = document.createElement("canvas").getContext("2d")
+  paint.font = `${axis.major_label_text_font_size} ${axis.major_label_text_font}`
+  const told = axis.formatter.doFormat(at, {loc: 0})
+  return at.map((_, i) => {
+    const place = i / (at.length - 1) * made.inner_width
+    const half = paint.measureText(told[i]).width / 2
+    return [place - half, place + half]
+  }).filter((_, i) => told[i] != "")
+}"""
+
+WIDE = """([name, ticks]) => {
+  const [axis] = model_named(name).left
+  model_named(ticks).data = {at: [-0.5, 0, 0.5], label: ["−1000", "0", "1000"]}
+  axis.ticker.ticks = [-0.5, 0, 0.5]
+}"""
+# How much each canvas has painted at its left edge.
+EDGE = """(all) => all.map((canvas) => {
+  const {data} = canvas.getContext("2d").getImageData(0, 0, 2, canvas.height)
+  return data.filter((_, i) => i % 4 == 3).reduce((sum, alpha) => sum + alpha, 0)
+})"""
 
 
 @pytest.mark.parametrize(("width", "height"), [(480, 900), (800, 700), (1100, 700)])
@@ -23,6 +80,49 @@ def test_the_lab_does_not_scroll_sideways(tab, address, keep, width, height):
     canvas = page.locator(".gn-hessian canvas").first.bounding_box()
     assert canvas["x"] + canvas["width"] <= width
     assert canvas["width"] > 190
+
+
+@pytest.mark.parametrize("width", [480, 1100, 1280, 1920, 2300, 2560])
+def test_the_cards_leave_no_place_of_the_grid_empty(tab, address, width):
+    page = tab(width, 900)
+    page.goto(address)
+    page.wait_for_function("() => window.gnlab_frames?.length > 0")
+    page.wait_for_timeout(600)
+    assert page.locator(".grid").evaluate(EMPTY) == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize("width", [480, 1100, 1280])
+def test_no_number_of_the_header_runs_into_the_next(tab, address, width):
+    page = tab(width, 700)
+    page.goto(address)
+    page.wait_for_function("() => model_named('strip-values')?.data.x?.length > 0")
+    page.wait_for_timeout(300)
+    ends = page.evaluate(SLOTS, list(LONGEST))
+    for text, (end, room) in zip(LONGEST, ends, strict=True):
+        assert end <= room, text
+
+
+@pytest.mark.parametrize(("width", "least"), [(480, 1), (1100, 2), (1920, 3)])
+def test_no_label_of_a_tick_lies_on_the_next(tab, address, width, least):
+    page = tab(width, 900)
+    page.goto(address)
+    page.wait_for_function("() => model_named('regulariser')?.inner_width > 0")
+    ends = page.evaluate(LABELS, list(DECADES))
+    assert len(ends) >= least
+    assert all(end < start for (_, end), (start, _) in pairwise(ends))
+
+
+@pytest.mark.parametrize("plot", ["eigenvalue-ticks", "agreement-ticks"])
+def test_wide_labels_push_no_axis_name_over_the_edge(tab, address, plot):
+    page = tab(1100, 900)
+    page.goto(f"{address}?play=false")
+    name = plot.removesuffix("-ticks")
+    page.wait_for_function("(name) => model_named(name)?.inner_width > 0", arg=name)
+    page.locator(f"[data-plot={name}]").scroll_into_view_if_needed()
+    page.evaluate(WIDE, [name, plot])
+    page.wait_for_timeout(500)
+    painted = page.locator(f"[data-plot={name}] canvas").evaluate_all(EDGE)
+    assert sum(painted) == 0
 
 
 @pytest.mark.parametrize("scene", ["quadratic", "rosenbrock", "network"])

@@ -28,6 +28,7 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from gnlab.lab import palettes, scales
+from gnlab.lab.assets import text as script
 from gnlab.lab.figures.names import short_names
 
 Columns = Mapping[str, Any]
@@ -37,7 +38,7 @@ FONT = "Inter, 'Segoe UI', system-ui, -apple-system, 'Helvetica Neue', Arial, sa
 TEXT = {"text_font": value(FONT), "text_font_size": "10.5px"}
 """The font of text glyphs; without ``value`` Bokeh would take it for a column's name."""
 _BORDERS = {
-    "min_border_left": 62,
+    "min_border_left": 80,
     "min_border_right": 14,
     "min_border_top": 8,
     "min_border_bottom": 46,
@@ -49,15 +50,6 @@ APART = {"level": "overlay"}
 """For what rarely changes: Bokeh paints this level on a canvas of its own, when it has changed."""
 LABELS = 18
 """The most tick labels along an axis of groups."""
-
-_FORMATTER = """
-const at = labels.data.at
-let nearest = 0
-for (let i = 1; i < at.length; i++) {
-  if (Math.abs(at[i] - tick) < Math.abs(at[nearest] - tick)) nearest = i
-}
-return at.length ? labels.data.label[nearest] : ""
-"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,14 +195,26 @@ def source_ticks(
         The new tickers by the source's name; their ticks are to be set to the source's "at".
     """
     tickers = {}
-    for name, axis, grid in ((x, made.xaxis[0], made.xgrid), (y, made.yaxis[0], made.ygrid)):
+    axes = ((x, made.xaxis[0], made.xgrid, made), (y, made.yaxis[0], made.ygrid, None))
+    for name, axis, grid, across in axes:
         if name:
             tickers[name] = axis.ticker = grid.ticker = FixedTicker(ticks=[])
-            axis.formatter = CustomJSTickFormatter(args={"labels": sources[name]}, code=_FORMATTER)
-            # Axes are painted apart, and do not see by themselves that only a label has changed.
-            again = CustomJS(args={"axis": axis}, code="axis.change.emit()")
-            sources[name].js_on_change("data", again)
+            labelled(axis, sources[name], across)
     return tickers
+
+
+def labelled(axis: Any, labels: ColumnDataSource, across: figure | None = None) -> None:
+    """Let an axis or a colour bar take its ticks' labels from a source.
+
+    Args:
+        axis: The axis or the colour bar.
+        labels: The source, with columns "at" and "label".
+        across: The figure, where the labels stand side by side and have to fit its width.
+    """
+    args = {"labels": labels, "made": across}
+    axis.formatter = CustomJSTickFormatter(args=args, code=script("ticks.js"))
+    # Axes are painted apart, and do not see by themselves that only a label has changed.
+    labels.js_on_change("data", CustomJS(args={"axis": axis}, code="axis.change.emit()"))
 
 
 def hover(made: figure, renderers: list[Any], tooltips: list[tuple[str, str]], **more: Any) -> None:
@@ -224,7 +228,7 @@ def printf(*columns: str) -> dict[str, str]:
 
 
 def legend(made: figure) -> None:
-    """Put the legend of a time figure above its frame, in one row."""
+    """Put the legend of a figure above its frame, in one row; it names what has data."""
     box = made.legend[0]
     box.update(
         orientation="horizontal",
@@ -242,6 +246,9 @@ def legend(made: figure) -> None:
     )
     tagged(box, label_text_color="ink")
     made.add_layout(box, "above")
+    told = CustomJS(args={"box": box}, code=script("legend.js"))
+    for one in {renderer.data_source for item in box.items for renderer in item.renderers}:
+        one.js_on_change("data", told)
 
 
 def rows(names: Sequence[str], order: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:

@@ -153,7 +153,7 @@ def update(
     place = matrices.block_order(roles, order)
     down, across = (place[part] for part in window.cut(len(place)))
     values = matrices.block_means(shown[np.ix_(down, across)])
-    ticks, text = scales.signed_ticks(limits)
+    ticks, text = scales.signed_ticks(limits, gap=0.4)  # three matrices stand side by side
     if window != matrices.WHOLE:
         note = f"{len(down)} × {len(across)} of {len(place)} groups · double-click beside: all"
     return Update(

@@ -7,6 +7,7 @@ import numpy as np
 
 from gnlab.lab import scales
 from gnlab.lab.figures.base import (
+    TEXT,
     Plot,
     Update,
     as_float,
@@ -95,7 +96,7 @@ def build_accuracy(name: str = "accuracy") -> Plot:
         name: The figure's name.
 
     Returns:
-        The plot; its source is "lines".
+        The plot; its sources are "lines" and "note".
     """
     made = canvas(name, height=135, min_border_top=4)
     made.y_range.update(start=0, end=1.02)
@@ -108,7 +109,10 @@ def build_accuracy(name: str = "accuracy") -> Plot:
     tagged(curve.glyph, line_color="accent")
     tagged(points.glyph, fill_color="accent")
     hover(made, [points], [("step", "@step{0}"), ("accuracy", "@accuracy{0.0 %}")])
-    return Plot(name, made, {"lines": lines})
+    notes = source(f"{name}-note", "x", "y", "text")
+    note = made.text("x", "y", "text", source=notes, text_align="center", **TEXT)
+    tagged(note.glyph, text_color="soft")
+    return Plot(name, made, {"lines": lines, "note": notes})
 
 
 def update_accuracy(history: History | None) -> Update:
@@ -120,11 +124,16 @@ def update_accuracy(history: History | None) -> Update:
     Returns:
         The new data and the time axis' limits.
     """
+    note: dict[str, list[object]] = {"x": [], "y": [], "text": []}
     if history is None:
-        return Update({"lines": {"step": [], "accuracy": []}}, (0.0, 10.0))
+        return Update({"lines": {"step": [], "accuracy": []}, "note": note}, (0.0, 10.0))
     known = np.isfinite(history.accuracy)
     lines = {"step": as_float(history.step[known]), "accuracy": as_float(history.accuracy[known])}
-    return Update({"lines": lines}, span(history.step))
+    limits = span(history.step)
+    # The first step is measured: what has no accuracy then has none.
+    if history.step.size and not known.any():
+        note = {"x": [sum(limits) / 2], "y": [0.4], "text": ["no accuracy here"]}
+    return Update({"lines": lines, "note": note}, limits)
 
 
 def smoothed(values: np.ndarray, memory: float = _MEMORY) -> np.ndarray:

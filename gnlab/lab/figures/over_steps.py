@@ -6,10 +6,10 @@ Legend: R rows, T columns.
 from typing import Any
 
 import numpy as np
-from bokeh.models import ColumnDataSource, GlyphRenderer, LinearColorMapper
+from bokeh.models import ColorBar, ColumnDataSource, GlyphRenderer, LinearColorMapper
 from bokeh.plotting import figure
 
-from gnlab.lab.figures.base import Columns, Update, as_float, canvas, source
+from gnlab.lab.figures.base import FONT, Columns, Update, as_float, canvas, source, tagged
 
 _PLACE = ("x", "y", "dw", "dh")
 
@@ -42,6 +42,24 @@ def build(
         "image", x="x", y="y", dw="dw", dh="dh", source=sources["cells"], color_mapper=mapper
     )
     return made, sources, image
+
+
+def colour_bar(mapper: LinearColorMapper, **options: Any) -> ColorBar:
+    """What the colours mean, to stand on the right of the figure.
+
+    Args:
+        mapper: The colours.
+        **options: Further properties of the bar.
+
+    Returns:
+        The bar.
+    """
+    bar = ColorBar(
+        color_mapper=mapper, width=10, padding=6, bar_line_color=None, major_tick_line_color=None,
+        major_label_text_font=FONT, background_fill_alpha=0.0,
+        major_label_text_font_size="10.5px", **options,
+    )  # fmt: skip
+    return tagged(bar, major_label_text_color="soft")
 
 
 def nothing(*more: str) -> Update:

@@ -4,12 +4,11 @@ Legend: S groups, T rows of the history; η [T, S].
 """
 
 import numpy as np
-from bokeh.models import ColorBar, CustomJSHover, CustomJSTickFormatter, LinearColorMapper
+from bokeh.models import CustomJSHover, CustomJSTickFormatter, LinearColorMapper
 
 from gnlab.lab import matrices, scales
 from gnlab.lab.figures import over_steps
 from gnlab.lab.figures.base import (
-    FONT,
     Plot,
     Span,
     Update,
@@ -55,18 +54,7 @@ def build(name: str = "rates-history") -> Plot:
         LinearColorMapper(low=-2, high=0), palette="sequential", nan_color="nan", low_color="line"
     )
     made, sources, cells = over_steps.build(name, mapper, height=258, min_border_right=10)
-    bar = ColorBar(
-        color_mapper=mapper,
-        width=10,
-        padding=6,
-        bar_line_color=None,
-        major_tick_line_color=None,
-        major_label_text_font=FONT,
-        background_fill_alpha=0.0,
-        major_label_text_font_size="10.5px",
-        formatter=CustomJSTickFormatter(code=_POWER),
-    )
-    tagged(bar, major_label_text_color="soft")
+    bar = over_steps.colour_bar(mapper, formatter=CustomJSTickFormatter(code=_POWER))
     made.add_layout(bar, "right")
     reader = CustomJSHover(
         args={"names": sources["names"], "cells": sources["cells"], "mapper": mapper}, code=_HOVER

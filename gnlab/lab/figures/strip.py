@@ -26,10 +26,12 @@ from gnlab.lab.scales import number
 from gnlab.runs import Snapshot
 
 _SLOTS = {
-    "state": 1.2, "step": 0.9, "epoch": 0.8, "loss": 0.95, "steps/s": 0.85, "frames/s": 0.9,
-    "step to screen": 1.2, "device": 0.8, "preset": 1.9,
+    "state": 120, "step": 66, "epoch": 60, "loss": 81, "steps/s": 45, "frames/s": 52,
+    "step to screen": 81, "device": 59, "preset": 126,
 }  # fmt: skip
-"""Each slot's width. What must not be missed comes first: a narrow page scrolls to the last."""
+"""Each slot's width, in pixels of the narrowest line (board.css): the longest text that it may have
+to show, in bold, and a gap. What must not be missed comes first: a narrow page scrolls to the last.
+"""
 _PLACES = [sum(list(_SLOTS.values())[:i]) for i in range(len(_SLOTS))]
 PHASES = ("gradient", "summary", "solve", "update")
 
@@ -68,7 +70,7 @@ def build(name: str = "strip") -> Plot:
     tagged(names.glyph, text_color="soft")
     made.text(
         "x", 0.28, "text", source=values, text_color="color", text_font=value(FONT),
-        text_font_size="15px", text_font_style="bold", text_baseline="alphabetic",
+        text_font_size="14px", text_font_style="bold", text_baseline="alphabetic",
     )  # fmt: skip
     return Plot(name, made, {"values": values})
 

@@ -4,10 +4,13 @@ Legend: T rows of the history; K = D⁻¹H̄D⁻¹, κ_min its smallest eigenval
 the least radius at which the cubic model is convex.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from gnlab.lab import scales
 from gnlab.lab.figures.base import (
+    Columns,
     Plot,
     Span,
     Update,
@@ -32,6 +35,8 @@ _LINES = (
     ("taken", "λ₁ taken", "other", "solid"),
 )
 _COLUMNS = ("step", "least", *(name for name, *_ in _LINES))
+_GAPPED = ("radius_min", "taken")
+"""What is missing at some steps: a line has a gap there, and does not reach a value between two."""
 
 
 def build(name: str = "trust") -> Plot:
@@ -41,11 +46,11 @@ def build(name: str = "trust") -> Plot:
         name: The figure's name.
 
     Returns:
-        The plot; its sources are "lines" and "decades".
+        The plot; its sources are "lines", "alone" and "decades".
     """
     made = canvas(name, y_log=True, height=205)
-    lines = source(f"{name}-lines", *_COLUMNS)
-    sources = {"lines": lines, "decades": source(f"{name}-decades", "at", "label")}
+    lines, alone = source(f"{name}-lines", *_COLUMNS), source(f"{name}-alone", "step", *_GAPPED)
+    sources = {"lines": lines, "alone": alone, "decades": source(f"{name}-decades", "at", "label")}
     drawn = []
     for column, label, colour, dash in _LINES:
         line = made.line(
@@ -53,6 +58,11 @@ def build(name: str = "trust") -> Plot:
         )
         tagged(line.glyph, line_color=colour)
         drawn.append(line)
+        if column in _GAPPED:
+            dots = made.scatter(
+                "step", column, source=alone, size=3.5, line_color=None, legend_label=label
+            )
+            tagged(dots.glyph, fill_color=colour)
     legend(made)
     # r₀ is often zero, which has no place on a logarithmic axis, but is a number to be told.
     told = {column: column for column, *_ in _LINES} | {"radius_min": "least"}
@@ -69,10 +79,14 @@ def update(history: History | None, before: Span | None = None) -> Update:
         before: The limits of the decades that are shown now, to stay if they can.
 
     Returns:
-        The new data and limits; a value that is not positive leaves a gap.
+        The new data and limits; a value that is not positive leaves a gap, and one between two
+        gaps is a dot.
     """
     if history is None:
-        nothing = {"lines": {column: [] for column in _COLUMNS}}
+        nothing = {
+            "lines": {column: [] for column in _COLUMNS},
+            "alone": {column: [] for column in ("step", *_GAPPED)},
+        }
         return Update(nothing | {"decades": decade_ticks(0.01, 1.0, 5)}, (0.0, 10.0), (0.01, 1.0))
     columns = {column: filled(getattr(history, column)) for column, *_ in _LINES}
     columns["taken"] = columns["lr"] * columns["taken"]
@@ -83,11 +97,22 @@ def update(history: History | None, before: Span | None = None) -> Update:
     return Update(
         {
             "lines": {name: as_float(value) for name, value in data.items()},
+            "alone": _alone(history.step, {name: positive[name] for name in _GAPPED}),
             "decades": decade_ticks(low, high, 5),
         },
         span(history.step),
         (low, high),
     )
+
+
+def _alone(step: np.ndarray, series: Mapping[str, np.ndarray]) -> Columns:
+    """The steps [T'] at which a value of some series has no neighbour, and those values."""
+    found = {}
+    for name, values in series.items():
+        known = np.pad(np.isfinite(values), 1)
+        found[name] = np.where(known[:-2] | known[2:], np.nan, values)
+    some = np.any([np.isfinite(values) for values in found.values()], axis=0)
+    return {name: as_float(values[some]) for name, values in {"step": step, **found}.items()}
 
 
 def build_eigenvalue(name: str = "eigenvalue") -> Plot:

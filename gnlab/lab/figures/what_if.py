@@ -26,7 +26,7 @@ from gnlab.runs import Trials, WhatIf
 _SHOWN = ("label", "told_predicted", "told_measured", "told_seconds")
 _CURVES = ("S", "predicted", "predicted_free", "measured", "measured_free", *_SHOWN)
 _COSTS = ("S", "cost", "measured", "label", "told_seconds")
-NOTHING = "Press “What if?”: one step from here is tried at every level, and none is made."
+NOTHING = "Press “What if?”: one step from here\nis tried at every level, and none is made."
 
 
 def build(name: str = "what-if") -> Plot:
