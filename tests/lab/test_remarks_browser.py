@@ -1,4 +1,4 @@
-"""What the page says of a link stays to be read, and keys press what they are on."""
+"""What the page says of a link stays to be read."""
 
 import pytest
 
@@ -39,15 +39,3 @@ def test_a_link_that_does_not_fit_opens_all_the_same(tab, address, query, told):
     assert query.partition("=")[2] in text
     page.get_by_role("button", name="▶ Play", exact=True).click()
     page.wait_for_function("() => window.gnlab_frames.at(-1).step > 2")
-
-
-def test_the_space_bar_presses_the_button_that_the_keyboard_is_on(tab, address):
-    page = tab()
-    page.goto(f"{address}?preset=moons")
-    page.wait_for_function("() => window.gnlab_frames?.length > 0")
-    page.keyboard.press("Tab")
-    page.get_by_role("button", name="Step", exact=True).focus()
-    page.keyboard.press("Space")
-    page.wait_for_function("() => window.gnlab_frames.at(-1).step >= 1")
-    page.wait_for_timeout(500)  # a run that plays would go on
-    assert page.evaluate("() => window.gnlab_frames.at(-1).step") == 1
