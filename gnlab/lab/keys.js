@@ -9,7 +9,10 @@ document.addEventListener("pointerdown", (event) => {
 }, true)
 document.addEventListener("keydown", (event) => {
   if (event.key == "Tab") pressed = null
-  if (event.ctrlKey || event.metaKey || event.altKey) return
+  const bracket = event.key == "[" || event.key == "]"
+  // On many keyboards a bracket is typed with AltGr or Option: Ctrl and Alt, or Alt alone.
+  const typed = bracket && event.altKey && !event.metaKey
+  if (!typed && (event.ctrlKey || event.metaKey || event.altKey)) return
   const target = event.composedPath()[0]
   const kind = target.tagName
   if (kind == "TEXTAREA" || kind == "SELECT" || kind == "INPUT" || target.isContentEditable) return
@@ -17,7 +20,8 @@ document.addEventListener("keydown", (event) => {
   if (event.key == " " && target != pressed && target.matches?.("button:focus-visible")) return
   const slider = target.closest?.(".noUi-handle") != null
   if (slider && event.key.startsWith("Arrow")) return
-  if (event.key == "[" || event.key == "]") {
+  if (bracket) {
+    if (levels.disabled) return
     const moved = levels.value + (event.key == "]" ? 1 : -1)
     levels.value = Math.min(levels.end, Math.max(levels.start, moved))
   } else if (event.key in known) {

@@ -31,3 +31,26 @@ def test_the_space_bar_plays_after_a_click_on_a_button(tab, address, button):
     page.wait_for_function(f"() => ({STATE})() == 'playing'")
     page.keyboard.press("Space")
     page.wait_for_function(f"() => ({STATE})() != 'playing'")
+
+
+def test_brackets_leave_a_level_that_cannot_be_chosen_alone(tab, address):
+    page = tab()
+    page.goto(f"{address}?preset=moons&optimizer=adam")
+    page.wait_for_function("() => model_named('coarseness')?.end > 1")
+    before = page.evaluate("() => model_named('coarseness').value")
+    page.keyboard.press("]")
+    page.keyboard.press("[")
+    page.keyboard.press("[")
+    assert page.evaluate("() => model_named('coarseness').value") == before
+
+
+@pytest.mark.parametrize("held", [{"ctrlKey": True, "altKey": True}, {"altKey": True}])
+def test_brackets_may_be_typed_with_altgr_or_option(tab, address, held):
+    page = tab()
+    page.goto(f"{address}?preset=moons")
+    page.wait_for_function("() => model_named('coarseness')?.end > 1")
+    before = page.evaluate("() => model_named('coarseness').value")
+    typed = "(more) => document.body.dispatchEvent(new KeyboardEvent('keydown', more))"
+    page.evaluate(typed, {"key": "[", "bubbles": True, "composed": True, "ctrlKey": True})
+    page.evaluate(typed, {"key": "]", "bubbles": True, "composed": True, **held})
+    page.wait_for_function("(at) => model_named('coarseness').value == at", arg=before + 1)
