@@ -12,6 +12,7 @@ import panel as pn
 from bokeh.models import Button, Column, ColumnDataSource, CustomJS, Row
 
 from gnlab import runs
+from gnlab.errors import InputError
 from gnlab.lab import board, captions, matrices, remedies, state
 from gnlab.lab.assets import css, one_document, text
 from gnlab.lab.controls import Controls
@@ -60,7 +61,7 @@ class Page(pn.viewable.Viewer):
             self.window = matrices.WHOLE
             self.session = Session(
                 host.engine, frame, ack, post=post, view=self._view, heard=self._heard,
-                due=host.due,
+                due=host.due, ended=self._ended,
             )  # fmt: skip
             undo.callback(self.session.close)
             self._undo = undo
@@ -231,6 +232,13 @@ class Page(pn.viewable.Viewer):
         self.message.follow(snapshot)
         self._mend(snapshot)
         self._relink()
+
+    def _ended(self, error: BaseException) -> None:
+        """Say that the page stands still, and what to do."""
+        again = "Reload the page" if self._linked else "Run the cell again"
+        gone = isinstance(error, InputError)  # the engine knows no such run
+        why = "the run is gone" if gone else str(error) or type(error).__name__
+        self.message.say(f"This page no longer follows its run: {why}. {again}.", "error")
 
     def _relink(self) -> None:
         """Put every choice into the address, if one has changed."""

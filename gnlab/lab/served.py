@@ -16,7 +16,7 @@ from panel.io.server import get_server
 
 from gnlab import runs
 from gnlab.errors import InputError, check_number
-from gnlab.lab import board
+from gnlab.lab import board, connection
 from gnlab.lab.address import Address
 from gnlab.lab.cadence import ALONE
 from gnlab.lab.host import MOST_SESSIONS, Host, check_rate
@@ -44,7 +44,7 @@ def page(
     Returns:
         The page, or the line that says why there is none.
     """
-    pn.config.raw_css = [*pn.config.raw_css, BODY]
+    pn.config.raw_css = [*pn.config.raw_css, BODY, connection.STYLE]
     doc, address = pn.state.curdoc, Address()
     doc.title = "gnlab"
     given = {**(defaults or {}), **_arguments()}
@@ -59,6 +59,7 @@ def page(
     made.hold(address.source)
     doc.on_session_destroyed(lambda _context: made.close())
     doc.js_on_event("document_ready", made.keyboard())
+    connection.watch(doc)
     # Not before: a frame set while the page is on its way would be part of it, and never drawn.
     doc.on_event(DocumentReady, lambda _event: made.start())
     return made.layout
@@ -73,7 +74,7 @@ def slide(host: Host | None = None) -> pn.viewable.Viewable:
     Returns:
         The slide, or the line that says why there is none.
     """
-    pn.config.raw_css = [*pn.config.raw_css, BODY]
+    pn.config.raw_css = [*pn.config.raw_css, BODY, connection.STYLE]
     doc, address = pn.state.curdoc, Address()
     doc.title = "gnlab: the slide"
     if host is not None:
@@ -88,6 +89,7 @@ def slide(host: Host | None = None) -> pn.viewable.Viewable:
     )  # fmt: skip
     made.hold(address.source)
     doc.on_session_destroyed(lambda _context: made.close())
+    connection.watch(doc)
     doc.on_event(DocumentReady, lambda _event: made.start())
     return made.layout
 
