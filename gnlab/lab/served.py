@@ -48,11 +48,11 @@ def page(
     doc, address = pn.state.curdoc, Address()
     doc.title = "gnlab"
     given = {**(defaults or {}), **_arguments()}
-    run_id = host.take(given.pop("branch", ""))
+    branch = given.pop("branch", "")
     try:
         made = Page(
             host, urlencode(given), post=doc.add_next_tick_callback, linked=address.show,
-            run_id=run_id, slide=slide,
+            branch=branch, slide=slide,
         )  # fmt: skip
     except InputError as error:
         return pn.pane.Markdown(f"### gnlab\n\n{error}", margin=40)

@@ -267,17 +267,6 @@ def test_a_stopped_run_offers_remedies_that_work(client):
     assert client.page.choices.partition != "tensor"
 
 
-def test_a_branch_leaves_a_copy_for_another_page(client, host, until):
-    client.ready()
-    client.key("step")
-    client.see_until(lambda: client.versions and client.step() == 1)
-    client.page.branch()
-    token = client.page.message._text.text.partition("?branch=")[2].partition('"')[0]
-    other = host.take(token)
-    assert other is not None
-    until(lambda: host.engine.snapshot(other).step == 1)
-
-
 def test_the_address_follows_the_choices(host):
     links = []
     made = page.Page(host, "", post=lambda act: act(), linked=links.append)
