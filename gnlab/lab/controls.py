@@ -26,7 +26,7 @@ from gnlab.lab.views import roles
 from gnlab.lab.views import text as words
 
 PACES = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 0.0)
-"""Slow motion's places, in steps per second; the last is full speed."""
+"""Slow motion's places, in steps per second; the last is full speed. A link's own is one more."""
 _ORDERS = [("tensor", "by tensor"), ("blocks", "weights, biases")]
 _SCALES = [("raw", "raw"), ("scale-free", "scale-free")]
 _LOCKS = [("false", "follows"), ("true", "locked")]
@@ -123,10 +123,11 @@ class Controls(pn.viewable.Viewer):
         self.branch = widgets.button("branch", "Branch", self._actions.branch)
         self.rewind = widgets.slider("rewind", "Rewind to step", 0, 1, 0, disabled=True)
         self._listen(self.rewind, self._rewound)
-        place = PACES.index(self._choices.pace) if self._choices.pace in PACES else len(PACES) - 1
-        paces = [f"{pace:g} steps/s" if pace else "off, full speed" for pace in PACES]
+        self._paces = (*sorted({*PACES, self._choices.pace} - {0.0}), 0.0)
+        place = self._paces.index(self._choices.pace)
+        paces = [f"{pace:g} steps/s" if pace else "off, full speed" for pace in self._paces]
         self.pace = widgets.slider(
-            "pace", "Slow motion", 0, len(PACES) - 1, place, format=widgets.named(paces)
+            "pace", "Slow motion", 0, len(paces) - 1, place, format=widgets.named(paces)
         )
         self._listen(self.pace, self._paced)
 
@@ -204,7 +205,7 @@ class Controls(pn.viewable.Viewer):
 
     def _paced(self, place: float) -> None:
         """Take another speed."""
-        pace = PACES[int(place)]
+        pace = self._paces[int(place)]
         self._choices.pace = pace
         self._actions.send(runs.Pace(pace or None))
         self._actions.viewed()

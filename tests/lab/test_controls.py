@@ -128,6 +128,17 @@ def test_a_link_says_how_often_to_ask(page):
     assert ("7", "every 7 steps") in made.coarseness.every.options
 
 
+def test_a_links_pace_is_a_place_of_slow_motion(page):
+    page.viewed = lambda: None
+    made = Controls(Choices(preset="moons", pace=3.0), page)
+    assert made.pace.end == 7
+    assert made.pace.value == 3
+    assert '"2 steps/s", "3 steps/s", "5 steps/s"' in made.pace.format.code
+    made.pace.value = 7
+    made.pace.value = 3
+    assert page.sent == [runs.Pace(None), runs.Pace(3.0)]
+
+
 def test_a_persons_choice_is_sent_also_back_to_where_it_was(page, controls):
     controls.levels.value = 0
     controls.levels.value = 1
