@@ -49,8 +49,9 @@ class Linked(param.Parameterized):
         if isinstance(kind, param.Boolean):
             return "true or false"
         low, high = kind.bounds
-        whole = "whole " if isinstance(kind, param.Integer) else ""
-        return f"a {whole}number from {low:g} to {high:g}"
+        if isinstance(kind, param.Integer):
+            return f"a whole number from {low} to {high}"
+        return f"a number from {low:g} to {high:g}"
 
     def take(self, given: Mapping[str, str], names: Iterable[str]) -> list[str]:
         """Set those of the given texts that are valid.

@@ -39,3 +39,15 @@ def test_a_link_that_does_not_fit_opens_all_the_same(tab, address, query, told):
     assert query.partition("=")[2] in text
     page.get_by_role("button", name="▶ Play", exact=True).click()
     page.wait_for_function("() => window.gnlab_frames.at(-1).step > 2")
+
+
+def test_a_field_shows_what_the_run_uses_when_it_is_given_what_is_not_valid(tab, address):
+    page = tab()
+    page.goto(f"{address}?preset=moons")
+    page.wait_for_function("() => model_named('coarseness')?.end > 1")
+    field = page.get_by_label("Batch", exact=True)
+    for given in ("0", "-5", "20000"):
+        field.fill(given)
+        field.press("Enter")
+        page.wait_for_function(f"(given) => ({MESSAGE})().includes(`got ${{given}}`)", arg=given)
+        assert field.input_value() == "400"

@@ -37,7 +37,7 @@ def test_what_a_link_leaves_out_is_the_presets_recommendation_seen_at_every_step
         ("batch_size=1000000000", "a whole number from 1 to 10000"),
         ("batch_size=ten", "a whole number from 1 to 10000"),
         ("period=0", "a whole number from 1 to 10000"),
-        ("seed=-1", "a whole number from 0"),
+        ("seed=-1", "a whole number from 0 to 2147483647"),
         ("partition=../../etc", "a level's name"),
         ("partition=" + "a" * 1000, "a level's name"),
         ("partition=tensors", "Did you mean 'tensor'?"),
