@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, urlencode
 
 import param
 
+from gnlab.errors import nearest
+
 _LONGEST = 64
 
 
@@ -67,8 +69,11 @@ class Linked(param.Parameterized):
         for name in names:
             if name not in given:
                 continue
-            value = _parse(self.param[name], given[name])
-            remark = f"{name} must be {self.valid(name)}; got {given[name]!r}. It was left out."
+            kind, text = self.param[name], given[name]
+            valid = map(str, kind.objects) if isinstance(kind, param.Selector) else ()
+            hint = nearest(text[:_LONGEST], valid)
+            remark = f"{name} must be {self.valid(name)}; got {text!r}. It was left out.{hint}"
+            value = _parse(kind, text)
             if value is None or self.choose(name, value):
                 remarks.append(remark)
         return remarks

@@ -31,6 +31,7 @@ def test_what_a_link_leaves_out_is_the_presets_recommendation_seen_at_every_step
     ("query", "said"),
     [
         ("preset=digit-mlp", "one of digits-mlp, digits-deep, moons"),
+        ("preset=digit-mlp", "It was left out. Did you mean 'digits-mlp'?"),
         ("lr=-1", "a number from 1e-05 to 100"),
         ("lr=nan", "a number from 1e-05 to 100"),
         ("lr=1e400", "a number from 1e-05 to 100"),
