@@ -28,9 +28,22 @@ def unknown_choice(kind: str, given: object, valid: Iterable[str]) -> InputError
         The error to raise; its message names the nearest valid choice and lists all.
     """
     names = list(valid)
-    near = difflib.get_close_matches(str(given), names, n=1, cutoff=0.4)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    hint = nearest(given, names)
     return InputError(f"unknown {kind} {given!r}.{hint} Valid: {', '.join(names)}.")
+
+
+def nearest(given: object, valid: Iterable[str]) -> str:
+    """Ask whether the valid name nearest to a given one was meant.
+
+    Args:
+        given: The name that was given.
+        valid: The names that would have been valid.
+
+    Returns:
+        A question with a space before it; "" if none is near.
+    """
+    near = difflib.get_close_matches(str(given), list(valid), n=1, cutoff=0.4)
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def check_number(
@@ -62,7 +75,10 @@ def check_number(
     """
     left = "(" if open_low or low == -math.inf else "["
     right = ")" if open_high or high == math.inf else "]"
-    wanted = f"a {'whole' if integer else 'finite'} number in {left}{low:g}, {high:g}{right}"
+    ends = ", ".join(
+        f"{int(end)}" if integer and math.isfinite(end) else f"{end:g}" for end in (low, high)
+    )
+    wanted = f"a {'whole' if integer else 'finite'} number in {left}{ends}{right}"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise InputError(f"{name} must be {wanted}; got {value!r}.")
     # NumPy would compare in the number's own precision.

@@ -30,6 +30,10 @@ def test_check_number_passes_values_through():
     assert check_number("period", 3, low=1, integer=True) == 3
     with pytest.raises(InputError, match="a whole number"):
         check_number("period", 2.5, low=1, integer=True)
+    with pytest.raises(InputError, match=r"in \[0, 2147483647\]; got -1"):
+        check_number("seed", -1, low=0, high=2**31 - 1, integer=True)
+    with pytest.raises(InputError, match=r"in \[1, inf\); got 0"):
+        check_number("period", 0, low=1, integer=True)
     with pytest.raises(InputError, match=r"\(0, 1\)"):
         check_number("x", 1.0, low=0.0, high=1.0, open_low=True, open_high=True)
 

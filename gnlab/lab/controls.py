@@ -26,7 +26,7 @@ from gnlab.lab.views import roles
 from gnlab.lab.views import text as words
 
 PACES = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 0.0)
-"""Slow motion's places, in steps per second; the last is full speed."""
+"""Slow motion's places, in steps per second; the last is full speed. A link's own is one more."""
 _ORDERS = [("tensor", "by tensor"), ("blocks", "weights, biases")]
 _SCALES = [("raw", "raw"), ("scale-free", "scale-free")]
 _LOCKS = [("false", "follows"), ("true", "locked")]
@@ -123,10 +123,11 @@ class Controls(pn.viewable.Viewer):
         self.branch = widgets.button("branch", "Branch", self._actions.branch)
         self.rewind = widgets.slider("rewind", "Rewind to step", 0, 1, 0, disabled=True)
         self._listen(self.rewind, self._rewound)
-        place = PACES.index(self._choices.pace) if self._choices.pace in PACES else len(PACES) - 1
-        paces = [f"{pace:g} steps/s" if pace else "off, full speed" for pace in PACES]
+        self._paces = (*sorted({*PACES, self._choices.pace} - {0.0}), 0.0)
+        place = self._paces.index(self._choices.pace)
+        paces = [f"{pace:g} steps/s" if pace else "off, full speed" for pace in self._paces]
         self.pace = widgets.slider(
-            "pace", "Slow motion", 0, len(PACES) - 1, place, format=widgets.named(paces)
+            "pace", "Slow motion", 0, len(paces) - 1, place, format=widgets.named(paces)
         )
         self._listen(self.pace, self._paced)
 
@@ -140,11 +141,11 @@ class Controls(pn.viewable.Viewer):
             widgets.select("direction", "Direction u", widgets.same(offered.directions)),
             widgets.log_slider("lr", "λ₁, factor on all step sizes", state.LR),
             widgets.log_slider("damping", "λ_int, damping", state.DAMPING, off=True),
-            widgets.spinner("period", "Period τ", 1, 10_000, 1),
-            widgets.spinner("batch_size", "Batch", 1, 10_000, 10),
-            widgets.spinner("summary_batch_size", "Batch of H̄", 1, 10_000, 100),
+            widgets.spinner("period", "Period τ", 1),
+            widgets.spinner("batch_size", "Batch", 10),
+            widgets.spinner("summary_batch_size", "Batch of H̄", 100),
             widgets.select("safeguard", "Safeguard", _SWITCH),
-            widgets.spinner("seed", "Seed", 0, 2**31 - 1, 1),
+            widgets.spinner("seed", "Seed", 1),
         )
         self._run: dict[str, Any] = {widget.name: widget for widget in made}
         self.about = words("", name="about")
@@ -204,14 +205,15 @@ class Controls(pn.viewable.Viewer):
 
     def _paced(self, place: float) -> None:
         """Take another speed."""
-        pace = PACES[int(place)]
+        pace = self._paces[int(place)]
         self._choices.pace = pace
         self._actions.send(runs.Pace(pace or None))
         self._actions.viewed()
 
     def _changed(self, name: str, value: Any) -> None:
         """Take another value of a choice that makes the run."""
-        if value is None:
+        if value is None:  # a field was emptied
+            self._restore(name)
             return
         if name in ("lr", "damping"):
             value = 0.0 if value < widgets.OFF + 0.01 else float(f"{10**value:.3g}")
@@ -219,9 +221,18 @@ class Controls(pn.viewable.Viewer):
             value = value == "true"
         elif isinstance(value, float):
             value = int(value)
-        if not self._choices.choose(name, value):
-            change = runs.live(value) if name == "preset" else {name: value}
-            self._actions.send(runs.Change(change))
+        if refused := self._choices.choose(name, value):
+            self._restore(name)
+            self._actions.say(refused.replace(name, self._run[name].title, 1))
+            return
+        change = runs.live(value) if name == "preset" else {name: value}
+        self._actions.send(runs.Change(change))
+
+    def _restore(self, name: str) -> None:
+        """Let a widget show again what is chosen."""
+        widget = self._run[name]
+        with self._quiet():
+            widget.value = widgets.standing(name, widget, getattr(self._choices, name))
 
     def _viewed(self, name: str, value: str) -> None:
         """Take another value of a choice that only makes the view."""

@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, urlencode
 
 import param
 
+from gnlab.errors import nearest
+
 _LONGEST = 64
 
 
@@ -49,8 +51,9 @@ class Linked(param.Parameterized):
         if isinstance(kind, param.Boolean):
             return "true or false"
         low, high = kind.bounds
-        whole = "whole " if isinstance(kind, param.Integer) else ""
-        return f"a {whole}number from {low:g} to {high:g}"
+        if isinstance(kind, param.Integer):
+            return f"a whole number from {low} to {high}"
+        return f"a number from {low:g} to {high:g}"
 
     def take(self, given: Mapping[str, str], names: Iterable[str]) -> list[str]:
         """Set those of the given texts that are valid.
@@ -66,8 +69,11 @@ class Linked(param.Parameterized):
         for name in names:
             if name not in given:
                 continue
-            value = _parse(self.param[name], given[name])
-            remark = f"{name} must be {self.valid(name)}; got {given[name]!r}. It was left out."
+            kind, text = self.param[name], given[name]
+            valid = map(str, kind.objects) if isinstance(kind, param.Selector) else ()
+            hint = nearest(text[:_LONGEST], valid)
+            remark = f"{name} must be {self.valid(name)}; got {text!r}. It was left out.{hint}"
+            value = _parse(kind, text)
             if value is None or self.choose(name, value):
                 remarks.append(remark)
         return remarks

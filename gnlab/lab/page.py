@@ -12,6 +12,7 @@ import panel as pn
 from bokeh.models import Button, Column, ColumnDataSource, CustomJS, Row
 
 from gnlab import runs
+from gnlab.errors import InputError
 from gnlab.lab import board, captions, matrices, remedies, state
 from gnlab.lab.assets import css, one_document, text
 from gnlab.lab.controls import Controls
@@ -22,6 +23,7 @@ from gnlab.lab.views import Message
 from gnlab.lab.views import text as words
 
 _FRAME = ("version", "step", "applied", "published_at", "state", "text", "numbers")
+_GONE = "That copy is gone, as each opens once: this is a new run with the link's choices."
 
 
 class Page(pn.viewable.Viewer):
@@ -33,6 +35,7 @@ class Page(pn.viewable.Viewer):
         post: Runs a function where the page's document may be changed.
         linked: Called with the query of every new choice, to put it into the address.
         run_id: A run that the engine already has; None to open one from the choices.
+        branch: The token of a run that ``Host.offer`` has kept for this page; "" for none.
         slide: The address of the slide; "" if it is not served beside the page.
     """
 
@@ -44,6 +47,7 @@ class Page(pn.viewable.Viewer):
         post: Post,
         linked: Callable[[str], None] | None = None,
         run_id: Any = None,
+        branch: str = "",
         slide: str = "",
     ) -> None:
         super().__init__()
@@ -60,11 +64,15 @@ class Page(pn.viewable.Viewer):
             self.window = matrices.WHOLE
             self.session = Session(
                 host.engine, frame, ack, post=post, view=self._view, heard=self._heard,
-                due=host.due,
+                due=host.due, ended=self._ended,
             )  # fmt: skip
             undo.callback(self.session.close)
             self._undo = undo
-            self._host, self._linked, self._link = host, linked, self.choices.query()
+            if branch and (run_id := host.take(branch)) is None:
+                remarks.append(_GONE)
+            # The address of a copy opens once: the choices take its place.
+            self._link = "" if branch else self.choices.query()
+            self._host, self._linked = host, linked
             with one_document():
                 self._build()
             self._wire()
@@ -114,7 +122,8 @@ class Page(pn.viewable.Viewer):
         token = self._host.offer(self._host.engine.branch(self.session.run_id))
         step = 0 if self.session.snapshot is None else self.session.snapshot.step
         self.message.say(
-            f"A copy of this run waits at step {step}.", link=("Open it", f"?branch={token}")
+            f"A copy of this run waits at step {step}.",
+            link=("Open it", self.choices.query(branch=token, play=False)),
         )
 
     def say(self, words: str) -> None:
@@ -140,12 +149,12 @@ class Page(pn.viewable.Viewer):
         """Open the run, or show the one there is."""
         if run_id is None:
             self.session.open(self.choices.settings())
-            self._begin()
         else:
             self.session.show(run_id)
+        self._begin()
 
     def _begin(self) -> None:
-        """Send what the link asks of the run that is being made."""
+        """Send what the link asks of the run that is being made, or was copied."""
         if self.choices.pace:
             self.session.send(runs.Pace(self.choices.pace))
         if self.choices.every:
@@ -231,6 +240,13 @@ class Page(pn.viewable.Viewer):
         self.message.follow(snapshot)
         self._mend(snapshot)
         self._relink()
+
+    def _ended(self, error: BaseException) -> None:
+        """Say that the page stands still, and what to do."""
+        again = "Reload the page" if self._linked else "Run the cell again"
+        gone = isinstance(error, InputError)  # the engine knows no such run
+        why = "the run is gone" if gone else str(error) or type(error).__name__
+        self.message.say(f"This page no longer follows its run: {why}. {again}.", "error")
 
     def _relink(self) -> None:
         """Put every choice into the address, if one has changed."""

@@ -18,7 +18,7 @@ from panel.io.server import get_server
 
 from gnlab import runs
 from gnlab.errors import InputError, check_number
-from gnlab.lab import board
+from gnlab.lab import board, connection
 from gnlab.lab.address import Address
 from gnlab.lab.cadence import ALONE
 from gnlab.lab.host import MOST_SESSIONS, Host, check_rate
@@ -46,21 +46,22 @@ def page(
     Returns:
         The page, or the line that says why there is none.
     """
-    pn.config.raw_css = [*pn.config.raw_css, BODY]
+    pn.config.raw_css = [*pn.config.raw_css, BODY, connection.STYLE]
     doc, address = pn.state.curdoc, Address()
     doc.title = "gnlab"
     given = {**(defaults or {}), **_arguments()}
-    run_id = host.take(given.pop("branch", ""))
+    branch = given.pop("branch", "")
     try:
         made = Page(
             host, urlencode(given), post=doc.add_next_tick_callback, linked=address.show,
-            run_id=run_id, slide=slide,
+            branch=branch, slide=slide,
         )  # fmt: skip
     except InputError as error:
         return pn.pane.Markdown(f"### gnlab\n\n{error}", margin=40)
     made.hold(address.source)
     doc.on_session_destroyed(lambda _context: made.close())
     doc.js_on_event("document_ready", made.keyboard())
+    connection.watch(doc)
     # Not before: a frame set while the page is on its way would be part of it, and never drawn.
     _when_ready(doc, made.start)
     return made.layout
@@ -75,7 +76,7 @@ def slide(host: Host | None = None) -> pn.viewable.Viewable:
     Returns:
         The slide, or the line that says why there is none.
     """
-    pn.config.raw_css = [*pn.config.raw_css, BODY]
+    pn.config.raw_css = [*pn.config.raw_css, BODY, connection.STYLE]
     doc, address = pn.state.curdoc, Address()
     doc.title = "gnlab: the slide"
     if host is not None:
@@ -90,6 +91,7 @@ def slide(host: Host | None = None) -> pn.viewable.Viewable:
     )  # fmt: skip
     made.hold(address.source)
     doc.on_session_destroyed(lambda _context: made.close())
+    connection.watch(doc)
     _when_ready(doc, made.start)
     return made.layout
 

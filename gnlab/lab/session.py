@@ -56,6 +56,7 @@ class Session:
         view: Says how the run is to be shown now.
         heard: Called with each snapshot before its frame is sent, where the document may change.
         due: Called with each frame, when it was due and the time; says when the next is.
+        ended: Called with the fault that ends the following, where the document may change.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Session:
         view: Callable[[], View],
         heard: Callable[[runs.Snapshot], None],
         due: Callable[[float, float], float],
+        ended: Callable[[BaseException], None] = lambda _error: None,
     ) -> None:
         self.engine, self.frame, self.ack = engine, frame, ack
         self.run_id: Any = None
@@ -75,6 +77,7 @@ class Session:
         self.painter = Painter()
         self.closed = False
         self._post, self._view, self._heard, self._next = post, view, heard, due
+        self._ended = ended
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._under_way: int | None = None
@@ -184,10 +187,14 @@ class Session:
             return
         self._timer = self._loop.call_later(self._rest(), self._pull)
 
-    def _fail(self, error: BaseException | None) -> None:
+    def _fail(self, error: BaseException) -> None:
         """Give up after a fault that would come again at every look."""
-        self.closed = True
+        self._loop = None  # nothing looks any more; commands still reach the run, and it is closed
+        if isinstance(error, InputError):
+            self.run_id = None  # the engine knows it no more
         _log.error("a page stopped following its run", exc_info=error)
+        if not self.closed:
+            self._post(lambda: self._ended(error))
 
     def _nudge(self) -> None:
         """Look soon; what was done may have been done on another thread."""
@@ -220,12 +227,7 @@ class Session:
         asked = self.snapshot is None or not self.settled(self.snapshot)
         if now < self._due and not asked and not self._stale:
             return
-        try:
-            newer = self.engine.snapshot(self.run_id, newer_than=self._seen)
-        except InputError as error:
-            _log.warning("the run is gone: %s", error)
-            self.closed = True
-            return
+        newer = self.engine.snapshot(self.run_id, newer_than=self._seen)
         if newer is not None:
             # What a person just did is shown at once; the cap is for what happens by itself. A
             # frame that is no answer yet would only be in the answer's way.
@@ -262,8 +264,8 @@ class Session:
 
     def _painted(self, number: int, snapshot: runs.Snapshot, made: "asyncio.Future[Frame]") -> None:
         """A frame was made on another thread: have it set, unless it was given up meanwhile."""
-        if made.exception() is not None:
-            self._fail(made.exception())
+        if (error := made.exception()) is not None:
+            self._fail(error)
         elif not self.closed and number == self._under_way:
             self._put(number, snapshot, made.result())
 

@@ -164,9 +164,18 @@ class Choices(link.Linked):
                 return {name: value}
         return {}
 
-    def query(self) -> str:
-        """The link's query with every choice, "?" included."""
-        return link.query({name: getattr(self, name) for name in (*RUN, *VIEW)})
+    def query(self, **instead: Any) -> str:
+        """The link's query with every choice, "?" included.
+
+        Args:
+            **instead: Values that take a choice's place, or come before all.
+
+        Returns:
+            The query.
+        """
+        chosen = {name: getattr(self, name) for name in (*RUN, *VIEW)}
+        first = {name: value for name, value in instead.items() if name not in chosen}
+        return link.query(first | chosen | instead)
 
 
 def from_query(query: str | Mapping[str, str]) -> tuple[Choices, list[str]]:

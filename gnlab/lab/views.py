@@ -49,7 +49,7 @@ class Message:
             remedies: The labels of the remedies to offer.
             link: A link's text and address, opened in a new tab.
         """
-        self._own = bool(words)
+        self._own = bool(words) and severity != "error"
         html = escape(words)
         if link is not None:
             html += f' <a href="{escape(link[1])}" target="_blank">{escape(link[0])}</a>'
@@ -77,7 +77,10 @@ class Message:
                 self._own = False
 
     def acted(self) -> None:
-        """Take away what the page has said: the person has read it and gone on."""
+        """Take away what the page has said: the person has read it and gone on.
+
+        An error stays: going on does not mend it.
+        """
         if self._own:
             self.say("")
 

@@ -144,9 +144,13 @@ def standing(name: str, widget: Any, value: Any) -> Any:
     return min(max(exponent, widget.start), widget.end)
 
 
-def spinner(name: str, title: str, low: int, high: int, step: int) -> Spinner:
-    """A field for a whole number."""
-    return Spinner(title=title, low=low, high=high, step=step, mode="int", **common(name))
+def spinner(name: str, title: str, step: int) -> Spinner:
+    """A field for a whole number.
+
+    Without bounds of its own: Bokeh would take the bound for a number beyond it, or leave that
+    number in the field and tell nobody. What is valid the choices know.
+    """
+    return Spinner(title=title, step=step, mode="int", **common(name))
 
 
 def select(name: str, title: str, options: list[tuple[str, str]]) -> Select:

@@ -128,6 +128,36 @@ def test_a_link_says_how_often_to_ask(page):
     assert ("7", "every 7 steps") in made.coarseness.every.options
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        ("batch_size", 0, "Batch must be a whole number from 1 to 10000; got 0. It stays"),
+        ("summary_batch_size", -5, "Batch of H̄ must be a whole number from 1"),
+        ("period", 10_001, "Period τ must be a whole number from 1 to 10000; got 10001"),
+        ("seed", -1, "Seed must be a whole number from 0 to 2147483647; got -1"),
+        ("seed", None, ""),
+    ],
+)
+def test_a_field_does_not_keep_what_is_not_valid(page, controls, name, given, said):
+    field = controls._run[name]
+    before = field.value
+    field.value = given
+    assert field.value == before == getattr(controls._choices, name)
+    assert page.sent == []
+    assert [line[: len(said)] for line in page.said] == ([said] if said else [])
+
+
+def test_a_links_pace_is_a_place_of_slow_motion(page):
+    page.viewed = lambda: None
+    made = Controls(Choices(preset="moons", pace=3.0), page)
+    assert made.pace.end == 7
+    assert made.pace.value == 3
+    assert '"2 steps/s", "3 steps/s", "5 steps/s"' in made.pace.format.code
+    made.pace.value = 7
+    made.pace.value = 3
+    assert page.sent == [runs.Pace(None), runs.Pace(3.0)]
+
+
 def test_a_persons_choice_is_sent_also_back_to_where_it_was(page, controls):
     controls.levels.value = 0
     controls.levels.value = 1

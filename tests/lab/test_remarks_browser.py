@@ -1,4 +1,4 @@
-"""What the page says of a link stays to be read, and keys press what they are on."""
+"""What the page says of a link stays to be read."""
 
 import pytest
 
@@ -41,13 +41,13 @@ def test_a_link_that_does_not_fit_opens_all_the_same(tab, address, query, told):
     page.wait_for_function("() => window.gnlab_frames.at(-1).step > 2")
 
 
-def test_the_space_bar_presses_the_button_that_the_keyboard_is_on(tab, address):
+def test_a_field_shows_what_the_run_uses_when_it_is_given_what_is_not_valid(tab, address):
     page = tab()
     page.goto(f"{address}?preset=moons")
-    page.wait_for_function("() => window.gnlab_frames?.length > 0")
-    page.keyboard.press("Tab")
-    page.get_by_role("button", name="Step", exact=True).focus()
-    page.keyboard.press("Space")
-    page.wait_for_function("() => window.gnlab_frames.at(-1).step >= 1")
-    page.wait_for_timeout(500)  # a run that plays would go on
-    assert page.evaluate("() => window.gnlab_frames.at(-1).step") == 1
+    page.wait_for_function("() => model_named('coarseness')?.end > 1")
+    field = page.get_by_label("Batch", exact=True)
+    for given in ("0", "-5", "20000"):
+        field.fill(given)
+        field.press("Enter")
+        page.wait_for_function(f"(given) => ({MESSAGE})().includes(`got ${{given}}`)", arg=given)
+        assert field.input_value() == "400"

@@ -76,6 +76,12 @@ def test_a_link_is_checked_and_the_page_says_what_was_wrong(server):
     session.close()
 
 
+def test_a_link_to_a_copy_that_is_gone_says_so(server):
+    session = connect(server, branch="abc", theme="dark")
+    assert "That copy is gone" in session.document.get_model_by_name("message").text
+    session.close()
+
+
 def test_the_slide_is_served_beside_the_lab_and_counts_as_a_page(server, host, until):
     session = connect(server, "slide", rotation="99", theme="dark")
     until(lambda: host.sessions == 1)

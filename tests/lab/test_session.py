@@ -171,6 +171,32 @@ def test_a_lost_frame_is_sent_again_whole(client, monkeypatch):
     assert "strip|values" in unpack(client.frame.data).data
 
 
+@pytest.mark.parametrize(
+    ("linked", "todo"), [(lambda _link: None, "Reload the page"), (None, "Run the cell again")]
+)
+@pytest.mark.parametrize("fault", ["figure", "run"])
+def test_a_page_that_no_longer_follows_its_run_says_so(
+    client, host, monkeypatch, until, fault, linked, todo
+):
+    monkeypatch.setattr(client.page, "_linked", linked)
+    client.ready()
+    client.see_until(lambda: client.versions)
+    one, run_id = client.page.session, client.page.session.run_id
+    if fault == "run":
+        host.engine.close_run(run_id)
+    else:
+        monkeypatch.setattr(one.painter, "frame", lambda *_, **__: 1 / 0)
+    one.redraw()
+    client.see_until(lambda: "no longer follows its run" in client.page.message._text.text)
+    why = {"run": "the run is gone", "figure": "division by zero"}[fault]
+    assert why in client.page.message._text.text
+    assert todo in client.page.message._text.text
+    client.page.message.acted()
+    assert client.page.message.layout.visible
+    client.page.close()
+    assert run_id not in host.engine._latest
+
+
 def test_the_latest_snapshot_wins(client):
     client.ready()
     client.see_until(lambda: client.page.controls.levels.end > 1)
@@ -239,17 +265,6 @@ def test_a_stopped_run_offers_remedies_that_work(client):
     assert client.step() == 0
     assert client.page.choices.damping == 10
     assert client.page.choices.partition != "tensor"
-
-
-def test_a_branch_leaves_a_copy_for_another_page(client, host, until):
-    client.ready()
-    client.key("step")
-    client.see_until(lambda: client.versions and client.step() == 1)
-    client.page.branch()
-    token = client.page.message._text.text.partition("?branch=")[2].partition('"')[0]
-    other = host.take(token)
-    assert other is not None
-    until(lambda: host.engine.snapshot(other).step == 1)
 
 
 def test_the_address_follows_the_choices(host):

@@ -111,7 +111,10 @@ class Controls(pn.viewable.Viewer):
         """What takes over a widget's new value."""
 
         def listen(_attribute: str, _old: Any, new: Any) -> None:
-            if self._following or new is None or self._choices.choose(name, control.meant(new)):
+            if self._following:
+                return
+            if new is None or self._choices.choose(name, control.meant(new)):
+                control.widget.value = control.shown(getattr(self._choices, name))
                 return
             self._choices.coupling = min(self._choices.coupling, state.reach(self._choices.size))
             self.follow()
@@ -152,7 +155,7 @@ def _made() -> dict[str, Control]:
             "network_damping", "λ_int, the cubic term", DAMPING, off=True
         ),
         "network_steps": _whole("network_steps", "Steps", 0, 200),
-        "seed": Control(widgets.spinner("seed", "Seed of the start", 0, 2**31 - 1, 1), meant=int),
+        "seed": Control(widgets.spinner("seed", "Seed of the start", 1), meant=int),
         "theme": Control(widgets.select("theme", "Theme", widgets.same(palettes.THEMES))),
     }  # fmt: skip
 

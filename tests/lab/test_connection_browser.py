@@ -1,0 +1,39 @@
+"""What a page says when its server ends, in a real browser."""
+
+import sys
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+SERVE = "from gnlab.lab.served import serve; serve(port={port}, show=False)"
+STATE = "() => model_named('strip-values').data.text[0]"
+READY = {
+    "": "() => window.gnlab_frames?.at(-1)?.step > 2",
+    "slide": "() => model_named('slide-ack')?.data.number[0] > 0",
+}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_page_whose_server_has_ended_says_so_and_what_to_do(tab, serving, keep, theme):
+    pages = {}
+    with serving(sys.executable, "-c", SERVE) as (url, _):
+        for path, ready in READY.items():
+            pages[path] = page = tab()
+            page.goto(f"{url}{path}?theme={theme}{'' if path else '&preset=moons&play=true'}")
+            page.wait_for_function(ready)
+            assert page.get_by_role("alert").count() == 0
+    for path, page in pages.items():
+        said = page.get_by_role("alert")
+        said.wait_for()
+        for words in (
+            "connection to the server is lost",
+            "what is shown stays",
+            "start the server",
+        ):
+            assert words in said.inner_text()
+        assert page.locator(".gn-side").evaluate("(column) => column.inert")
+        keep(page, f"lost-{path or 'lab'}-{theme}")
+    assert pages[""].evaluate(STATE) == "offline"
+    with pages[""].expect_request(pages[""].url):
+        pages[""].get_by_role("button", name="Reload").click()

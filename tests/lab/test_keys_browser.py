@@ -1,0 +1,56 @@
+"""The keyboard's shortcuts, in a real browser."""
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+STEP = "() => window.gnlab_frames.at(-1).step"
+STATE = "() => model_named('frame').data.state[0]"
+
+
+def test_the_space_bar_presses_the_button_that_the_keyboard_is_on(tab, address):
+    page = tab()
+    page.goto(f"{address}?preset=moons")
+    page.wait_for_function("() => window.gnlab_frames?.length > 0")
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="Step", exact=True).focus()
+    page.keyboard.press("Space")
+    page.wait_for_function("() => window.gnlab_frames.at(-1).step >= 1")
+    page.wait_for_timeout(500)  # a run that plays would go on
+    assert page.evaluate("() => window.gnlab_frames.at(-1).step") == 1
+
+
+@pytest.mark.parametrize("button", ["Step", "↺ Reset", "What if?", "Branch"])
+def test_the_space_bar_plays_after_a_click_on_a_button(tab, address, button):
+    page = tab()
+    page.goto(f"{address}?preset=moons")
+    page.wait_for_function("() => window.gnlab_frames?.length > 0")
+    page.get_by_role("button", name=button, exact=True).click()
+    page.wait_for_timeout(500)
+    page.keyboard.press("Space")
+    page.wait_for_function(f"() => ({STATE})() == 'playing'")
+    page.keyboard.press("Space")
+    page.wait_for_function(f"() => ({STATE})() != 'playing'")
+
+
+def test_brackets_leave_a_level_that_cannot_be_chosen_alone(tab, address):
+    page = tab()
+    page.goto(f"{address}?preset=moons&optimizer=adam")
+    page.wait_for_function("() => model_named('coarseness')?.end > 1")
+    before = page.evaluate("() => model_named('coarseness').value")
+    page.keyboard.press("]")
+    page.keyboard.press("[")
+    page.keyboard.press("[")
+    assert page.evaluate("() => model_named('coarseness').value") == before
+
+
+@pytest.mark.parametrize("held", [{"ctrlKey": True, "altKey": True}, {"altKey": True}])
+def test_brackets_may_be_typed_with_altgr_or_option(tab, address, held):
+    page = tab()
+    page.goto(f"{address}?preset=moons")
+    page.wait_for_function("() => model_named('coarseness')?.end > 1")
+    before = page.evaluate("() => model_named('coarseness').value")
+    typed = "(more) => document.body.dispatchEvent(new KeyboardEvent('keydown', more))"
+    page.evaluate(typed, {"key": "[", "bubbles": True, "composed": True, "ctrlKey": True})
+    page.evaluate(typed, {"key": "]", "bubbles": True, "composed": True, **held})
+    page.wait_for_function("(at) => model_named('coarseness').value == at", arg=before + 1)

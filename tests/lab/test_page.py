@@ -1,0 +1,74 @@
+"""What a page does with a link that is more than choices: the copy of a run."""
+
+import asyncio
+from html import unescape
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from gnlab import runs
+from gnlab.lab.page import Page
+
+QUERY = "?preset=moons&theme=dark&order=blocks&scale=scale-free&lock=true&pace=3&every=7&play=true"
+VIEW = ("theme", "order", "scale", "lock", "pace", "every")
+
+
+@pytest.fixture
+def opened(host):
+    """Open pages."""
+    pages = []
+
+    def opened(query, **more):
+        pages.append(Page(host, query, post=lambda act: act(), **more))
+        return pages[-1]
+
+    yield opened
+    for page in pages:
+        page.close()
+
+
+def branched(page):
+    """The token and the query of a page's copy."""
+    page.branch()
+    _, _, link = page.message._text.text.partition('href="')
+    said = dict(parse_qsl(urlsplit(unescape(link.partition('"')[0])).query))
+    return said.pop("branch"), said
+
+
+def test_a_copy_goes_on_where_the_run_is_with_all_that_was_chosen(opened, host, until, monkeypatch):
+    first = opened(QUERY)
+    engine = host.engine
+    until(lambda: engine.snapshot(first.session.run_id).step > 0)
+    token, said = branched(first)
+    links, sent = [], []
+    send = engine.send
+    monkeypatch.setattr(engine, "send", lambda *told: (sent.append(told), send(*told))[1])
+    copy = opened(said, branch=token, linked=links.append)
+    run_id = copy.session.run_id
+    until(lambda: engine.snapshot(run_id).step > 0)
+    assert [getattr(copy.choices, name) for name in VIEW] == [
+        getattr(first.choices, name) for name in VIEW
+    ]
+    assert sent == [(run_id, runs.Pace(3.0)), (run_id, runs.TryLevels(every=7, now=False))]
+    assert not copy.message.layout.visible
+
+    async def look():
+        copy.start()
+        while not links:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(look())
+    assert "branch" not in links[-1]
+    assert "theme=dark" in links[-1]
+
+
+def test_a_copy_that_is_gone_is_a_new_run_and_says_so(opened, host, until):
+    first = opened("?preset=moons&seed=3&theme=dark")
+    host.engine.send(first.session.run_id, runs.Step(2))
+    token, said = branched(first)
+    opened(said, branch=token)
+    again = opened(said, branch=token)
+    assert "That copy is gone" in again.message._text.text
+    assert (again.choices.seed, again.choices.theme) == (3, "dark")
+    until(lambda: host.engine.snapshot(again.session.run_id).state == "paused")
+    assert host.engine.snapshot(again.session.run_id).step == 0
