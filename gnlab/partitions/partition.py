@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 
 from gnlab.errors import InputError, unknown_choice
 
@@ -188,8 +189,8 @@ class Partition:
         return low if bool((low == high).all()) else None
 
 
-def check_real(parameters: Mapping[str, Tensor]) -> None:
-    """Raise if a parameter is complex.
+def check_usable(parameters: Mapping[str, Tensor]) -> None:
+    """Raise if a parameter is complex, or a lazy layer's that has no shape yet.
 
     Args:
         parameters: The trainable parameters by name.
@@ -198,6 +199,11 @@ def check_real(parameters: Mapping[str, Tensor]) -> None:
         InputError: Naming the first that is.
     """
     for name, p in parameters.items():
+        if is_lazy(p):
+            raise InputError(
+                f"parameter {name!r} has no shape yet, as a lazy layer's; call the model once with "
+                "inputs of the shape that it is for."
+            )
         if p.is_complex():
             raise InputError(
                 f"parameter {name!r} is complex ({p.dtype}), and step sizes are of real ones; hold "
