@@ -222,6 +222,7 @@ X, Y = torch.zeros(4, 3), torch.zeros(4, 2)
     ("loss_fn", "data", "message"),
     [
         (nn.MSELoss(reduction="none"), (X, Y), r"shape \[\]; got shape \[4, 2\]"),
+        (lambda out, y: out.sum() * 1j, (X, Y), "return a real scalar; got torch.complex64"),
         (lambda out, y: out.sum().item(), (X, Y), "got float"),
         (lambda out, y: out.detach().sum(), (X, Y), "no graph"),
         (lambda out, y: (out > 0).sum(), (X, Y), "no graph"),
@@ -239,9 +240,10 @@ X, Y = torch.zeros(4, 3), torch.zeros(4, 2)
         ),
     ],
 )
-def test_bad_input_is_one_line(loss_fn, data, message):
+@pytest.mark.parametrize("method", ["auto", "autodiff"])
+def test_bad_input_is_one_line(loss_fn, data, message, method):
     with pytest.raises(InputError, match=message) as error:
-        summarise(MODEL, loss_fn, data, partition(MODEL, "tensor"))
+        summarise(MODEL, loss_fn, data, partition(MODEL, "tensor"), method=method)
     assert "\n" not in str(error.value)
 
 
