@@ -110,14 +110,24 @@ class Partition:
             what: What they are, for the message ("direction").
 
         Raises:
-            InputError: Naming the first missing, surplus or misshapen entry.
+            InputError: Naming the first missing, surplus or misshapen entry, or one that is no
+                tensor.
         """
+        if not isinstance(values, Mapping):
+            raise InputError(
+                f"{what} must be tensors by parameter name, as {{name: tensor}}; "
+                f"got {type(values).__name__}."
+            )
         for name in values:
             if name not in self.shapes:
                 raise unknown_choice(f"parameter in {what}", name, self.shapes)
         for name, shape in self.shapes.items():
             if name not in values:
                 raise InputError(f"{what} has no entry for parameter {name!r} {list(shape)}.")
+            if not isinstance(values[name], Tensor):
+                raise InputError(
+                    f"{what}[{name!r}] must be a torch tensor; got {type(values[name]).__name__}."
+                )
             if values[name].shape != shape:
                 raise InputError(
                     f"{what}[{name!r}] has shape {list(values[name].shape)}; "

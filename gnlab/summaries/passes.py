@@ -72,14 +72,18 @@ class Task:
         """Raise unless the partition is of this model's trainable parameters.
 
         Raises:
-            InputError: If it is not, a parameter is complex or has no shape yet, or the model is
-                compiled to a script.
+            InputError: If it is not, the loss is no function, a parameter is complex or has no
+                shape yet, or the model is compiled to a script.
         """
         if not isinstance(self.partition, Partition):
             raise InputError(
                 "partition must be a gnlab.Partition, as gnlab.partition(model, level) or "
                 "gnlab.partition(model, {group name: [parameter names]}) makes it; "
                 f"got {self.partition!r}."
+            )
+        if not callable(self.loss_fn):
+            raise InputError(
+                f"loss_fn must be a function, loss_fn(model(x), y) -> scalar; got {self.loss_fn!r}."
             )
         check_usable({n: p for n, p in self.parameters.items() if p.requires_grad})
         shapes = {n: p.shape for n, p in self.parameters.items() if p.requires_grad}
