@@ -155,19 +155,6 @@ def test_a_branch_goes_its_own_way(engine):
     assert engine.snapshot(run).settings == MOONS
 
 
-@pytest.mark.parametrize("loaded", [True, False])
-def test_what_a_branch_is_sent_at_once_is_done(engine, loaded):
-    run = engine.ready(MOONS) if loaded else engine.open(MOONS)
-    engine.send(run, Substep())  # amid a step a run waits for commands
-    copy = engine.branch(run)
-    other = engine.branch(copy)
-    number = engine.send(copy, Step(2))
-    later = engine.send(other, Change({"damping": 50.0}))
-    assert engine.wait(copy, lambda s: s.applied >= number and s.step == 2).state == "paused"
-    assert engine.wait(other, lambda s: s.applied >= later and s.levels).settings.damping == 50.0
-    assert engine.snapshot(copy).settings == MOONS
-
-
 def test_a_branch_leaves_the_run_playing(engine):
     run = engine.ready(FAST)
     engine.send(run, Play())
