@@ -6,6 +6,7 @@ exit code 2, never a traceback.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING, NoReturn
 
 from gnlab.cli.output import complain
 from gnlab.errors import InputError, unknown_choice
+from gnlab.partitions import LEVELS
 
 COMMANDS = ("serve", "train", "info")
 SETTINGS: Mapping[str, tuple[type, str]] = {
     "optimizer": (str, "grouped-newton, adam or sgd"),
-    "partition": (str, "all, role, chunk:k, layer or tensor"),
+    "partition": (str, f"{', '.join(LEVELS[:-1])} or {LEVELS[-1]}"),
     "direction": (str, "gradient, momentum, adam or orthogonal"),
     "lr": (float, "global factor on the step sizes; of adam and sgd the learning rate"),
     "damping": (float, "strength of the cubic term"),
@@ -66,10 +68,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The arguments after the program's name; None takes those of the process.
 
     Returns:
-        The exit code: 0; 1 if a run could not go on; 2 after a mistake in the arguments or in
-        what they name.
+        The exit code: 0; 1 if a run could not go on or nobody reads what is written; 2 after a
+        mistake in the arguments or in what they name.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        try:
+            return _answer(given)
+        finally:
+            sys.stdout.flush()  # here, where it can be told that nobody reads it
+    except BrokenPipeError:  # as in `gnlab info | head -1`: the reader has what it wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _answer(given: list[str]) -> int:
+    """Do what the arguments ask for; the exit code."""
     try:
         _check_command(given)
         root = parser()

@@ -76,8 +76,13 @@ def as_array(values: Tensor | ArrayLike) -> Array:
         A new float64 array.
 
     Raises:
-        InputError: If it is no rectangular array of real numbers.
+        InputError: If it is no dense rectangular array of real numbers.
     """
+    if isinstance(values, Tensor) and values.layout is not torch.strided:
+        raise InputError(
+            f"solve_cubic needs dense arrays; got a tensor of layout {values.layout}; "
+            "give its .to_dense()."
+        )
     try:
         if isinstance(values, Tensor) and not values.is_complex():
             values = values.detach().to(device="cpu", dtype=torch.float64).numpy()

@@ -21,7 +21,8 @@ def finite(values: Array) -> bool:
     """Whether no number is a NaN or an infinity."""
     flat = values.ravel()
     # What makes the squares' sum finite is finite; only where they overflow each is looked at.
-    return math.isfinite(flat.dot(flat)) or bool(np.isfinite(values).all())
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.isfinite(flat.dot(flat)) or bool(np.isfinite(values).all())
 
 
 def exponent(values: Array) -> Exponents:

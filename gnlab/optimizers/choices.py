@@ -7,7 +7,7 @@ import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from gnlab.directions import direction as choose_direction
 from gnlab.errors import check_number, check_switch, unknown_choice
@@ -24,6 +24,9 @@ _BOUNDS: dict[str, dict[str, Any]] = {
     "momentum": {"low": 0.0, "high": 1.0, "open_high": True},
     "step_momentum": {"low": 0.0, "high": 1.0, "open_high": True},
 }
+
+
+_NAMES = (*_BOUNDS, "direction", "safeguard")
 
 
 def as_partition(model: nn.Module, given: Level) -> Partition:
@@ -64,5 +67,19 @@ def checked(choices: Mapping[str, Any]) -> dict[str, Any]:
             check_number(name, value, **_BOUNDS[name])
             plain[name] = int(value) if isinstance(value, numbers.Integral) else float(value)
         else:
-            raise unknown_choice("hyperparameter", name, (*_BOUNDS, "direction", "safeguard"))
+            raise unknown_choice("hyperparameter", name, _NAMES)
     return plain
+
+
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Raise unless the hyperparameters among an optimizer's settings are in bounds.
+
+    Args:
+        settings: A group of torch's ``param_groups``, which anybody may write into; numbers may be
+            tensors, as torch's schedulers know them.
+
+    Raises:
+        InputError: Naming the first that is not.
+    """
+    own = {name: settings[name] for name in _NAMES}
+    checked({n: v.item() if isinstance(v, Tensor) and not v.dim() else v for n, v in own.items()})

@@ -18,7 +18,7 @@ from gnlab.cubic import CubicSolution, solve_cubic
 from gnlab.directions import direction as choose_direction
 from gnlab.errors import InputError
 from gnlab.optimizers.batches import Batch, Source, Stream
-from gnlab.optimizers.choices import Level, as_partition, checked
+from gnlab.optimizers.choices import Level, as_partition, check_settings, checked
 from gnlab.optimizers.info import StepInfo, predicted_decrease
 from gnlab.optimizers.motion import check_trainable, move, moved, proposed, trainable
 from gnlab.optimizers.safeguard import guarded
@@ -172,8 +172,9 @@ class GroupedNewton(Saved):
         """Phase 1: the direction u, from the gradients and the direction's memory.
 
         Raises:
-            InputError: If no parameter has a gradient.
+            InputError: If no parameter has a gradient, or a hyperparameter was put out of bounds.
         """
+        check_settings(self.settings)
         rule = choose_direction(self.settings["direction"], momentum=self.settings["momentum"])
         self.direction = proposed(rule, self._named, self.state)
         self._summary = self._solution = None

@@ -18,6 +18,7 @@ from torch import Tensor
 from gnlab.cubic import CubicSolution
 from gnlab.errors import InputError
 from gnlab.optimizers.batches import Stream
+from gnlab.optimizers.choices import check_settings
 from gnlab.optimizers.info import StepInfo
 from gnlab.partitions import Partition
 from gnlab.summaries import Summary
@@ -81,10 +82,14 @@ class Saved(torch.optim.Optimizer):
             state_dict: What ``state_dict`` returned, for the same model and partition.
 
         Raises:
-            InputError: If it is another optimizer's, another model's or another partition's.
+            InputError: If it is another optimizer's, another model's or another partition's, or a
+                hyperparameter in it is out of bounds.
         """
         own = _check(state_dict, self.partition)
-        super().load_state_dict(_completed(state_dict, self.defaults))
+        completed = _completed(state_dict, self.defaults)
+        for group in completed["param_groups"]:
+            check_settings(group)
+        super().load_state_dict(completed)
         self.steps = own["steps"]
         sizes = own["step_sizes"]
         # On the CPU like every solve's answer, wherever the rest of a file was mapped to.

@@ -84,7 +84,7 @@ def is_finer(level: object) -> bool:
 
 def _read(level: str) -> tuple[str, int]:
     """A level's kind, and its k; 0 for none."""
-    named = re.fullmatch(r"(block|row):(\d+)", level)
+    named = re.fullmatch(r"(block|row):(0|[1-9][0-9]*)", level)
     if named:
         return named[1], int(named[2])
     return (level if level in ("neuron", "unit", "element") else "", 0)

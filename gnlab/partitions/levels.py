@@ -16,7 +16,7 @@ from gnlab.errors import InputError, unknown_choice
 from gnlab.partitions.exclusive import alone
 from gnlab.partitions.finer import FINER, cuts, doublings, finer, is_finer
 from gnlab.partitions.finer import number as counted
-from gnlab.partitions.partition import Partition, check_real
+from gnlab.partitions.partition import Partition, check_usable
 
 LEVELS = ("all", "role", "chunk:k", "layer", "part:k", "tensor", *FINER)
 
@@ -42,9 +42,9 @@ def partition(model: nn.Module, level: str | Mapping[str, Sequence[str]] = "tens
         The partition.
 
     Raises:
-        InputError: If the level is unknown or too fine for the model, the model has no trainable
-            parameter or a complex one, is a TorchScript module, or own groups are empty, overlap,
-            leave a parameter out or name an unknown one.
+        InputError: If the level is unknown or too fine for the model, the model is none, has no
+            trainable parameter, a complex one or one without a shape, is a TorchScript module, or
+            own groups are empty, overlap, leave a parameter out or name an unknown one.
 
     References:
         Wolinski, arXiv:2312.03885, Sec. 4.1 (canonical partition), App. G (chunks by role).
@@ -56,7 +56,7 @@ def partition(model: nn.Module, level: str | Mapping[str, Sequence[str]] = "tens
 def _of_own(model: nn.Module, level: str | Mapping[str, Sequence[str]]) -> Partition:
     """The partition of the parameters that the model has."""
     trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    check_real(trainable)
+    check_usable(trainable)
     shapes = {n: p.shape for n, p in trainable.items()}
     held = {n: shape for n, shape in shapes.items() if shape.numel()}
     if not held:
@@ -176,7 +176,7 @@ def _level_labels(
     }
     if level in simple:
         return {name: simple[level](name) for name in shapes}
-    counted = re.fullmatch(r"(chunk|part):(\d+)", level)
+    counted = re.fullmatch(r"(chunk|part):(0|[1-9][0-9]*)", level)
     if counted is None:
         raise unknown_choice("level", level, LEVELS)
     count = int(counted[2])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 
 from gnlab.errors import InputError, unknown_choice
 
@@ -109,14 +110,24 @@ class Partition:
             what: What they are, for the message ("direction").
 
         Raises:
-            InputError: Naming the first missing, surplus or misshapen entry.
+            InputError: Naming the first missing, surplus or misshapen entry, or one that is no
+                tensor.
         """
+        if not isinstance(values, Mapping):
+            raise InputError(
+                f"{what} must be tensors by parameter name, as {{name: tensor}}; "
+                f"got {type(values).__name__}."
+            )
         for name in values:
             if name not in self.shapes:
                 raise unknown_choice(f"parameter in {what}", name, self.shapes)
         for name, shape in self.shapes.items():
             if name not in values:
                 raise InputError(f"{what} has no entry for parameter {name!r} {list(shape)}.")
+            if not isinstance(values[name], Tensor):
+                raise InputError(
+                    f"{what}[{name!r}] must be a torch tensor; got {type(values[name]).__name__}."
+                )
             if values[name].shape != shape:
                 raise InputError(
                     f"{what}[{name!r}] has shape {list(values[name].shape)}; "
@@ -188,8 +199,8 @@ class Partition:
         return low if bool((low == high).all()) else None
 
 
-def check_real(parameters: Mapping[str, Tensor]) -> None:
-    """Raise if a parameter is complex.
+def check_usable(parameters: Mapping[str, Tensor]) -> None:
+    """Raise if a parameter is complex, or a lazy layer's that has no shape yet.
 
     Args:
         parameters: The trainable parameters by name.
@@ -198,6 +209,11 @@ def check_real(parameters: Mapping[str, Tensor]) -> None:
         InputError: Naming the first that is.
     """
     for name, p in parameters.items():
+        if is_lazy(p):
+            raise InputError(
+                f"parameter {name!r} has no shape yet, as a lazy layer's; call the model once with "
+                "inputs of the shape that it is for."
+            )
         if p.is_complex():
             raise InputError(
                 f"parameter {name!r} is complex ({p.dtype}), and step sizes are of real ones; hold "

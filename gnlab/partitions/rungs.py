@@ -3,7 +3,8 @@
 Every level refines the one before and has about twice as many groups: never more than that, but for
 "role", of which there may be three; one that the next could stand for is left out, unless it has a
 name in the literature. Where a coarser level has the very groups of "tensor" or "element", these
-names stand: the last rung is "element", Newton's. A model of one element has one rung, "all".
+names stand: the last rung is "element", Newton's. Of several names for one group "all" stands, so a
+model of one tensor has no rung "tensor", and one of one element has one rung.
 
 Legend: S groups, P parameter elements.
 """
@@ -15,6 +16,7 @@ from typing import Any
 
 from torch import nn
 
+from gnlab.errors import InputError
 from gnlab.partitions import cost, finer
 from gnlab.partitions.exclusive import alone
 from gnlab.partitions.levels import levels, number, partition
@@ -64,16 +66,19 @@ def ladder(model: nn.Module, inputs: Any = None) -> tuple[Rung, ...]:
 
     Args:
         model: The model.
-        inputs: Its inputs, to see how much work each layer is; None: guessed from the parameters.
+        inputs: A batch, the one positional argument that the model is called with to see how much
+            work each layer is; None: guessed from the parameters.
 
     Returns:
         The levels, coarse to fine, from S = 1 to S = P.
 
     Raises:
-        InputError: If the model has no trainable parameter.
+        InputError: If it is no model, has no trainable parameter or one without a shape, or cannot
+            be called with the inputs.
     """
     with alone(model):
-        layers = cost.guessed(model) if inputs is None else cost.executed(model, inputs)
+        partition(model, "all")  # a model that has none has no layers either
+        layers = cost.guessed(model) if inputs is None else _executed(model, inputs)
         return tuple(_rung(model, name, count, layers) for name, count in _nested(model))
 
 
@@ -88,6 +93,18 @@ def gradient_work(model: nn.Module, inputs: Any) -> int:
         Multiply-accumulates, those of the products that torch carries out.
     """
     return cost.gradient(cost.executed(model, inputs))
+
+
+def _executed(model: nn.Module, inputs: Any) -> list[cost.Layer]:
+    """The layers as they are executed; inputs that are not the model's are refused."""
+    try:
+        return cost.executed(model, inputs)
+    except (RuntimeError, TypeError, ValueError, LookupError, AttributeError) as error:
+        said = str(error).splitlines() or [type(error).__name__]
+        raise InputError(
+            "inputs must be the one positional argument of the model, as in model(inputs); with "
+            f"these it raised {type(error).__name__}: {said[0]}"
+        ) from error
 
 
 def label(level: str) -> str:

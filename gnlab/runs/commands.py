@@ -37,7 +37,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Substep:
-    """Make the next phase of a step: gradient, summary, solve, update."""
+    """Make the next phase of a step: gradient, summary, solve, update.
+
+    Steps that were asked for and not made yet are dropped.
+    """
 
 
 @dataclass(frozen=True, slots=True)

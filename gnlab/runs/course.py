@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from gnlab import partitions
+from gnlab.errors import check_number
 from gnlab.problems import Problem
 from gnlab.runs.checkpoints import BUDGET, Checkpoint, Checkpoints, capture, cloned
 from gnlab.runs.compose import compose
@@ -174,6 +175,7 @@ class Course:
         Raises:
             InputError: If the step is not kept.
         """
+        check_number("step", step, low=0, integer=True)
         self._return_to(self._checkpoints.get(step))
 
     def reset(self) -> None:

@@ -10,20 +10,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from gnlab.runs.archive import Archive
 from gnlab.runs.checkpoints import BUDGET
 from gnlab.runs.commands import Branch, Command
 from gnlab.runs.failure import FAULTS, describe
+from gnlab.runs.inbox import Inbox
 from gnlab.runs.loaders import Answer, Loaders
 from gnlab.runs.messages import Close, CloseRun, Message, Open, Send
 from gnlab.runs.run import Run
 from gnlab.runs.seat import Seat
 from gnlab.runs.settings import Settings
-from gnlab.runs.snapshot import Snapshot
+from gnlab.runs.snapshot import Boards
 
 RATE = 60.0
 """Snapshots per second and run at most; fewer when publishing would take a tenth of the time."""
@@ -38,18 +37,6 @@ _IDLE = 1.0
 _log = logging.getLogger(__name__)
 
 
-class Boards(Protocol):
-    """Where snapshots are published."""
-
-    def publish(self, run_id: str, snapshot: Snapshot) -> None:
-        """Take a run's newest snapshot."""
-        ...
-
-    def forget(self, run_id: str) -> None:
-        """Take notice that a run is closed."""
-        ...
-
-
 class Loop:
     """The loop that makes the steps; ``run`` is its thread's body, the rest is for any thread.
 
@@ -62,6 +49,7 @@ class Loop:
         self._boards = boards
         self._archive = Archive(record_dir)
         self._seats: dict[str, Seat] = {}
+        self._coming: dict[str, Inbox] = {}  # of runs that the loop has not come to yet
         self._wake = threading.Event()
         self._closing = False
         self._cost = 0.0  # seconds that making and publishing a snapshot takes
@@ -90,8 +78,7 @@ class Loop:
             run_id: Its id.
             settings: Its settings.
         """
-        seat = self._seat(run_id, settings)
-        self._post(lambda: seat.want(settings))
+        self._expect(run_id, lambda: self._seat(run_id, settings).want(settings))
 
     def adopt(self, run_id: str, run: Run) -> None:
         """Take over a run that exists.
@@ -100,9 +87,7 @@ class Loop:
             run_id: Its id.
             run: The run; no one else may make it step from now on.
         """
-        settings, answer = run.settings, partial(Seat.take_seat, run=run)
-        self._seat(run_id, settings)
-        self._post(self._answering(run_id, settings, answer))
+        self._expect(run_id, lambda: self._take_over(run_id, run))
 
     def send(self, run_id: str, number: int, command: Command) -> None:
         """Put a command into a run's inbox; a run that is not there takes none.
@@ -112,12 +97,14 @@ class Loop:
             number: The command's number.
             command: The command.
         """
+        waiting = self._coming.get(run_id)  # looked for first: it goes once the seat is there
         seat = self._seats.get(run_id)
-        if seat is None:
+        inbox = waiting if seat is None else seat.inbox
+        if inbox is None:
             return
         if isinstance(command, Branch):
-            self._post(lambda: self._branch(seat, number, command.run_id))
-        seat.inbox.put(number, command)
+            self._expect(command.run_id, lambda: self._branch(run_id, number, command.run_id))
+        inbox.put(number, command)
         self._wake.set()
 
     def close_run(self, run_id: str) -> None:
@@ -150,8 +137,7 @@ class Loop:
         Returns:
             The run.
         """
-        seat = self._seats.get(run_id)
-        return None if seat is None else seat.run
+        return seat.run if (seat := self._seats.get(run_id)) else None
 
     def run(self) -> None:
         """Make steps until closed."""
@@ -237,11 +223,22 @@ class Loop:
         while self._mail:
             self._mail.popleft()()
 
+    def _expect(self, run_id: str, seating: Callable[[], None]) -> None:
+        """Have a run seated on the loop's thread; what it is sent meanwhile waits."""
+        self._coming[run_id] = Inbox()
+        self._post(seating)
+
     def _seat(self, run_id: str, settings: Settings) -> Seat:
-        """A new seat."""
+        """A new seat, with what its run was sent already."""
         seat = Seat(settings, lambda wanted: self._load(run_id, wanted))
+        seat.inbox = self._coming[run_id]
         self._seats[run_id] = seat
+        del self._coming[run_id]
         return seat
+
+    def _take_over(self, run_id: str, run: Run) -> None:
+        self._seat(run_id, run.settings).take_seat(run)
+        self._share_memory()
 
     def _forget(self, run_id: str) -> None:
         if self._seats.pop(run_id, None) is not None:
@@ -249,28 +246,32 @@ class Loop:
             self._archive.forget(run_id)
             self._boards.forget(run_id)
 
-    def _branch(self, source: Seat, number: int, run_id: str) -> None:
+    def _branch(self, source_id: str, number: int, run_id: str) -> None:
         """Open a copy of a run; of one that is not loaded, another with its settings."""
+        source = self._seats.get(source_id)
+        if source is None:  # closed as the branch was sent
+            del self._coming[run_id]
+            return
         source.read(until=number)  # what was sent before the branch, and nothing sent after it
         if source.run is None:
-            self.open(run_id, source.target)
+            self._seat(run_id, source.target).want(source.target)
             return
         try:
             copied = source.run.branch()
         except FAULTS as error:
             _log.exception("a run could not be copied")
-            reason = f"The run could not be copied: {describe(error)}"
-            self._seat(run_id, source.target).refuse(reason)
+            seat = self._seat(run_id, source.target)
+            seat.refuse(f"The run could not be copied: {describe(error)}")
         else:
-            self.adopt(run_id, copied)
+            self._take_over(run_id, copied)
 
     def _share_memory(self) -> None:
         """Divide the room for kept states among the runs."""
         seats = self._present()
         share = min(BUDGET, MEMORY // max(1, len(seats)))
-        for seat in seats:
-            if seat.run is not None and seat.run.budget != share:
-                seat.run.limit_kept(share)
+        for run in [seat.run for seat in seats if seat.run is not None]:
+            if run.budget != share:
+                run.limit_kept(share)
 
     def _load(self, run_id: str, settings: Settings) -> None:
         """Have a run loaded, unless it is closed or another asked for when its turn comes."""

@@ -109,6 +109,14 @@ def read(path: Path) -> Saved:
         InputError: If the file cannot be read or is not a run's.
     """
     content = _content(path)
+    try:
+        return _saved(content)
+    except (KeyError, TypeError, AttributeError) as error:  # a field more or less than here
+        raise _of_another_version(path) from error
+
+
+def _saved(content: dict[str, Any]) -> Saved:
+    """The run's state of a file's content."""
     state = Checkpoint(
         step=content["step"],
         drawn=content["drawn"],
@@ -122,6 +130,13 @@ def read(path: Path) -> Saved:
     return Saved(state, content["model"], content["start"], HistoryLog.of(content["log"]))
 
 
+def _of_another_version(path: Path) -> InputError:
+    return InputError(
+        f"{str(path)!r} is not a run saved by this version of gnlab; load it with the one that "
+        "wrote it, or give a file that Run.save has written."
+    )
+
+
 def _content(path: Path) -> dict[str, Any]:
     """The file's content, if it is a run's."""
     try:
@@ -133,10 +148,7 @@ def _content(path: Path) -> dict[str, Any]:
             f"{str(path)!r} is damaged or not a saved run; give a file that Run.save has written."
         ) from error
     if not isinstance(content, dict) or content.get("gnlab") != FORMAT:
-        raise InputError(
-            f"{str(path)!r} is not a run saved by this version of gnlab; load it with the one that "
-            "wrote it, or give a file that Run.save has written."
-        )
+        raise _of_another_version(path)
     return content
 
 

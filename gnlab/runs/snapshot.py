@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from dataclasses import dataclass
+from typing import Protocol
 
 from gnlab.runs.curve import WhatIf
 from gnlab.runs.history import History, HistoryLog
@@ -80,6 +81,18 @@ class Snapshot:
     what_if: WhatIf | None = None
     folder: str = ""
     level: Level | None = None
+
+
+class Boards(Protocol):
+    """Where snapshots are published."""
+
+    def publish(self, run_id: str, snapshot: Snapshot) -> None:
+        """Take a run's newest snapshot."""
+        ...
+
+    def forget(self, run_id: str) -> None:
+        """Take notice that a run is closed."""
+        ...
 
 
 def loading(settings: Settings) -> str:

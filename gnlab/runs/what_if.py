@@ -5,7 +5,7 @@ Legend: S groups, λ the rate that a step is multiplied by.
 
 from typing import TYPE_CHECKING
 
-from gnlab.errors import check_number
+from gnlab.errors import InputError, check_number
 from gnlab.runs.course import Course
 from gnlab.runs.curve import Trials
 from gnlab.runs.trials import try_levels
@@ -20,8 +20,9 @@ def what_if(run: Course, *, most: int = 512, rate: float = 1.0) -> "xr.Dataset":
     """One step from where a run is, at every level of the ladder.
 
     Along the direction of the run's last step and on its summary batch; before the first step, and
-    in a run of Adam or SGD, along the gradient of the next summary batch and on that. The run
-    is left as it is.
+    in a run of Adam or SGD, along the gradient of the next summary batch and on that. Amid a step,
+    once it has its gradient, along its own direction, and until it has its summary on the
+    summary batch of the one before. The run is left as it is.
 
     Args:
         run: The run.
@@ -36,8 +37,10 @@ def what_if(run: Course, *, most: int = 512, rate: float = 1.0) -> "xr.Dataset":
         "solve_seconds".
 
     Raises:
-        InputError: If ``most`` or ``rate`` is out of bounds.
+        InputError: If it is no run, or ``most`` or ``rate`` is out of bounds.
     """
+    if not isinstance(run, Course):
+        raise InputError(f"run must be a gnlab.Run; got {run!r}.")
     check_number("most", most, low=1, integer=True)
     check_number("rate", rate, low=0.0)
     *_, trials = try_levels(run, run.ladder.rungs, most, rate)

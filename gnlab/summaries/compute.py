@@ -18,6 +18,7 @@ from gnlab.summaries.curvature import LOSS, Origin
 from gnlab.summaries.evaluation import Evaluated, Evaluation, Parameters
 from gnlab.summaries.gauss_newton import gauss_newton
 from gnlab.summaries.inert import (
+    Point,
     cheaper_rows,
     inert_groups,
     jet_rows,
@@ -198,14 +199,13 @@ class Computation:
     def _settled(self, evaluation: Evaluation, values: Values) -> Values:
         """Set what is nothing but rounding to zero; count the batches in which it is not."""
         loss, g, H, third, again, *parts = values
-        groups, u, fast = self._groups, self._u, self._fast
-        if not fast:
-            again = slopes_again(evaluation, groups, u)
-        recompute = plain_rows(evaluation, groups, u)
-        if fast:
-            recompute = cheaper_rows(
-                recompute, jet_rows(evaluation, groups, u, self._memory), groups.size
-            )
+        point = Point(evaluation, self._groups, self._u, loss)
+        recompute = plain_rows(point)
+        if self._fast:
+            by_jets = jet_rows(point, self._memory)
+            recompute = cheaper_rows(recompute, by_jets, self._groups.size)
+        else:
+            again = slopes_again(point)
         inert = inert_groups(Derivatives(g, H, third), again, recompute)
         if inert is None or not inert.any():
             return loss, g, H, third, torch.ones_like(g), *parts

@@ -96,7 +96,7 @@ class Evaluation:
             What ``work`` returned.
 
         Raises:
-            InputError: If the loss is not a scalar, or has no graph.
+            InputError: If the loss is not a real scalar, or has no graph.
         """
         return self.with_output(lambda output, leaves: work(self.loss(output), leaves), nudge)
 
@@ -271,6 +271,10 @@ def _checked_loss(loss: object) -> Tensor:
         raise InputError(
             f"loss_fn must return a scalar, shape []; got shape {list(loss.shape)} "
             "(take its mean or sum)."
+        )
+    if loss.is_complex():
+        raise InputError(
+            f"loss_fn must return a real scalar; got {loss.dtype} (take its .real or .abs())."
         )
     if not loss.requires_grad:
         raise InputError(

@@ -9,6 +9,11 @@ direction multiplied by a number (and the results divided by it). All of this is
 forward pass, the tangents and the backward pass round on their own; and rounding errors are small
 multiples of one unit, which a nudge alone often leaves the same, while a factor that no fraction
 of small numbers comes near never does. Digits that mean something come back; rounding does not.
+
+Digits that mean something come back only where the loss does not jump and has no kink. Both are
+mostly at short numbers (`.int()` at 1, a clamp's ends), which therefore stay where they are; and
+where the loss is another one at the moved parameters, they are not moved at all.
+
 The fast pass has ḡ twice from the start, once from its jets and once from its adjoints, and so
 learns at no cost that there is nothing to look at.
 
@@ -17,13 +22,15 @@ Legend: S groups, r the rank of a group, k the factors.
 
 import contextlib
 import functools
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from gnlab.summaries.autodiff import Along, Derivatives, Groups, pure_third
-from gnlab.summaries.evaluation import Evaluation, Parameters
+from gnlab.summaries.evaluation import Evaluation, Parameters, Watcher
 from gnlab.summaries.sweep import FACTOR, sweep
 from gnlab.summaries.tape import Tape
 
@@ -34,6 +41,9 @@ _FAITHFUL = 1 / 64
 _FACTORS = tuple((n + (n**2 + 4) ** 0.5) / 2 for n in (1, 2, 3))
 # A row by the definition takes about as long as this many groups take in the fast pass.
 _PLAIN_ROW = 16
+
+# Numbers of so many binary digits stay where they are: that is where functions jump.
+_SHORT = 7
 
 Recompute = Callable[[float, list[int]], Tensor]
 """(k, ranks) -> ḡ_s, H̄_s· and D^(3)_sss of some groups with other rounding, [len, S + 2]."""
@@ -76,22 +86,64 @@ def inert_groups(base: Derivatives, again: Tensor, recompute: Recompute) -> Tens
     return inert
 
 
-def slopes_again(evaluation: Evaluation, groups: Groups, u: Parameters) -> Tensor:
+@dataclass(frozen=True, slots=True, eq=False)
+class Point:
+    """Where the derivatives are that are computed once more.
+
+    Attributes:
+        evaluation: The loss as a function.
+        groups: The groups by rank.
+        u: The direction.
+        loss: The loss, [].
+    """
+
+    evaluation: Evaluation
+    groups: Groups
+    u: Parameters
+    loss: Tensor
+
+    def nearby(
+        self,
+        k: float,
+        work: Callable[[Tensor, Parameters], Tensor],
+        watcher: Callable[[], Watcher] | None = None,
+    ) -> Tensor:
+        """Evaluate the loss where it rounds otherwise, and hand it to ``work``.
+
+        Args:
+            k: Says which way every parameter is moved by a unit in the last place.
+            work: Called with the loss and its leaves by name.
+            watcher: Makes what is to see every operation of an evaluation.
+
+        Returns:
+            What ``work`` returned.
+        """
+
+        def evaluation() -> Evaluation:
+            return self.evaluation if watcher is None else self.evaluation.watched_by(watcher())
+
+        def same(loss: Tensor, leaves: Parameters) -> Tensor | None:
+            half = torch.finfo(loss.dtype).eps ** 0.5 * self.loss.abs()
+            return work(loss, leaves) if (loss.detach() - self.loss).abs() <= half else None
+
+        found = evaluation().at(same, _nudge(k))
+        return evaluation().at(work) if found is None else found
+
+
+def slopes_again(point: Point) -> Tensor:
     """ḡ with other rounding errors, by the plain definition, by rank, [S]."""
 
     def slopes(along: Along, loss: Tensor, k: float) -> Tensor:
         return along.entries(along.gradient(loss, graph=False)) / k
 
-    return _measured(evaluation, groups, u, _FACTORS[0], slopes)
+    return _measured(point, _FACTORS[0], slopes)
 
 
-def plain_rows(evaluation: Evaluation, groups: Groups, u: Parameters) -> Recompute:
+def plain_rows(point: Point) -> Recompute:
     """What recomputes rows by the plain definition.
 
     Args:
-        evaluation: The loss.
-        groups: The groups by rank.
-        u: The direction.
+        point: Where.
 
     Returns:
         The function.
@@ -102,26 +154,22 @@ def plain_rows(evaluation: Evaluation, groups: Groups, u: Parameters) -> Recompu
             f = along.gradient(loss)
             g, rows = along.entries(f), []
             for r in ranks:
-                row = along.derivative(f, r, groups.reach[0], graph=True)
+                row = along.derivative(f, r, point.groups.reach[0], graph=True)
                 third = pure_third(row, r, along)
                 entries = [g[r : r + 1] / k, along.entries(row) / k**2, third[None] / k**3]
                 rows.append(torch.cat(entries))
             return torch.stack(rows)
 
-        return _measured(evaluation, groups, u, k, profile)
+        return _measured(point, k, profile)
 
     return recompute
 
 
-def jet_rows(
-    evaluation: Evaluation, groups: Groups, u: Parameters, memory: float | None
-) -> Recompute:
+def jet_rows(point: Point, memory: float | None) -> Recompute:
     """What recomputes rows by the fast pass.
 
     Args:
-        evaluation: The loss.
-        groups: The groups by rank.
-        u: The direction.
+        point: Where.
         memory: Bytes that jets may take, as for ``sweep``.
 
     Returns:
@@ -130,16 +178,21 @@ def jet_rows(
 
     def recompute(k: float, ranks: list[int]) -> Tensor:
         tape = Tape()
-        nudged = _nudged(u, k)
+        nudged = _nudged(point.u, k)
+
+        def fresh() -> Tape:
+            nonlocal tape
+            tape = Tape()
+            return tape
 
         def work(loss: Tensor, leaves: Parameters) -> Tensor:
             found = sweep(
-                tape, loss, groups, leaves, nudged, factor=k * FACTOR, budget=memory
+                tape, loss, point.groups, leaves, nudged, factor=k * FACTOR, budget=memory
             ).derivatives
             parts = [found.g[:, None] / k, found.H / k**2, found.third[:, None] / k**3]
             return torch.cat(parts, 1)[ranks]
 
-        return evaluation.watched_by(tape).at(work, _nudge(k))
+        return point.nearby(k, work, fresh)
 
     return recompute
 
@@ -166,20 +219,14 @@ def cheaper_rows(plain: Recompute, jets: Recompute, size: int) -> Recompute:
     return recompute
 
 
-def _measured(
-    evaluation: Evaluation,
-    groups: Groups,
-    u: Parameters,
-    k: float,
-    measure: Callable[[Along, Tensor, float], Tensor],
-) -> Tensor:
+def _measured(point: Point, k: float, measure: Callable[[Along, Tensor, float], Tensor]) -> Tensor:
     """Measure derivatives again, of k times the loss along k times the direction."""
-    nudged = _nudged(u, k)
+    nudged = _nudged(point.u, k)
 
     def work(loss: Tensor, leaves: Parameters) -> Tensor:
-        return measure(Along(groups, leaves, nudged), loss * k, k) / k
+        return measure(Along(point.groups, leaves, nudged), loss * k, k) / k
 
-    return evaluation.at(work, _nudge(k))
+    return point.nearby(k, work)
 
 
 def _nudged(u: Parameters, k: float) -> Parameters:
@@ -189,15 +236,23 @@ def _nudged(u: Parameters, k: float) -> Parameters:
 
 
 def _nudge(k: float) -> Callable[[Tensor], Tensor]:
-    """What moves values by a unit in the last place, this way or that."""
+    """What moves values by a unit in the last place, this way or that; short numbers stay."""
     pattern = _signs(int(1000 * k))
 
     def nudge(value: Tensor) -> Tensor:
         copies = -(-value.numel() // len(pattern))
         unit = (pattern * torch.finfo(value.dtype).eps).to(value)
-        return value * (1 + unit).repeat(copies)[: value.numel()].reshape(value.shape)
+        moved = value * (1 + unit).repeat(copies)[: value.numel()].reshape(value.shape)
+        return torch.where(_short(value), value, moved)
 
     return nudge
+
+
+def _short(value: Tensor) -> Tensor:
+    """Which values have few binary digits: those that their own leading digits are (Dekker)."""
+    digits = 1 - round(math.log2(torch.finfo(value.dtype).eps))
+    split = value * (2.0 ** (digits - min(_SHORT, digits // 2)) + 1)
+    return split - (split - value) == value
 
 
 @functools.cache

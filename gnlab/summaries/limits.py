@@ -4,6 +4,7 @@ Legend: S groups, P parameters.
 """
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -76,6 +77,25 @@ def check(model: nn.Module, partition: Partition) -> None:
     reason = _reason(model, repr(partition.level), partition.num_groups, device_of(model))
     if reason is not None:
         raise InputError(reason)
+
+
+def check_order(size: int, order: int, device: torch.device) -> None:
+    """Raise if a tensor of an order has more entries than there is room for.
+
+    Args:
+        size: S.
+        order: d; for each entry there are as many group numbers.
+        device: Where it is to be.
+
+    Raises:
+        InputError: If it has.
+    """
+    digits = order * math.log2(size) + math.log2(8 * (order + 1))
+    if digits > math.log2(min(free_memory(device), sys.maxsize)):
+        raise InputError(
+            f"order must be lower: the tensor has S^d = {size}^{order} entries, more than there is "
+            "memory for."
+        )
 
 
 def _reason(model: nn.Module, name: str, count: int, device: torch.device) -> str | None:

@@ -167,6 +167,7 @@ def derivative_tensor(
     task = Task(model, loss_fn, batches(data), partition, dtype, normaliser)
     with alone(model):
         task.check()
+        limits.check_order(partition.num_groups, order, task.device)
         with _kernels(task.device):
             groups = groups_of(partition, task.device)
             u = task.gradient() if direction is None else task.direction(direction)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from gnlab.errors import InputError
 from gnlab.partitions import Partition
-from gnlab.partitions.partition import check_real
+from gnlab.partitions.partition import check_usable
 from gnlab.summaries.autodiff import Along, groups_of
 from gnlab.summaries.batches import Batch, Loader, cast, check_lengths
 from gnlab.summaries.evaluation import (
@@ -72,7 +72,8 @@ class Task:
         """Raise unless the partition is of this model's trainable parameters.
 
         Raises:
-            InputError: If it is not, a parameter is complex, or the model is compiled to a script.
+            InputError: If it is not, the loss is no function, a parameter is complex or has no
+                shape yet, or the model is compiled to a script.
         """
         if not isinstance(self.partition, Partition):
             raise InputError(
@@ -80,7 +81,11 @@ class Task:
                 "gnlab.partition(model, {group name: [parameter names]}) makes it; "
                 f"got {self.partition!r}."
             )
-        check_real({n: p for n, p in self.parameters.items() if p.requires_grad})
+        if not callable(self.loss_fn):
+            raise InputError(
+                f"loss_fn must be a function, loss_fn(model(x), y) -> scalar; got {self.loss_fn!r}."
+            )
+        check_usable({n: p for n, p in self.parameters.items() if p.requires_grad})
         shapes = {n: p.shape for n, p in self.parameters.items() if p.requires_grad}
         theirs = dict(self.partition.shapes)
         if shapes != theirs:

@@ -9,6 +9,7 @@ import pytest
 import gnlab
 from gnlab import cli
 from gnlab.cli.commands import COMMANDS
+from gnlab.partitions import LEVELS
 
 
 def test_info_names_versions_devices_and_data(tmp_path, monkeypatch, run):
@@ -53,6 +54,24 @@ def test_an_unknown_command_gets_the_nearest(fails):
 
 def test_an_unknown_option_is_one_line(fails):
     assert "--fast" in fails("info", "--fast")
+
+
+def test_the_help_of_train_has_every_level(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--help"])
+    said = capsys.readouterr().out
+    assert all(level in said for level in LEVELS)
+
+
+@pytest.mark.parametrize("arguments", [["info"], ["train", "--help"]])
+def test_a_reader_that_leaves_is_no_fault(arguments):
+    command = [sys.executable, "-m", "gnlab", *arguments]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as left:
+        left.stdout.close()  # before anything is written
+        assert left.stderr.read() == ""
+    assert left.returncode in {0, 1}  # argparse itself passes over a help that nobody reads
 
 
 def test_the_module_is_the_command():

@@ -28,6 +28,12 @@ def test_one_group_with_damping_solves_the_scalar_quadratic():
     assert solve_cubic([[1.0]], [3.0], [1.0], damping=4.0).step_sizes.item() == 1.0
 
 
+def test_numbers_whose_squares_overflow_are_finite():
+    solution = solve_cubic(torch.eye(2).double() * 1e300, [1e300, 1.0], [1.0, 1.0])
+    assert solution.status is Status.solved
+    assert solution.step_sizes.tolist() == pytest.approx([1.0, 1e-300])
+
+
 def test_no_damping_is_newtons_step():
     H, g = np.array([[2.0, 1.0], [1.0, 3.0]]), np.array([3.0, 4.0])
     assert solve_cubic(H, g, [1.0, 5.0], damping=0.0).step_sizes.tolist() == [1.0, 1.0]
@@ -147,7 +153,7 @@ def test_nonfinite_data_are_a_status(value, where):
         (([[1.0, 2.0], [0.5]], np.ones(2), np.ones(2)), "rectangular"),
         ((np.eye(2) * 1j, np.ones(2), np.ones(2)), "real numbers"),
         ((torch.eye(2) * 1j, np.ones(2), np.ones(2)), "real numbers"),
-        ((torch.eye(2).to_sparse(), np.ones(2), np.ones(2)), "real numbers"),
+        ((torch.eye(2).to_sparse(), np.ones(2), np.ones(2)), r"layout torch.sparse_coo; .*dense"),
         ((np.eye(2), np.ones(2), np.ones(2), "strong"), "damping .*got 'strong'"),
     ],
 )

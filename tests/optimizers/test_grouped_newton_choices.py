@@ -72,6 +72,44 @@ def test_bad_choices_are_named(choice, message, quadratic):
         GroupedNewton(model, value, **({"summary_batches": [NOTHING]} | choice))
 
 
+OUT_OF_BOUNDS = [
+    ("lr", float("nan")), ("lr", -1.0), ("lr", torch.tensor(-1.0)), ("lr", torch.ones(1)),
+    ("damping", -1.0), ("period", 0), ("period", 1.5), ("momentum", 1.0), ("step_momentum", 1.5),
+    ("direction", "up"), ("safeguard", 2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "given"), OUT_OF_BOUNDS)
+def test_what_torchs_own_route_puts_out_of_bounds_moves_nothing(name, given, quadratic, one_step):
+    model, _, _ = quadratic()
+    optimizer = GroupedNewton(model, value, [NOTHING], lr=0.1, period=1)
+    one_step(model, optimizer, NOTHING, value)
+    saved = optimizer.state_dict()
+    before = [p.detach().clone() for p in model.parameters()]
+    optimizer.param_groups[0][name] = saved["param_groups"][0][name] = given
+    with pytest.raises(InputError, match=f"{name}.*got|unknown direction 'up'"):
+        one_step(model, optimizer, NOTHING, value)
+    assert all(map(torch.equal, before, model.parameters()))
+    fresh = GroupedNewton(model, value, [NOTHING], lr=0.1, period=1)
+    with pytest.raises(InputError, match=f"{name}.*got|unknown direction 'up'"):
+        fresh.load_state_dict(saved)
+    assert fresh.settings["lr"] == 0.1
+    assert fresh.steps == 0
+
+
+def test_a_rate_may_be_a_tensor(quadratic, one_step):
+    model, _, _ = quadratic()
+    optimizer = GroupedNewton(model, value, [NOTHING], period=1)
+    optimizer.param_groups[0]["lr"] = torch.tensor(0.5)
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+    losses = []
+    for _ in range(3):
+        losses.append(one_step(model, optimizer, NOTHING, value))
+        scheduler.step()
+    assert losses[2] < losses[1] < losses[0]
+    assert optimizer.settings["lr"].item() == pytest.approx(0.0625)
+
+
 def test_an_unknown_hyperparameter_is_answered_with_all_there_are(quadratic):
     model, _, _ = quadratic()
     optimizer = GroupedNewton(model, value, [NOTHING])

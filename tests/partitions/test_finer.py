@@ -178,6 +178,8 @@ def test_own_groups_without_elements():
         ("block:0", "needs k from 1 on"),
         ("row:0", "needs k from 1 on"),
         ("block:x", "unknown level 'block:x'"),
+        ("block:02", "unknown level 'block:02'"),
+        ("row:٢", "unknown level"),
         ("units", "Did you mean 'unit'"),
     ],
 )

@@ -142,6 +142,8 @@ def test_a_level_that_is_not_finer_is_not_a_refinement():
         ("tensors", "Did you mean 'tensor'.*Valid: all, role"),
         ("chunk:0", "needs k from 1 to the 3 layers"),
         ("chunk:9", "needs k from 1 to the 3 layers"),
+        ("chunk:02", "unknown level 'chunk:02'"),
+        ("part:٢", "unknown level"),
         ({"a": ["0.weight"]}, "no group has parameter '0.bias'"),
         ({"a": []}, "needs a non-empty list"),
         ({"a": ["0.wieght"]}, "Did you mean '0.weight'"),
@@ -167,6 +169,13 @@ def test_complex_parameters_are_refused_by_name(level):
 def test_what_is_no_level_at_all_is_refused(level):
     with pytest.raises(InputError, match=r"level must be a level's name or own groups .*got"):
         partition(network(), level)
+
+
+def test_what_is_no_model_is_refused():
+    with pytest.raises(InputError, match=r"model must be a torch.nn.Module; got 'x'"):
+        partition("x", "tensor")
+    with pytest.raises(InputError, match="parameter 'weight' has no shape yet"):
+        partition(nn.LazyLinear(3))
 
 
 def test_a_model_without_parameters_is_refused():

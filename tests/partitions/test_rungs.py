@@ -8,6 +8,7 @@ from torch import nn
 
 import gnlab
 from gnlab import partitions
+from gnlab.errors import InputError
 from gnlab.partitions import cost, partition
 from gnlab.partitions import rungs as ladders
 from gnlab.problems import networks
@@ -255,3 +256,25 @@ def test_parameters_of_no_layer():
 
     rungs = gnlab.ladder(Raw(), torch.ones(1, 4))
     assert [rungs[0].num_groups, rungs[-1].num_groups] == [1, 14]
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs", "message"),
+    [
+        (None, None, "model must be a torch.nn.Module; got None"),
+        ("lenet", None, "model must be a torch.nn.Module; got 'lenet'"),
+        (nn.Sequential(nn.LazyLinear(4)), None, "parameter '0.weight' has no shape yet.*call the"),
+        (nn.ReLU(), None, "ReLU has no trainable parameters"),
+        (nn.Linear(4, 2), torch.zeros(3, 7), "inputs must be .*RuntimeError: mat1 and mat2"),
+        (nn.Linear(4, 2), {"x": 1}, "inputs must be .*TypeError"),
+        (nn.Bilinear(4, 2, 3), torch.zeros(3, 4), "the one positional argument of the model"),
+    ],
+)
+def test_what_has_no_ladder_is_refused_in_one_line(model, inputs, message):
+    with pytest.raises(InputError, match=message) as refused:
+        gnlab.ladder(model, inputs)
+    assert "\n" not in str(refused.value)
+
+
+def test_of_one_tensor_the_one_group_is_all():
+    assert [rung.level for rung in gnlab.ladder(nn.Linear(2, 1, bias=False))] == ["all", "element"]

@@ -89,6 +89,12 @@ def test_levels_are_told_coarse_to_fine():
     assert levels[-1].known_as == "Newton's method"
 
 
+@pytest.mark.parametrize("step", ["a", None, 1.5, -1])
+def test_what_is_no_step_is_not_rewound_to(step):
+    with pytest.raises(InputError, match=r"step must be a whole number .*got"):
+        Run("quadratic", device="cpu").rewind(step)
+
+
 def test_rewinding_where_nothing_is_kept_says_what_is():
     run = Run("moons")
     run.step()

@@ -119,6 +119,17 @@ def test_copies_and_runs_taken_over_share_the_room_too(driven, monkeypatch):
     assert {run.budget, driven.run_of("copy").budget} == {500}
 
 
+def test_a_copy_of_a_run_that_is_closed_takes_nothing(driven, boards):
+    driven.adopt("run", Run(FAST))
+    driven.close_run("run")
+    driven.send("run", 1, loop.Branch("copy"))
+    driven.send("copy", 2, Step())
+    driven._round()
+    driven.send("copy", 3, Step())
+    assert driven.run_of("copy") is None
+    assert "copy" not in boards.latest
+
+
 def test_a_fault_of_the_engine_itself_loses_no_finished_step(tmp_path):
     class Broken(Boards):
         def publish(self, run_id, snapshot):

@@ -75,6 +75,27 @@ def test_a_run_of_another_model_is_not_loaded(layers, said, tmp_path, own_proble
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda saved: saved["settings"].update(schedule="cosine"),
+        lambda saved: saved.pop("log"),
+        lambda saved: saved["record"].pop("loss"),
+        lambda saved: saved.update(log=None),
+        lambda saved: saved["log"].clear(),
+    ],
+)
+def test_a_run_of_another_version_is_told(changed, tmp_path):
+    path, run = tmp_path / "run.pt", Run("quadratic", device="cpu")
+    run.step()
+    run.save(path)
+    saved = torch.load(path, weights_only=True)
+    changed(saved)
+    torch.save(saved, path)
+    with pytest.raises(InputError, match=r"is not a run saved by this version of gnlab; load it"):
+        Run.load(path)
+
+
 def test_files_that_are_no_runs(tmp_path):
     path = tmp_path / "file"
     with pytest.raises(InputError, match="cannot be read"):

@@ -25,6 +25,11 @@ def a_run(model, train, classes):
     return gnlab.Run(problem=own)
 
 
+def test_what_is_no_run_is_refused():
+    with pytest.raises(InputError, match=r"run must be a gnlab.Run; got None"):
+        gnlab.what_if(None)
+
+
 def test_on_a_quadratic_the_ends_are_cauchys_and_newtons():
     run = gnlab.Run("quadratic", dtype="float64", device="cpu", damping=0.0)
     found = gnlab.what_if(run)

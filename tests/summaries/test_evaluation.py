@@ -222,6 +222,7 @@ X, Y = torch.zeros(4, 3), torch.zeros(4, 2)
     ("loss_fn", "data", "message"),
     [
         (nn.MSELoss(reduction="none"), (X, Y), r"shape \[\]; got shape \[4, 2\]"),
+        (lambda out, y: out.sum() * 1j, (X, Y), "return a real scalar; got torch.complex64"),
         (lambda out, y: out.sum().item(), (X, Y), "got float"),
         (lambda out, y: out.detach().sum(), (X, Y), "no graph"),
         (lambda out, y: (out > 0).sum(), (X, Y), "no graph"),
@@ -239,9 +240,10 @@ X, Y = torch.zeros(4, 3), torch.zeros(4, 2)
         ),
     ],
 )
-def test_bad_input_is_one_line(loss_fn, data, message):
+@pytest.mark.parametrize("method", ["auto", "autodiff"])
+def test_bad_input_is_one_line(loss_fn, data, message, method):
     with pytest.raises(InputError, match=message) as error:
-        summarise(MODEL, loss_fn, data, partition(MODEL, "tensor"))
+        summarise(MODEL, loss_fn, data, partition(MODEL, "tensor"), method=method)
     assert "\n" not in str(error.value)
 
 
@@ -254,23 +256,18 @@ def test_bad_arguments_are_one_line():
     for order in (0, -1, 1.5):
         with pytest.raises(InputError, match="order must be a whole number"):
             derivative_tensor(MODEL, nn.MSELoss(), (X, Y), p, order)
+    for order in (60, 10**6):
+        with pytest.raises(InputError, match=r"order must be lower: .*S\^d = 2\^"):
+            derivative_tensor(MODEL, nn.MSELoss(), (X, Y), p, order)
+    with pytest.raises(InputError, match=r"loss_fn must be a function, .*got 'mse'"):
+        summarise(MODEL, "mse", (X, Y), p)
+    with pytest.raises(InputError, match=r"model must be a torch.nn.Module; got None"):
+        summarise(None, nn.MSELoss(), (X, Y), p)
     other = partition(nn.Linear(3, 4), "tensor")
     with pytest.raises(InputError, match=r"'weight' is \[4, 3\] in the partition, \[2, 3\] in"):
         summarise(MODEL, nn.MSELoss(), (X, Y), other)
     with pytest.raises(InputError, match=r"'0.weight' is absent in the partition"):
         summarise(nn.Sequential(MODEL), nn.MSELoss(), (X, Y), p)
-
-
-def test_a_direction_is_checked():
-    p, weight, bias = partition(MODEL, "tensor"), torch.ones(2, 3), torch.ones(2)
-    for direction, message in [
-        ({"weight": weight}, "no entry for parameter 'bias'"),
-        ({"weight": weight, "bias": bias, "bia": bias}, "unknown parameter in direction 'bia'"),
-        ({"weight": weight.T, "bias": bias}, r"shape \[3, 2\]; the parameter has \[2, 3\]"),
-        ({"weight": weight.double(), "bias": bias}, "torch.float64 on cpu; the parameter is"),
-    ]:
-        with pytest.raises(InputError, match=message):
-            summarise(MODEL, nn.MSELoss(), (X, Y), p, direction)
 
 
 def test_a_scripted_module_is_refused_by_name():

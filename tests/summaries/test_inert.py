@@ -203,3 +203,59 @@ def test_inert_in_one_batch_of_a_loader_only(dtype):
     assert summarise(model, loss, batches[0], p, u).inert.tolist() == [True, True, False]
     assert not summarise(model, loss, batches, p, u).inert.any()
     assert summarise(model, loss, [batches[0]] * 2, p, u).inert.tolist() == [True, True, False]
+
+
+class Jump(nn.Module):
+    """Weights times what a function makes of others, which are where it jumps."""
+
+    def __init__(self, function, *at):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([0.7, -0.3]))
+        self.at = nn.Parameter(torch.tensor(at))
+        self.function = function
+
+    def forward(self, x):
+        return x @ (self.weight * self.function(self.at))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("method", ["jets", "autodiff"])
+@pytest.mark.parametrize("level", ["all", "tensor", "element"])
+@pytest.mark.parametrize(
+    ("function", "at", "slope"),
+    [
+        (lambda t: t.int(), (1.0, -1.0), 0),
+        (lambda t: t.round(), (0.5, 1.5), 0),
+        (lambda t: (t / torch.tensor(0.7)).floor(), (0.7, 0.7), 0),
+        (lambda t: torch.where(t.abs() <= 1, t, t.sign()), (1.0, -1.0), 1),
+    ],
+    ids=["int", "round", "floor", "kink"],
+)
+def test_where_a_function_jumps_what_has_an_effect_is_not_inert(
+    dtype, method, level, function, at, slope
+):
+    # Moved by a unit in the last place, the parameters would make another function of the weights.
+    torch.manual_seed(0)
+    model, plain = Jump(function, *at).to(dtype), Jump(None, *at).to(dtype)
+    made = function(model.at).detach().to(dtype)
+    plain.function = lambda t: made + slope * (t - t.detach())
+    data = torch.randn(9, 2, dtype=dtype), torch.randn(9, dtype=dtype)
+    p, u = partition(model, level), random_direction(model)
+    s = summarise(model, nn.MSELoss(), data, p, u, method=method)
+    expected = summarise(plain, nn.MSELoss(), data, p, u, method=method)
+    assert s.inert.equal(expected.inert)
+    assert not s.inert.all()
+    for name in ("g", "H", "third"):
+        torch.testing.assert_close(getattr(s, name), getattr(expected, name))
+
+
+@pytest.mark.parametrize("method", ["auto", "autodiff"])
+def test_an_orthogonal_layer_has_a_summary(method):
+    # Torch's Householder map takes the signs of its diagonal, which are ±1, by `.int()`.
+    torch.manual_seed(0)
+    layer = nn.utils.parametrizations.orthogonal(nn.Linear(4, 5))
+    model = nn.Sequential(layer, nn.Tanh(), nn.Linear(5, 3)).double()
+    data = torch.randn(20, 4).double(), torch.randint(0, 3, (20,))
+    s = summarise(model, functional.cross_entropy, data, partition(model), method=method)
+    assert not s.inert.any()
+    assert (s.g > 0).all()

@@ -82,3 +82,18 @@ def test_complex_parameters_in_a_partition_made_by_hand():
     p = gnlab.Partition("own", ("w",), {"w": model.w.shape}, {"w": torch.tensor(0)}, ("weights",))
     with pytest.raises(InputError, match="parameter 'w' is complex"):
         summarise(model, lambda out, y: out.mean(), (X, Y), p)
+
+
+def test_a_direction_is_checked():
+    model, data = nn.Linear(3, 2), (torch.zeros(4, 3), torch.zeros(4, 2))
+    p, weight, bias = partition(model, "tensor"), torch.ones(2, 3), torch.ones(2)
+    for direction, message in [
+        ({"weight": weight}, "no entry for parameter 'bias'"),
+        ({"weight": weight, "bias": bias, "bia": bias}, "unknown parameter in direction 'bia'"),
+        ({"weight": weight.T, "bias": bias}, r"shape \[3, 2\]; the parameter has \[2, 3\]"),
+        ({"weight": weight.double(), "bias": bias}, "torch.float64 on cpu; the parameter is"),
+        ({"weight": weight.numpy(), "bias": bias}, r"\['weight'\] must be a torch tensor; got nda"),
+        ([weight, bias], r"direction must be tensors by parameter name, .*; got list"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            summarise(model, nn.MSELoss(), data, p, direction)

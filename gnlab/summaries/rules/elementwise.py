@@ -7,6 +7,7 @@ the side that torch's backward pass takes.
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -163,14 +164,33 @@ def leaky_relu(x: Tensor, y: Tensor, negative_slope: float = 0.01) -> Derivative
     return torch.full_like(x, negative_slope).masked_fill_(x > 0, 1), None, None
 
 
-def clamp(x: Tensor, y: Tensor, min: float | None = None, max: float | None = None) -> Derivatives:
-    """Y = x within the bounds; at a bound itself the derivative is one, as in torch."""
-    inside = torch.ones_like(x, dtype=torch.bool)
-    if min is not None:
-        inside &= x >= min
-    if max is not None:
-        inside &= x <= max
-    return inside.to(x.dtype), None, None
+@torch.inference_mode(False)
+def _at_bounds(kind: Callable[[Tensor], float | Tensor]) -> tuple[float, float]:
+    """Torch's slope of a clamp at one bound, and where both are the same; its versions differ."""
+    at = torch.ones((), device="cpu")
+    bounds: tuple[Any, Any] = kind(at), kind(at)
+    with torch.enable_grad():
+        x = at.clone().requires_grad_()
+        found = (torch.clamp(x, max=bounds[1]), torch.clamp(x, *bounds))
+        one, both = (float(torch.autograd.grad(y, x)[0]) for y in found)
+    return one, both
+
+
+_AT_NUMBERS, _AT_TENSORS = _at_bounds(float), _at_bounds(torch.Tensor.clone)
+
+
+def clamp(
+    x: Tensor, y: Tensor, min: float | Tensor | None = None, max: float | Tensor | None = None
+) -> Derivatives:
+    """Y = x within the bounds; at a bound itself the derivative is what it is in torch."""
+    inside = torch.ones_like(x)
+    met = torch.zeros_like(inside)
+    for bound, within in ((min, torch.ge), (max, torch.le)):
+        if bound is not None:
+            inside = inside.where(within(x, bound), 0)
+            met = met + (x == bound)
+    one, both = _AT_TENSORS if Tensor in (type(min), type(max)) else _AT_NUMBERS
+    return inside.where(met != 1, one * inside).where(met != 2, both * inside), None, None
 
 
 def hardtanh(x: Tensor, y: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Derivatives:

@@ -1,9 +1,12 @@
 """Every elementwise function's three derivatives, by differences and by the plain definition."""
 
+import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from gnlab.partitions import partition
+from gnlab.summaries import summarise
 from gnlab.summaries.rules import elementwise
 
 SHAPE = (2, 3)
@@ -73,3 +76,32 @@ def test_derivatives(operation, used):
 
 def test_repetition(operation):
     operation.check_repetition()
+
+
+def one(*shape):
+    return torch.ones(*shape, dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.clamp(-1, 1), lambda x: x.clamp(min=1), lambda x: torch.clamp_max(x, 1),
+        lambda x: x.clamp(1, 1), lambda x: x.clamp(2, 1), lambda x: x.clamp(min=one(3)),
+        lambda x: x.clamp(one(1), one(1)), lambda x: x.clamp(-one(3), 2 * one(3)), F.relu6,
+        F.hardtanh, F.relu, torch.abs,
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("at", [-1.0, 0.0, 1.0, 2.0, 6.0])
+def test_at_a_corner_the_slope_is_torchs(function, at):
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.x = nn.Parameter(at * one(3))
+
+        def forward(self, _):
+            return function(self.x)
+
+    model, data, u = Model(), (one(3), -one(3)), {"x": one(3)}
+    s = summarise(model, nn.MSELoss(), data, partition(model), u, method="jets")
+    nn.MSELoss()(model(None), data[1]).backward()
+    assert s.g.item() == pytest.approx(model.x.grad.sum().item(), rel=1e-15)
