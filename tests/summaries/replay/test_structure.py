@@ -265,18 +265,6 @@ def test_what_is_repeated_as_a_whole_is_not_recorded_in_part():
     assert [key[0] for key in cache._known] == ["whole"]
 
 
-@pytest.mark.parametrize("name", ["class", "function"])
-def test_what_is_put_in_torchs_place_is_called(name, monkeypatch):
-    model = network(nn.Softplus())
-    assert is_repeated(model)
-    if name == "class":
-        monkeypatch.setattr(nn.Softplus, "forward", lambda self, x: x.sin())
-    else:
-        monkeypatch.setattr(functional, "softplus", lambda x, *_: x.sin())
-    for _ in range(3):
-        assert agree(model, batch()) > 0
-
-
 def test_a_sign_that_is_only_noted_is_read():
     model = nn.Sequential(nn.Linear(4, 3)).double()
     x = torch.randn(6, 4, dtype=torch.complex128)
