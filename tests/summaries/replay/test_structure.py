@@ -154,6 +154,11 @@ class OwnLoss(nn.Module):
         return functional.cross_entropy(output, targets)
 
 
+class OwnPartial(functools.partial):
+    def __call__(self, *args):
+        return 2 * super().__call__(*args)
+
+
 def replaced_forward(model):
     model[6].forward = lambda x: x.sin()
 
@@ -165,6 +170,7 @@ NOT = {
     "function from nowhere": (network(), function_from_nowhere),
     "method of torch's": (network(), nn.CrossEntropyLoss().forward),
     "method of one's own": (network(), OwnLoss().__call__),
+    "own partial": (network(), OwnPartial(functional.cross_entropy)),
     "own forward": (network(), None, replaced_forward),
     "hook": (network(), None, lambda m: m[6].register_forward_hook(lambda _m, _i, out: out.sin())),
     "hook before": (network(), None, lambda m: m[6].register_forward_pre_hook(lambda *_: None)),
@@ -184,6 +190,16 @@ def test_whatever_else_is_called_each_time(name):
     for each in change:
         each(model)
     assert not is_repeated(model, loss_fn or functional.cross_entropy)
+
+
+@pytest.mark.parametrize("dtype", [None, torch.float32])
+def test_a_partial_of_ones_own_is_called_as_it_is(dtype):
+    model, data = network(), batch()
+    loss_fn = OwnPartial(functional.cross_entropy, weight=torch.ones(3, dtype=DOUBLE))
+    found = summarise(model, loss_fn, data, partition(model, "all"), dtype=dtype)
+    assert float(found.loss) == pytest.approx(
+        float(loss_fn(model(data[0]), data[1]).detach()), rel=1e-6
+    )
 
 
 CHANGES = {
