@@ -1,4 +1,4 @@
-"""The peak memory of one gradient or one summary, on a CPU in a process of its own.
+"""The peak memory of a gradient or of a kind's summaries, on a CPU in a process of its own.
 
 A process cannot take its own peak back; a GPU's can be. The process also finds out, within a limit
 of memory and of time, what a machine cannot afford, before the one that takes times would break on
@@ -19,6 +19,7 @@ import torch
 
 from benchmarks.environment import ROOT, environment
 from benchmarks.summaries.cases import KINDS, NETWORKS, Case
+from benchmarks.summaries.rounds import Effort, get_warm
 
 SHARE = 0.75
 """Of the machine's memory, what a process may use."""
@@ -26,7 +27,9 @@ _TOO_LARGE = ("allocate", "bad_alloc", "out of memory")
 
 
 def peak(name: str, batch: int, device: str, kind: str, limit: float) -> dict[str, float] | str:
-    """Measure the memory that one gradient or summary adds, on a CPU in a new process.
+    """Measure the memory that gradients or summaries add, on a CPU in a new process.
+
+    All but the plain way are done until one is repeated, or for long enough, as for their times.
 
     Args:
         name: The network's name.
@@ -37,7 +40,7 @@ def peak(name: str, batch: int, device: str, kind: str, limit: float) -> dict[st
 
     Returns:
         MiB held before (on a CPU the whole process, on a GPU the tensors), MiB at the peak, and
-        the seconds that it took; or "memory" or "time", whichever was not enough.
+        the seconds that the first took; or "memory" or "time", whichever was not enough.
     """
     if torch.device(device).type == "cuda":
         try:
@@ -67,15 +70,23 @@ def _measured(name: str, batch: int, device: str, kind: str) -> dict[str, float]
     if case.device.type == "cuda":
         before = float(torch.cuda.memory_allocated(case.device))
         torch.cuda.reset_peak_memory_stats(case.device)
-        seconds = case.seconds(kind)
+        seconds = _all_phases(case, kind)
         after = float(torch.cuda.max_memory_allocated(case.device))
     else:
         forget_peak()
         before = resident_peak()
-        seconds = case.seconds(kind)
+        seconds = _all_phases(case, kind)
         after = resident_peak()
     mib = {"before_mib": before / 2**20, "peak_mib": after / 2**20}
     return {"seconds": seconds, **{key: round(value, 1) for key, value in mib.items()}}
+
+
+def _all_phases(case: Case, kind: str) -> float:
+    """Do one kind until it is recorded and repeated, if it is; the seconds of the first time."""
+    seconds = case.seconds(kind)
+    if kind != "plain":
+        get_warm(case.seconds, kind, Effort())
+    return seconds
 
 
 def forget_peak() -> None:

@@ -46,7 +46,7 @@ def measure(
     start = time.perf_counter()
     for kind in kinds:
         if kind != "plain":  # so slow that a first time is as good as a second
-            _get_warm(seconds, kind, effort)
+            get_warm(seconds, kind, effort)
     with tqdm(range(effort.rounds), desc=label, leave=False) as rounds:
         for done in rounds:
             if done >= FEWEST and time.perf_counter() - start > effort.budget:
@@ -58,8 +58,14 @@ def measure(
     return measured
 
 
-def _get_warm(seconds: Callable[[str], float], kind: str, effort: Effort) -> None:
-    """Do one kind until nothing is done for the first time any more, or for long enough."""
+def get_warm(seconds: Callable[[str], float], kind: str, effort: Effort) -> None:
+    """Do one kind until nothing is done for the first time any more, or for long enough.
+
+    Args:
+        seconds: Does one kind once and says how long it took.
+        kind: What to do.
+        effort: A twentieth of its budget is long enough.
+    """
     start = time.perf_counter()
     for _ in range(SIGHTS + 1):
         seconds(kind)

@@ -5,6 +5,7 @@ buffers, random state and mode as they were before.
 """
 
 import contextlib
+import copy
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -236,8 +237,11 @@ def cast_loss(loss_fn: LossFunction, dtype: torch.dtype | None, model: nn.Module
         return t if id(t) in trained else cast(t, dtype)
 
     if isinstance(loss_fn, functools.partial):
-        keywords = map_tensors(own, loss_fn.keywords)
-        return functools.partial(loss_fn.func, *map_tensors(own, loss_fn.args), **keywords)
+        made: Any = copy.copy(loss_fn)  # of the same class, which may call in a way of its own
+        args, keywords = map_tensors(own, loss_fn.args), map_tensors(own, loss_fn.keywords)
+        made.__setstate__((loss_fn.func, args, keywords, dict(vars(loss_fn))))
+        same: LossFunction = made
+        return same
     if not isinstance(loss_fn, nn.Module):
         return loss_fn
     constant = [name for name, t in _tensors_of(loss_fn) if id(t) not in trained]

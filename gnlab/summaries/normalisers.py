@@ -119,7 +119,7 @@ def known(loss_fn: LossFunction) -> Known | None:
         }
         return None if kind is None else Known(kind, options)
     function, options = loss_fn, {}
-    if isinstance(loss_fn, functools.partial):
+    if type(loss_fn) is functools.partial:
         # These set the reduction too: what is not read here is found by trial.
         if loss_fn.args or {"size_average", "reduce"}.intersection(loss_fn.keywords):
             return None

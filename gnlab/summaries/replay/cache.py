@@ -19,11 +19,10 @@ from gnlab.summaries.replay.recorder import NotRepeatableError, Recorder
 
 _log = logging.getLogger(__name__)
 
-# Beyond it Python's part is a small one of the whole, and the tensors of a computation that is
-# being recorded, which are all kept until it ends, would be too many. A GPU is through with as
-# much before Python has said what comes next.
+# Beyond it Python's part is a small one of the whole, and a program's memory, which is held from
+# then on, would be much. A GPU is through with as much before Python has said what comes next.
 _LARGEST = 256 * 2**20
-_SHARE = 1 / 8  # of a GPU's memory, for what is being recorded and for all programs
+_SHARE = 1 / 8  # of a GPU's memory, for what a computation makes and for all programs
 # To record takes as long as a dozen repetitions save: what comes a few times, as when a person
 # drags a slider over all partitions, is not worth it.
 SIGHTS = 8

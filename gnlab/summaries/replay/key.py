@@ -68,20 +68,22 @@ class Collected:
     def _any(self, given: Any) -> None:
         """Any argument."""
         kind: Any = type(given)
-        if kind in PLAIN or isinstance(given, _KINDS):
+        if kind in PLAIN:
             self._key += (kind, given)  # 1, 1.0 and True are equal for Python
         elif isinstance(given, Tensor):
             self._key.append("tensor")
             self._tensor(given)
+        elif isinstance(given, (tuple, list)):
+            self._key += (kind, len(given))
+            for value in given:
+                self._any(value)
         elif isinstance(given, Mapping):
             self._key += ("mapping", len(given))
             for key, value in given.items():
                 self._key.append(key)
                 self._any(value)
-        elif isinstance(given, (tuple, list)):
-            self._key += (kind, len(given))
-            for value in given:
-                self._any(value)
+        elif isinstance(given, _KINDS):
+            self._key += (kind, given)
         elif isinstance(given, slice):
             self._key.append("slice")
             for value in (given.start, given.stop, given.step):

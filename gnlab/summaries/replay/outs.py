@@ -6,17 +6,23 @@ so it is tried, once for each operator.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from gnlab.summaries.replay.nested import replaced
 
+EMPTY = frozenset({"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"})
+ZERO = frozenset({"zeros", "zeros_like", "new_zeros"})
+FILLED = EMPTY | ZERO | {"ones", "ones_like", "new_ones", "full", "full_like", "new_full"}
+"""What takes nothing of a tensor but its shape."""
+
 Function = Callable[..., Any]
 Example = Callable[[], tuple[Any, Any]]
 """What gives arguments and keyword arguments to try an operator with."""
 
+_torch: Any = torch._C  # its functions have no types
 _found: dict[tuple[Any, bool], Function | None] = {}
 
 
@@ -26,32 +32,37 @@ def plain_name(func: Any) -> str:
     return name.removeprefix("aten::")
 
 
-def placing(func: Any, example: Example) -> Function | None:
-    """The function that does what an operator does, and puts the result into ``out``.
+def quickest(func: Any, example: Example, *, makes: int, writes: bool) -> Function:
+    """The quickest way to call an operator again: one that takes ``out``, if it makes something.
 
     Args:
-        func: The operator, which makes one tensor.
-        example: Arguments to try it with.
+        func: The operator.
+        example: Arguments to try it with; what is written into is a copy of them.
+        makes: How many tensors it makes.
+        writes: Whether it writes into an argument instead.
 
     Returns:
-        The function; None if there is none.
+        The operator itself, or another function that does the same.
     """
+    name = plain_name(func)
+    if writes:
+        return _writing(func, example)
+    if name in EMPTY or name in ZERO:
+        return Tensor.zero_
+    way = _placing(func, example) if makes == 1 else None
+    return way or cast("Function", func)
+
+
+def _placing(func: Any, example: Example) -> Function | None:
+    """The function that does what an operator does, and puts the result into ``out``, or None."""
     name = plain_name(func)
     if name in ("clone", "_to_copy"):
         return _copy
     return _tried(func, getattr(torch, name, None), example, out=True)
 
 
-def writing(func: Any, example: Example) -> Function:
-    """The quickest function that does what an operator that writes into an argument does.
-
-    Args:
-        func: The operator.
-        example: Arguments to try it with; copies of them are written into.
-
-    Returns:
-        The function.
-    """
+def _writing(func: Any, example: Example) -> Function:
+    """The quickest function that does what an operator that writes into an argument does."""
     name = plain_name(func)
     quick = getattr(Tensor if name.endswith("_") else torch, name, None)
     slow: Function = func
@@ -68,13 +79,22 @@ def _tried(func: Any, quick: Function | None, example: Example, *, out: bool) ->
     return _found.get((func, out))
 
 
+# Nobody who watches what is called is to see the trial, and no gradient goes through it.
+@torch.inference_mode()
 def _same(func: Any, quick: Function, example: Example, out: bool) -> bool:
     """Whether both give the same."""
+    with _torch.DisableTorchFunction():
+        return _agree(func, quick, example, out)
 
-    def copied() -> Any:
-        return replaced(Tensor, torch.clone, example())
 
-    (given, named), (again, named_again) = copied(), copied()
+def _agree(func: Any, quick: Function, example: Example, out: bool) -> bool:
+    """The same, where nobody watches."""
+
+    def arguments() -> Any:
+        # What is written into is a copy; what is only read may be large.
+        return replaced(Tensor, torch.detach if out else torch.clone, example())
+
+    (given, named), (again, named_again) = arguments(), arguments()
     known = func(*given, **named)
     if out:
         made = torch.empty_strided(

@@ -8,14 +8,9 @@ import torch
 from torch import Tensor
 
 from gnlab.summaries.replay.memory import Lifetime, layout
-from gnlab.summaries.replay.nested import leaves, replaced
-from gnlab.summaries.replay.outs import Function, placing, plain_name, writing
-from gnlab.summaries.replay.recorder import NotRepeatableError, Place, Recorder, Step
-
-_EMPTY = frozenset({"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"})
-_ZERO = frozenset({"zeros", "zeros_like", "new_zeros"})
-_FILLED = _EMPTY | _ZERO | {"ones", "ones_like", "new_ones", "full", "full_like", "new_full"}
-"""What takes nothing of a tensor but its shape."""
+from gnlab.summaries.replay.nested import replaced
+from gnlab.summaries.replay.outs import EMPTY, FILLED, ZERO, Function, plain_name
+from gnlab.summaries.replay.recorder import NotRepeatableError, Place, Recorder, Step, places
 
 _TOLERANCE = 1e-6  # the same kernels, or nearly
 
@@ -33,7 +28,7 @@ class Program:
     Else, as with the inputs, the fixed tensors are moved to where it is.
 
     Args:
-        recorder: What was recorded; its tensors are as they were left.
+        recorder: What was recorded.
         inputs: The inputs that it was recorded with.
         outputs: The tensors that are wanted.
 
@@ -52,10 +47,9 @@ class Program:
         wanted = [recorder.place(output) for output in outputs]
         self._constants = dict(recorder.constants)
         steps = self._without_constants(recorder)
-        if any(recorder.tensor(p).device != inputs[0].device for s in steps for p in s.made):
+        if any(recorder.devices[p.piece] != inputs[0].device for s in steps for p in s.made):
             raise NotRepeatableError("numbers on another device")
-        functions = [_function(step, recorder) for step in steps]
-        placed = [_is_placed(step, way) for step, way in zip(steps, functions, strict=True)]
+        placed = [_is_placed(step) for step in steps]
         lives = _lifetimes(steps, placed, wanted, recorder.sizes)
         self._at, self.size = layout(list(lives))
         self._memory = torch.empty(self.size, dtype=torch.uint8, device=inputs[0].device)
@@ -65,8 +59,8 @@ class Program:
         spent = _spent(steps, placed, wanted)
         self._actions = [
             action
-            for at, (step, way, own) in enumerate(zip(steps, functions, placed, strict=True))
-            if (action := self._action(step, way, own, spent[at])) is not None
+            for at, (step, own) in enumerate(zip(steps, placed, strict=True))
+            if (action := self._action(step, own, spent[at])) is not None
         ]
         self._outputs = [self._tensor(place) for place in wanted]
         self._reads = [(piece, self._views[piece]) for piece in range(len(inputs))]
@@ -147,29 +141,27 @@ class Program:
         written = frozenset[int]().union(*(step.written for step in recorder.steps))
         rest = []
         for step in recorder.steps:
-            filled = plain_name(step.func) in _FILLED
-            fixed = filled or all(p.piece in self._constants for p in _places(step))
+            filled = plain_name(step.func) in FILLED
+            fixed = filled or all(p.piece in self._constants for p in places(step))
             if fixed and not step.written and not any(p.piece in written for p in step.made):
-                self._constants |= {p.piece: recorder.tensor(p) for p in step.made}
+                self._constants |= {p.piece: recorder.fixed[p.piece] for p in step.made}
             else:
                 rest.append(step)
         return rest
 
-    def _action(
-        self, step: Step, way: Function, placed: bool, spent: Sequence[int]
-    ) -> Action | None:
+    def _action(self, step: Step, placed: bool, spent: Sequence[int]) -> Action | None:
         """What a step does to the fixed tensors; None for nothing."""
         name = plain_name(step.func)
         args, kwargs = replaced(Place, self._tensor, (step.args, dict(step.kwargs)))
         moved = []
         if placed:
-            if name in _EMPTY:
+            if name in EMPTY:
                 return None
             out = self._tensor(step.made[0])
-            args, kwargs = ((out,), {}) if name in _ZERO else (args, kwargs | {"out": out})
+            args, kwargs = ((out,), {}) if name in ZERO else (args, kwargs | {"out": out})
         elif not step.written:
             moved = [(self._views[place.piece], place.offset) for place in step.made]
-        return way, args, kwargs, moved, [self._views[piece] for piece in spent]
+        return step.way, args, kwargs, moved, [self._views[piece] for piece in spent]
 
     def _tensor(self, place: Place) -> Tensor:
         """The fixed tensor of a place."""
@@ -199,29 +191,9 @@ def _move(views: Views, tensor: Tensor, further: int) -> None:
         fixed.set_(storage, offset + further, size, stride)
 
 
-def _function(step: Step, recorder: Recorder) -> Function:
-    """The quickest way to do a step: one that takes ``out``, if it makes something."""
-    name = plain_name(step.func)
-
-    def example() -> Any:
-        return replaced(Place, recorder.tensor, (step.args, dict(step.kwargs)))
-
-    if step.written:
-        return writing(step.func, example)
-    if name in _ZERO or name in _EMPTY:
-        return Tensor.zero_
-    way = placing(step.func, example) if len(step.made) == 1 else None
-    return way or step.func
-
-
-def _is_placed(step: Step, way: Function) -> bool:
+def _is_placed(step: Step) -> bool:
     """Whether a step's result goes into the program's own memory."""
-    return bool(step.made) and way is not step.func
-
-
-def _places(step: Step) -> Iterator[Place]:
-    """Where a step's arguments lie."""
-    return (leaf for leaf in leaves((step.args, step.kwargs)) if isinstance(leaf, Place))
+    return bool(step.made) and step.way is not step.func
 
 
 def _lifetimes(
@@ -238,7 +210,7 @@ def _lifetimes(
     Yields:
         Lifetime: A piece's.
     """
-    last = {place.piece: at for at, step in enumerate(steps) for place in _places(step)}
+    last = {place.piece: at for at, step in enumerate(steps) for place in places(step)}
     last |= {place.piece: len(steps) for place in wanted}
     for at, step in enumerate(steps):
         if placed[at]:
@@ -259,7 +231,7 @@ def _spent(
     Returns:
         The pieces, for each step.
     """
-    last = {place.piece: at for at, step in enumerate(steps) for place in _places(step)}
+    last = {place.piece: at for at, step in enumerate(steps) for place in places(step)}
     kept = {place.piece for place in wanted}
     spent: list[list[int]] = [[] for _ in steps]
     for at, step in enumerate(steps):

@@ -5,16 +5,18 @@ nothing to be done again, only another layout, and nothing else has to be told a
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gnlab.summaries.jets import is_kept
 from gnlab.summaries.replay.nested import leaves, replaced
+from gnlab.summaries.replay.outs import FILLED, Function, plain_name, quickest
 
 
 class NotRepeatableError(Exception):
@@ -46,6 +48,7 @@ class Step:
 
     Attributes:
         func: The operation.
+        way: The quickest function that does it.
         args: Its arguments, each tensor as its place.
         kwargs: Its keyword arguments, likewise.
         made: The places of its results in new memory.
@@ -53,10 +56,23 @@ class Step:
     """
 
     func: Callable[..., Any]
+    way: Function
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     made: tuple[Place, ...]
     written: frozenset[int]
+
+
+def places(step: Step) -> Iterator[Place]:
+    """Where a step's arguments lie.
+
+    Args:
+        step: The step.
+
+    Returns:
+        The places.
+    """
+    return (leaf for leaf in leaves((step.args, step.kwargs)) if isinstance(leaf, Place))
 
 
 _TAGS = frozenset(
@@ -108,12 +124,14 @@ def _is_masked(args: Any) -> bool:
 # Torch declares no types for its base class; strict checking forbids to call what has none, and
 # that is what deriving from it and its __init__ do.
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """A context that records; every tensor met is kept until the recorder is let go.
+    """A context that records; of the tensors met it keeps those that may be constants.
 
     Attributes:
         steps: The operations in order.
         sizes: The bytes of each piece of memory.
+        devices: Where each is.
         constants: A tensor in each piece that is neither an input nor made by a step.
+        fixed: A tensor in each piece that steps make from constants alone.
 
     Args:
         inputs: A tensor in each piece that the computation may read, numbered from 0.
@@ -123,10 +141,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.steps: list[Step] = []
         self.sizes: list[int] = []
+        self.devices: list[torch.device] = []
         self.constants: dict[int, Tensor] = {}
+        self.fixed: dict[int, Tensor] = {}
         self._inputs = len(inputs)
         self._numbers: dict[int, int] = {}
-        self._met: list[Tensor] = []
+        # What is let go leaves its number to nobody else as long as there is such a reference.
+        self._met: list[StorageWeakRef] = []
         for tensor in inputs:
             self._take(tensor)
 
@@ -152,12 +173,6 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             raise NotRepeatableError("a tensor of an unusual layout")
         offset = int(tensor.storage_offset())
         return Place(piece, tensor.dtype, offset, tuple(tensor.shape), tensor.stride())
-
-    def tensor(self, place: Place) -> Tensor:
-        """The tensor that lies at a place, as it was left."""
-        made = torch.empty(0, dtype=place.dtype, device=self._met[place.piece].device)
-        storage = self._met[place.piece].untyped_storage()
-        return made.set_(storage, place.offset, place.size, place.stride)
 
     def dispatched(
         self,
@@ -188,8 +203,21 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._take(tensor)
         if new or written:
             made = tuple(self.place(tensor) for tensor in new)
-            self.steps.append(Step(func, given, named, made, written))
+            way = quickest(func, lambda: (args, options), makes=len(made), writes=bool(written))
+            step = Step(func, way, given, named, made, written)
+            self.steps.append(step)
+            if self._is_fixed(step):
+                self.fixed |= zip((place.piece for place in made), new, strict=True)
+            for piece in written:
+                self.fixed.pop(piece, None)
         return result
+
+    def _is_fixed(self, step: Step) -> bool:
+        """Whether a step makes the same at each time, as far as can be told by now."""
+        return not step.written and (
+            plain_name(step.func) in FILLED
+            or all(p.piece in self.constants or p.piece in self.fixed for p in places(step))
+        )
 
     def _is_known(self, tensor: Tensor) -> bool:
         return tensor.untyped_storage()._cdata in self._numbers
@@ -198,8 +226,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """A number for a new piece of memory."""
         storage = tensor.untyped_storage()
         self._numbers[storage._cdata] = len(self._met)
-        self._met.append(tensor)
+        # Torch declares no types for it.
+        self._met.append(StorageWeakRef(storage))  # type: ignore[no-untyped-call]
         self.sizes.append(storage.nbytes())
+        self.devices.append(tensor.device)
         return len(self._met) - 1
 
     def _written(

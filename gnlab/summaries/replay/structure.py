@@ -10,27 +10,31 @@ import functools
 import inspect
 import sys
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.nn.modules import module as modules
 
 from gnlab.summaries.autodiff import Groups
 from gnlab.summaries.convolutions import chosen
 from gnlab.summaries.evaluation import Evaluation
 from gnlab.summaries.replay.key import PLAIN, Collected, UnknownError
-
-_PACKAGES = ("torch.nn.modules.", "torchvision.models.", "torchvision.ops.")
-"""Whose modules do what their settings say."""
+from gnlab.summaries.replay.untouched import (
+    Names,
+    check_functions,
+    is_torchs,
+    names_behind,
+    names_of,
+)
 
 _HOOKS = frozenset(
     {f"_{way}_{hooks}" for way in ("forward", "backward") for hooks in ("hooks", "pre_hooks")}
 )
-_NO_SETTINGS = frozenset(vars(nn.Module())) - _HOOKS - {"training"}
+_get_hooks = itemgetter(*sorted(_HOOKS))
+_NO_SETTINGS = frozenset(vars(nn.Module())) - {"training"}
 _torch: Any = torch._C  # its functions have no types
-_FUNCTIONS = dict(vars(functional))
 _EVERYWHERE: tuple[dict[int, Any], ...] = tuple(
     getattr(modules, name)
     for name in sorted(vars(modules))
@@ -65,6 +69,9 @@ class Structure(Collected):
         super().__init__(factor.device)
         self._modules: dict[int, int] = {}
         self._tensors: dict[int, int] = {}
+        self._kinds: set[type] = set()
+        self._checked: set[Names] = set()
+        check_functions()
         _check_unwatched(factor.device)
         self._key += ("whole", str(factor.device), *chosen(factor.device), *wanted)
         self._key += (evaluation.dtype, torch.get_default_dtype(), groups.size, len(u))
@@ -94,7 +101,7 @@ class Structure(Collected):
             self._module(given)
         elif kind in PLAIN:
             self._key += (kind, given)
-        elif inspect.isroutine(given):
+        elif callable(given) and inspect.isroutine(given):  # the latter takes long
             self._function(given)
         else:
             super()._any(given)
@@ -103,21 +110,29 @@ class Structure(Collected):
         """A function of torch, which is found where it says it is."""
         name, home = getattr(function, "__name__", ""), str(getattr(function, "__module__", ""))
         there = getattr(sys.modules.get(home), name, None)
-        if not home.startswith("torch.") or there is not function:
+        if not home.startswith("torch.") or there is not function or not is_torchs(function):
             raise UnknownError(f"the function {getattr(function, '__qualname__', function)}")
+        self._untouched(names_of(sys.modules[home]))
         self._key += ("function", function)
 
     def _loss(self, evaluation: Evaluation) -> None:
         """The loss: a function of torch, a ``functools.partial`` of one, or a module."""
         given = evaluation.given_loss
         loss_fn: Any = given if isinstance(given, nn.Module) else evaluation.loss_fn
-        if isinstance(loss_fn, functools.partial):
+        if type(loss_fn) is functools.partial:  # another class may do more than call
             self._key.append("partial")
             self._function(loss_fn.func)
             self._any(loss_fn.args)
             self._any(loss_fn.keywords)
         else:
             self._any(loss_fn)
+
+    def _untouched(self, *several: Names) -> None:
+        """What torch's code calls by some names, once for each."""
+        for names in several:
+            if names not in self._checked:
+                self._checked.add(names)
+                names.check()
 
     def _module(self, module: nn.Module) -> None:
         """A module: its kind, its settings, its tensors and the modules in it."""
@@ -127,20 +142,22 @@ class Structure(Collected):
             return
         self._modules[id(module)] = len(self._modules)
         kind: Any = type(module)
-        forward = kind.forward
-        homes = kind.__module__, getattr(forward, "__globals__", {}).get("__name__", "")
-        if not all(f"{home}.".startswith(_PACKAGES) for home in homes):
-            raise UnknownError(f"a module of type {kind.__name__}")
-        self._key += ("module", kind, forward, len(vars(module)))
-        for name, setting in vars(module).items():
+        own = vars(module)
+        if kind not in self._kinds:
+            self._kinds.add(kind)
+            self._untouched(*names_behind(kind))
+        # Hooks with numbers below zero are the summaries' own, which only look.
+        hooks = _get_hooks(own)
+        if any(hooks) and any(number >= 0 for each in hooks for number in each):
+            raise UnknownError("a module with hooks")
+        self._key += ("module", kind, len(own))
+        for name, setting in own.items():
+            if name in _NO_SETTINGS:
+                continue
             sort: Any = type(setting)
             if sort in PLAIN:
                 self._key += (name, sort, setting)
-            elif name in _HOOKS:
-                # Hooks with numbers below zero are the summaries' own, which only look.
-                if setting and any(number >= 0 for number in setting):
-                    raise UnknownError("a module with hooks")
-            elif name not in _NO_SETTINGS:
+            else:
                 self._key.append(name)
                 self._any(setting)
         for held in (module._parameters, module._buffers):
@@ -159,8 +176,7 @@ class Structure(Collected):
 def _check_unwatched(device: torch.device) -> None:
     """Raise if what is called now may be more than what is called."""
     if (
-        vars(functional) != _FUNCTIONS  # somebody has put another function in the place of torch's
-        or any(_EVERYWHERE)
+        any(_EVERYWHERE)
         or _torch._functorch.peek_interpreter_stack() is not None
         or _torch._len_torch_function_stack()
         or _torch._len_torch_dispatch_stack()

@@ -1,0 +1,179 @@
+"""What somebody has put in the place of torch's own code is called, and seen to be no torch's."""
+
+import functools
+import subprocess
+import sys
+import typing
+from unittest import mock
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from gnlab.partitions import partition
+from gnlab.summaries import replay, summarise
+from gnlab.summaries.evaluation import Evaluation
+from gnlab.summaries.replay import cache
+from gnlab.summaries.replay.untouched import is_torchs
+
+DOUBLE = torch.float64
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept(monkeypatch):
+    """Nothing is kept yet, and what comes a second time is recorded."""
+    monkeypatch.setattr(cache, "SIGHTS", 2)
+    replay.forget()
+    torch.manual_seed(0)
+    yield
+    replay.forget()
+
+
+def network():
+    return nn.Sequential(
+        nn.Conv2d(1, 3, 2), nn.Softplus(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(12, 5),
+        nn.Tanh(), nn.Linear(5, 3),
+    ).double()  # fmt: skip
+
+
+def encoder():
+    layer = nn.TransformerEncoderLayer(5, 1, 4, 0.0)
+    return nn.Sequential(
+        nn.Flatten(1, 2), layer, nn.Flatten(), nn.Linear(25, 3)
+    ).double()  # fmt: skip
+
+
+def is_called(model):
+    """Whether the model is called for a summary, which is what it is without any repetition."""
+    data = torch.randn(4, 1, 5, 5, dtype=DOUBLE), torch.randint(3, (4,))
+    direction = {name: torch.randn_like(p) for name, p in model.named_parameters()}
+    given = model, functional.cross_entropy, data, partition(model, "tensor"), direction
+    own = Evaluation._output
+    with mock.patch.object(Evaluation, "_output", autospec=True, side_effect=own) as output:
+        found = summarise(*given)
+    with replay.eager():
+        anew = summarise(*given)
+    for name in ("loss", "g", "H", "third"):
+        one, two = getattr(found, name), getattr(anew, name)
+        assert (one - two).abs().max() <= 1e-12 * two.abs().max(), name
+    return output.called
+
+
+def repeated(model):
+    """The model, whose summary is repeated from now on."""
+    for _ in range(3):
+        is_called(model)
+    assert not is_called(model)
+    return model
+
+
+def doubled(owner, name):
+    """Puts what gives twice as much in the place of one of torch's functions."""
+    old = getattr(owner, name)
+    return owner, name, lambda *args, **options: 2 * old(*args, **options)
+
+
+def sine(owner, name):
+    return owner, name, lambda *args, **_: args[-1].sin()
+
+
+IN_ITS_PLACE = {
+    "forward": (network, lambda: sine(nn.Softplus, "forward")),
+    "function": (network, lambda: (functional, "softplus", lambda x, *_: x.sin())),
+    "below forward": (network, lambda: doubled(nn.Conv2d, "_conv_forward")),
+    "call": (network, lambda: doubled(nn.Module, "__call__")),
+    "call of a class": (network, lambda: doubled(nn.Softplus, "__call__")),
+    "what calls": (network, lambda: doubled(nn.Module, "_call_impl")),
+    "function of torch": (network, lambda: doubled(torch, "tanh")),
+    "method of tensors": (network, lambda: doubled(torch.Tensor, "flatten")),
+    "name in a file": (network, lambda: (nn.modules.activation, "F", Doubled)),
+    "part of a layer": (encoder, lambda: doubled(nn.TransformerEncoderLayer, "_ff_block")),
+}
+
+
+class Doubled:
+    """Another ``torch.nn.functional``."""
+
+    softplus = staticmethod(lambda x, *_: 2 * functional.softplus(x))
+
+
+@pytest.mark.parametrize("name", IN_ITS_PLACE)
+def test_what_is_put_in_torchs_place_is_called(name):
+    build, change = IN_ITS_PLACE[name]
+    model = repeated(build())
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(*change())
+        assert [is_called(model) for _ in range(3)] == [True] * 3
+    assert not is_called(model)
+
+
+@pytest.mark.parametrize("owner", [functional, torch, torch.Tensor, nn.Module, nn.Conv2d])
+def test_a_name_that_torch_does_not_know_changes_nothing(owner, monkeypatch):
+    model = repeated(network())
+    monkeypatch.setattr(owner, "name_of_ones_own", lambda *_: None, raising=False)
+    assert not is_called(model)
+
+
+def own(x):
+    return x
+
+
+class Own:
+    """What can be called like a function."""
+
+    def __call__(self, x):
+        return x
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        own, Own, Own(), functools.partial(own), functools.cache(own), staticmethod(own),
+        classmethod(own), property(own), torch.no_grad()(own), functools.wraps(torch.tanh)(own),
+    ],
+)  # fmt: skip
+def test_what_is_somebodys_own(thing):
+    assert not is_torchs(thing)
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [torch.tanh, torch.Tensor.flatten, functional.softplus, nn.Tanh, typing.cast, None, 1.0, torch],
+)
+def test_what_is_torchs_or_pythons(thing):
+    assert is_torchs(thing)
+
+
+def test_what_the_compiler_replaces_is_called_by_no_module():
+    model = repeated(network())
+    torch.compile(nn.Linear(1, 1), backend="eager")(torch.ones(1))
+    assert not is_called(model)
+
+
+PATCHED_BEFORE = """
+import torch
+from torch import nn
+from torch.nn import functional
+
+factor = [1.0]
+own = functional.softplus
+functional.softplus = lambda x, *_: factor[0] * own(x)
+
+import gnlab
+from gnlab.summaries import replay
+
+model = nn.Sequential(nn.Linear(3, 2), nn.Softplus(), nn.Linear(2, 2)).double()
+batch = torch.randn(4, 3).double(), torch.tensor([0, 1, 1, 0])
+given = model, functional.cross_entropy, batch, gnlab.partition(model, "tensor")
+for _ in range(9):
+    gnlab.summarise(*given)
+factor[0] = 2.0
+found = gnlab.summarise(*given)
+with replay.eager():
+    torch.testing.assert_close(found.H, gnlab.summarise(*given).H)
+"""
+
+
+def test_what_was_in_torchs_place_before_gnlab_was_imported_is_called():
+    subprocess.run([sys.executable, "-c", PATCHED_BEFORE], check=True)
