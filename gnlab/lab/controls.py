@@ -161,6 +161,11 @@ class Controls(pn.viewable.Viewer):
         if self.about.text != html:
             self.about.text = html
 
+    @property
+    def theme(self) -> Widget:
+        """In what the theme is chosen."""
+        return self._view["theme"]
+
     def _make_view_choices(self) -> None:
         """Build the widgets of the choices that only make the view."""
         made = (

@@ -97,6 +97,9 @@ const draw = async (name) => {
   const view = views.get(one.get_model_by_id(built.get(name).figure))
   steady(view)
   thrifty(view)
+  // A figure takes no keys: whoever goes through the page by Tab need not stop there, and a click
+  // leaves no frame around it.
+  view.canvas_view?.events_el?.removeAttribute("tabindex")
   drawn.set(name, one)
   hovers.set(name, [...view.tool_views.values()].filter((tool) => tool.ttmodels != null))
   if (theme != null) recolour(name)

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import panel as pn
-from bokeh.models import Button, Column, ColumnDataSource, CustomJS, Row
+from bokeh.models import Button, Column, ColumnDataSource, CustomJS, Row, Widget
 
 from gnlab import runs
 from gnlab.errors import InputError
@@ -214,6 +214,11 @@ class Page(pn.viewable.Viewer):
         frame.js_on_change("data", CustomJS(args=arguments, code=text("client.js")))
         self.hold(frame)
         self.hold(self.controls.keys)
+
+    @property
+    def theme(self) -> Widget:
+        """In what the theme is chosen."""
+        return self.controls.theme
 
     def keyboard(self) -> CustomJS:
         """What makes the keyboard's shortcuts work, to be run once when the page is ready."""

@@ -12,13 +12,14 @@ from urllib.parse import urlencode
 import panel as pn
 from bokeh.document import Document
 from bokeh.events import DocumentReady
+from bokeh.models import CustomJS, Widget
 from bokeh.server.server import Server
 from bokeh.settings import settings
 from panel.io.server import get_server
 
 from gnlab import runs
 from gnlab.errors import InputError, check_number
-from gnlab.lab import board, connection
+from gnlab.lab import board, connection, palettes
 from gnlab.lab.address import Address
 from gnlab.lab.cadence import ALONE
 from gnlab.lab.host import MOST_SESSIONS, Host, check_rate
@@ -29,8 +30,11 @@ from gnlab.runs.cores import pin_server
 
 _log = logging.getLogger(__name__)
 
-BODY = "html, body { margin: 0; padding: 0; background: #f3f4f7; } "
-"""What surrounds the page; the page itself brings its own background."""
+BODY = (
+    "html, body {{ margin: 0; padding: 0; }} "
+    ":root {{ --gn-body: {page}; background: var(--gn-body); }} "
+)
+"""What surrounds the page, also while it is loading; the page itself brings its own background."""
 
 
 def page(
@@ -46,7 +50,6 @@ def page(
     Returns:
         The page, or the line that says why there is none.
     """
-    pn.config.raw_css = [*pn.config.raw_css, BODY, connection.STYLE]
     doc, address = pn.state.curdoc, Address()
     doc.title = "gnlab"
     given = {**(defaults or {}), **_arguments()}
@@ -61,6 +64,7 @@ def page(
     made.hold(address.source)
     doc.on_session_destroyed(lambda _context: made.close())
     doc.js_on_event("document_ready", made.keyboard())
+    _surround(made.theme)
     connection.watch(doc)
     # Not before: a frame set while the page is on its way would be part of it, and never drawn.
     _when_ready(doc, made.start)
@@ -76,7 +80,6 @@ def slide(host: Host | None = None) -> pn.viewable.Viewable:
     Returns:
         The slide, or the line that says why there is none.
     """
-    pn.config.raw_css = [*pn.config.raw_css, BODY, connection.STYLE]
     doc, address = pn.state.curdoc, Address()
     doc.title = "gnlab: the slide"
     if host is not None:
@@ -91,9 +94,18 @@ def slide(host: Host | None = None) -> pn.viewable.Viewable:
     )  # fmt: skip
     made.hold(address.source)
     doc.on_session_destroyed(lambda _context: made.close())
+    _surround(made.theme)
     connection.watch(doc)
     _when_ready(doc, made.start)
     return made.layout
+
+
+def _surround(theme: Widget) -> None:
+    """Give what surrounds a page the theme's colour, now and whenever another is chosen."""
+    pages = {name: colours.page for name, colours in palettes.THEMES.items()}
+    pn.config.raw_css = [*pn.config.raw_css, BODY.format(page=pages[theme.value]), connection.STYLE]
+    code = "document.documentElement.style.setProperty('--gn-body', pages[cb_obj.value])"
+    theme.js_on_change("value", CustomJS(args={"pages": pages}, code=code))
 
 
 def _when_ready(doc: Document, act: Callable[[], None]) -> None:

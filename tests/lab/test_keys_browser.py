@@ -54,3 +54,12 @@ def test_brackets_may_be_typed_with_altgr_or_option(tab, address, held):
     page.evaluate(typed, {"key": "[", "bubbles": True, "composed": True, "ctrlKey": True})
     page.evaluate(typed, {"key": "]", "bubbles": True, "composed": True, **held})
     page.wait_for_function("(at) => model_named('coarseness').value == at", arg=before + 1)
+
+
+def test_a_click_on_a_figure_leaves_the_keyboard_where_it_was(tab, address):
+    page = tab()
+    page.goto(f"{address}?preset=moons")
+    page.wait_for_function("() => window.gnlab_frames?.length > 0")
+    page.locator(".gn-hessian [data-plot] canvas").first.wait_for()
+    page.locator(".gn-hessian [data-plot]").click()
+    assert page.evaluate("() => document.activeElement == document.body")

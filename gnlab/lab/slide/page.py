@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 
 import panel as pn
-from bokeh.models import ColumnDataSource, CustomJS
+from bokeh.models import ColumnDataSource, CustomJS, Widget
 
 from gnlab.lab import palettes
 from gnlab.lab.assets import css
@@ -59,6 +59,11 @@ class Slide(pn.viewable.Viewer):
 
     def __panel__(self) -> pn.Row:
         return self.layout
+
+    @property
+    def theme(self) -> Widget:
+        """In what the theme is chosen."""
+        return self._controls.widget("theme")
 
     def start(self) -> None:
         """Begin to show; the browser must have drawn the page, or be about to."""
