@@ -1,11 +1,7 @@
 """The whole way, from a mouse in a real browser to the run and back to what is drawn."""
 
-import time
-
 import numpy as np
 import pytest
-
-from gnlab.runs import open_record
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -90,23 +86,6 @@ def test_from_play_to_rewind(lab, drag, keep):
     shown = lab.read("() => model_named('strip-values').data.text[3]")
     assert float(shown) == pytest.approx(losses[earlier], rel=1e-3)
     keep(lab.page, "rewound")
-
-
-def test_every_step_is_recorded_also_when_the_tab_is_closed(tab, address, records):
-    before = set(records.iterdir())
-    lab = Lab(tab(), f"{address}?preset=moons&play=true")
-    lab.wait(f"() => ({STEP})() > 20")
-    last = lab.read(STEP)
-    lab.page.close()
-    # What was not on disk yet is written when the page's run is closed, some seconds later.
-    end = time.monotonic() + 60
-    steps = []
-    while len(steps) < last and time.monotonic() < end:
-        time.sleep(0.2)
-        for folder in set(records.iterdir()) - before:
-            parts = open_record(folder).parts
-            steps = [int(step) for part in parts for step in part.step.values]
-    assert steps[:last] == list(range(1, last + 1))
 
 
 def test_substeps_show_their_phase(lab):
@@ -224,22 +203,6 @@ def test_what_if(lab, keep):
     assert lab.read(STEP) == 1  # asked about, and not made
     lab.settle()
     keep(lab.page, "what-if")
-
-
-def test_the_keyboard(lab):
-    lab.page.keyboard.press("ArrowRight")
-    lab.wait(f"() => ({STEP})() == 1")
-    before = lab.read("() => model_named('coarseness').value")
-    lab.page.keyboard.press("[")
-    lab.wait("(before) => model_named('coarseness').value == before - 1", before)
-    lab.page.keyboard.press("]")
-    lab.wait("(before) => model_named('coarseness').value == before", before)
-    lab.page.keyboard.press("r")
-    lab.wait(f"() => ({STEP})() == 0")
-    lab.page.keyboard.press(" ")
-    lab.wait(f"() => ({STEP})() > 1")
-    lab.page.keyboard.press(" ")
-    lab.settle()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -8,6 +8,26 @@ STEP = "() => window.gnlab_frames.at(-1).step"
 STATE = "() => model_named('frame').data.state[0]"
 
 
+def test_each_key_does_what_the_page_says(tab, address):
+    page = tab()
+    page.goto(address)
+    page.wait_for_function("() => (window.gnlab_frames ?? []).length > 0")
+    page.wait_for_function("() => model_named('coarseness').end > 1")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(f"() => ({STEP})() == 1")
+    before = page.evaluate("() => model_named('coarseness').value")
+    page.keyboard.press("[")
+    page.wait_for_function("(before) => model_named('coarseness').value == before - 1", arg=before)
+    page.keyboard.press("]")
+    page.wait_for_function("(before) => model_named('coarseness').value == before", arg=before)
+    page.keyboard.press("r")
+    page.wait_for_function(f"() => ({STEP})() == 0")
+    page.keyboard.press(" ")
+    page.wait_for_function(f"() => ({STEP})() > 1")
+    page.keyboard.press(" ")
+    page.wait_for_function(f"() => ({STATE})() != 'playing'")
+
+
 def test_the_space_bar_presses_the_button_that_the_keyboard_is_on(tab, address):
     page = tab()
     page.goto(f"{address}?preset=moons")

@@ -20,14 +20,10 @@ DOUBLE = torch.float64
 
 
 @pytest.fixture(autouse=True, params=["the whole", "the forward half"])
-def _nothing_kept(monkeypatch, request):
-    """Nothing is kept yet, and what comes a second time is recorded, as a whole or in part."""
-    monkeypatch.setattr(cache, "SIGHTS", 2)
+def _in_whole_or_in_part(nothing_kept, monkeypatch, request):
+    """What comes a second time is recorded, as a whole or in part."""
     if request.param != "the whole":
         monkeypatch.setattr(Computation, "_repeated", lambda *_: None)
-    replay.forget()
-    yield
-    replay.forget()
 
 
 def network(width=5, activation=nn.Tanh):

@@ -13,16 +13,9 @@ from gnlab.summaries import compute, replay, summarise
 from gnlab.summaries.replay import cache
 from gnlab.summaries.replay.graph import Copies, Graph
 
+pytestmark = pytest.mark.usefixtures("nothing_kept")
+
 DOUBLE = torch.float64
-
-
-@pytest.fixture(autouse=True)
-def _nothing_kept(monkeypatch):
-    """Nothing is kept yet, and what comes a second time is recorded."""
-    monkeypatch.setattr(cache, "SIGHTS", 2)
-    replay.forget()
-    yield
-    replay.forget()
 
 
 def network():

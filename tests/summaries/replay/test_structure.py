@@ -15,17 +15,9 @@ from gnlab.summaries import replay, summarise
 from gnlab.summaries.evaluation import Evaluation
 from gnlab.summaries.replay import cache
 
+pytestmark = pytest.mark.usefixtures("nothing_kept")
+
 DOUBLE = torch.float64
-
-
-@pytest.fixture(autouse=True)
-def _nothing_kept(monkeypatch):
-    """Nothing is kept yet, and what comes a second time is recorded."""
-    monkeypatch.setattr(cache, "SIGHTS", 2)
-    replay.forget()
-    torch.manual_seed(0)
-    yield
-    replay.forget()
 
 
 def network(activation=None):

@@ -14,20 +14,11 @@ from torch.nn import functional
 from gnlab.partitions import partition
 from gnlab.summaries import replay, summarise
 from gnlab.summaries.evaluation import Evaluation
-from gnlab.summaries.replay import cache
 from gnlab.summaries.replay.untouched import is_torchs
 
+pytestmark = pytest.mark.usefixtures("nothing_kept")
+
 DOUBLE = torch.float64
-
-
-@pytest.fixture(autouse=True)
-def _nothing_kept(monkeypatch):
-    """Nothing is kept yet, and what comes a second time is recorded."""
-    monkeypatch.setattr(cache, "SIGHTS", 2)
-    replay.forget()
-    torch.manual_seed(0)
-    yield
-    replay.forget()
 
 
 def network():
