@@ -100,8 +100,14 @@ class Archive:
     def _check_room(self) -> None:
         """Refuse to fill the disk."""
         assert self._parent is not None
-        there = next(folder for folder in (self._parent, *self._parent.parents) if folder.exists())
-        free = shutil.disk_usage(there).free
+        above = self._parent, *self._parent.parents
+        try:
+            free = shutil.disk_usage(next(folder for folder in above if folder.exists())).free
+        except OSError as error:  # such as a folder that may not be looked into
+            raise InputError(
+                f"the run cannot be recorded in {str(self._parent)!r}: {error.strerror}; "
+                "it goes on without."
+            ) from error
         if free < LEAST_FREE:
             raise InputError(
                 f"the disk of {str(self._parent)!r} has {free // 2**20} MiB left, of which "

@@ -1,7 +1,9 @@
 """The recordings of an engine's runs: how much they may take."""
 
+import errno
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -38,5 +40,19 @@ def test_a_disk_is_not_filled(tmp_path, monkeypatch, run):
     assert run_id == "one"
     assert "has 10 MiB left" in why
     assert not os.listdir(tmp_path)
+    written.add("one", run.step(), run.settings)
+    assert written.write(idle=True) is None
+
+
+def test_a_folder_that_may_not_be_looked_at_ends_the_recording_alone(tmp_path, monkeypatch, run):
+    def closed(_folder):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "exists", closed)
+    written = archive.Archive(tmp_path / "closed" / "runs")
+    written.add("one", run.step(), run.settings)
+    run_id, why = written.write(idle=True)
+    assert run_id == "one"
+    assert f"{str(tmp_path / 'closed' / 'runs')!r}: Permission denied" in why
     written.add("one", run.step(), run.settings)
     assert written.write(idle=True) is None
