@@ -124,6 +124,8 @@ class Archive:
         found = self._recordings.pop(run_id, None)
         if found is not None:
             try:
+                if found.waiting:
+                    self._check_room()
                 found.flush()
             except InputError as error:
                 _log.warning("%s", error)  # the run is gone, and with it whom to tell

@@ -42,6 +42,9 @@ def test_a_disk_is_not_filled(tmp_path, monkeypatch, run):
     assert not os.listdir(tmp_path)
     written.add("one", run.step(), run.settings)
     assert written.write(idle=True) is None
+    written.add("two", run.step(), run.settings)
+    written.forget("two")  # nor by what still waits when a run is closed
+    assert not os.listdir(tmp_path)
 
 
 def test_a_folder_that_may_not_be_looked_at_ends_the_recording_alone(tmp_path, monkeypatch, run):
