@@ -10,7 +10,7 @@ import functools
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import torch
@@ -35,6 +35,9 @@ _ELSEWHERE = frozenset({"__init__", "__setstate__", "manual_seed"})
 
 _INSIDE = ("__wrapped__", "__func__", "func", "fget")
 """Under which names what is called by another function is found."""
+
+_BOUND = functools.partial, functools.partialmethod
+"""What brings arguments of its own, which may be called too."""
 
 _torch: Any = torch._C  # its functions have no types
 
@@ -93,17 +96,27 @@ def is_torchs(thing: Any) -> bool:
     Returns:
         Whether it is so.
     """
-    return all(_home(part).partition(".")[0] in _KNOWN for part in _parts(thing))
+    # A module of torch's does what its settings say, and these may change.
+    return all(
+        _home(part).partition(".")[0] in _KNOWN and not isinstance(part, nn.Module)
+        for part in _parts(thing)
+    )
 
 
 def _parts(thing: Any) -> Iterator[Any]:
-    """What is called: a function or a class, and the functions that it is wrapped around."""
+    """What is called: a function or a class, what it is bound to and what it is wrapped around."""
     if isinstance(thing, ModuleType):
         return
     if callable(thing):
         yield thing
-    for name in () if isinstance(thing, type) else _INSIDE:
-        inner = getattr(thing, name, None)
+    if isinstance(thing, type):
+        return
+    if isinstance(thing, MethodType):
+        yield thing.__self__  # its class says what else the method calls
+    within = [getattr(thing, name, None) for name in _INSIDE]
+    if isinstance(thing, _BOUND):
+        within += [*thing.args, *thing.keywords.values()]
+    for inner in within:
         if callable(inner):
             yield from _parts(inner)
 

@@ -8,6 +8,7 @@ from unittest import mock
 
 import pytest
 import torch
+import torch.utils.checkpoint
 from torch import nn
 from torch.nn import functional
 
@@ -111,9 +112,18 @@ def own(x):
 
 
 class Own:
-    """What can be called like a function."""
+    """What can be called like a function, and has a method of torch's."""
+
+    method = nn.Module.__call__
 
     def __call__(self, x):
+        return x
+
+
+class Module(nn.Module):
+    """Its ``__call__`` is torch's, and calls its ``forward``."""
+
+    def forward(self, x):
         return x
 
 
@@ -122,6 +132,9 @@ class Own:
     [
         own, Own, Own(), functools.partial(own), functools.cache(own), staticmethod(own),
         classmethod(own), property(own), torch.no_grad()(own), functools.wraps(torch.tanh)(own),
+        Own().__call__, Own().method, functools.partial(torch.utils.checkpoint.checkpoint, own),
+        functools.partial(torch.utils.checkpoint.checkpoint, torch.tanh, context_fn=own),
+        Module().__call__, nn.Tanh(), nn.Tanh().__call__, functools.partialmethod(torch.tanh, own),
     ],
 )  # fmt: skip
 def test_what_is_somebodys_own(thing):
@@ -149,7 +162,14 @@ from torch.nn import functional
 
 factor = [1.0]
 own = functional.softplus
-functional.softplus = lambda x, *_: factor[0] * own(x)
+
+
+class Own(nn.Module):
+    def forward(self, x, *_):
+        return factor[0] * own(x)
+
+
+functional.softplus = WHAT
 
 import gnlab
 from gnlab.summaries import replay
@@ -157,7 +177,7 @@ from gnlab.summaries import replay
 model = nn.Sequential(nn.Linear(3, 2), nn.Softplus(), nn.Linear(2, 2)).double()
 batch = torch.randn(4, 3).double(), torch.tensor([0, 1, 1, 0])
 given = model, functional.cross_entropy, batch, gnlab.partition(model, "tensor")
-for _ in range(9):
+for _ in range(12):
     gnlab.summarise(*given)
 factor[0] = 2.0
 found = gnlab.summarise(*given)
@@ -166,5 +186,7 @@ with replay.eager():
 """
 
 
-def test_what_was_in_torchs_place_before_gnlab_was_imported_is_called():
-    subprocess.run([sys.executable, "-c", PATCHED_BEFORE], check=True)
+@pytest.mark.parametrize("what", ["lambda x, *_: factor[0] * own(x)", "Own().__call__"])
+def test_what_was_in_torchs_place_before_gnlab_was_imported_is_called(what):
+    code = PATCHED_BEFORE.replace("WHAT", what)
+    subprocess.run([sys.executable, "-c", code], check=True)
