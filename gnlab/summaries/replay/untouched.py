@@ -210,7 +210,7 @@ def names_behind(kind: type[nn.Module]) -> tuple[Names, ...]:
 def _everywhere() -> tuple[Names, ...] | None:
     """The names by which all modules find torch's functions; None if some are not torch's."""
     try:
-        others = functional, torch.functional, torch.Tensor, _torch._nn
+        others = functional, torch.functional, torch.Tensor, _torch._nn, nn._reduction
         return Names(torch, _CALLED, _ALL), *map(names_of, others)
     except UnknownError:
         return None

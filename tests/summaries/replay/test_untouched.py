@@ -79,6 +79,7 @@ IN_ITS_PLACE = {
     "what calls": (network, lambda: doubled(nn.Module, "_call_impl")),
     "function of torch": (network, lambda: doubled(torch, "tanh")),
     "method of tensors": (network, lambda: doubled(torch.Tensor, "flatten")),
+    "how a loss is reduced": (network, lambda: (nn._reduction, "get_enum", lambda _: 2)),
     "name in a file": (network, lambda: (nn.modules.activation, "F", Doubled)),
     "part of a layer": (encoder, lambda: doubled(nn.TransformerEncoderLayer, "_ff_block")),
 }
