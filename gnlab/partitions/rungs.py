@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
 from gnlab.errors import InputError
@@ -39,6 +40,9 @@ _KNOWN_AS = {
     "unit": "one rate per row of a weight matrix",
     "element": "Newton's method",
 }
+
+_REFUSING = (RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError)
+"""What models raise that are called with inputs that are not theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,9 @@ def _executed(model: nn.Module, inputs: Any) -> list[cost.Layer]:
     """The layers as they are executed; inputs that are not the model's are refused."""
     try:
         return cost.executed(model, inputs)
-    except (RuntimeError, TypeError, ValueError, LookupError, AttributeError) as error:
+    except torch.OutOfMemoryError:
+        raise
+    except _REFUSING as error:
         said = str(error).splitlines() or [type(error).__name__]
         raise InputError(
             "inputs must be the one positional argument of the model, as in model(inputs); with "

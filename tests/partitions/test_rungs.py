@@ -5,6 +5,7 @@ import itertools
 import pytest
 import torch
 from torch import nn
+from torchvision.models import VisionTransformer
 
 import gnlab
 from gnlab import partitions
@@ -268,12 +269,27 @@ def test_parameters_of_no_layer():
         (nn.Linear(4, 2), torch.zeros(3, 7), "inputs must be .*RuntimeError: mat1 and mat2"),
         (nn.Linear(4, 2), {"x": 1}, "inputs must be .*TypeError"),
         (nn.Bilinear(4, 2, 3), torch.zeros(3, 4), "the one positional argument of the model"),
+        (
+            VisionTransformer(32, 16, 1, 1, 8, 8, num_classes=2),
+            torch.zeros(2, 3, 48, 48),
+            "inputs must be .*AssertionError: Wrong image height",
+        ),
     ],
 )
 def test_what_has_no_ladder_is_refused_in_one_line(model, inputs, message):
     with pytest.raises(InputError, match=message) as refused:
         gnlab.ladder(model, inputs)
     assert "\n" not in str(refused.value)
+
+
+def test_what_is_out_of_memory_is_no_fault_of_the_inputs():
+    def short_of_memory(_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    model = raw(torch.ones(3))
+    model.forward = short_of_memory
+    with pytest.raises(torch.OutOfMemoryError):
+        gnlab.ladder(model, torch.zeros(2))
 
 
 def test_of_one_tensor_the_one_group_is_all():
