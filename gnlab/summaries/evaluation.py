@@ -5,7 +5,6 @@ buffers, random state and mode as they were before.
 """
 
 import contextlib
-import copy
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from torch.autograd.graph import disable_saved_tensors_hooks
 from torch.func import functional_call
 
 from gnlab.errors import InputError
-from gnlab.summaries.batches import Batch, cast, map_tensors
+from gnlab.summaries.batches import Batch, cast, map_tensors, tensors
 from gnlab.summaries.decompose import decomposed
 from gnlab.summaries.places import Elsewhere, Place, Replaced, check_reached
 from gnlab.summaries.randomness import random_state, set_random_state
@@ -237,11 +236,10 @@ def cast_loss(loss_fn: LossFunction, dtype: torch.dtype | None, model: nn.Module
         return t if id(t) in trained else cast(t, dtype)
 
     if isinstance(loss_fn, functools.partial):
-        made: Any = copy.copy(loss_fn)  # of the same class, which may call in a way of its own
-        args, keywords = map_tensors(own, loss_fn.args), map_tensors(own, loss_fn.keywords)
-        made.__setstate__((loss_fn.func, args, keywords, dict(vars(loss_fn))))
-        same: LossFunction = made
-        return same
+        brought = loss_fn.args, loss_fn.keywords
+        if all(id(t) in trained for t in tensors(brought)):
+            return loss_fn
+        return _with_arguments(loss_fn, *map_tensors(own, brought))
     if not isinstance(loss_fn, nn.Module):
         return loss_fn
     constant = [name for name, t in _tensors_of(loss_fn) if id(t) not in trained]
@@ -256,6 +254,17 @@ def cast_loss(loss_fn: LossFunction, dtype: torch.dtype | None, model: nn.Module
         return result
 
     return call
+
+
+def _with_arguments(partial: "functools.partial[Tensor]", args: Any, keywords: Any) -> LossFunction:
+    """The same partial of other arguments; its class may make and call it in a way of its own."""
+    made: Any = functools.partial.__new__(type(partial), partial.func)
+    made.__setstate__((partial.func, args, keywords, dict(vars(partial))))
+    state = object.__getstate__(partial)
+    for name, value in (state[1] if isinstance(state, tuple) else {}).items():
+        setattr(made, name, value)  # what is in slots
+    same: LossFunction = made
+    return same
 
 
 def _tensors_of(module: nn.Module) -> Iterator[tuple[str, Tensor]]:

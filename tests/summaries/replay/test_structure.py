@@ -184,16 +184,6 @@ def test_whatever_else_is_called_each_time(name):
     assert not is_repeated(model, loss_fn or functional.cross_entropy)
 
 
-@pytest.mark.parametrize("dtype", [None, torch.float32])
-def test_a_partial_of_ones_own_is_called_as_it_is(dtype):
-    model, data = network(), batch()
-    loss_fn = OwnPartial(functional.cross_entropy, weight=torch.ones(3, dtype=DOUBLE))
-    found = summarise(model, loss_fn, data, partition(model, "all"), dtype=dtype)
-    assert float(found.loss) == pytest.approx(
-        float(loss_fn(model(data[0]), data[1]).detach()), rel=1e-6
-    )
-
-
 CHANGES = {
     "setting": lambda m: setattr(m[2], "negative_slope", 0.5),
     "other setting": lambda m: setattr(m[3], "stride", 1) or setattr(m, "5", nn.Linear(27, 5)),
