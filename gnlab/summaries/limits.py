@@ -19,6 +19,9 @@ from gnlab.summaries.evaluation import device_of
 CPU, GPU = 5_000, 20_000
 """The largest S on a CPU, and on a GPU."""
 
+ORDER = 100
+"""The largest order: for each there is an axis, and a call within the calls for those below."""
+
 _BYTES = 64.0  # for each entry of H̄: its parts in float64, their sums, and what a solve makes of it
 _SMALL = 1_000  # groups whose matrices fit anywhere, without looking
 
@@ -80,7 +83,7 @@ def check(model: nn.Module, partition: Partition) -> None:
 
 
 def check_order(size: int, order: int, device: torch.device) -> None:
-    """Raise if a tensor of an order has more entries than there is room for.
+    """Raise if an order is too high, or its tensor has more entries than there is room for.
 
     Args:
         size: S.
@@ -88,8 +91,10 @@ def check_order(size: int, order: int, device: torch.device) -> None:
         device: Where it is to be.
 
     Raises:
-        InputError: If it has.
+        InputError: If so.
     """
+    if order > ORDER:
+        raise InputError(f"order must be at most {ORDER}; got {order}.")
     digits = order * math.log2(size) + math.log2(8 * (order + 1))
     if digits > math.log2(min(free_memory(device), sys.maxsize)):
         raise InputError(

@@ -8,7 +8,7 @@ import gnlab
 from gnlab.errors import InputError
 from gnlab.partitions import number, partition
 from gnlab.problems import networks
-from gnlab.summaries import limits, refusal, summarise
+from gnlab.summaries import derivative_tensor, limits, refusal, summarise
 
 
 def test_what_is_too_large_is_refused_with_the_nearest_level():
@@ -51,3 +51,12 @@ def test_a_refusal_builds_no_groups():
         refusal(model, "elements", "cpu")
     with pytest.raises(InputError, match="k from 1 on"):
         refusal(model, "row:0", "cpu")
+
+
+@pytest.mark.parametrize("order", [101, 2000])
+def test_one_group_alone_has_not_every_order_either(order):
+    model, batch = nn.Linear(1, 1, bias=False), (torch.ones(2, 1), torch.ones(2, 1))
+    with pytest.raises(InputError, match=f"order must be at most 100; got {order}"):
+        derivative_tensor(model, nn.MSELoss(), batch, partition(model, "all"), order)
+    found = derivative_tensor(model, nn.MSELoss(), batch, partition(model, "all"), 100)
+    assert found.count_nonzero() == 0
