@@ -128,6 +128,7 @@ def test_a_copy_of_a_run_that_is_closed_takes_nothing(driven, boards):
     driven.send("copy", 3, Step())
     assert driven.run_of("copy") is None
     assert "copy" not in boards.latest
+    assert "copy" not in driven._coming  # what it was sent is let go
 
 
 def test_a_fault_of_the_engine_itself_loses_no_finished_step(tmp_path):

@@ -266,21 +266,6 @@ def test_numbers_that_are_not_finite_are_no_model_for_a_repetition():
     assert replay.kept() == 1
 
 
-@pytest.mark.parametrize("at", range(0, 400, 23))
-def test_a_recording_that_is_given_up_leaves_no_trace(at, monkeypatch):
-    model, count = network(), iter(range(10_000))
-    dispatched = Recorder.__torch_dispatch__
-
-    def short_of_memory(self, *args, **kwargs):
-        if next(count) == at:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return dispatched(self, *args, **kwargs)
-
-    monkeypatch.setattr(Recorder, "__torch_dispatch__", short_of_memory)
-    for _ in range(3):
-        both(model, batch(), ggn=True)
-
-
 def test_what_does_not_fit_is_recorded_once(monkeypatch):
     monkeypatch.setattr(cache, "_ROOM", 1)
     model, made = network(), []

@@ -234,9 +234,11 @@ class Doubling(TorchFunctionMode):
         return result * 2 if func is torch.tanh else result
 
 
-@pytest.mark.parametrize(
-    "watching", [globally_hooked, Doubling, lambda: torch.autograd.detect_anomaly(check_nan=False)]
-)
+def anomalies():
+    return torch.autograd.detect_anomaly(check_nan=False)
+
+
+@pytest.mark.parametrize("watching", [globally_hooked, Doubling, anomalies])
 @pytest.mark.filterwarnings("ignore:Anomaly Detection has been enabled")
 def test_nothing_is_repeated_where_somebody_watches(watching):
     model = network()
@@ -244,6 +246,13 @@ def test_nothing_is_repeated_where_somebody_watches(watching):
     with watching():
         assert agree(model, batch()) > 0
     assert agree(model, batch()) == 0
+
+
+def test_within_a_transform_of_torchs_nothing_is_repeated():
+    model = network()
+    assert is_repeated(model)
+    with pytest.raises(RuntimeError, match="transform"):  # as it is refused without repetition
+        torch.func.grad(lambda x: x.sum() * agree(model, batch()))(torch.ones(2))
 
 
 def test_no_more_memory_than_one_gives_is_taken_for_a_whole():
