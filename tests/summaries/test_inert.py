@@ -259,3 +259,18 @@ def test_an_orthogonal_layer_has_a_summary(method):
     s = summarise(model, functional.cross_entropy, data, partition(model), method=method)
     assert not s.inert.any()
     assert (s.g > 0).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("method", ["jets", "autodiff"])
+@pytest.mark.parametrize("at", [1.0, -0.75, 6.5])
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_curvature_that_begins_at_a_short_number_is_not_rounding(dtype, method, at, side):
+    # As of scales that begin at one and may not grow. The loss is the same a unit in the last place
+    # further on, so nothing but the number says that a function may jump there.
+    model = Surface(lambda a, b: torch.where(side * (a - at) >= 0, (a - at) ** 2, 0) + b, dtype, at)
+    u = {"a": torch.full((1,), 0.3, dtype=dtype), "b": torch.full((1,), 0.7, dtype=dtype)}
+    x = torch.zeros(1)
+    s = summarise(model, lambda out, y: out, (x, x), partition(model), u, method=method)
+    assert s.inert.tolist() == [False, False]
+    assert s.H[0, 0].item() == pytest.approx(2 * 0.3**2)
