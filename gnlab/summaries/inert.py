@@ -30,7 +30,7 @@ import torch
 from torch import Tensor
 
 from gnlab.summaries.autodiff import Along, Derivatives, Groups, pure_third
-from gnlab.summaries.evaluation import Evaluation, Parameters, Watcher
+from gnlab.summaries.evaluation import Evaluation, Parameters
 from gnlab.summaries.sweep import FACTOR, sweep
 from gnlab.summaries.tape import Tape
 
@@ -47,6 +47,9 @@ _SHORT = 7
 
 Recompute = Callable[[float, list[int]], Tensor]
 """(k, ranks) -> ḡ_s, H̄_s· and D^(3)_sss of some groups with other rounding, [len, S + 2]."""
+
+Work = Callable[[Tensor, Parameters], Tensor]
+"""What is done with a loss and its leaves by name."""
 
 
 def inert_groups(base: Derivatives, again: Tensor, recompute: Recompute) -> Tensor | None:
@@ -102,32 +105,27 @@ class Point:
     u: Parameters
     loss: Tensor
 
-    def nearby(
-        self,
-        k: float,
-        work: Callable[[Tensor, Parameters], Tensor],
-        watcher: Callable[[], Watcher] | None = None,
-    ) -> Tensor:
-        """Evaluate the loss where it rounds otherwise, and hand it to ``work``.
+    def nearby(self, k: float, prepare: Callable[[Evaluation], tuple[Evaluation, Work]]) -> Tensor:
+        """Evaluate the loss where it rounds otherwise, and hand it to some work.
 
         Args:
             k: Says which way every parameter is moved by a unit in the last place.
-            work: Called with the loss and its leaves by name.
-            watcher: Makes what is to see every operation of an evaluation.
+            prepare: Says how to evaluate, and what to do with it, anew for each evaluation.
 
         Returns:
-            What ``work`` returned.
+            What the work returned.
         """
-
-        def evaluation() -> Evaluation:
-            return self.evaluation if watcher is None else self.evaluation.watched_by(watcher())
+        evaluation, work = prepare(self.evaluation)
 
         def same(loss: Tensor, leaves: Parameters) -> Tensor | None:
             half = torch.finfo(loss.dtype).eps ** 0.5 * self.loss.abs()
             return work(loss, leaves) if (loss.detach() - self.loss).abs() <= half else None
 
-        found = evaluation().at(same, _nudge(k))
-        return evaluation().at(work) if found is None else found
+        found = evaluation.at(same, _nudge(k))
+        if found is None:
+            evaluation, work = prepare(self.evaluation)
+            found = evaluation.at(work)
+        return found
 
 
 def slopes_again(point: Point) -> Tensor:
@@ -177,22 +175,21 @@ def jet_rows(point: Point, memory: float | None) -> Recompute:
     """
 
     def recompute(k: float, ranks: list[int]) -> Tensor:
-        tape = Tape()
         nudged = _nudged(point.u, k)
 
-        def fresh() -> Tape:
-            nonlocal tape
+        def taped(evaluation: Evaluation) -> tuple[Evaluation, Work]:
             tape = Tape()
-            return tape
 
-        def work(loss: Tensor, leaves: Parameters) -> Tensor:
-            found = sweep(
-                tape, loss, point.groups, leaves, nudged, factor=k * FACTOR, budget=memory
-            ).derivatives
-            parts = [found.g[:, None] / k, found.H / k**2, found.third[:, None] / k**3]
-            return torch.cat(parts, 1)[ranks]
+            def work(loss: Tensor, leaves: Parameters) -> Tensor:
+                found = sweep(
+                    tape, loss, point.groups, leaves, nudged, factor=k * FACTOR, budget=memory
+                ).derivatives
+                parts = [found.g[:, None] / k, found.H / k**2, found.third[:, None] / k**3]
+                return torch.cat(parts, 1)[ranks]
 
-        return point.nearby(k, work, fresh)
+            return evaluation.watched_by(tape), work
+
+        return point.nearby(k, taped)
 
     return recompute
 
@@ -226,7 +223,7 @@ def _measured(point: Point, k: float, measure: Callable[[Along, Tensor, float], 
     def work(loss: Tensor, leaves: Parameters) -> Tensor:
         return measure(Along(point.groups, leaves, nudged), loss * k, k) / k
 
-    return point.nearby(k, work)
+    return point.nearby(k, lambda evaluation: (evaluation, work))
 
 
 def _nudged(u: Parameters, k: float) -> Parameters:
