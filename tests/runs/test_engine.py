@@ -143,29 +143,6 @@ def test_substeps_show_each_phase(engine):
     assert (whole.step, whole.phase) == (2, "")
 
 
-def test_a_branch_goes_its_own_way(engine):
-    run = engine.ready(MOONS)
-    engine.do(run, Step(2))
-    copy = engine.branch(run)
-    opened = engine.wait(copy, lambda s: s.levels)
-    assert (opened.step, opened.state, opened.kept_steps) == (2, "paused", (0, 1, 2))
-    engine.do(copy, Change({"damping": 50.0}))
-    other, same = engine.do(copy, Step(2)), engine.do(run, Step(2))
-    assert other.record.loss != same.record.loss
-    assert engine.snapshot(run).settings == MOONS
-
-
-def test_a_branch_leaves_the_run_playing(engine):
-    run = engine.ready(FAST)
-    engine.send(run, Play())
-    copy = engine.branch(run)
-    opened = engine.wait(copy, lambda s: s.levels)
-    assert opened.state == "paused"
-    step = engine.snapshot(run).step
-    engine.wait(run, lambda s: s.step > step + 5)
-    assert engine.snapshot(copy).step == opened.step
-
-
 def test_a_new_preset_is_loaded_while_others_go_on(engine):
     run, other = engine.ready(MOONS), engine.ready(FAST)
     engine.send(other, Play())

@@ -1,11 +1,7 @@
 import threading
 
-import pytest
-
-from gnlab.runs import Change, Pace, Pause, Play, Reset, Rewind, Settings, Step, Substep
+from gnlab.runs import Change, Pace, Pause, Play, Reset, Rewind, Step, Substep
 from gnlab.runs.inbox import LIMIT, Inbox
-
-MOONS = Settings("moons", device="cpu")
 
 
 def taken(*commands):
@@ -103,16 +99,3 @@ def test_nothing_is_lost_between_threads():
         total += sum(command.count for command in inbox.take()[0])
     total += sum(command.count for command in inbox.take()[0])
     assert total == 20_000
-
-
-@pytest.mark.parametrize("loaded", [True, False])
-def test_what_a_branch_is_sent_at_once_is_done(engine, loaded):
-    run = engine.ready(MOONS) if loaded else engine.open(MOONS)
-    engine.send(run, Substep())  # amid a step a run waits for commands
-    copy = engine.branch(run)
-    other = engine.branch(copy)
-    number = engine.send(copy, Step(2))
-    later = engine.send(other, Change({"damping": 50.0}))
-    assert engine.wait(copy, lambda s: s.applied >= number and s.step == 2).state == "paused"
-    assert engine.wait(other, lambda s: s.applied >= later and s.levels).settings.damping == 50.0
-    assert engine.snapshot(copy).settings == MOONS
