@@ -35,7 +35,7 @@ _HOOKS = frozenset(
 _get_hooks = itemgetter(*sorted(_HOOKS))
 _NO_SETTINGS = frozenset(vars(nn.Module())) - {"training"}
 _torch: Any = torch._C  # its functions have no types
-_EVERYWHERE: tuple[dict[int, Any], ...] = tuple(
+_GLOBAL_HOOKS: tuple[dict[int, Any], ...] = tuple(
     getattr(modules, name)
     for name in sorted(vars(modules))
     if name.startswith("_global_") and name.endswith("_hooks")
@@ -176,7 +176,7 @@ class Structure(Collected):
 def _check_unwatched(device: torch.device) -> None:
     """Raise if what is called now may be more than what is called."""
     if (
-        any(_EVERYWHERE)
+        any(_GLOBAL_HOOKS)
         or _torch._functorch.peek_interpreter_stack() is not None
         or _torch._len_torch_function_stack()
         or _torch._len_torch_dispatch_stack()
