@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from gnlab.cli.output import complain
+from gnlab.cli.output import NoReaderError, complain, write
 from gnlab.errors import InputError, unknown_choice
 from gnlab.partitions import LEVELS
 
@@ -76,8 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             return _answer(given)
         finally:
-            sys.stdout.flush()  # here, where it can be told that nobody reads it
-    except BrokenPipeError:  # as in `gnlab info | head -1`: the reader has what it wanted
+            write(end="")  # here, where it can be told that nobody reads it
+    except NoReaderError:  # as in `gnlab info | head -1`: the reader has what it wanted
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 

@@ -3,14 +3,25 @@
 import sys
 
 
-def write(text: str) -> None:
-    """Write one line to the standard output.
+class NoReaderError(Exception):
+    """Nobody reads the standard output any more."""
+
+
+def write(text: str = "", end: str = "\n") -> None:
+    """Write one line to the standard output, and all that waits to be written to it.
 
     Args:
         text: The line.
+        end: What ends it.
+
+    Raises:
+        NoReaderError: If nobody reads it.
     """
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(text + end)
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise NoReaderError from error
 
 
 def complain(text: str) -> None:

@@ -80,3 +80,12 @@ def test_the_module_is_the_command():
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith("gnlab: unknown command 'nonsense'")
+
+
+def test_a_pipe_that_is_not_the_readers_is_no_reader_that_leaves(monkeypatch):
+    def broken(**_):
+        raise BrokenPipeError  # as when the engine's process ends while it is being started
+
+    monkeypatch.setattr("gnlab.lab.served.serve", broken)
+    with pytest.raises(BrokenPipeError):
+        cli.main(["serve", "--no-record"])
