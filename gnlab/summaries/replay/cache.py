@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gnlab.summaries.curvature import Origin
+from gnlab.summaries.replay.early import Latest, Occasion
 from gnlab.summaries.replay.graph import Repetition, captured
 from gnlab.summaries.replay.key import Collected, Key, UnknownError
 from gnlab.summaries.replay.program import Program
@@ -49,7 +50,7 @@ class _Kept:
     origins: Origins
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class _Entry:
     """What is known of a computation.
 
@@ -67,10 +68,16 @@ class _Entry:
     refused: bool = False
     busy: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def program(self) -> Repetition | None:
+        """What repeats it, if there is such."""
+        return None if self.kept is None else self.kept.program
+
 
 _known: OrderedDict[Key, _Entry] = OrderedDict()
 _lock = threading.Lock()
 _off = threading.local()
+_latest: Latest[_Entry] = Latest()
 
 
 class Sight:
@@ -79,10 +86,12 @@ class Sight:
     Args:
         entry: What is known of it.
         inputs: The tensors that it reads.
+        whole: Whether it is all of a summary, which can be begun early.
     """
 
-    def __init__(self, entry: _Entry, inputs: Sequence[Tensor]) -> None:
-        self._entry, self._inputs = entry, inputs
+    def __init__(self, entry: _Entry, inputs: Sequence[Tensor], whole: bool) -> None:
+        self._entry, self._inputs, self._whole = entry, inputs, whole
+        self._begun = _latest.take(entry, inputs) if whole else None
 
     @property
     def refused(self) -> bool:
@@ -113,17 +122,25 @@ class Sight:
         Returns:
             The result; None if the computation is to be done as usual.
         """
-        entry = self._entry
-        if entry.refused or not entry.busy.acquire(blocking=False):
+        entry, begun = self._entry, self._begun
+        if begun is None and (entry.refused or not entry.busy.acquire(blocking=False)):
             return None
         try:
             kept = entry.kept  # another thread may let go of it
             if kept is not None:
-                return made(kept.program.run(self._inputs), kept.origins)
+                return made(self._repeated(kept.program), kept.origins)
             entry.sights += 1
             return self._recorded(compute, told) if entry.sights >= SIGHTS else None
         finally:
             entry.busy.release()
+
+    def _repeated(self, program: Repetition) -> list[Tensor]:
+        """What comes out of a program."""
+        if self._begun is None:
+            program.begin(self._inputs)
+            if self._whole and program.is_beside:
+                _latest.remember(self._entry, self._inputs)
+        return program.finish()
 
     def _recorded(
         self, compute: Callable[[], Result], told: Callable[[Result], Told]
@@ -158,12 +175,27 @@ class Sight:
         self._entry.refused = True
 
 
-def sighted(collect: Callable[[], Collected], device: torch.device) -> Sight | None:
+def begun_early(occasion: Occasion) -> contextlib.AbstractContextManager[None]:
+    """A context in which what was repeated last has been begun, if it may be meant again.
+
+    Args:
+        occasion: What can be told of what is to be computed.
+
+    Returns:
+        The context.
+    """
+    return contextlib.nullcontext() if getattr(_off, "yes", False) else _latest.at(occasion)
+
+
+def sighted(
+    collect: Callable[[], Collected], device: torch.device, *, whole: bool = False
+) -> Sight | None:
     """Meet a computation.
 
     Args:
         collect: Tells what it depends on.
         device: Where it is.
+        whole: Whether it is all of a summary, which can be begun early.
 
     Returns:
         The sight; None if nothing is repeated now, or this computation never.
@@ -172,17 +204,22 @@ def sighted(collect: Callable[[], Collected], device: torch.device) -> Sight | N
         return None
     try:
         collected = collect()
-        with _lock:
-            entry = _known.get(collected.key)
-            if entry is None:
-                entry = _known[collected.key] = _Entry(device)
-                if len(_known) > _MOST:
-                    _known.popitem(last=False)
-            _known.move_to_end(collected.key)
+        return Sight(_entry_of(collected.key, device), collected.inputs, whole)
     except (UnknownError, TypeError) as error:  # TypeError: an argument that has no hash
         _log.debug("never repeated: %s", error)
         return None
-    return Sight(entry, collected.inputs)
+
+
+def _entry_of(key: Key, device: torch.device) -> _Entry:
+    """What is known of a computation, for the first time or again."""
+    with _lock:
+        entry = _known.get(key)
+        if entry is None:
+            entry = _known[key] = _Entry(device)
+            if len(_known) > _MOST:
+                _known.popitem(last=False)
+        _known.move_to_end(key)
+    return entry
 
 
 def largest(device: torch.device) -> float:
@@ -203,10 +240,11 @@ def _make_room(newest: _Entry) -> None:
     taken = 0
     for entry in reversed(_known.values()):
         if entry.kept is not None and entry.device == newest.device:
-            taken += entry.kept.program.size
+            size = entry.kept.program.size
+            taken += size
             if taken > room:
                 entry.kept, entry.sights = None, 0
-                entry.refused |= entry is newest  # it alone is too large
+                entry.refused |= size > room  # it never fits
 
 
 def kept() -> int:

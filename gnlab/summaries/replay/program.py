@@ -39,6 +39,8 @@ class Program:
         NotRepeatableError: If the repetition does not give what was recorded.
     """
 
+    is_beside = False
+
     @torch.inference_mode()
     def __init__(
         self, recorder: Recorder, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
@@ -64,16 +66,14 @@ class Program:
         ]
         self._outputs = [self._tensor(place) for place in wanted]
         self._reads = [(piece, self._views[piece]) for piece in range(len(inputs))]
-        check(self.run(inputs), known, _TOLERANCE)
+        self.begin(inputs)
+        check(self.finish(), known, _TOLERANCE)
 
-    def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+    def begin(self, inputs: Sequence[Tensor]) -> None:
         """Repeat the operations.
 
         Args:
             inputs: A tensor in each piece of memory that is read, as recorded.
-
-        Returns:
-            The outputs.
         """
         with torch.inference_mode():
             self.read_from(inputs)
@@ -82,7 +82,6 @@ class Program:
             finally:
                 for _, views in self._reads:  # the inputs are not this program's to keep
                     self._let_go(views)
-        return self.outputs()
 
     def _let_go(self, views: Views) -> None:
         """Hold some memory no longer."""
@@ -118,10 +117,12 @@ class Program:
                 self._let_go(views)
 
     @torch.inference_mode(False)
-    def outputs(self) -> list[Tensor]:
+    def finish(self) -> list[Tensor]:
         """Copies of what came out."""
         with torch.no_grad():
-            return [output.clone() for output in self._outputs]
+            copies = [torch.empty_like(output) for output in self._outputs]
+            torch._foreach_copy_(copies, self._outputs)
+            return copies
 
     def extents(self) -> list[tuple[int, int]]:
         """Which bytes of each input are read, as begin and end."""
