@@ -59,6 +59,7 @@ def kernels(function):
 
 
 @pytest.mark.gpu
+@pytest.mark.filterwarnings("ignore:Warning. Profiler clears events")  # nothing else is wanted
 def test_a_guess_of_ones_own_keeps_nothing_from_being_tried():
     """A convolution of three channels, of which cuDNN guesses a kernel of half the speed."""
     x, w = torch.randn(1000, 3, 32, 32).cuda(), torch.randn(6, 3, 5, 5).cuda()
