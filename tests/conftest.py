@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items):
 
 def pytest_xdist_make_scheduler(config, log):
     """Keep the tests of a file together, and those of all files with a browser."""
-    return Scheduler(config, log) if config.getvalue("dist") == "loadfile" else None
+    return Scheduler(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 class Scheduler(LoadFileScheduling):
