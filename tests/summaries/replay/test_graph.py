@@ -10,7 +10,7 @@ from torch import nn
 
 from gnlab.partitions import partition
 from gnlab.summaries import compute, replay, summarise
-from gnlab.summaries.replay import cache
+from gnlab.summaries.replay import cache, making
 from gnlab.summaries.replay.graph import Copies, Graph
 
 pytestmark = pytest.mark.usefixtures("nothing_kept")
@@ -43,7 +43,7 @@ def test_a_program_that_reads_copies(monkeypatch):
             self.program.repeat()
             return self.program.outputs()
 
-    monkeypatch.setattr(cache, "captured", Copied)
+    monkeypatch.setattr(making, "captured", Copied)
     model = network()
     p = partition(model, "tensor")
     for _ in range(4):
@@ -129,12 +129,12 @@ def test_nothing_waits_for_the_gpu_within_a_pass(on_gpu, monkeypatch):
 
         return call
 
-    monkeypatch.setattr(cache, "SIGHTS", 4)
+    monkeypatch.setattr(cache, "SIGHTS", 6)
     with monkeypatch.context() as patched:
         patched.setattr(compute, "sweep", watched(compute.sweep))
         for _ in range(3):
             summarise(*asked)
-    for _ in range(2):
+    for _ in range(3):
         found = summarise(*asked)
     monkeypatch.setattr(Graph, "run", watched(Graph.run))
     summarise(*asked)
