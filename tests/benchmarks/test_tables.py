@@ -118,15 +118,16 @@ def test_an_element_step_and_its_solve(results):
         "before_mib": 100.0, "peak_mib": 164.0,
     }  # fmt: skip
     solves = {
-        f"solve/{size}/{near}": {
-            "kind": "solve", "groups": size, "near": near, "median_seconds": size * (1 + near) / 1e4
+        f"solve/{size}/{model}": {
+            "kind": "solve", "groups": size, "model": model, "median_seconds": size * times / 1e4
         }
         for size in (50, 8)
-        for near in (False, True)
+        for model, times in (("easy", 1), ("near", 2), ("hard", 3))
+        if size == 50 or model != "hard"
     }  # fmt: skip
     table = tables.element(results(small=step, **solves))
     assert cells(table, 0) == ["small", "1 066", "100", "500 ms", "750 ms", "1.25 s", "64"]
-    assert "| 8 | 0.8 ms | 1.6 ms |\n| 50 | 5 ms | 10 ms |" in table
+    assert "| 8 | 0.8 ms | 1.6 ms |  |  |\n| 50 | 5 ms | 10 ms | 15 ms |  |" in table
 
 
 def test_a_what_if_curve_is_a_row_of_its_own_table(results):
