@@ -69,14 +69,23 @@ def slider(results: Results) -> str:
         [
             preset,
             str(level["groups"]),
-            seconds(level["step_ms"] / 1e3),
+            *(seconds(level[key] / 1e3) for key in ("anew_ms", "step_ms")),
             *(_gap(level[key]) for key in ("change", "first_stay", "later_stays")),
             str(level["halts"]),
         ]
         for preset, found in results.cases.items()
         for level in found["levels"]
     ]
-    head = ["preset", "S", "step", "around a change", "the first stay", "later stays", "paused"]
+    head = [
+        "preset",
+        "S",
+        "step anew",
+        "step",
+        "around a change",
+        "the first stay",
+        "later stays",
+        "paused",
+    ]
     return rows(head, body) + where(results)
 
 

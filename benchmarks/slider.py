@@ -189,8 +189,8 @@ def told(
         stays: What was seen in each round of stays.
 
     Returns:
-        For each level its S, the step, and the worst gaps: dragged, in the first stay's round from
-        its second step on, and in the later rounds from the change on.
+        For each level its S, the step while its summary is made anew and at the median, and the
+        worst gaps: around all changes to it, in its first stays, and in the later ones.
     """
     steps = steps_of(stay for round_ in stays for stay in round_)
     found: list[dict[str, object]] = []
@@ -205,6 +205,7 @@ def told(
             {
                 "level": level.name,
                 "groups": level.S,
+                "anew_ms": round(1e3 * _anew(first), 2),
                 "step_ms": round(1e3 * steps[level.name], 2),
                 "changes": len(changes),
                 "halts": sum(stay.halts for stay in changes),
@@ -214,6 +215,12 @@ def told(
             }
         )
     return found
+
+
+def _anew(stays: Sequence[Stay]) -> float:
+    """The median seconds of a step whose summary is not repeated yet."""
+    early = [gap for stay in stays for gap in stay.rest[:2]]
+    return statistics.median(gap.seconds / gap.made for gap in early)
 
 
 def slide(engine: Engine, preset: str, rounds: int, stay: int) -> dict[str, object]:

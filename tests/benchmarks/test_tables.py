@@ -138,6 +138,18 @@ def test_a_what_if_curve_is_a_row_of_its_own_table(results):
     assert "| digits-mlp | 9 | 212 | 1.5 s | 750 ms |" in table
 
 
+def test_a_level_of_the_slider_has_its_gaps_and_what_was_missed_in_them(results):
+    level = {
+        "groups": 64, "anew_ms": 17.0, "step_ms": 12.25, "halts": 0,
+        "change": {"gap_ms": 28.5, "made": 1, "missed": 0.96},
+        "first_stay": {"gap_ms": 36.0, "made": 1, "missed": 1.94},
+        "later_stays": {"gap_ms": 1250.0, "made": 90, "missed": 0.0},
+    }  # fmt: skip
+    table = tables.slider(results(**{"digits-mlp": {"levels": [level, level]}}))
+    gaps = ["28.5 ms / 1.0", "36 ms / 1.9", "1.25 s / 0.0"]
+    assert cells(table, 1) == ["digits-mlp", "64", "17 ms", "12.2 ms", *gaps, "0"]
+
+
 def test_every_table_has_its_place_in_a_page():
     pages = "".join(path.read_text(encoding="utf-8") for path in tables.PAGES)
     for name in tables.TABLES:
