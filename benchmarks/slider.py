@@ -8,7 +8,9 @@ dragged, off each level as soon as its first step is seen; then it stays at each
 which a summary that comes again is recorded; then the same rounds again.
 
 What a step takes at a level is the median of what is published there. Between two publications
-some steps were made; the rest of that time, in such steps, is what was missed. Around a change it
+some steps were made; the rest of that time, in such steps, is what was missed. Time in which the
+engine waited for a core that another program had is no part of it; where there is much, as on a
+machine that others use, the figures are rough all the same. Around a change it
 is counted in steps of the slower of both levels, since the one under way has to end. That there is
 no pause longer than one step means that no more than one is missed. A single preset:
 
@@ -20,6 +22,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,14 +45,21 @@ class Gap:
     Attributes:
         seconds: How long it is.
         made: The steps that were made in it.
+        waited: The seconds of it in which the engine waited for a core.
     """
 
     seconds: float
     made: int
+    waited: float = 0.0
+
+    @property
+    def step(self) -> float:
+        """The seconds of a step in it."""
+        return max(0.0, self.seconds - self.waited) / self.made
 
     def missed(self, step: float) -> float:
         """The steps that could have been made besides, of so many seconds each."""
-        return max(0.0, self.seconds / step - self.made)
+        return max(0.0, self.step / step - 1) * self.made
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,7 @@ class Watch:
         self._engine, self._run_id = engine, run_id
         self.latest = engine.snapshot(run_id)
         self.halts = 0
+        self._waited = _waited(engine)
 
     def next(self) -> tuple[Snapshot, Gap]:
         """Wait for the next publication of a step, and tell how long it took.
@@ -108,8 +119,9 @@ class Watch:
                 before = self.latest = found
                 self._engine.send(self._run_id, Play())
             elif found.step > before.step:
-                self.latest = found
-                return found, Gap(found.time - before.time, found.step - before.step)
+                self.latest, waited, self._waited = found, self._waited, _waited(self._engine)
+                gap = found.time - before.time
+                return found, Gap(gap, found.step - before.step, self._waited - waited)
         raise RuntimeError(f"no step in {_PATIENCE:.0f} s")
 
     def move(self, level: str, stay: int) -> Stay:
@@ -139,11 +151,20 @@ class Watch:
         return Stay(level, before, tuple(change), tuple(rest), self.halts - halts)
 
 
+def _waited(engine: Engine) -> float:
+    """The seconds that an engine's process has waited for a core so far, if Linux counts them."""
+    if not isinstance(engine, ProcessEngine):
+        return 0.0
+    with suppress(OSError):
+        return int(Path(f"/proc/{engine.pid}/schedstat").read_text("ascii").split()[1]) / 1e9
+    return 0.0
+
+
 def steps_of(stays: Iterable[Stay]) -> dict[str, float]:
     """The median seconds of a step at each level, over all its publications but a change's."""
     taken: dict[str, list[float]] = {}
     for stay in stays:
-        taken.setdefault(stay.level, []).extend(gap.seconds / gap.made for gap in stay.rest)
+        taken.setdefault(stay.level, []).extend(gap.step for gap in stay.rest)
     return {level: statistics.median(found) for level, found in taken.items() if found}
 
 
@@ -154,11 +175,13 @@ def worst(gaps: Iterable[tuple[Gap, float]]) -> dict[str, float]:
         gaps: Gaps, and the seconds of a step for each.
 
     Returns:
-        Its milliseconds, the steps made in it and those missed.
+        Its milliseconds, those in which the engine waited for a core, the steps made in it and
+        those missed.
     """
     gap, step = max(gaps, key=lambda each: each[0].missed(each[1]))
     return {
         "gap_ms": round(1e3 * gap.seconds, 1),
+        "waited_ms": round(1e3 * gap.waited, 1),
         "made": gap.made,
         "missed": round(gap.missed(step), 2),
     }
@@ -220,7 +243,7 @@ def told(
 def _anew(stays: Sequence[Stay]) -> float:
     """The median seconds of a step whose summary is not repeated yet."""
     early = [gap for stay in stays for gap in stay.rest[:2]]
-    return statistics.median(gap.seconds / gap.made for gap in early)
+    return statistics.median(gap.step for gap in early)
 
 
 def slide(engine: Engine, preset: str, rounds: int, stay: int) -> dict[str, object]:

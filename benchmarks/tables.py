@@ -153,6 +153,26 @@ def rates(results: Results) -> str:
     return rows(["coupling", *(f"S = {count}" for count in groups)], body) + where(results)
 
 
+def rates_growing(results: Results) -> str:
+    """For each size the most by which a Hessian's slowest rate stays below its bound."""
+    body = []
+    for name, found in sorted(results.cases.items(), key=_coupling_and_size):
+        apart = zip(
+            *(
+                [bound - rate for rate, bound in zip(*both, strict=True)]
+                for both in zip(found["slowest"], found["bound"], strict=True)
+            ),
+            strict=True,
+        )
+        body.append([name, *(f"{max(gaps):.4f}" for gaps in apart)])
+    groups = next(iter(results.cases.values()))["groups"]
+    return rows(["coupling", *(f"S = {count}" for count in groups)], body) + where(results)
+
+
+def _coupling_and_size(case: tuple[str, Mapping[str, Any]]) -> tuple[str, int]:
+    return case[0].partition(",")[0], case[1]["size"]
+
+
 def _both(found: Mapping[str, Any]) -> tuple[list[float], list[float]]:
     return found["slowest"], found["bound"]
 
@@ -202,6 +222,7 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "slider": slider,
     "findings": findings,
     "rates": rates,
+    "rates-growing": rates_growing,
 }
 
 

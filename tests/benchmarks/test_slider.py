@@ -13,6 +13,7 @@ def test_what_could_have_been_made_besides_was_missed():
     assert Gap(0.5, 1).missed(0.1) == pytest.approx(4)
     assert Gap(0.5, 5).missed(0.1) == pytest.approx(0)
     assert Gap(0.5, 8).missed(0.1) == 0
+    assert Gap(0.5, 1, waited=0.3).missed(0.1) == pytest.approx(1)
 
 
 def stay(level, before, change, rest):
@@ -32,11 +33,11 @@ def test_a_change_is_held_against_the_slower_level_and_a_stay_against_its_own():
     dragged = [stay("all", "unit", [1.0], [])]
     assert steps_of([*first, *later]) == {"all": 0.1, "unit": 1.0}
     coarse, fine = told(levels, dragged, [first, later])
-    assert coarse["change"] == {"gap_ms": 1500.0, "made": 1, "missed": 0.5}
-    assert coarse["first_stay"] == {"gap_ms": 400.0, "made": 1, "missed": 3.0}
+    assert coarse["change"] == {"gap_ms": 1500.0, "waited_ms": 0.0, "made": 1, "missed": 0.5}
+    assert coarse["first_stay"] == {"gap_ms": 400.0, "waited_ms": 0.0, "made": 1, "missed": 3.0}
     assert coarse["later_stays"]["missed"] == 0
     assert (coarse["changes"], fine["changes"]) == (3, 2)
-    assert fine["change"] == {"gap_ms": 3000.0, "made": 1, "missed": 2.0}
+    assert fine["change"] == {"gap_ms": 3000.0, "waited_ms": 0.0, "made": 1, "missed": 2.0}
     assert fine["first_stay"]["missed"] == 1.5
 
 

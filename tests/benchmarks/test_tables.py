@@ -150,6 +150,16 @@ def test_a_level_of_the_slider_has_its_gaps_and_what_was_missed_in_them(results)
     assert cells(table, 1) == ["digits-mlp", "64", "17 ms", "12.2 ms", *gaps, "0"]
 
 
+def test_growing_sizes_stand_in_order_with_the_largest_gap(results):
+    def at(size):
+        apart = [[0.9, 0.8], [0.9, 0.85]]
+        return {"size": size, "groups": [2, 4], "bound": [[0.95, 0.9]] * 2, "slowest": apart}
+
+    table = tables.rates_growing(results(**{f"dense, P = {size}": at(size) for size in (32, 8)}))
+    assert cells(table, 0) == ["dense, P = 8", "0.0500", "0.1000"]
+    assert cells(table, 1)[0] == "dense, P = 32"
+
+
 def test_every_table_has_its_place_in_a_page():
     pages = "".join(path.read_text(encoding="utf-8") for path in tables.PAGES)
     for name in tables.TABLES:
