@@ -13,9 +13,9 @@ from torch import Tensor
 
 from gnlab.summaries.curvature import Origin
 from gnlab.summaries.replay.early import Latest, Occasion
-from gnlab.summaries.replay.graph import Repetition, captured
+from gnlab.summaries.replay.graph import Repetition
 from gnlab.summaries.replay.key import Collected, Key, UnknownError
-from gnlab.summaries.replay.program import Program
+from gnlab.summaries.replay.making import Making
 from gnlab.summaries.replay.recorder import NotRepeatableError, Recorder
 
 _log = logging.getLogger(__name__)
@@ -27,7 +27,8 @@ _SHARE = 1 / 8  # of a GPU's memory, for what a computation makes and for all pr
 # To record takes as long as a dozen repetitions save: what comes a few times, as when a person
 # drags a slider over all partitions, is not worth it.
 SIGHTS = 8
-"""At which sight a computation is recorded; from then on it is repeated."""
+"""At which sight a computation is ready to be repeated."""
+_PIECES = 3  # recorded, built and tried: see making.py
 _MOST = 32  # computations that are remembered
 _ROOM = 512 * 2**20  # bytes of all programs' own memory
 
@@ -57,6 +58,7 @@ class _Entry:
     Attributes:
         device: Where it is.
         kept: What repeats it, once there is such.
+        making: What is about to repeat it.
         sights: How often it was met.
         refused: Whether it cannot be repeated.
         busy: Held while the program runs, whose memory one thread can use at a time.
@@ -64,6 +66,7 @@ class _Entry:
 
     device: torch.device
     kept: _Kept | None = None
+    making: Making | None = None
     sights: int = 0
     refused: bool = False
     busy: threading.Lock = field(default_factory=threading.Lock)
@@ -112,7 +115,7 @@ class Sight:
         told: Callable[[Result], Told],
         made: Callable[[Sequence[Tensor], Origins], Result],
     ) -> Result | None:
-        """The result by repetition, or recorded meanwhile if the time has come.
+        """The result by repetition, or computed while a piece of the program is made.
 
         Args:
             compute: The computation.
@@ -130,7 +133,11 @@ class Sight:
             if kept is not None:
                 return made(self._repeated(kept.program), kept.origins)
             entry.sights += 1
-            return self._recorded(compute, told) if entry.sights >= SIGHTS else None
+            if entry.sights <= SIGHTS - _PIECES:
+                return None
+            if entry.making is None:
+                return self._recorded(compute, told)
+            return self._furthered(entry.making, compute, told)
         finally:
             entry.busy.release()
 
@@ -145,34 +152,55 @@ class Sight:
     def _recorded(
         self, compute: Callable[[], Result], told: Callable[[Result], Told]
     ) -> Result | None:
-        """Compute, and make a program of it; None where that is not possible."""
-        entry, recorder = self._entry, Recorder(self._inputs)
-        entry.sights = 0  # what fails, or is not finite, is not tried again at once
+        """Compute, and record what is done; None where that is not possible."""
+        recorder = Recorder(self._inputs)
         try:
             with eager(), recorder:
                 result = compute()
-            outputs, origins = told(result)
+            outputs, _ = told(result)
+            making = Making(recorder, outputs)
         except (NotRepeatableError, RuntimeError) as error:
             if not isinstance(error, NotRepeatableError) and "memory" not in str(error):
                 raise
             self._refuse(error)
             return None
-        if not all(bool(output.isfinite().all()) for output in outputs):
-            return result  # nothing that a repetition could be held against; the next may be
+        if self._usable(outputs):
+            self._entry.making = making
+        return result
+
+    def _furthered(
+        self, making: Making, compute: Callable[[], Result], told: Callable[[Result], Told]
+    ) -> Result:
+        """Compute, and do the next piece of the program; at the last sight all that is left."""
+        entry = self._entry
+        with eager():
+            result = compute()
+        outputs, origins = told(result)
+        if not self._usable(outputs):
+            return result
         try:
-            program = captured(Program(recorder, self._inputs, outputs), self._inputs)
+            making.build()
+            if entry.sights >= SIGHTS:
+                entry.kept = _Kept(making.tried(self._inputs, outputs), origins)
         except (NotRepeatableError, RuntimeError, TypeError, ValueError, AttributeError) as error:
             self._refuse(error)
-        else:
-            entry.kept = _Kept(program, origins)
+        if entry.kept is not None:
+            entry.making, entry.sights = None, 0
             with _lock:
                 _make_room(entry)
         return result
 
+    def _usable(self, outputs: Sequence[Tensor]) -> bool:
+        """Whether a repetition can be held against a result; if not, the next are counted anew."""
+        if all(bool(output.isfinite().all()) for output in outputs):
+            return True
+        self._entry.making, self._entry.sights = None, 0
+        return False
+
     def _refuse(self, error: Exception) -> None:
         """Never try again."""
         _log.debug("not repeated: %s", error)
-        self._entry.refused = True
+        self._entry.refused, self._entry.making = True, None
 
 
 def begun_early(occasion: Occasion) -> contextlib.AbstractContextManager[None]:

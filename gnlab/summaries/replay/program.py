@@ -29,32 +29,28 @@ class Program:
 
     Args:
         recorder: What was recorded.
-        inputs: The inputs that it was recorded with.
-        outputs: The tensors that are wanted.
+        wanted: The places of the tensors that are wanted.
 
     Attributes:
         size: The bytes of the program's own memory.
 
     Raises:
-        NotRepeatableError: If the repetition does not give what was recorded.
+        NotRepeatableError: If an operation left the inputs' device.
     """
 
     is_beside = False
 
     @torch.inference_mode()
-    def __init__(
-        self, recorder: Recorder, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
-    ) -> None:
-        known = [output.clone() for output in outputs]
-        wanted = [recorder.place(output) for output in outputs]
+    def __init__(self, recorder: Recorder, wanted: Sequence[Place]) -> None:
+        device = recorder.devices[0]
         self._constants = dict(recorder.constants)
         steps = self._without_constants(recorder)
-        if any(recorder.devices[p.piece] != inputs[0].device for s in steps for p in s.made):
+        if any(recorder.devices[p.piece] != device for s in steps for p in s.made):
             raise NotRepeatableError("numbers on another device")
         placed = [_is_placed(step) for step in steps]
         lives = _lifetimes(steps, placed, wanted, recorder.sizes)
         self._at, self.size = layout(list(lives))
-        self._memory = torch.empty(self.size, dtype=torch.uint8, device=inputs[0].device)
+        self._memory = torch.empty(self.size, dtype=torch.uint8, device=device)
         self._nothing = self._memory.new_empty(0).untyped_storage()
         self._views: defaultdict[int, Views] = defaultdict(list)
         self._fixed: dict[Place, Tensor] = {}
@@ -65,9 +61,20 @@ class Program:
             if (action := self._action(step, own, spent[at])) is not None
         ]
         self._outputs = [self._tensor(place) for place in wanted]
-        self._reads = [(piece, self._views[piece]) for piece in range(len(inputs))]
+        self._reads = [(piece, self._views[piece]) for piece in range(recorder.inputs)]
+
+    def prove(self, inputs: Sequence[Tensor], known: Sequence[Tensor]) -> None:
+        """Hold a repetition against the computation itself.
+
+        Args:
+            inputs: Its inputs.
+            known: What it gives.
+
+        Raises:
+            NotRepeatableError: If the repetition gives something else.
+        """
         self.begin(inputs)
-        check(self.finish(), known, _TOLERANCE)
+        check(self.finish(), [tensor.detach() for tensor in known], _TOLERANCE)
 
     def begin(self, inputs: Sequence[Tensor]) -> None:
         """Repeat the operations.
@@ -243,11 +250,11 @@ def _spent(
 
 
 def check(found: Sequence[Tensor], known: Sequence[Tensor], tolerance: float) -> None:
-    """Raise unless a repetition gives what was recorded.
+    """Raise unless a repetition gives what the computation does.
 
     Args:
         found: What it gives.
-        known: What was recorded.
+        known: What the computation gives.
         tolerance: The largest difference, relative to a tensor's largest entry.
 
     Raises:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gnlab.summaries import replay
-from gnlab.summaries.replay import cache
+from gnlab.summaries.replay import cache, making
 from gnlab.summaries.replay.graph import Copies
 
 
@@ -42,6 +42,6 @@ class Copied:
 @pytest.fixture
 def copied(monkeypatch):
     """Programs read copies, as graphs do; how many of them were begun is counted."""
-    monkeypatch.setattr(cache, "captured", Copied)
+    monkeypatch.setattr(making, "captured", Copied)
     monkeypatch.setattr(Copied, "begun", 0)
     return Copied

@@ -114,12 +114,12 @@ def test_nothing_waits_for_the_gpu_within_a_pass(on_gpu, monkeypatch):
 
         return call
 
-    monkeypatch.setattr(cache, "SIGHTS", 4)
+    monkeypatch.setattr(cache, "SIGHTS", 6)
     with monkeypatch.context() as patched:
         patched.setattr(compute, "sweep", watched(compute.sweep))
         for _ in range(3):
             summarise(*asked)
-    for _ in range(2):
+    for _ in range(3):
         found = summarise(*asked)
     for name in ("begin", "finish"):
         monkeypatch.setattr(Graph, name, watched(getattr(Graph, name)))
