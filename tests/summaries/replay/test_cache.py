@@ -131,9 +131,9 @@ def test_a_recording_is_made_in_pieces_beside_one_computation_each(monkeypatch):
         at.append(sorted(done))
         done.clear()
     assert at[:5] == [["compute"]] * 5
-    assert at[5:8] == [["__enter__", "compute"], ["__init__", "compute"], ["compute", "begin"]]
+    assert at[5:8] == [["__enter__", "compute"], ["__init__", "compute"], ["begin", "compute"]]
     whole = Computation._repeated.__name__ == "_repeated"
-    assert at[8:] == [["begin"] if whole else ["compute", "begin"]] * 2
+    assert at[8:] == [["begin"] if whole else ["begin", "compute"]] * 2
 
 
 def noted(function, name, done):
