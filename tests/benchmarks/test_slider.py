@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from benchmarks.slider import Gap, Stay, Watch, slide, steps_of, told
+from benchmarks.slider import slide, steps_of, told
+from benchmarks.watch import Gap, Stay, Watch
 from gnlab.runs import Level, Play, Settings, ThreadEngine
 from gnlab.runs.snapshot import opening
 
