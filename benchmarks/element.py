@@ -4,7 +4,9 @@
 
 A step is a summary along the gradient and a solve, λ_int = 1; the two are timed apart. The models
 of the solves by themselves are random, indefinite, with scales over two decades; "near the pole" b
-has next to no component along the lowest curvature, so that the answer lies within rounding of it.
+has next to no component along the lowest curvature, so that the answer lies within rounding of it;
+where it is "hard" there is none at all, in exact numbers, and "twice" the lowest curvature is there
+two times.
 A what-if is one step from a run's state at every level of its ladder up to so many groups, with and
 without the cubic term: the lab's button. A single case:
 
@@ -29,6 +31,7 @@ from gnlab.problems import networks
 BATCH = 100
 WIDTHS = {"perceptron, small": (20, 28, 12, 10), "perceptron": (64, 60, 14, 10)}
 SIZES = (8, 50, 200, 1000, 2000)
+HARD_SIZES = (50, 200, 1000)
 CURVES = ("digits-mlp", "moons")  # presets whose ladders are gone through
 MOST = 256  # groups, as in the lab
 _SMALL = 100  # groups, up to which a solve is too short to be timed once
@@ -116,25 +119,54 @@ def model_of(size: int, near: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return (H + H.T) / 2, b * d, d
 
 
-def solve(size: int, near: bool, rounds: int) -> dict[str, object]:
+def hard_model_of(size: int, times: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A cubic model whose gradient has no component along its lowest curvature, exactly.
+
+    Args:
+        size: S.
+        times: How often the lowest curvature is there.
+
+    Returns:
+        H̄ [S, S], ḡ [S] and D [S]; the groups of the lowest curvature are tied to no other, so that
+        no rounding gives ḡ a component, and ḡ is so short that the step needs one.
+    """
+    rng = np.random.default_rng(size)
+    A = rng.standard_normal((size, size)) / np.sqrt(size)
+    K, d = (A + A.T) / 2, np.exp2(rng.integers(-3, 4, size).astype(float))
+    b = 0.1 * rng.standard_normal(size) / np.sqrt(size)
+    lowest = rng.permutation(size)[:times]
+    K[lowest] = K[:, lowest] = 0.0
+    K[lowest, lowest], b[lowest] = -2.0, 0.0  # below all others, which are within 1.5
+    return K * np.outer(d, d), b * d, d
+
+
+MODELS: Mapping[str, Callable[[int], tuple[np.ndarray, np.ndarray, np.ndarray]]] = {
+    "easy": lambda size: model_of(size, False),
+    "near": lambda size: model_of(size, True),
+    "hard": lambda size: hard_model_of(size, 1),
+    "twice": lambda size: hard_model_of(size, 2),
+}
+
+
+def solve(size: int, model: str, rounds: int) -> dict[str, object]:
     """Time the cubic solve.
 
     Args:
         size: S.
-        near: Whether the minimiser lies next to the pole.
+        model: Of MODELS.
         rounds: How often; small models twenty times as often.
 
     Returns:
         S, the median seconds of all rounds, and the status.
     """
-    H, g, d = model_of(size, near)
+    H, g, d = MODELS[model](size)
     status = gnlab.solve_cubic(H, g, d).status.name
     count = rounds * (20 if size <= _SMALL else 1)
     times = [seconds(lambda: gnlab.solve_cubic(H, g, d)) for _ in range(count)]
     return {
         "kind": "solve",
         "groups": size,
-        "near": near,
+        "model": model,
         "median_seconds": statistics.median(times),
         "least_seconds": min(times),
         "status": status,
@@ -173,11 +205,10 @@ def what_if(preset: str, rounds: int) -> dict[str, object]:
 CASES: Mapping[str, Callable[[int], dict[str, object]]] = {
     **{name: lambda rounds, name=name: step(name, rounds) for name in ("digits", *WIDTHS)},
     **{
-        f"solve/{size}/{'near' if near else 'easy'}": (
-            lambda rounds, size=size, near=near: solve(size, near, rounds)
-        )
+        f"solve/{size}/{model}": (lambda rounds, size=size, model=model: solve(size, model, rounds))
         for size in SIZES
-        for near in (False, True)
+        for model in MODELS
+        if size in HARD_SIZES or model in ("easy", "near")
     },
     **{
         f"what-if/{preset}": lambda rounds, preset=preset: what_if(preset, rounds)

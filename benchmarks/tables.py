@@ -13,17 +13,13 @@ from typing import Any
 
 from benchmarks.environment import ROOT
 from benchmarks.figures import STYLES, TITLES, curves_of
+from benchmarks.levels import element, slider
+from benchmarks.markdown import digits, rows, where
 from benchmarks.results import FOLDER, Results, write
 from benchmarks.summaries.cases import KINDS
 
 PICTURE = "Time of a summary, in gradients, against the number of groups, the depth and the batch"
 PAGES = tuple(ROOT / page for page in ("README.md", "docs/performance.md", "docs/rates.md"))
-
-
-def rows(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """Lay out a Markdown table; every column but the first is aligned to the right."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *body]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def training(results: Results) -> str:
@@ -42,7 +38,7 @@ def training(results: Results) -> str:
     ]
     return rows(
         ["problem", "optimizer", *(f"epoch {k + 1}" for k in range(longest))], body
-    ) + _where(results)
+    ) + where(results)
 
 
 def _losses(losses: Sequence[float], longest: int) -> list[str]:
@@ -58,7 +54,7 @@ def summaries(results: Results) -> str:
         body.append([_named(found), str(found["batch"]), *_sizes(found), *times, *_ratios(found)])
     head = ["network", "batch", "P", "S", "gradient", "fast", "plain", "fast, in gradients"]
     head += ["floor", "over the floor", "plain / fast", "MiB added, in the same order"]
-    return rows(head, body) + _where(results)
+    return rows(head, body) + where(results)
 
 
 def _place(found: Mapping[str, Any]) -> tuple[str, int, int]:
@@ -119,7 +115,7 @@ def growth(results: Results) -> str:
         for found in points
     ]
     head = ["curve", "at", "S", "gradient", "fast, in gradients", "plain, in gradients", "floor"]
-    return f"![{PICTURE}](images/growth.png)\n\n" + rows(head, body) + _where(results)
+    return f"![{PICTURE}](images/growth.png)\n\n" + rows(head, body) + where(results)
 
 
 def page(results: Results) -> str:
@@ -131,7 +127,7 @@ def page(results: Results) -> str:
         body.append(_with_page("the browser apart", found["apart"], alone, ""))
     head = ["preset", "first frame", "frames/s, capped / not", "step to pixel, median / p95"]
     head += ["control to pixel, median / p95", "steps/s with page / without", "share"]
-    return rows(head, body) + _where(results)
+    return rows(head, body) + where(results)
 
 
 def _with_page(name: str, found: Mapping[str, Any], alone: float, most: str) -> list[str]:
@@ -154,7 +150,27 @@ def rates(results: Results) -> str:
         for name, found in results.cases.items()
     ]
     groups = next(iter(results.cases.values()))["groups"]
-    return rows(["coupling", *(f"S = {count}" for count in groups)], body) + _where(results)
+    return rows(["coupling", *(f"S = {count}" for count in groups)], body) + where(results)
+
+
+def rates_growing(results: Results) -> str:
+    """For each size the most by which a Hessian's slowest rate stays below its bound."""
+    body = []
+    for name, found in sorted(results.cases.items(), key=_coupling_and_size):
+        apart = zip(
+            *(
+                [bound - rate for rate, bound in zip(*both, strict=True)]
+                for both in zip(found["slowest"], found["bound"], strict=True)
+            ),
+            strict=True,
+        )
+        body.append([name, *(f"{max(gaps):.4f}" for gaps in apart)])
+    groups = next(iter(results.cases.values()))["groups"]
+    return rows(["coupling", *(f"S = {count}" for count in groups)], body) + where(results)
+
+
+def _coupling_and_size(case: tuple[str, Mapping[str, Any]]) -> tuple[str, int]:
+    return case[0].partition(",")[0], case[1]["size"]
 
 
 def _both(found: Mapping[str, Any]) -> tuple[list[float], list[float]]:
@@ -170,34 +186,15 @@ def findings(results: Results) -> str:
         for quantity, figure in here["figures"].items():
             ratio = found["ratios"].get(quantity)
             other = instead["figures"][quantity]
-            shown = "" if ratio is None else _digits(ratio)
+            shown = "" if ratio is None else digits(ratio)
             body.append([quantity, _spread(figure), _spread(other), shown])
-    return rows(["", "here", "instead", "instead / here"], body) + _where(results)
+    return rows(["", "here", "instead", "instead / here"], body) + where(results)
 
 
 def _spread(figure: Mapping[str, Any]) -> str:
     """A quantity's median, and its 95th percentile where there is one."""
     shown = [figure[key] for key in ("median", "p95") if figure.get(key) is not None]
-    return " / ".join(map(_digits, shown)) or "none"
-
-
-def _digits(value: float) -> str:
-    """Three digits; of a larger number all before the point."""
-    return f"{value:.0f}" if value == round(value) or value >= 100 else f"{value:.3g}"
-
-
-def _where(results: Results) -> str:
-    """One line: the machines on which the cases were measured."""
-    machines = sorted({_machine(case["environment"]) for case in results.cases.values()})
-    return "\n\nMeasured on " + "; ".join(machines) + "."
-
-
-def _machine(at: Mapping[str, object]) -> str:
-    gpu = f", {at['gpu']}" if at["gpu"] else ""
-    return (
-        f"{at['cpu']}, {at['cores']} cores{gpu}, torch {at['torch']} on {at['threads']} of them, "
-        f"{str(at['date'])[:10]}"
-    )
+    return " / ".join(map(digits, shown)) or "none"
 
 
 def steps(results: Results) -> str:
@@ -207,57 +204,12 @@ def steps(results: Results) -> str:
             preset,
             str(found["groups"]),
             f"{found['batch']} / {found['summary_batch']}",
-            _digits(float(f"{found['steps_per_second']:.2g}")),
+            digits(float(f"{found['steps_per_second']:.2g}")),
         ]
         for preset, found in results.cases.items()
     ]
     head = ["preset", "S", "batch: gradient / summary", "steps per second"]
-    return rows(head, body) + _where(results)
-
-
-def element(results: Results) -> str:
-    """A step with a group for every element, the solve by itself, and one step at every level."""
-    cases = results.cases.items()
-    body = [
-        [
-            name,
-            f"{found['parameters']:,}".replace(",", " "),
-            str(found["batch"]),
-            *(_seconds(found["median_seconds"][key]) for key in ("summary", "solve")),
-            _seconds(sum(found["median_seconds"].values())),
-            f"{found['peak_mib'] - found['before_mib']:.0f}",
-        ]
-        for name, found in cases
-        if found["kind"] == "step"
-    ]
-    head = ["network", "P = S", "batch", "summary", "solve", "step", "MiB added"]
-    solves = {(found["groups"], found["near"]): found for _, found in cases if "near" in found}
-    alone = [
-        [str(size), *(_seconds(solves[size, near]["median_seconds"]) for near in (False, True))]
-        for size in sorted({size for size, _ in solves})
-    ]
-    table = rows(head, body)
-    if alone:
-        table += "\n\n" + rows(["S", "solve", "near the pole"], alone)
-    curves = [
-        [
-            name.rpartition("/")[2],
-            str(found["levels"]),
-            str(found["groups"]),
-            *(_seconds(found[key]) for key in ("first_seconds", "median_seconds")),
-        ]
-        for name, found in cases
-        if found["kind"] == "what-if"
-    ]
-    if curves:
-        head = ["what if, of", "levels", "S of the finest", "the first time", "then"]
-        table += "\n\n" + rows(head, curves)
-    return table + _where(results)
-
-
-def _seconds(value: float) -> str:
-    """A time in milliseconds below one second."""
-    return f"{value:.3g} s" if value >= 1 else f"{1e3 * value:.3g} ms"
+    return rows(head, body) + where(results)
 
 
 TABLES: Mapping[str, Callable[[Results], str]] = {
@@ -267,8 +219,10 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "lab": page,
     "steps": steps,
     "element": element,
+    "slider": slider,
     "findings": findings,
     "rates": rates,
+    "rates-growing": rates_growing,
 }
 
 

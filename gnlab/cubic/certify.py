@@ -18,6 +18,7 @@ from gnlab.cubic.dense import diagonal_of, is_definite
 from gnlab.cubic.estimate import EPS, Elimination, Estimate
 from gnlab.cubic.fixed import to_fixed, to_float
 from gnlab.cubic.model import Model
+from gnlab.cubic.reduction import lowest
 from gnlab.cubic.refine import Root, refine
 from gnlab.cubic.solution import RESIDUAL_TOLERANCE
 from gnlab.cubic.system import System, equilibrated
@@ -155,12 +156,12 @@ def least_radius(model: Model, elimination: Elimination, found: Estimate) -> flo
 def null_direction(system: System, root: Root) -> Root | None:
     """The one direction along which H̄ + ρD² is nearly singular, and its ρ₀, to the root's bits."""
     rho = to_float(root.rho, root.bits)
-    mu, vectors = np.linalg.eigh(system.damped(rho))
-    weight = float(np.sum((system.d * vectors[:, 0]) ** 2))
+    mu, vector = lowest(system.damped(rho))
+    weight = float(np.sum((system.d * vector) ** 2))
     if (mu.size > 1 and mu[1] < APART) or weight == 0:
         return None
     rho0 = rho - float(mu[0]) / weight
-    valley = refine(system, vectors[:, 0], rho0, valley=True, bits=root.bits)
+    valley = refine(system, vector, rho0, valley=True, bits=root.bits)
     if valley is None or abs(to_float(valley.rho, valley.bits) - rho) > 1e-3 * rho:
         return None
     return valley

@@ -14,13 +14,15 @@ import numpy as np
 
 from gnlab.cubic.dense import eigh
 from gnlab.cubic.model import Model
-from gnlab.cubic.reduction import is_worth_it, reduce, solve_reduced
+from gnlab.cubic.reduction import is_worth_it, reduce, solve_by_the_pole, solve_reduced
 from gnlab.cubic.secular import solve_secular
 from gnlab.cubic.units import Array, Mask
 
 EPS = float(np.finfo(np.float64).eps)
 # A flat direction's slope, relative to the sizes of its terms, below which it is rounding.
 SLOPE_TOLERANCE = 64 * EPS
+# Two lowest eigenvalues closer than this, relative to max |κ|, are one to a refinement.
+TWINS = 1e-12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +78,7 @@ class Estimate:
         kappa_scale: max |κ|.
         valley: () -> v with K Dv = κ_min Dv, extended to Z, [S]; most solves do without.
         inverse: ρ -> what multiplies by (K + ρ)⁻¹, for ρ > −κ_min.
+        agree: Whether ρ is −κ_min, to rounding, and the next eigenvalue is κ_min, nearly.
     """
 
     step: Array
@@ -84,6 +87,7 @@ class Estimate:
     kappa_scale: float
     valley: Callable[[], Array]
     inverse: Callable[[float], Callable[[Array], Array] | None]
+    agree: bool = False
 
 
 def eliminate(model: Model) -> Elimination | None:
@@ -176,13 +180,17 @@ def estimate(model: Model, elimination: Elimination, *, careful: bool = True) ->
     kappa, Q = eigh(elimination.K, model.device, careful=careful)
     x, y = solve_secular(kappa, elimination.b @ Q, model.c)
     lowest, highest = float(kappa[0]), float(kappa[-1])
+    scale = max(abs(lowest), abs(highest))
     return Estimate(
         step=elimination.extend(Q @ y / d, cubic, still=False),
         rho=max(0.0, -lowest) + x,
         kappa_min=lowest,
-        kappa_scale=max(abs(lowest), abs(highest)),
+        kappa_scale=scale,
         valley=lambda: elimination.extend(Q[:, 0] / d, cubic, still=True),
         inverse=lambda rho: lambda v: Q @ ((v @ Q) / (kappa + rho)),
+        agree=kappa.size > 1
+        and float(kappa[1]) - lowest <= TWINS * scale
+        and x <= -4 * EPS * lowest,
     )
 
 
@@ -202,7 +210,8 @@ def estimate_by_half(model: Model, elimination: Elimination) -> Estimate | None:
         return None
     T = reduce(elimination.K)
     kappa_min, kappa_max = T.ends()
-    found = solve_reduced(T, elimination.b, model.c, kappa_min, kappa_max)
+    given = T, elimination.b, model.c, kappa_min, kappa_max
+    found = solve_reduced(*given) or solve_by_the_pole(*given)
     if found is None:
         return None
     return Estimate(
@@ -210,6 +219,6 @@ def estimate_by_half(model: Model, elimination: Elimination) -> Estimate | None:
         rho=found[0],
         kappa_min=kappa_min,
         kappa_scale=max(abs(kappa_min), abs(kappa_max)),
-        valley=lambda: elimination.extend(T.turned(T.lowest(), "N") / d, cubic, still=True),
+        valley=lambda: elimination.extend(T.turned(T.lowest()[1], "N") / d, cubic, still=True),
         inverse=T.inverse,
     )

@@ -22,6 +22,8 @@ ENOUGH = 24
 """From how many rows on the half is worth its Python."""
 _BY_PLACE = 2  # LAPACK's number for eigenvalues asked for by their place
 _NEAR = 1e-9  # x over max |κ|, below which the pole is too near
+_APART = 1e-6  # two least eigenvalues over max |κ|, below which they agree too well
+_SHIFT = 64 * float(np.finfo(np.float64).eps)  # what makes T − κ_min definite in spite of rounding
 _STEPS = 100
 _LAST = 1e-8  # a relative step whose square is less than a rounding
 _BLOCK = 64
@@ -54,19 +56,25 @@ class Reduction:
 
     def ends(self) -> tuple[float, float]:
         """The least eigenvalue of T and the largest."""
-        return float(self._at(1)[0][0]), float(self._at(self.diagonal.size)[0][0])
+        return float(self._at(1, 1)[0][0]), float(self._at(self.diagonal.size, 1)[0][0])
 
-    def lowest(self) -> Array:
-        """T's vector of the least eigenvalue, [n]."""
-        vectors: Array = lapack.dstein(self.diagonal, self.beside, *self._at(1))[0]
-        return vectors[:, 0]
+    def lowest(self) -> tuple[Array, Array]:
+        """T's two least eigenvalues and the vector of the least, [n]."""
+        values, blocks, splits = self._at(1, 2)
+        least = int(values.argmin())
+        # What LAPACK finds the vectors of are the first numbers.
+        blocks[0] = blocks[least]
+        vectors: Array = lapack.dstein(
+            self.diagonal, self.beside, values[least : least + 1], blocks, splits
+        )[0]
+        return np.sort(values), vectors[:, 0]
 
-    def _at(self, place: int) -> tuple[Array, Array, Array]:
-        """The eigenvalue at a place, [1], and where LAPACK found T to fall into blocks."""
-        _, values, blocks, splits, _ = lapack.dstebz(
-            self.diagonal, self.beside, _BY_PLACE, 0.0, 0.0, place, place, 0.0, "B"
+    def _at(self, place: int, count: int) -> tuple[Array, Array, Array]:
+        """Eigenvalues from a place on, their blocks, and where LAPACK found T to fall apart."""
+        found, values, blocks, splits, _ = lapack.dstebz(
+            self.diagonal, self.beside, _BY_PLACE, 0.0, 0.0, place, place + count - 1, 0.0, "B"
         )
-        return values[:1], blocks, splits
+        return values[:found], blocks, splits
 
     def shifted(self, rho: float) -> Callable[[Array], Array] | None:
         """What multiplies by (T + ρ)⁻¹; None if T + ρ is not positive definite."""
@@ -161,3 +169,60 @@ def solve_reduced(
             new = math.sqrt(low * high) if low > 0 else 1e-3 * high
         x = new
     return None
+
+
+def solve_by_the_pole(
+    T: Reduction, b: Array, c: float, kappa_min: float, kappa_max: float
+) -> tuple[float, Array] | None:
+    """Solve c ‖(K + ρ)⁻¹b‖ = ρ for a ρ that is next to −κ_min.
+
+    There (K + ρ)⁻¹b is b₀/x along the lowest vector, and beside it as good as constant.
+
+    Args:
+        T: K's tridiagonal form.
+        b: The right side, [n].
+        c: Half the damping, positive.
+        kappa_min: The least eigenvalue of K.
+        kappa_max: The largest.
+
+    Returns:
+        ρ and (K + ρ)⁻¹b, [n], of which what the radius still needs is along the lowest vector;
+        None away from the pole, and where the lowest eigenvalue is not alone.
+    """
+    rho0, scale = -kappa_min, max(abs(kappa_min), abs(kappa_max))
+    if not rho0 > 0:
+        return None
+    (least, *others), q = T.lowest()
+    solve = T.shifted(rho0 + _SHIFT * scale)
+    if solve is None or not others or others[0] - least <= _APART * scale:
+        return None
+    f = T.turned(b, "T")
+    along = float(q.dot(f))
+    beside = solve(f - along * q)
+    beside -= q.dot(beside) * q
+    x, missing = 0.0, 0.0
+    for _ in range(3):
+        missing = ((rho0 + x) / c) ** 2 - float(beside.dot(beside))
+        if not missing > _LAST * (rho0 / c) ** 2:
+            return None
+        x = abs(along) / math.sqrt(missing)
+    if x > _NEAR * scale:
+        return None
+    return rho0 + x, T.turned(beside + math.copysign(math.sqrt(missing), along or 1.0) * q, "N")
+
+
+def lowest(matrix: Array) -> tuple[Array, Array]:
+    """The least eigenvalues of a symmetric matrix, two of them if there are as many.
+
+    Args:
+        matrix: The matrix, [n, n].
+
+    Returns:
+        The eigenvalues, ascending, and the vector of the least, [n].
+    """
+    if len(matrix) < ENOUGH:
+        values, vectors = np.linalg.eigh(matrix)
+        return values[:2], vectors[:, 0]
+    T = reduce(matrix)
+    values, vector = T.lowest()
+    return values, T.turned(vector, "N")

@@ -23,7 +23,7 @@ from gnlab.cubic.estimate import (
     estimate,
     estimate_by_half,
 )
-from gnlab.cubic.exact import solve_exactly
+from gnlab.cubic.exact import LARGEST, solve_exactly
 from gnlab.cubic.model import Model, as_array, as_damping, checked, normalise
 from gnlab.cubic.plainly import certify_plainly
 from gnlab.cubic.pole import certify_on_pole
@@ -149,6 +149,10 @@ def certified(model: Model, elimination: Elimination) -> Minimiser | None:
         The minimiser.
     """
     for start in estimates(model, elimination):
+        if start.agree and model.g.size > LARGEST:  # a refinement would try for long, in vain
+            found = certify_on_pole(model, elimination, start)
+            if found is not None:
+                return found
         found = certify_plainly(model, elimination, start) or certify(model, elimination, start)
         if found is not None:
             return found

@@ -1,6 +1,8 @@
 """Rates: how fast the method converges on quadratics, at every level between Cauchy and Newton.
 
-And, where no rate is known, the ways that both ends take in Rosenbrock's valley.
+The bounds are proved for every quadratic, partition and start; that for a fixed number of groups
+the slowest rate comes to them as the coordinates grow in number is a conjecture, stated in
+docs/rates.md. And, where no rate is known, the ways that both ends take in Rosenbrock's valley.
 """
 
 from gnlab.rates.bounds import best_scaling, kantorovich, ready_bound, scaled_bound

@@ -7,6 +7,10 @@ inequality bounds. So for every A
 
     f(x⁺) − f* ≤ ((κ_A − 1)/(κ_A + 1))² (f(x) − f*),   κ_A = κ(A^½ H A^½).
 
+That holds for every step from every point. That a start comes up to it in the long run is proved
+for one group and for an H that is block-diagonal in the groups, and conjectured for S fixed and
+P → ∞: docs/rates.md.
+
 Legend: P coordinates, S groups.
 
 References:

@@ -4,6 +4,9 @@ Without a cubic term and with λ₁ = 1 the method, along the gradient, minimise
 the groups' gradients: x⁺ = x − Gη with the columns G_s = I_s∇f and GᵀHG η = Gᵀ∇f. One group is
 Cauchy's exact line search; one group per coordinate is Newton's step, wherever no ∂f is zero.
 
+The rate of a level is the supremum over all starts of limsup f(x_k)^(1/k); the slowest that is
+measured, from a few starts over some steps, is an estimate of it from below.
+
 Legend: P coordinates, S groups, k steps.
 """
 

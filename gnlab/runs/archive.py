@@ -2,10 +2,13 @@
 
 Writing takes a few hundredths of the time at most: after one run's steps were written, the next
 waits about thirty times as long as that took. With one run on a quiet machine a step is on disk
-after about a second, with thirty runs after some ten; a run that pauses is written at once.
+after about a second, with thirty runs after some ten; a run that pauses is written at once. While
+runs step it is done in pieces, a few variables between two steps: to begin a part takes as long as
+some steps of a small network, and somebody who drags a slider begins many.
 """
 
 import logging
+import math
 import shutil
 import time
 from pathlib import Path
@@ -17,6 +20,7 @@ from gnlab.runs.settings import Settings
 
 _log = logging.getLogger(__name__)
 _SHARE = 0.03
+_PIECE = 0.2  # of the time between two pieces
 _DELAY = 1.0
 MATRIX_BYTES = 2**26
 """Bytes of H̄ and its parts in one part of a run, after which fewer of them are written: an engine's
@@ -37,7 +41,9 @@ class Archive:
         self._recordings: dict[str, Recording] = {}
         self._starts: dict[str, tuple[object, ...]] = {}
         self._failed: set[str] = set()
-        self._next = 0.0
+        self._next = self._asked = 0.0
+        self._current: str | None = None  # whose steps are being written
+        self._spent = 0.0  # seconds, on them
 
     def folder(self, run_id: str) -> str:
         """A run's folder, "" before its first step.
@@ -68,7 +74,7 @@ class Archive:
         self._recordings[run_id].add(record, settings)
 
     def write(self, *, idle: bool) -> tuple[str, str] | None:
-        """Write the steps of one run, if it is time to.
+        """Write the steps of one run, or some of them, if it is time to.
 
         Args:
             idle: Whether no run is stepping, so that there is time.
@@ -77,25 +83,36 @@ class Archive:
             A run's id and why it cannot be recorded any more, or None.
         """
         now = time.monotonic()
+        between, self._asked = now - self._asked, now
         waiting = {run_id: r for run_id, r in self._recordings.items() if r.waiting}
         if not waiting:
             return None
-        run_id = min(waiting, key=lambda one: (not waiting[one].full, waiting[one].since))
+        run_id = self._current
+        if run_id is None or run_id not in waiting:
+            run_id = min(waiting, key=lambda one: (not waiting[one].full, waiting[one].since))
         recording = waiting[run_id]
         late = now >= self._next and now - recording.since >= _DELAY
-        if not (idle or late or recording.full):
+        if not (idle or late or recording.full or run_id == self._current):
             return None
+        done = True
         try:
             self._check_room()
-            recording.flush()
+            at_once = idle or recording.overfull
+            done = recording.write_for(math.inf if at_once else _PIECE * between)
         except InputError as error:
             self._failed.add(run_id)
             del self._recordings[run_id]
             return run_id, str(error)
         finally:
-            done = time.monotonic()
-            self._next = done + (done - now) / _SHARE
+            self._account(None if done else run_id, now)
         return None
+
+    def _account(self, current: str | None, begun: float) -> None:
+        """Take down whose steps are to be written on, and when the next ones if nobody's are."""
+        now = time.monotonic()
+        self._current, self._spent = current, self._spent + now - begun
+        if current is None:
+            self._next, self._spent = now + self._spent / _SHARE, 0.0
 
     def _check_room(self) -> None:
         """Refuse to fill the disk."""

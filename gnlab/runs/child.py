@@ -21,6 +21,7 @@ from gnlab.runs.messages import Close, Message
 from gnlab.runs.packing import pack
 from gnlab.runs.run import Run
 from gnlab.runs.snapshot import Snapshot, opening
+from gnlab.summaries.replay import SIGHTS, forget
 
 _log = logging.getLogger(__name__)
 _PATIENCE = 30.0  # seconds that a step may still take once the process shall end
@@ -95,8 +96,15 @@ def serve(
 
 
 def _warm_up() -> None:
-    """Make a step of a small run: torch loads much of itself at the first one, for seconds."""
-    Run("quadratic", device="cpu").step()
+    """Make steps of a small run until its summary is repeated.
+
+    Torch loads much of itself at the first one, for seconds; and how an operation is repeated
+    quickest is tried out once, which would be the longest part of the first recordings.
+    """
+    run = Run("moons", device="cpu", partition="unit", period=1)
+    for _ in range(SIGHTS):
+        run.step()
+    forget()
 
 
 def _receive(connection: Connection, loop: Loop, done: threading.Event) -> None:

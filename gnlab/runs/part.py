@@ -12,6 +12,7 @@ import json
 import math
 import os
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,15 +68,15 @@ class Part:
         _write_names(folder / "role", roles, "roles of the groups")
         if grouped:
             _write_names(folder / "kind", KINDS, "kinds of operation", "kind")
-        for column in (*self._columns, STEP):
-            (folder / column.name).mkdir()
-            self._describe(column, 0)
 
-    def append(self, records: list[Record]) -> None:
-        """Write some more steps.
+    def append(self, records: list[Record]) -> Iterator[None]:
+        """Write some more steps, a variable at a time.
 
         Args:
             records: Their records.
+
+        Yields:
+            Nothing, after each variable; until the last is written none of the steps is there.
 
         Raises:
             OSError: If they cannot be written.
@@ -87,8 +88,11 @@ class Part:
                 # H̄'s parts go the way of H̄.
                 after = _thin(values, self._rows, self._thinning)
                 thinning = thinning if column.kinds else after
+            (self._folder / column.name).mkdir(exist_ok=True)
             tails[column.name] = self._write(column, values)
             self._describe(column, rows)
+            if column is not STEP:
+                yield
         # Only now, so that what Ctrl-C has broken off can be written again from its beginning.
         self._rows, self._tails, self._thinning = rows, tails, thinning
 

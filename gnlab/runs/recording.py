@@ -7,10 +7,12 @@ run that was rewound goes on in a new part, and the part before keeps the way th
 
 import dataclasses
 import json
+import math
 import os
 import secrets
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from gnlab.runs.settings import Settings
 
 STORE = "run.zarr"
 _BUFFER_BYTES = 8 * 2**20
+_MOST = 8  # times as many bytes wait at most
 _Row = tuple[Record, Settings]
 
 
@@ -76,6 +79,8 @@ class Recording:
     def __init__(self, folder: Path, matrix_bytes: int = MATRIX_BYTES) -> None:
         self.folder, self._matrix_bytes = folder, matrix_bytes
         self._waiting: list[_Row] = []
+        self._writing: Iterator[None] | None = None
+        self._round = 0  # steps that waited when the present round of writing began
         self._bytes = 0
         self._since = 0.0
         self._part: Part | None = None
@@ -99,6 +104,11 @@ class Recording:
         """Whether they take so much memory that they should be written now."""
         return self._bytes > _BUFFER_BYTES
 
+    @property
+    def overfull(self) -> bool:
+        """Whether they should be written at once, however long that takes."""
+        return self._bytes > _MOST * _BUFFER_BYTES
+
     def add(self, record: Record, settings: Settings) -> None:
         """Take a finished step.
 
@@ -111,8 +121,7 @@ class Recording:
         if not self._waiting:
             self._since = time.monotonic()
         self._waiting.append((record, settings))
-        matrices = [m for m in (record.H, record.H_parts) if m is not None]
-        self._bytes += 1024 + sum(matrix.nbytes for matrix in matrices)
+        self._bytes += _bytes(record)
 
     def flush(self) -> None:
         """Write what waits.
@@ -120,19 +129,41 @@ class Recording:
         Raises:
             InputError: If it cannot be written; nothing more is recorded then.
         """
+        while self._waiting:  # a round under way is not all
+            self.write_for(math.inf)
+
+    def write_for(self, seconds: float) -> bool:
+        """Write on for a while, a variable at least; what is added meanwhile is for another round.
+
+        Args:
+            seconds: How long about.
+
+        Returns:
+            Whether all is written that waited when the round began.
+
+        Raises:
+            InputError: If it cannot be written; nothing more is recorded then.
+        """
+        end = time.monotonic() + seconds
+        if self._round <= 0:
+            self._round = len(self._waiting)
         try:
-            while self._waiting:
-                rows = self._of_one_part()
-                self._write(rows)
-                # Only now: what Ctrl-C has broken off still waits.
-                del self._waiting[: len(rows)]
-            self._bytes = 0
+            while self._waiting and self._round > 0:
+                if self._writing is None:
+                    self._writing = self._write(self._of_one_part())
+                for _ in self._writing:
+                    if time.monotonic() >= end:
+                        return False
+                self._writing = None
         except OSError as error:
-            self._failed, self._waiting, self._bytes = True, [], 0
+            self._failed, self._waiting, self._writing = True, [], None
+            self._bytes = self._round = 0
             raise InputError(
                 f"the record cannot be written to {str(self.folder)!r}: {error.strerror}; "
                 "the run goes on without."
             ) from error
+        self._round, self._since = 0, time.monotonic()
+        return True
 
     def _of_one_part(self) -> list[_Row]:
         """The first of what waits, up to where a new part begins."""
@@ -141,16 +172,21 @@ class Recording:
                 return self._waiting[:end]
         return self._waiting[:]
 
-    def _write(self, rows: list[_Row]) -> None:
-        """Write steps that belong to one part."""
+    def _write(self, rows: list[_Row]) -> Iterator[None]:
+        """Write steps that belong to one part, in pieces."""
         first, settings = rows[0]
         known = self._settings is not None and _lasting(settings) == _lasting(self._settings)
         goes_on = known and first.group == self._groups and first.step == self._last_step + 1
         if self._part is None or not goes_on:
             self._part = self._begin(first, settings)
-        self._part.append([record for record, _ in rows])
+            yield
+        yield from self._part.append([record for record, _ in rows])
         self._settings, self._groups = settings, first.group
         self._last_step = rows[-1][0].step
+        # Only now: what Ctrl-C has broken off still waits.
+        del self._waiting[: len(rows)]
+        self._bytes -= sum(_bytes(record) for record, _ in rows)
+        self._round -= len(rows)
 
     def _begin(self, first: Record, settings: Settings) -> Part:
         """Begin a new part."""
@@ -172,6 +208,12 @@ class Recording:
             attributes,
             self._matrix_bytes,
         )
+
+
+def _bytes(record: Record) -> int:
+    """About the memory that a record takes."""
+    matrices = [m for m in (record.H, record.H_parts) if m is not None]
+    return 1024 + sum(matrix.nbytes for matrix in matrices)
 
 
 def _breaks(last: _Row, new: _Row) -> bool:

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from gnlab.partitions import Partition
+from gnlab.summaries.jets import keep
 
 Field = dict[str, Tensor]
 """A derivative with respect to the parameters, by name; a missing name is zero."""
@@ -83,6 +84,9 @@ def groups_of(partition: Partition, device: torch.device) -> Groups:
             members[r].append(name)
     reach = tuple(tuple(n for n in found if ranks[n][-1] >= r) for r in range(len(order)))
     owners = {name: rank[owner.cpu()].to(device) for name, owner in partition.groups.items()}
+    for owner in owners.values():
+        if owner.dim() == 0:  # it says what ``ranks`` says, and never changes
+            keep(owner)
     shapes = partition.shapes
     pieces = frozenset(name for name, own in owners.items() if _is_in_pieces(own, shapes[name]))
     place = None if rank.equal(torch.arange(len(rank))) else rank.to(device)

@@ -136,7 +136,7 @@ class Computation:
         groups, u, wanted = self._groups, self._u, (self._ggn, self._parts)
         factor = number(FACTOR, self._task.device)
         self._sight = sighted(
-            lambda: Structure(plain, groups, u, factor, wanted), self._task.device
+            lambda: Structure(plain, groups, u, factor, wanted), self._task.device, whole=True
         )
         found = None if self._sight is None else self._sight.answer(compute, told, made)
         if found is None:
@@ -199,6 +199,7 @@ class Computation:
     def _settled(self, evaluation: Evaluation, values: Values) -> Values:
         """Set what is nothing but rounding to zero; count the batches in which it is not."""
         loss, g, H, third, again, *parts = values
+        live = torch.ones_like(g)  # asked of a GPU before it is waited for
         point = Point(evaluation, self._groups, self._u, loss)
         recompute = plain_rows(point)
         if self._fast:
@@ -208,8 +209,8 @@ class Computation:
             again = slopes_again(point)
         inert = inert_groups(Derivatives(g, H, third), again, recompute)
         if inert is None or not inert.any():
-            return loss, g, H, third, torch.ones_like(g), *parts
-        live = torch.where(inert, 0, torch.ones_like(g))
+            return loss, g, H, third, live, *parts
+        live = live.where(~inert, 0)
         either = inert[:, None] | inert
         clear = [part.where(~either, 0) for part in parts]
         return loss, g.where(~inert, 0), H.where(~either, 0), third.where(~inert, 0), live, *clear

@@ -1,11 +1,11 @@
 """Which of cuDNN's kernels a GPU takes for a convolution.
 
 A jet's convolution has many images and few channels in full float32, of which cuDNN's guess makes
-a transform that takes several times as long as the best of its kernels. To try them all takes
-longer than a few summaries; so it is done for what is repeated. Torch remembers what it has taken
-for a convolution, guessed or tried, and tries nothing for what it has guessed before; but it
-remembers apart what was taken of all kernels and what of those that give the same at each time.
-So the latter are guessed, and the former tried.
+what takes twice or several times as long as the best of its kernels. To try them all takes longer
+than a few summaries; so it is done for what is repeated. Torch remembers what it has taken for a
+convolution, guessed or tried, and tries nothing for what was guessed before, by a summary or by a
+person's own gradient. But it remembers apart what was taken of those kernels that give the same at
+each time; so of these the quickest is tried.
 """
 
 import contextlib
@@ -19,8 +19,8 @@ from gnlab.summaries import precision
 _cudnn: Any = torch.backends.cudnn  # its switches have no types
 
 
-_guessed = Switches(attribute(_cudnn, "deterministic", True), attribute(_cudnn, "benchmark", False))
-_tried = Switches(attribute(_cudnn, "deterministic", False), attribute(_cudnn, "benchmark", True))
+_guessed = Switches(attribute(_cudnn, "benchmark", False))
+_tried = Switches(attribute(_cudnn, "deterministic", True), attribute(_cudnn, "benchmark", True))
 
 
 def guessed_kernels(device: torch.device) -> contextlib.AbstractContextManager[None]:
@@ -36,9 +36,10 @@ def guessed_kernels(device: torch.device) -> contextlib.AbstractContextManager[N
 
 
 def tried_kernels() -> contextlib.AbstractContextManager[None]:
-    """A context, within that of guesses, in which a GPU takes the quickest of all kernels.
+    """A context, within that of guesses, in which a GPU takes the quickest of steady kernels.
 
-    Who has asked torch for the same numbers at each time is given none by how long they took.
+    Who has asked torch for the same numbers at each time is given none by how long they took:
+    another time another one may be the quickest.
 
     Returns:
         The context.
@@ -62,5 +63,6 @@ def chosen(device: torch.device) -> tuple[str | bool, ...]:
 
 def _are_the_same_asked_for() -> bool:
     """Whether a person wants the same numbers at each time."""
-    own = _guessed.before[0] if _guessed.before else _cudnn.deterministic
+    before = _tried.before  # another thread may be leaving
+    own = before[0] if before else _cudnn.deterministic
     return bool(own) or torch.are_deterministic_algorithms_enabled()

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gnlab.summaries import fused
 from gnlab.summaries.jets import Jet, Ranks, common, index, places, rows_of
 
 LOSS = "loss"
@@ -247,6 +248,8 @@ def _step(k: int, device: torch.device) -> int:
 
 def products(a: Tensor, b: Tensor) -> Tensor:
     """The product of each row of a matrix with each row of another, [k, n], [l, n] -> [k, l]."""
+    if fused.multiplies(a, b):
+        return fused.sums(a, b)
     parts = _parts_of(a)
     if parts == 1:
         return a @ b.T
@@ -264,6 +267,13 @@ def _divided(n: int) -> int:
     """Into how many parts of some thousand numbers each a long row can be divided."""
     least = n // _PART
     return next((parts for parts in range(least, 2 * least) if n % parts == 0), 1) if least else 1
+
+
+def along(rows: Tensor, vector: Tensor) -> Tensor:
+    """The product of each row of a matrix with a vector, [k, n], [n] -> [k]."""
+    if fused.multiplies(rows, vector[None]):
+        return fused.sums(rows, vector[None])[:, 0]
+    return rows @ vector
 
 
 def dots(a: Tensor, b: Tensor) -> Tensor:

@@ -68,9 +68,12 @@ def inert_groups(base: Derivatives, again: Tensor, recompute: Recompute) -> Tens
     """
     # Where fewer than half of ḡ's digits come back, the group is looked at closely.
     half: float = torch.finfo(base.g.dtype).eps ** 0.5
-    suspects = (again - base.g).abs() >= half * base.g.abs()
-    if not suspects.any():
+    # A GPU is waited for here; to ask it for these few numbers in one go is the quickest.
+    twice, once = torch.stack([again.to(base.g), base.g]).tolist()
+    strange = [abs(a - b) >= half * abs(b) for a, b in zip(twice, once, strict=True)]
+    if not any(strange):
         return None
+    suspects = torch.tensor(strange, device=base.g.device)
     values = torch.cat([base.g[:, None], base.H, base.third[:, None]], 1)
     inert = (values == 0).all(1)
     suspects &= ~inert

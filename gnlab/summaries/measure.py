@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from gnlab.errors import InputError, check_number, unknown_choice
 from gnlab.partitions import Partition
 from gnlab.partitions.exclusive import alone
-from gnlab.summaries import limits
+from gnlab.summaries import fused, limits
 from gnlab.summaries.agreement import COMPARE, check_agreement
 from gnlab.summaries.autodiff import Along, Groups, groups_of, tensor_of_order
 from gnlab.summaries.batches import batches
@@ -28,6 +28,7 @@ from gnlab.summaries.evaluation import Evaluated, LossFunction, Parameters
 from gnlab.summaries.normalisers import Normaliser
 from gnlab.summaries.passes import Task, Values
 from gnlab.summaries.precision import full_precision
+from gnlab.summaries.replay import Occasion, begun_early
 from gnlab.summaries.rules import NoRuleError
 from gnlab.summaries.summary import Summary
 
@@ -91,7 +92,8 @@ def summarise(
     if memory is not None:
         check_number("memory", memory, low=0)
     task = Task(model, loss_fn, batches(data), partition, dtype, normaliser)
-    with alone(model):
+    known = direction if method != "autodiff" and memory is None else None
+    with alone(model), _begun_early(model, known, data):
         task.check()
         limits.check(model, partition)
         device = task.device
@@ -102,9 +104,20 @@ def summarise(
             return wanted.by_definition() if method == "autodiff" else _fast(wanted, method)
 
 
+def _begun_early(
+    model: nn.Module, direction: object, data: object
+) -> contextlib.AbstractContextManager[None]:
+    """A context in which a GPU is at work already, if the summary may be the last one again."""
+    if not isinstance(direction, Mapping) or type(data) is not tuple:
+        return contextlib.nullcontext()
+    changing = [value for value in (*direction.values(), *data) if isinstance(value, Tensor)]
+    return begun_early(Occasion(model, changing))
+
+
 @contextlib.contextmanager
 def _kernels(device: torch.device, *, tf32: bool = False) -> Iterator[None]:
     """A context in which a GPU takes the kernels that summaries are computed with."""
+    fused.prepare(device)
     with guessed_kernels(device), contextlib.nullcontext() if tf32 else full_precision(device):
         yield
 

@@ -118,15 +118,16 @@ def test_an_element_step_and_its_solve(results):
         "before_mib": 100.0, "peak_mib": 164.0,
     }  # fmt: skip
     solves = {
-        f"solve/{size}/{near}": {
-            "kind": "solve", "groups": size, "near": near, "median_seconds": size * (1 + near) / 1e4
+        f"solve/{size}/{model}": {
+            "kind": "solve", "groups": size, "model": model, "median_seconds": size * times / 1e4
         }
         for size in (50, 8)
-        for near in (False, True)
+        for model, times in (("easy", 1), ("near", 2), ("hard", 3))
+        if size == 50 or model != "hard"
     }  # fmt: skip
     table = tables.element(results(small=step, **solves))
     assert cells(table, 0) == ["small", "1 066", "100", "500 ms", "750 ms", "1.25 s", "64"]
-    assert "| 8 | 0.8 ms | 1.6 ms |\n| 50 | 5 ms | 10 ms |" in table
+    assert "| 8 | 0.8 ms | 1.6 ms |  |  |\n| 50 | 5 ms | 10 ms | 15 ms |  |" in table
 
 
 def test_a_what_if_curve_is_a_row_of_its_own_table(results):
@@ -135,6 +136,28 @@ def test_a_what_if_curve_is_a_row_of_its_own_table(results):
     }  # fmt: skip
     table = tables.element(results(**{"what-if/digits-mlp": curve}))
     assert "| digits-mlp | 9 | 212 | 1.5 s | 750 ms |" in table
+
+
+def test_a_level_of_the_slider_has_its_gaps_and_what_was_missed_in_them(results):
+    level = {
+        "groups": 64, "anew_ms": 17.0, "step_ms": 12.25, "halts": 0,
+        "change": {"gap_ms": 28.5, "made": 1, "missed": 0.96},
+        "first_stay": {"gap_ms": 36.0, "made": 1, "missed": 1.94},
+        "later_stays": {"gap_ms": 1250.0, "made": 90, "missed": 0.0},
+    }  # fmt: skip
+    table = tables.slider(results(**{"digits-mlp": {"levels": [level, level]}}))
+    gaps = ["28.5 ms / 1.0", "36 ms / 1.9", "1.25 s / 0.0"]
+    assert cells(table, 1) == ["digits-mlp", "64", "17 ms", "12.2 ms", *gaps, "0"]
+
+
+def test_growing_sizes_stand_in_order_with_the_largest_gap(results):
+    def at(size):
+        apart = [[0.9, 0.8], [0.9, 0.85]]
+        return {"size": size, "groups": [2, 4], "bound": [[0.95, 0.9]] * 2, "slowest": apart}
+
+    table = tables.rates_growing(results(**{f"dense, P = {size}": at(size) for size in (32, 8)}))
+    assert cells(table, 0) == ["dense, P = 8", "0.0500", "0.1000"]
+    assert cells(table, 1)[0] == "dense, P = 32"
 
 
 def test_every_table_has_its_place_in_a_page():

@@ -105,12 +105,24 @@ def test_a_reduction_is_the_matrix():
     np.testing.assert_allclose(Q @ T @ Q.T, A, atol=1e-12)
     np.testing.assert_allclose(form.turned(A[0], "T"), Q.T @ A[0], atol=1e-13)
     kappa = np.linalg.eigvalsh(A)
-    (least, most), v = form.ends(), form.lowest()
+    (least, most), (two, v) = form.ends(), form.lowest()
     assert (least, most) == pytest.approx((kappa[0], kappa[-1]), rel=1e-12)
+    np.testing.assert_allclose(two, kappa[:2], rtol=1e-12)
     np.testing.assert_allclose(T @ v, least * v, atol=1e-12)
     assert form.inverse(-kappa[0] - 1.0) is None
     v = form.inverse(1.0 - kappa[0])(A[0])
     np.testing.assert_allclose(A @ v + (1 - kappa[0]) * v, A[0], atol=1e-11)
+
+
+@pytest.mark.parametrize("size", [2, 5, 40])
+@pytest.mark.parametrize("apart", [True, False])
+def test_the_lowest_of_a_matrix(size, apart):
+    rng = np.random.default_rng(size)
+    Q = np.linalg.qr(rng.standard_normal((size, size)))[0] if apart else np.eye(size)
+    kappa = rng.permutation(np.linspace(-1, 1, size))
+    values, v = reduction.lowest((Q * kappa) @ Q.T)
+    np.testing.assert_allclose(values, np.sort(kappa)[:2], atol=1e-14)
+    np.testing.assert_allclose(np.abs(v), np.abs(Q[:, kappa.argmin()]), atol=1e-13)
 
 
 def test_scales_many_decades_apart():
@@ -172,6 +184,7 @@ def test_what_does_not_converge_is_singular(monkeypatch):
         raise RuntimeError
 
     monkeypatch.setattr(torch.linalg, "eigh", fails)
+    monkeypatch.setattr(reduction, "_APART", np.inf)  # half a decomposition does not suffice
     solution = solve_cubic(*near_the_pole(7, 300))
     assert solution.status is Status.singular
     assert not solution.step_sizes.any()

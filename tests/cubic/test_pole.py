@@ -1,10 +1,12 @@
 """Lowest curvatures that agree, with more groups than exact arithmetic can take."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from scipy.linalg import block_diag
 
-from gnlab.cubic import Status, exact, solve_cubic
+from gnlab.cubic import Status, estimate, exact, reduction, refine, solve_cubic
 
 BEYOND = exact.LARGEST + 1
 
@@ -97,6 +99,40 @@ def test_beside_groups_without_a_cubic_term(size, flat):
     assert found.radius == pytest.approx(known.radius, rel=1e-9)
     extra = slope @ np.linalg.solve(A, slope) / 2
     assert found.decrease == pytest.approx(known.decrease + extra, rel=1e-9)
+
+
+@pytest.fixture
+def work(monkeypatch):
+    """Whole decompositions, half ones, and matrices factored for a refinement, counted."""
+    done = Counter()
+    for owner, name in ((estimate, "eigh"), (reduction, "reduce"), (refine, "solver")):
+        function = getattr(owner, name)
+
+        def counted(*args, function=function, name=name, **kwargs):
+            done[name] += 1
+            return function(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, counted)
+    monkeypatch.setattr(estimate, "reduce", reduction.reduce)
+    return done
+
+
+@pytest.mark.parametrize("size", [40, 300])
+@pytest.mark.parametrize("component", [0.0, 1e-9])
+def test_next_to_a_pole_that_is_alone_half_a_decomposition_is_enough(size, component, work):
+    model = twins(size, 1, component=component)
+    solution = solve_cubic(*model)
+    assert_minimal(*model, solution)
+    assert (solution.status is Status.hard_case) == (component == 0)
+    assert work["eigh"] == 0
+    assert work["reduce"] <= 2  # of K, and of the matrix that is nearly singular
+    assert work["solver"] <= 5
+
+
+def test_lowest_curvatures_that_agree_are_not_refined(work):
+    model = twins(300, 2)
+    assert_minimal(*model, solve_cubic(*model))
+    assert work == {"reduce": 1, "eigh": 1}
 
 
 def test_the_loss_in_other_units_takes_the_same_step():

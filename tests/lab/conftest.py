@@ -199,15 +199,15 @@ def serving():
     return _serving
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def records(tmp_path_factory):
     """The folder in which the lab's runs record themselves."""
     return tmp_path_factory.mktemp("records")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def address(serving, records):
-    """The address of a lab that is served."""
+    """The address of a lab that is served, to all tests: it takes seconds to start."""
     arguments = f"port={{port}}, show=False, record_dir={str(records)!r}"
     code = f"from gnlab.lab.served import serve; serve({arguments})"
     with serving(sys.executable, "-c", code) as (url, _):

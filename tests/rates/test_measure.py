@@ -98,6 +98,18 @@ def test_a_finer_partition_never_does_worse_in_one_step(seed):
         assert fine <= coarse + 1e-10 * start
 
 
+@pytest.mark.parametrize("groups", [1, 3, 12])
+def test_the_method_does_not_see_a_scaling_of_the_groups(groups):
+    H, owner = quadratic(spread(12, 50.0), seed=2).H, runs(12, groups)
+    rng = np.random.default_rng(groups)
+    root, x = 10 ** rng.uniform(-2, 2, groups)[owner], rng.standard_normal(12)
+    scaled = root[:, None] * H * root
+    moved = step(H, x, owner)
+    atol = 1e-10 * np.abs(x).max()
+    np.testing.assert_allclose(root * step(scaled, x / root, owner), moved, atol=atol)
+    assert scaled_bound(scaled, owner) == pytest.approx(scaled_bound(H, owner), rel=1e-4)
+
+
 def test_the_best_scaling_is_no_worse_than_none():
     problem = quadratic(spread(8, 1e3), "banded", seed=6)
     owner = runs(8, 4)

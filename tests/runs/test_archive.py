@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gnlab.runs import Run, Settings, archive, open_record
+from gnlab.runs import Run, Settings, archive, open_record, part
 
 
 @pytest.fixture
@@ -59,3 +59,58 @@ def test_a_folder_that_may_not_be_looked_at_ends_the_recording_alone(tmp_path, m
     assert f"{str(tmp_path / 'closed' / 'runs')!r}: Permission denied" in why
     written.add("one", run.step(), run.settings)
     assert written.write(idle=True) is None
+
+
+@pytest.fixture
+def files(monkeypatch):
+    """The files written so far, and no waiting for the time to write."""
+    found, replace = [], part._replace
+    monkeypatch.setattr(part, "_replace", lambda *file: found.append(file[0]) or replace(*file))
+    monkeypatch.setattr(archive, "_DELAY", 0.0)
+    monkeypatch.setattr(archive, "_PIECE", 0.0)
+    return found
+
+
+def test_while_runs_step_a_record_is_written_in_pieces(tmp_path, run, files):
+    """A slider is dragged: each level is a part, and to begin one takes as long as some steps."""
+    written = archive.Archive(tmp_path)
+    for level in ("all", "role", "tensor"):
+        run.change(partition=level)
+        written.add("one", run.step(), run.settings)
+    pieces = []
+    while written._recordings["one"].waiting:
+        before = len(files)
+        assert written.write(idle=False) is None
+        pieces.append(len(files) - before)
+    assert max(pieces) <= 9  # the end of a part, and what the next one says of itself
+    assert len(pieces) > 3 * 20
+    parts = open_record(next(tmp_path.iterdir())).parts
+    assert [found.attrs["partition"] for found in parts] == ["all", "role", "tensor"]
+    assert all(found.loss.notnull().all() for found in parts)
+
+
+def test_what_comes_while_a_record_is_written_waits_for_the_next_round(tmp_path, run, files):
+    written = archive.Archive(tmp_path)
+    written.add("one", run.step(), run.settings)
+    for _ in range(10):
+        written.write(idle=False)
+        written.add("one", run.step(), run.settings)
+    begun = len(files)
+    while written._current is not None:
+        written.write(idle=False)
+    assert written._recordings["one"].waiting == 10
+    assert len(files) > begun
+    assert len(open_record(next(tmp_path.iterdir())).parts[0].step) == 1
+    written.write(idle=True)
+    assert len(open_record(next(tmp_path.iterdir())).parts[0].step) == 11
+
+
+def test_a_run_that_is_closed_while_it_is_written_loses_no_step(tmp_path, run, files):
+    written = archive.Archive(tmp_path)
+    for _ in range(6):
+        written.add("one", run.step(), run.settings)
+        written.write(idle=False)
+    assert files
+    written.forget("one")
+    (only,) = open_record(next(tmp_path.iterdir())).parts
+    assert only.step.values.tolist() == [1, 2, 3, 4, 5, 6]

@@ -8,7 +8,20 @@ made of torch's own modules and functions that is the whole summary of a batch; 
 comes after its evaluation. On a GPU it is one CUDA graph.
 """
 
-from gnlab.summaries.replay.cache import Sight, Told, eager, forget, kept, sighted
+from gnlab.summaries.replay.cache import (
+    SIGHTS,
+    Sight,
+    Told,
+    begun_early,
+    eager,
+    forget,
+    kept,
+    sighted,
+)
+from gnlab.summaries.replay.early import Occasion
 from gnlab.summaries.replay.recorder import NotRepeatableError
 
-__all__ = ["NotRepeatableError", "Sight", "Told", "eager", "forget", "kept", "sighted"]
+__all__ = [
+    "SIGHTS", "NotRepeatableError", "Occasion", "Sight", "Told", "begun_early", "eager", "forget",
+    "kept", "sighted",
+]  # fmt: skip

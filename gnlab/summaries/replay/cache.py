@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from gnlab.summaries.curvature import Origin
-from gnlab.summaries.replay.graph import Repetition, captured
+from gnlab.summaries.replay.early import Latest, Occasion
+from gnlab.summaries.replay.graph import Repetition
 from gnlab.summaries.replay.key import Collected, Key, UnknownError
-from gnlab.summaries.replay.program import Program
+from gnlab.summaries.replay.making import Making
 from gnlab.summaries.replay.recorder import NotRepeatableError, Recorder
 
 _log = logging.getLogger(__name__)
@@ -26,7 +27,8 @@ _SHARE = 1 / 8  # of a GPU's memory, for what a computation makes and for all pr
 # To record takes as long as a dozen repetitions save: what comes a few times, as when a person
 # drags a slider over all partitions, is not worth it.
 SIGHTS = 8
-"""At which sight a computation is recorded; from then on it is repeated."""
+"""At which sight a computation is ready to be repeated."""
+_PIECES = 3  # recorded, built and tried: see making.py
 _MOST = 32  # computations that are remembered
 _ROOM = 512 * 2**20  # bytes of all programs' own memory
 
@@ -49,13 +51,14 @@ class _Kept:
     origins: Origins
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class _Entry:
     """What is known of a computation.
 
     Attributes:
         device: Where it is.
         kept: What repeats it, once there is such.
+        making: What is about to repeat it.
         sights: How often it was met.
         refused: Whether it cannot be repeated.
         busy: Held while the program runs, whose memory one thread can use at a time.
@@ -63,14 +66,21 @@ class _Entry:
 
     device: torch.device
     kept: _Kept | None = None
+    making: Making | None = None
     sights: int = 0
     refused: bool = False
     busy: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def program(self) -> Repetition | None:
+        """What repeats it, if there is such."""
+        return None if self.kept is None else self.kept.program
 
 
 _known: OrderedDict[Key, _Entry] = OrderedDict()
 _lock = threading.Lock()
 _off = threading.local()
+_latest: Latest[_Entry] = Latest()
 
 
 class Sight:
@@ -79,10 +89,12 @@ class Sight:
     Args:
         entry: What is known of it.
         inputs: The tensors that it reads.
+        whole: Whether it is all of a summary, which can be begun early.
     """
 
-    def __init__(self, entry: _Entry, inputs: Sequence[Tensor]) -> None:
-        self._entry, self._inputs = entry, inputs
+    def __init__(self, entry: _Entry, inputs: Sequence[Tensor], whole: bool) -> None:
+        self._entry, self._inputs, self._whole = entry, inputs, whole
+        self._begun = _latest.take(entry, inputs) if whole else None
 
     @property
     def refused(self) -> bool:
@@ -103,7 +115,7 @@ class Sight:
         told: Callable[[Result], Told],
         made: Callable[[Sequence[Tensor], Origins], Result],
     ) -> Result | None:
-        """The result by repetition, or recorded meanwhile if the time has come.
+        """The result by repetition, or computed while a piece of the program is made.
 
         Args:
             compute: The computation.
@@ -113,57 +125,105 @@ class Sight:
         Returns:
             The result; None if the computation is to be done as usual.
         """
-        entry = self._entry
-        if entry.refused or not entry.busy.acquire(blocking=False):
+        entry, begun = self._entry, self._begun
+        if begun is None and (entry.refused or not entry.busy.acquire(blocking=False)):
             return None
         try:
             kept = entry.kept  # another thread may let go of it
             if kept is not None:
-                return made(kept.program.run(self._inputs), kept.origins)
+                return made(self._repeated(kept.program), kept.origins)
             entry.sights += 1
-            return self._recorded(compute, told) if entry.sights >= SIGHTS else None
+            if entry.sights <= SIGHTS - _PIECES:
+                return None
+            if entry.making is None:
+                return self._recorded(compute, told)
+            return self._furthered(entry.making, compute, told)
         finally:
             entry.busy.release()
+
+    def _repeated(self, program: Repetition) -> list[Tensor]:
+        """What comes out of a program."""
+        if self._begun is None:
+            program.begin(self._inputs)
+            if self._whole and program.is_beside:
+                _latest.remember(self._entry, self._inputs)
+        return program.finish()
 
     def _recorded(
         self, compute: Callable[[], Result], told: Callable[[Result], Told]
     ) -> Result | None:
-        """Compute, and make a program of it; None where that is not possible."""
-        entry, recorder = self._entry, Recorder(self._inputs)
-        entry.sights = 0  # what fails, or is not finite, is not tried again at once
+        """Compute, and record what is done; None where that is not possible."""
+        recorder = Recorder(self._inputs)
         try:
             with eager(), recorder:
                 result = compute()
-            outputs, origins = told(result)
+            outputs, _ = told(result)
+            making = Making(recorder, outputs)
         except (NotRepeatableError, RuntimeError) as error:
             if not isinstance(error, NotRepeatableError) and "memory" not in str(error):
                 raise
             self._refuse(error)
             return None
-        if not all(bool(output.isfinite().all()) for output in outputs):
-            return result  # nothing that a repetition could be held against; the next may be
+        if self._usable(outputs):
+            self._entry.making = making
+        return result
+
+    def _furthered(
+        self, making: Making, compute: Callable[[], Result], told: Callable[[Result], Told]
+    ) -> Result:
+        """Compute, and do the next piece of the program; at the last sight all that is left."""
+        entry = self._entry
+        with eager():
+            result = compute()
+        outputs, origins = told(result)
+        if not self._usable(outputs):
+            return result
         try:
-            program = captured(Program(recorder, self._inputs, outputs), self._inputs)
+            making.build()
+            if entry.sights >= SIGHTS:
+                entry.kept = _Kept(making.tried(self._inputs, outputs), origins)
         except (NotRepeatableError, RuntimeError, TypeError, ValueError, AttributeError) as error:
             self._refuse(error)
-        else:
-            entry.kept = _Kept(program, origins)
+        if entry.kept is not None:
+            entry.making, entry.sights = None, 0
             with _lock:
                 _make_room(entry)
         return result
 
+    def _usable(self, outputs: Sequence[Tensor]) -> bool:
+        """Whether a repetition can be held against a result; if not, the next are counted anew."""
+        if all(bool(output.isfinite().all()) for output in outputs):
+            return True
+        self._entry.making, self._entry.sights = None, 0
+        return False
+
     def _refuse(self, error: Exception) -> None:
         """Never try again."""
         _log.debug("not repeated: %s", error)
-        self._entry.refused = True
+        self._entry.refused, self._entry.making = True, None
 
 
-def sighted(collect: Callable[[], Collected], device: torch.device) -> Sight | None:
+def begun_early(occasion: Occasion) -> contextlib.AbstractContextManager[None]:
+    """A context in which what was repeated last has been begun, if it may be meant again.
+
+    Args:
+        occasion: What can be told of what is to be computed.
+
+    Returns:
+        The context.
+    """
+    return contextlib.nullcontext() if getattr(_off, "yes", False) else _latest.at(occasion)
+
+
+def sighted(
+    collect: Callable[[], Collected], device: torch.device, *, whole: bool = False
+) -> Sight | None:
     """Meet a computation.
 
     Args:
         collect: Tells what it depends on.
         device: Where it is.
+        whole: Whether it is all of a summary, which can be begun early.
 
     Returns:
         The sight; None if nothing is repeated now, or this computation never.
@@ -172,17 +232,22 @@ def sighted(collect: Callable[[], Collected], device: torch.device) -> Sight | N
         return None
     try:
         collected = collect()
-        with _lock:
-            entry = _known.get(collected.key)
-            if entry is None:
-                entry = _known[collected.key] = _Entry(device)
-                if len(_known) > _MOST:
-                    _known.popitem(last=False)
-            _known.move_to_end(collected.key)
+        return Sight(_entry_of(collected.key, device), collected.inputs, whole)
     except (UnknownError, TypeError) as error:  # TypeError: an argument that has no hash
         _log.debug("never repeated: %s", error)
         return None
-    return Sight(entry, collected.inputs)
+
+
+def _entry_of(key: Key, device: torch.device) -> _Entry:
+    """What is known of a computation, for the first time or again."""
+    with _lock:
+        entry = _known.get(key)
+        if entry is None:
+            entry = _known[key] = _Entry(device)
+            if len(_known) > _MOST:
+                _known.popitem(last=False)
+        _known.move_to_end(key)
+    return entry
 
 
 def largest(device: torch.device) -> float:
@@ -203,10 +268,11 @@ def _make_room(newest: _Entry) -> None:
     taken = 0
     for entry in reversed(_known.values()):
         if entry.kept is not None and entry.device == newest.device:
-            taken += entry.kept.program.size
+            size = entry.kept.program.size
+            taken += size
             if taken > room:
                 entry.kept, entry.sights = None, 0
-                entry.refused |= entry is newest  # it alone is too large
+                entry.refused |= size > room  # it never fits
 
 
 def kept() -> int:

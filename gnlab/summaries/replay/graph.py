@@ -22,12 +22,18 @@ class Repetition(Protocol):
 
     Attributes:
         size: The bytes of its own memory.
+        is_beside: Whether the operations go on while Python does something else.
     """
 
     size: int
+    is_beside: bool
 
-    def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        """Repeat the operations with some inputs; returns the outputs."""
+    def begin(self, inputs: Sequence[Tensor]) -> None:
+        """Repeat the operations with some inputs."""
+        ...
+
+    def finish(self) -> list[Tensor]:
+        """What came out."""
         ...
 
 
@@ -46,23 +52,46 @@ class Copies:
         extents = program.extents()
         self._begins = [begin // _ALIGNMENT * _ALIGNMENT for begin, _ in extents]
         lengths = [end - begin for begin, (_, end) in zip(self._begins, extents, strict=True)]
-        device = inputs[0].device
-        self._copies = [
-            torch.empty(length // kind.itemsize, dtype=kind, device=device)
-            for length in lengths
-            for kind in (_widest(length),)
+        copies = [
+            torch.empty(length, dtype=torch.uint8, device=inputs[0].device) for length in lengths
         ]
         self.size = sum(lengths)
-        program.read_from(self._copies, self._begins)
+        program.read_from(copies, self._begins)
+        # What one tensor holds is copied as it is, all tensors of a dtype in one launch; else the
+        # memory it lies in, as numbers of the widest kind.
+        self._whole: dict[torch.dtype, tuple[list[int], list[Tensor]]] = {}
+        self._parts: list[tuple[int, Tensor]] = []
+        for at, (tensor, begin, copy) in enumerate(zip(inputs, self._begins, copies, strict=True)):
+            if _holds(tensor, *extents[at]):
+                places, targets = self._whole.setdefault(tensor.dtype, ([], []))
+                places.append(at)
+                targets.append(_laid_out_as(tensor, copy, begin))
+            elif len(copy):
+                self._parts.append((at, copy.view(_widest(len(copy)))))
 
     def read(self, inputs: Sequence[Tensor]) -> None:
-        """Copy what is read of some inputs, all of it in one launch."""
-        sources = []
-        for tensor, begin, copy in zip(inputs, self._begins, self._copies, strict=True):
-            source = torch.empty(0, dtype=copy.dtype, device=tensor.device)
-            first = begin // copy.dtype.itemsize
-            sources.append(source.set_(tensor.untyped_storage(), first, copy.shape, (1,)))
-        torch._foreach_copy_(self._copies, sources)
+        """Copy what is read of some inputs."""
+        for places, targets in self._whole.values():
+            torch._foreach_copy_(targets, [inputs[at] for at in places])
+        for at, copy in self._parts:
+            source = torch.empty(0, dtype=copy.dtype, device=copy.device)
+            first = self._begins[at] // copy.dtype.itemsize
+            copy.copy_(source.set_(inputs[at].untyped_storage(), first, copy.shape, (1,)))
+
+
+def _holds(tensor: Tensor, begin: int, end: int) -> bool:
+    """Whether a tensor is dense, and is all that is read of the memory that it lies in."""
+    size = tensor.element_size()
+    first = tensor.storage_offset() * size
+    dense = torch.ops.aten.is_non_overlapping_and_dense(tensor)
+    return bool(dense) and (first, first + tensor.numel() * size) == (begin, end)
+
+
+def _laid_out_as(tensor: Tensor, copy: Tensor, begin: int) -> Tensor:
+    """A tensor's layout in the copy of its memory from some byte on."""
+    place = tensor.storage_offset() - begin // tensor.element_size()
+    view = torch.empty(0, dtype=tensor.dtype, device=copy.device)
+    return view.set_(copy.untyped_storage(), place, tensor.shape, tensor.stride())
 
 
 def _widest(length: int) -> torch.dtype:
@@ -82,18 +111,21 @@ class Graph:
         size: The bytes of its own memory.
     """
 
+    is_beside = True
+
     @torch.inference_mode()
     def __init__(self, program: Program, inputs: Sequence[Tensor]) -> None:
         self._program = program
         # Torch declares no types for what makes an event, as below for a stream.
         self._read = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        known = program.outputs()
+        known = program.finish()
         self._inputs = Copies(program, inputs)
         self.size = program.size + self._inputs.size
         self._inputs.read(inputs)
         with tried_kernels():
             self._capture(inputs[0].device)
-        check(self.run(inputs), known, _TOLERANCE)
+        self.begin(inputs)
+        check(self.finish(), known, _TOLERANCE)
 
     def _capture(self, device: torch.device) -> None:
         """Capture the program, whose inputs have been read."""
@@ -110,22 +142,26 @@ class Graph:
         with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             program.repeat()
 
-    def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+    def begin(self, inputs: Sequence[Tensor]) -> None:
         """Repeat the operations.
 
         Args:
             inputs: A tensor in each piece of memory that is read, as recorded.
-
-        Returns:
-            The outputs.
         """
         # Another stream may still be reading what came out the last time.
         torch.cuda.current_stream(inputs[0].device).wait_event(self._read)
         with torch.inference_mode():
             self._inputs.read(inputs)
             self._graph.replay()
-        found = self._program.outputs()
-        self._read.record(torch.cuda.current_stream(inputs[0].device))
+
+    def finish(self) -> list[Tensor]:
+        """What came out, in the order of the device's stream.
+
+        Returns:
+            The outputs.
+        """
+        found = self._program.finish()
+        self._read.record(torch.cuda.current_stream(found[0].device))
         return found
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 Key = tuple[Hashable, ...]
+_STRIDED = torch.strided
 
 _KINDS = (
     int, float, bool, complex, str, type(None), type(...), torch.dtype, torch.device,
@@ -34,14 +35,18 @@ class Collected:
         device: Where it is done.
 
     Attributes:
+        kinds: The classes that a tensor may be of; none for any.
         inputs: A tensor in each piece of memory that it reads, in the order in which they are met.
     """
+
+    kinds: frozenset[type] = frozenset()
 
     def __init__(self, device: torch.device) -> None:
         self.inputs: list[Tensor] = []
         self._device = device
         self._key: list[Hashable] = []
         self._pieces: dict[int, int] = {}
+        self._tensors: dict[int, int] = {}
 
     @property
     def key(self) -> Key:
@@ -49,20 +54,21 @@ class Collected:
         return tuple(self._key)
 
     def _tensor(self, tensor: Tensor) -> None:
-        """A tensor: which piece of memory it lies in, and how."""
-        dtype = tensor.dtype
-        if tensor.layout is not torch.strided or dtype.is_complex or tensor.is_neg():
+        """A tensor: which it is, which piece of memory it lies in, and how."""
+        kind, dtype, storage = type(tensor), tensor.dtype, tensor.untyped_storage()
+        if kind not in self.kinds and self.kinds:
+            raise UnknownError(f"a tensor of type {kind.__name__}")
+        if tensor.layout is not _STRIDED or dtype.is_complex or tensor.is_neg():
             raise UnknownError("a tensor of an unusual layout")
         if tensor.device != self._device:
             raise UnknownError("a tensor on another device")
-        piece = tensor.untyped_storage()._cdata
-        number = self._pieces.get(piece)
-        if number is None:
-            number = self._pieces[piece] = len(self.inputs)
+        pieces, tensors = self._pieces, self._tensors
+        number = pieces.setdefault(storage._cdata, len(pieces))
+        if number == len(self.inputs):
             self.inputs.append(tensor)
         self._key += (
-            number, dtype, tensor.storage_offset(), tensor.shape, tensor.stride(),
-            tensor.requires_grad,
+            number, kind, tensors.setdefault(id(tensor), len(tensors)), dtype,
+            tensor.storage_offset(), tensor.shape, tensor.stride(), tensor.requires_grad,
         )  # fmt: skip
 
     def _any(self, given: Any) -> None:

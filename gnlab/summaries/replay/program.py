@@ -29,30 +29,28 @@ class Program:
 
     Args:
         recorder: What was recorded.
-        inputs: The inputs that it was recorded with.
-        outputs: The tensors that are wanted.
+        wanted: The places of the tensors that are wanted.
 
     Attributes:
         size: The bytes of the program's own memory.
 
     Raises:
-        NotRepeatableError: If the repetition does not give what was recorded.
+        NotRepeatableError: If an operation left the inputs' device.
     """
 
+    is_beside = False
+
     @torch.inference_mode()
-    def __init__(
-        self, recorder: Recorder, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
-    ) -> None:
-        known = [output.clone() for output in outputs]
-        wanted = [recorder.place(output) for output in outputs]
+    def __init__(self, recorder: Recorder, wanted: Sequence[Place]) -> None:
+        device = recorder.devices[0]
         self._constants = dict(recorder.constants)
         steps = self._without_constants(recorder)
-        if any(recorder.devices[p.piece] != inputs[0].device for s in steps for p in s.made):
+        if any(recorder.devices[p.piece] != device for s in steps for p in s.made):
             raise NotRepeatableError("numbers on another device")
         placed = [_is_placed(step) for step in steps]
         lives = _lifetimes(steps, placed, wanted, recorder.sizes)
         self._at, self.size = layout(list(lives))
-        self._memory = torch.empty(self.size, dtype=torch.uint8, device=inputs[0].device)
+        self._memory = torch.empty(self.size, dtype=torch.uint8, device=device)
         self._nothing = self._memory.new_empty(0).untyped_storage()
         self._views: defaultdict[int, Views] = defaultdict(list)
         self._fixed: dict[Place, Tensor] = {}
@@ -63,17 +61,26 @@ class Program:
             if (action := self._action(step, own, spent[at])) is not None
         ]
         self._outputs = [self._tensor(place) for place in wanted]
-        self._reads = [(piece, self._views[piece]) for piece in range(len(inputs))]
-        check(self.run(inputs), known, _TOLERANCE)
+        self._reads = [(piece, self._views[piece]) for piece in range(recorder.inputs)]
 
-    def run(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+    def prove(self, inputs: Sequence[Tensor], known: Sequence[Tensor]) -> None:
+        """Hold a repetition against the computation itself.
+
+        Args:
+            inputs: Its inputs.
+            known: What it gives.
+
+        Raises:
+            NotRepeatableError: If the repetition gives something else.
+        """
+        self.begin(inputs)
+        check(self.finish(), [tensor.detach() for tensor in known], _TOLERANCE)
+
+    def begin(self, inputs: Sequence[Tensor]) -> None:
         """Repeat the operations.
 
         Args:
             inputs: A tensor in each piece of memory that is read, as recorded.
-
-        Returns:
-            The outputs.
         """
         with torch.inference_mode():
             self.read_from(inputs)
@@ -82,7 +89,6 @@ class Program:
             finally:
                 for _, views in self._reads:  # the inputs are not this program's to keep
                     self._let_go(views)
-        return self.outputs()
 
     def _let_go(self, views: Views) -> None:
         """Hold some memory no longer."""
@@ -118,10 +124,12 @@ class Program:
                 self._let_go(views)
 
     @torch.inference_mode(False)
-    def outputs(self) -> list[Tensor]:
+    def finish(self) -> list[Tensor]:
         """Copies of what came out."""
         with torch.no_grad():
-            return [output.clone() for output in self._outputs]
+            copies = [torch.empty_like(output) for output in self._outputs]
+            torch._foreach_copy_(copies, self._outputs)
+            return copies
 
     def extents(self) -> list[tuple[int, int]]:
         """Which bytes of each input are read, as begin and end."""
@@ -242,11 +250,11 @@ def _spent(
 
 
 def check(found: Sequence[Tensor], known: Sequence[Tensor], tolerance: float) -> None:
-    """Raise unless a repetition gives what was recorded.
+    """Raise unless a repetition gives what the computation does.
 
     Args:
         found: What it gives.
-        known: What was recorded.
+        known: What the computation gives.
         tolerance: The largest difference, relative to a tensor's largest entry.
 
     Raises:

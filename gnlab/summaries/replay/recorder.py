@@ -127,6 +127,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """A context that records; of the tensors met it keeps those that may be constants.
 
     Attributes:
+        inputs: How many inputs there are.
         steps: The operations in order.
         sizes: The bytes of each piece of memory.
         devices: Where each is.
@@ -144,7 +145,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.devices: list[torch.device] = []
         self.constants: dict[int, Tensor] = {}
         self.fixed: dict[int, Tensor] = {}
-        self._inputs = len(inputs)
+        self.inputs = len(inputs)
         self._numbers: dict[int, int] = {}
         # What is let go leaves its number to nobody else as long as there is such a reference.
         self._met: list[StorageWeakRef] = []
@@ -242,7 +243,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             for tensor in leaves(args[at] if at < len(args) else options.get(name))
             if isinstance(tensor, Tensor)
         }
-        if any(piece < self._inputs or piece in self.constants for piece in written):
+        if any(piece < self.inputs or piece in self.constants for piece in written):
             raise NotRepeatableError(f"{operator.name}, of an input")
         return frozenset(written)
 

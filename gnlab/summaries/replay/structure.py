@@ -58,6 +58,8 @@ class Structure(Collected):
             alone, or if somebody watches them.
     """
 
+    kinds = frozenset({Tensor, nn.Parameter})
+
     def __init__(
         self,
         evaluation: Evaluation,
@@ -68,7 +70,6 @@ class Structure(Collected):
     ) -> None:
         super().__init__(factor.device)
         self._modules: dict[int, int] = {}
-        self._tensors: dict[int, int] = {}
         self._kinds: set[type] = set()
         self._checked: set[Names] = set()
         check_functions()
@@ -79,20 +80,14 @@ class Structure(Collected):
             owner = groups.owners[name]
             self._key += (name, groups.ranks[name], name in groups.pieces)
             self._tensor(value)
-            self._tensor(owner)
+            self._key.append(owner.dim())
+            if owner.dim() > 0:  # else it is the one rank, and kept
+                self._tensor(owner)
         self._tensor(factor)
         self._any(evaluation.inputs)
         self._any(evaluation.targets)
         self._module(evaluation.model)
         self._loss(evaluation)
-
-    def _tensor(self, tensor: Tensor) -> None:
-        """A tensor, of torch's own kind; which it is, as another may lie in the same memory."""
-        kind: Any = type(tensor)
-        if kind is not Tensor and kind is not nn.Parameter:
-            raise UnknownError(f"a tensor of type {kind.__name__}")
-        super()._tensor(tensor)
-        self._key += (kind, self._tensors.setdefault(id(tensor), len(self._tensors)))
 
     def _any(self, given: Any) -> None:
         """An argument or a setting; it may be one of torch's functions."""

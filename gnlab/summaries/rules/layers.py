@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gnlab.summaries.curvature import Curvature
+from gnlab.summaries.curvature import Curvature, along
 from gnlab.summaries.jets import Assembly, Jet, Operand, common, rows_of, union
 from gnlab.summaries.owned import Pieces, Spread
 from gnlab.summaries.rules.calls import Call, NoRuleError, jet_of, value_of
@@ -162,12 +162,12 @@ def _tell(
     ranks = union(*(jet.ranks for _, jet, _ in told))
     if len(told) == len(own) and not (x is not None and common(ranks, x.ranks)):
         moved = rows_of(result.ranks, result.matrix.first, ranks)
-        curvature.slope(ranks, moved @ delta.reshape(-1))
+        curvature.slope(ranks, along(moved, delta.reshape(-1)))
         return
     for _, jet, values in told:
         first = values[len(jet.bent) :]
         adjoint = delta.sum_to_size(first.shape[1:])
-        curvature.slope(jet.ranks, first.reshape(len(first), -1) @ adjoint.reshape(-1))
+        curvature.slope(jet.ranks, along(first.reshape(len(first), -1), adjoint.reshape(-1)))
 
 
 def _drawn(layer: Layer, delta: Tensor, U: Tensor) -> Tensor:

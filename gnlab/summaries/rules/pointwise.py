@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from gnlab.summaries.curvature import Curvature
+from gnlab.summaries import fused
+from gnlab.summaries.curvature import Curvature, along
 from gnlab.summaries.jets import Jet, index, places
 from gnlab.summaries.rules import elementwise
 from gnlab.summaries.rules.calls import Call, Rule
@@ -19,6 +20,9 @@ from gnlab.summaries.rules.calls import Call, Rule
 # A dozen operations go over the same entries. In blocks of this many they find them in a core's
 # cache (1 MiB or more), not in memory.
 _BLOCK = 1 << 18
+
+Derive = Callable[[Tensor, Tensor], elementwise.Derivatives]
+"""σ′, σ″ and σ‴ from some of x and of y = σ(x)."""
 
 
 def pointwise(function: elementwise.Rule) -> Rule:
@@ -42,19 +46,61 @@ def _bent(
     value: Tensor,
     call: Call,
     jet: Jet,
-    derivatives: Callable[[Tensor, Tensor], elementwise.Derivatives],
+    derivatives: Derive,
     curvature: Curvature,
 ) -> Jet:
-    """The jet of σ(x) and its curvature, block by block of the elements."""
-    rows, k = jet.matrix, len(jet.ranks)
+    """The jet of σ(x) and its curvature."""
     x, y, delta = (None if t is None else t.reshape(-1) for t in (value, call.out, call.delta))
     assert x is not None
     assert y is not None
-    out = rows.values.new_empty(2 * k, x.numel())
+    values = _in_one_pass(call.name.rstrip("_"), x, y, delta, jet.matrix, derivatives, curvature)
+    if values is None:
+        values = _in_blocks(x, y, delta, jet.matrix, derivatives, curvature)
+    return Jet(jet.ranks, jet.ranks, values.reshape(-1, *value.shape))
+
+
+def _in_one_pass(
+    name: str,
+    x: Tensor,
+    y: Tensor,
+    delta: Tensor | None,
+    jet: Jet,
+    derivatives: Derive,
+    curvature: Curvature,
+) -> Tensor | None:
+    """The rows of σ(x)'s jet, and its curvature, as a GPU has them at once; None where not."""
+    place = places(jet.ranks, jet.bent)
+    if not isinstance(place, slice) or not fused.fits(jet.values, y):
+        return None
+    slopes = (y,) if name in fused.KINDS else derivatives(x, y)
+    if any(slope is None for slope in slopes):
+        return None
+    given = [slope for slope in slopes if slope is not None]
+    found = fused.bend(name if name in fused.KINDS else "", given, delta, jet.values, place)
+    if delta is not None:
+        curvature.pure(jet.ranks, found.pure, 1, found.whole)
+        if found.pulled.numel():
+            curvature.weighted(jet.ranks, found.pulled, jet.first)
+        else:
+            curvature.within(jet.ranks, found.pairs, found.whole)
+    return found.values
+
+
+def _in_blocks(
+    x: Tensor,
+    y: Tensor,
+    delta: Tensor | None,
+    jet: Jet,
+    derivatives: Derive,
+    curvature: Curvature,
+) -> Tensor:
+    """The rows of σ(x)'s jet, and its curvature, block by block of the elements."""
+    rows, k = jet.values, len(jet.ranks)
+    out = rows.new_empty(2 * k, x.numel())
     blocks = list(_blocks(x.numel(), k, x.device))
     for part in blocks:
         here = out if len(blocks) == 1 else out[:, part]
-        both = rows.values if len(blocks) == 1 else rows.values[:, part]
+        both = rows if len(blocks) == 1 else rows[:, part]
         v, w = both[len(jet.bent) :], both[: len(jet.bent)]
         one, two, three = derivatives(x[part], y[part])
         squares = v * v
@@ -62,7 +108,7 @@ def _bent(
         _second(jet, here[:k], squares, w, one, two)
         if delta is not None:
             _curve(jet, both, squares, two, three, delta[part], curvature)
-    return Jet(jet.ranks, jet.ranks, out.reshape(2 * k, *value.shape))
+    return out
 
 
 def _second(
@@ -97,7 +143,7 @@ def _curve(
     v = rows[len(jet.bent) :]
     curvature.bent(jet, v * (delta * two), rows)
     if three is not None:
-        curvature.pure(jet.ranks, squares.mul_(v) @ (delta * three))
+        curvature.pure(jet.ranks, along(squares.mul_(v), delta * three))
 
 
 def _blocks(n: int, k: int, device: torch.device) -> Iterator[slice]:

@@ -11,9 +11,10 @@ from torch import nn
 from torch.nn import functional
 
 from gnlab.partitions import partition
-from gnlab.summaries import replay, summarise
+from gnlab.summaries import compute, replay, summarise
 from gnlab.summaries.compute import Computation
-from gnlab.summaries.replay import cache
+from gnlab.summaries.replay import cache, making
+from gnlab.summaries.replay.program import Program
 from gnlab.summaries.replay.recorder import Recorder
 
 DOUBLE = torch.float64
@@ -116,6 +117,33 @@ def test_what_comes_a_few_times_is_not_recorded(monkeypatch):
         assert replay.kept() == (sight >= cache.SIGHTS)
 
 
+def test_a_recording_is_made_in_pieces_beside_one_computation_each(monkeypatch):
+    """All at once is as long as four computations: the run of a moved slider would stand still."""
+    monkeypatch.setattr(cache, "SIGHTS", 8)
+    done, sweep = [], compute.sweep
+    for owner, name in ((Recorder, "__enter__"), (Program, "__init__"), (Program, "begin")):
+        monkeypatch.setattr(owner, name, noted(getattr(owner, name), name, done))
+    monkeypatch.setattr(compute, "sweep", noted(sweep, "compute", done))
+    model, data, p = network(), batch(), partition(network(), "tensor")
+    at = []
+    for _ in range(10):
+        summarise(model, nn.CrossEntropyLoss(), data, p)
+        at.append(sorted(done))
+        done.clear()
+    assert at[:5] == [["compute"]] * 5
+    assert at[5:8] == [["__enter__", "compute"], ["__init__", "compute"], ["begin", "compute"]]
+    whole = Computation._repeated.__name__ == "_repeated"
+    assert at[8:] == [["begin"] if whole else ["begin", "compute"]] * 2
+
+
+def noted(function, name, done):
+    def call(*args, **kwargs):
+        done.append(name)
+        return function(*args, **kwargs)
+
+    return call
+
+
 def test_other_groups_and_other_wishes():
     model = network()
     for _ in range(3):
@@ -214,7 +242,7 @@ def test_what_was_summarised_is_let_go():
 def test_a_program_says_what_it_reads(monkeypatch):
     """Enough of every input, and no more: a batch may be a view of a whole data set."""
     made = []
-    monkeypatch.setattr(cache, "captured", lambda program, _: made.append(program) or program)
+    monkeypatch.setattr(making, "captured", lambda program, _: made.append(program) or program)
     model = network()
     whole = torch.randn(50, 4, dtype=DOUBLE)
     for _ in range(3):

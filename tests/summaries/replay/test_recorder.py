@@ -25,9 +25,10 @@ def test_memory_that_is_used_again_is_another_piece():
         for _ in range(50):
             total = total + (x * 2).sin()
     assert len(recorder.sizes) == 1 + 3 * 50
-    program = Program(recorder, [x], [total])
+    program = Program(recorder, [recorder.place(total)])
     again = torch.randn(50)
-    torch.testing.assert_close(program.run([again])[0], again + 50 * (again * 2).sin())
+    program.begin([again])
+    torch.testing.assert_close(program.finish()[0], again + 50 * (again * 2).sin())
 
 
 def test_what_is_the_same_at_each_time_is_kept_until_it_is_written():
@@ -40,9 +41,10 @@ def test_what_is_the_same_at_each_time_is_kept_until_it_is_written():
         filled.add_(x)
         found = x * twos + filled + before
     assert len(recorder.fixed) == 3  # of what was made of zeros nobody knows then that they change
-    program = Program(recorder, [x], [found])
+    program = Program(recorder, [recorder.place(found)])
     again = torch.randn(3)
-    torch.testing.assert_close(program.run([again])[0], 3 * again + 1)
+    program.begin([again])
+    torch.testing.assert_close(program.finish()[0], 3 * again + 1)
 
 
 def test_numbers_from_elsewhere_are_not_repeated():
