@@ -12,7 +12,6 @@ from torchvision import models
 
 from gnlab.partitions import partition
 from gnlab.summaries import replay, summarise
-from gnlab.summaries.evaluation import Evaluation
 from gnlab.summaries.replay import cache
 
 pytestmark = pytest.mark.usefixtures("nothing_kept")
@@ -31,46 +30,15 @@ def batch(samples=4):
     return torch.randn(samples, 1, 5, 5, dtype=DOUBLE), torch.randint(3, (samples,))
 
 
-@contextmanager
-def evaluations():
-    """Counts how often models are called."""
-    counted = []
-    output = Evaluation._output
-
-    def counted_output(self):
-        counted.append(self)
-        return output(self)
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Evaluation, "_output", counted_output)
-        yield counted
-
-
-def agree(model, data, loss_fn=functional.cross_entropy, **options):
-    """The summary, and the same one without any repetition; how often the model was called."""
-    given = model, loss_fn, data, partition(model, "tensor")
-    direction = {n: torch.randn_like(p) for n, p in model.named_parameters() if p.requires_grad}
-    with evaluations() as called:
-        found = summarise(*given, direction, **options)
-        count = len(called)
-    with replay.eager():
-        anew = summarise(*given, direction, **options)
-    for name in ("loss", "g", "H", "third"):
-        one, two = getattr(found, name), getattr(anew, name)
-        assert (one - two).abs().max() <= 1e-12 * two.abs().max(), name
-    assert found.weight == anew.weight
-    assert [p.module for p in found.parts] == [p.module for p in anew.parts]
-    for one, two in zip(found.parts, anew.parts, strict=True):
-        torch.testing.assert_close(one.H, two.H, rtol=1e-10, atol=1e-13)
-    if anew.ggn is not None:
-        torch.testing.assert_close(found.ggn, anew.ggn, rtol=1e-10, atol=1e-13)
-    return count
-
-
-def is_repeated(model, loss_fn=functional.cross_entropy, **options):
+@pytest.fixture
+def is_repeated(agree):
     """Whether the model is called no more from the third time on."""
-    counts = [agree(model, batch(), loss_fn, **options) for _ in range(4)]
-    return counts[2:] == [0, 0]
+
+    def tell(model, loss_fn=functional.cross_entropy, **options):
+        counts = [agree(model, batch(), loss_fn, **options) for _ in range(4)]
+        return counts[2:] == [0, 0]
+
+    return tell
 
 
 def stir(model):
@@ -81,7 +49,7 @@ def stir(model):
 
 
 @pytest.mark.parametrize("options", [{}, {"ggn": True}, {"parts": True}, {"dtype": DOUBLE}])
-def test_a_model_of_torchs_modules_is_called_no_more(options):
+def test_a_model_of_torchs_modules_is_called_no_more(agree, is_repeated, options):
     model = network()
     for _ in range(4):
         stir(model)  # the batch norm's buffers too
@@ -97,11 +65,11 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_losses_of_torch(name):
+def test_losses_of_torch(is_repeated, name):
     assert is_repeated(network(), LOSSES[name])
 
 
-def test_a_losss_weights_are_read_anew():
+def test_a_losss_weights_are_read_anew(is_repeated):
     weight = torch.tensor([1.0, 2.0, 3.0], dtype=DOUBLE)
     loss_fn = nn.CrossEntropyLoss(weight=weight)
     assert is_repeated(network(), loss_fn)
@@ -177,7 +145,7 @@ NOT = {
 
 
 @pytest.mark.parametrize("name", NOT)
-def test_whatever_else_is_called_each_time(name):
+def test_whatever_else_is_called_each_time(is_repeated, name):
     model, loss_fn, *change = NOT[name]
     for each in change:
         each(model)
@@ -198,7 +166,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_what_a_person_has_changed_is_seen(name):
+def test_what_a_person_has_changed_is_seen(agree, is_repeated, name):
     model = network()
     assert is_repeated(model)
     CHANGES[name](model.double())
@@ -209,7 +177,7 @@ def test_what_a_person_has_changed_is_seen(name):
         assert called or name not in ("forward", "hook")
 
 
-def test_what_is_put_in_its_place_is_read():
+def test_what_is_put_in_its_place_is_read(agree, is_repeated):
     model = network()
     assert is_repeated(model)
     model[5] = nn.Linear(12, 5).double().eval()
@@ -240,7 +208,7 @@ def anomalies():
 
 @pytest.mark.parametrize("watching", [globally_hooked, Doubling, anomalies])
 @pytest.mark.filterwarnings("ignore:Anomaly Detection has been enabled")
-def test_nothing_is_repeated_where_somebody_watches(watching):
+def test_nothing_is_repeated_where_somebody_watches(agree, is_repeated, watching):
     model = network()
     assert is_repeated(model)
     with watching():
@@ -248,31 +216,31 @@ def test_nothing_is_repeated_where_somebody_watches(watching):
     assert agree(model, batch()) == 0
 
 
-def test_within_a_transform_of_torchs_nothing_is_repeated():
+def test_within_a_transform_of_torchs_nothing_is_repeated(agree, is_repeated):
     model = network()
     assert is_repeated(model)
     with pytest.raises(RuntimeError, match="transform"):  # as it is refused without repetition
         torch.func.grad(lambda x: x.sum() * agree(model, batch()))(torch.ones(2))
 
 
-def test_no_more_memory_than_one_gives_is_taken_for_a_whole():
+def test_no_more_memory_than_one_gives_is_taken_for_a_whole(agree):
     model = network()
     for _ in range(3):
         assert agree(model, batch(), memory=1e9) > 0
 
 
-def test_a_large_computation_is_recorded_in_no_way(monkeypatch):
+def test_a_large_computation_is_recorded_in_no_way(is_repeated, monkeypatch):
     monkeypatch.setattr(cache, "_LARGEST", 0)
     assert not is_repeated(network())
     assert replay.kept() == 0
 
 
-def test_what_is_repeated_as_a_whole_is_not_recorded_in_part():
+def test_what_is_repeated_as_a_whole_is_not_recorded_in_part(is_repeated):
     assert is_repeated(network())
     assert [key[0] for key in cache._known] == ["whole"]
 
 
-def test_a_sign_that_is_only_noted_is_read():
+def test_a_sign_that_is_only_noted_is_read(agree):
     model = nn.Sequential(nn.Linear(4, 3)).double()
     x = torch.randn(6, 4, dtype=torch.complex128)
     for _ in range(3):
@@ -281,7 +249,7 @@ def test_a_sign_that_is_only_noted_is_read():
         agree(model, (x.conj().imag, torch.tensor([0, 1, 2] * 2)))
 
 
-def test_another_parameter_in_the_same_memory_is_another():
+def test_another_parameter_in_the_same_memory_is_another(agree):
     model = nn.Sequential(nn.Linear(4, 3)).double()
     bias = model[0].bias
     for weight in (bias, nn.Parameter(bias.data), bias.data):

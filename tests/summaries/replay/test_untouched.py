@@ -4,7 +4,6 @@ import functools
 import subprocess
 import sys
 import typing
-from unittest import mock
 
 import pytest
 import torch
@@ -12,9 +11,6 @@ import torch.utils.checkpoint
 from torch import nn
 from torch.nn import functional
 
-from gnlab.partitions import partition
-from gnlab.summaries import replay, summarise
-from gnlab.summaries.evaluation import Evaluation
 from gnlab.summaries.replay.untouched import is_torchs
 
 pytestmark = pytest.mark.usefixtures("nothing_kept")
@@ -36,28 +32,28 @@ def encoder():
     ).double()  # fmt: skip
 
 
-def is_called(model):
-    """Whether the model is called for a summary, which is what it is without any repetition."""
-    data = torch.randn(4, 1, 5, 5, dtype=DOUBLE), torch.randint(3, (4,))
-    direction = {name: torch.randn_like(p) for name, p in model.named_parameters()}
-    given = model, functional.cross_entropy, data, partition(model, "tensor"), direction
-    own = Evaluation._output
-    with mock.patch.object(Evaluation, "_output", autospec=True, side_effect=own) as output:
-        found = summarise(*given)
-    with replay.eager():
-        anew = summarise(*given)
-    for name in ("loss", "g", "H", "third"):
-        one, two = getattr(found, name), getattr(anew, name)
-        assert (one - two).abs().max() <= 1e-12 * two.abs().max(), name
-    return output.called
+@pytest.fixture
+def is_called(agree):
+    """Whether a model is called for a summary, which is what it is without any repetition."""
+
+    def tell(model):
+        data = torch.randn(4, 1, 5, 5, dtype=DOUBLE), torch.randint(3, (4,))
+        return agree(model, data) > 0
+
+    return tell
 
 
-def repeated(model):
-    """The model, whose summary is repeated from now on."""
-    for _ in range(3):
-        is_called(model)
-    assert not is_called(model)
-    return model
+@pytest.fixture
+def repeated(is_called):
+    """Makes of a model one whose summary is repeated from now on."""
+
+    def meet(model):
+        for _ in range(3):
+            is_called(model)
+        assert not is_called(model)
+        return model
+
+    return meet
 
 
 def doubled(owner, name):
@@ -92,7 +88,7 @@ class Doubled:
 
 
 @pytest.mark.parametrize("name", IN_ITS_PLACE)
-def test_what_is_put_in_torchs_place_is_called(name):
+def test_what_is_put_in_torchs_place_is_called(is_called, repeated, name):
     build, change = IN_ITS_PLACE[name]
     model = repeated(build())
     with pytest.MonkeyPatch.context() as patched:
@@ -102,7 +98,7 @@ def test_what_is_put_in_torchs_place_is_called(name):
 
 
 @pytest.mark.parametrize("owner", [functional, torch, torch.Tensor, nn.Module, nn.Conv2d])
-def test_a_name_that_torch_does_not_know_changes_nothing(owner, monkeypatch):
+def test_a_name_that_torch_does_not_know_changes_nothing(is_called, repeated, owner, monkeypatch):
     model = repeated(network())
     monkeypatch.setattr(owner, "name_of_ones_own", lambda *_: None, raising=False)
     assert not is_called(model)
@@ -150,7 +146,7 @@ def test_what_is_torchs_or_pythons(thing):
     assert is_torchs(thing)
 
 
-def test_what_the_compiler_replaces_is_called_by_no_module():
+def test_what_the_compiler_replaces_is_called_by_no_module(is_called, repeated):
     model = repeated(network())
     torch.compile(nn.Linear(1, 1), backend="eager")(torch.ones(1))
     assert not is_called(model)
