@@ -93,14 +93,14 @@ def check_order(size: int, order: int, device: torch.device) -> None:
     Raises:
         InputError: If so.
     """
-    if order > ORDER:
-        raise InputError(f"order must be at most {ORDER}; got {order}.")
     digits = order * math.log2(size) + math.log2(8 * (order + 1))
     if digits > math.log2(min(free_memory(device), sys.maxsize)):
         raise InputError(
             f"order must be lower: the tensor has S^d = {size}^{order} entries, more than there is "
             "memory for."
         )
+    if order > ORDER:
+        raise InputError(f"order must be at most {ORDER}; got {order}.")
 
 
 def _reason(model: nn.Module, name: str, count: int, device: torch.device) -> str | None:
