@@ -292,14 +292,3 @@ def test_numbers_that_are_not_finite_are_no_model_for_a_repetition():
     for _ in range(2):
         both(model, data)
     assert replay.kept() == 1
-
-
-def test_what_does_not_fit_is_recorded_once(monkeypatch):
-    monkeypatch.setattr(cache, "_ROOM", 1)
-    model, made = network(), []
-    monkeypatch.setattr(cache, "Recorder", lambda inputs: made.append(1) or Recorder(inputs))
-    for _ in range(6):
-        both(model, batch())
-    # The forward half, and the whole before it where that may be repeated.
-    whole = Computation._repeated.__name__ == "_repeated"
-    assert (len(made), replay.kept()) == (2 if whole else 1, 0)

@@ -7,6 +7,7 @@ from torch import nn
 from gnlab.partitions import partition
 from gnlab.summaries import replay, summarise
 from gnlab.summaries.compute import Computation
+from gnlab.summaries.replay import cache
 from gnlab.summaries.replay.recorder import Recorder
 
 DOUBLE = torch.float64
@@ -20,7 +21,7 @@ def _in_whole_or_in_part(nothing_kept, monkeypatch, request):
 
 @pytest.fixture
 def dispatched(monkeypatch):
-    """The operations that recorders were shown; the last that ``at`` lets through is the last."""
+    """The operations that recorders were shown; one of them may fail."""
     shown = Shown()
     own = Recorder.__torch_dispatch__
 
@@ -32,6 +33,12 @@ def dispatched(monkeypatch):
 
     monkeypatch.setattr(Recorder, "__torch_dispatch__", short_of_memory)
     return shown
+
+
+@pytest.fixture
+def model():
+    inner = nn.Linear(4, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, 5), nn.Tanh()
+    return nn.Sequential(*inner, nn.Linear(5, 3)).double()
 
 
 class Shown(list):
@@ -58,9 +65,7 @@ def near(one, two):
 
 
 @pytest.mark.parametrize("share", [k / 16 for k in range(16)])
-def test_wherever_it_fails(share, dispatched):
-    inner = nn.Linear(4, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, 5), nn.Tanh()
-    model = nn.Sequential(*inner, nn.Linear(5, 3)).double()
+def test_wherever_it_fails(share, dispatched, model):
     summaries(model)
     assert replay.kept() == 1
     dispatched.at = 1 + int(share * len(dispatched))
@@ -75,3 +80,14 @@ def test_wherever_it_fails(share, dispatched):
     assert len(dispatched) >= dispatched.at  # it did fail
     assert [p.grad is grad for p, grad in zip(model.parameters(), grads, strict=True)] == [True] * 8
     assert all(map(torch.equal, held, before))
+
+
+def test_what_does_not_fit_is_recorded_once(model, monkeypatch):
+    monkeypatch.setattr(cache, "_ROOM", 1)
+    made = []
+    monkeypatch.setattr(cache, "Recorder", lambda inputs: made.append(1) or Recorder(inputs))
+    for _ in range(2):
+        summaries(model)
+    # The forward half, and the whole before it where that may be repeated.
+    whole = Computation._repeated.__name__ == "_repeated"
+    assert (len(made), replay.kept()) == (2 if whole else 1, 0)
