@@ -72,7 +72,7 @@ def fits(*tensors: Tensor) -> bool:
     """Whether the programs can work on some tensors.
 
     Args:
-        tensors: The tensors.
+        *tensors: The tensors.
 
     Returns:
         Whether they can.
