@@ -82,7 +82,7 @@ def test_the_lab_does_not_scroll_sideways(tab, address, keep, width, height):
     assert canvas["width"] > 190
 
 
-@pytest.mark.parametrize("width", [480, 1100, 1280, 1920, 2300, 2560])
+@pytest.mark.parametrize("width", [480, 1100, 1280, 1920, 2300, 2560, 3440, 3840])
 def test_the_cards_leave_no_place_of_the_grid_empty(tab, address, width):
     page = tab(width, 900)
     page.goto(address)
