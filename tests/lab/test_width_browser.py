@@ -4,6 +4,9 @@ from itertools import pairwise
 
 import pytest
 
+from gnlab.lab import palettes
+from gnlab.lab.figures import strip
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 SIDEWAYS = "() => document.documentElement.scrollWidth - window.innerWidth"
@@ -18,11 +21,14 @@ EMPTY = """(grid) => {
   return 1 - filled / area(grid)
 }"""
 
-# The longest text of each of the header's places, and how far it reaches: in pixels, the room too.
-LONGEST = (
-    "after summary", "99 999", "99.99", "0.004938", "999", "99", "9999 ms", "cuda:0",
-    "vbigmlp-cifar10",
-)  # fmt: skip
+# Long texts of each of the header's places, and how far each reaches: in pixels, the room too.
+LONG = (
+    ("after summary", 999_999, 999.99, 0.0049381),
+    ("playing", 1_234_567, 1000.0, 1.2e-300),
+    ("stopped", 223_456_789, 99_999.0, -0.0049381),
+    ("paused", 2_147_483_647, 123_456.0, 123_456.0),
+)
+OTHERS = ("999", "99", "9999 ms", "cuda:0", "vbigmlp-cifar10")
 SLOTS = """(texts) => {
   const source = model_named("strip-values")
   const strip = source.document.get_model_by_name("strip")
@@ -92,14 +98,17 @@ def test_the_cards_leave_no_place_of_the_grid_empty(tab, address, width):
 
 
 @pytest.mark.parametrize("width", [480, 1100, 1280])
-def test_no_number_of_the_header_runs_into_the_next(tab, address, width):
+def test_no_number_of_the_header_runs_into_the_next(tab, address, snapshot, record, width):
     page = tab(width, 700)
     page.goto(address)
     page.wait_for_function("() => model_named('strip-values')?.data.x?.length > 0")
-    page.wait_for_timeout(300)
-    ends = page.evaluate(SLOTS, list(LONGEST))
-    for text, (end, room) in zip(LONGEST, ends, strict=True):
-        assert end <= room, text
+    page.wait_for_function("() => model_named('strip').inner_width > 0")
+    for state, step, epoch, loss in LONG:
+        made = snapshot(state=state, step=step, epoch=epoch, record=record(loss=loss))
+        values = strip.update(made, strip.Meter(), palettes.LIGHT).data["values"]
+        texts = [*values["text"][:4], *OTHERS]
+        for text, (end, room) in zip(texts, page.evaluate(SLOTS, texts), strict=True):
+            assert end <= room, text
 
 
 @pytest.mark.parametrize(("width", "least"), [(480, 1), (1100, 2), (1920, 3)])
