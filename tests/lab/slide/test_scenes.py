@@ -102,6 +102,7 @@ def test_a_factor_has_as_many_digits_as_tell_it_from_its_bound():
     assert told_apart(bound, 0.25) == ["0.25", "0.9996"]
     assert told_apart(bound, 0.9995999, 0.9990) == ["0.9995999", "0.9990000", "0.9996001"]
     assert told_apart(bound, bound * (1 - 1e-12)) == ["0.9996", "0.9996"]
+    assert told_apart(2e-5, 2e-5 * (1 - 1.4e-9)) == ["1.999999997·10⁻⁵", "2.000000000·10⁻⁵"]
     assert told_apart(0.0, 0.0, 0.0) == ["0", "0", "0"]
     assert told_apart(2.5e-11, 2.4e-11) == ["2.4·10⁻¹¹", "2.5·10⁻¹¹"]
     assert told_apart(0.6694214, 0.2121) == ["0.2121", "0.6694"]
