@@ -212,6 +212,20 @@ def test_whatever_ended_a_network_has_a_remedy_of_its_own(what, damping, remedy)
     assert "S = 1, 8 and 28:" in captions.ended(what, [1, 8, 28], damping)
 
 
+def test_of_several_ends_each_has_its_own_sentence():
+    runs = SideBySide("spirals", "element", 0, 0.0)
+    for fellow, what in zip(
+        runs.fellows, ("", "unbounded", "too long", "unbounded", "singular"), strict=True
+    ):
+        fellow.ended, fellow.last = what, 0
+    said = network._advice(runs, chosen("network_damping=0"), 0)
+    assert said.count("No next step for") == 3
+    places = [said.index(words) for words in ("S = 8 and 148:", "S = 28:", "S = 322:")]
+    assert places == sorted(places)
+    for remedy in ("Move λ_int away from 0.", "which keeps them short.", "coarser groups."):
+        assert remedy in said
+
+
 def test_a_network_whose_steps_are_far_too_long_has_ended_with_its_last_one():
     runs = SideBySide("moons", "tensor", 0, 30.0)
     runs.fellows[0].losses[0] = 1e-9
