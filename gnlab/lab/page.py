@@ -68,8 +68,10 @@ class Page(pn.viewable.Viewer):
             )  # fmt: skip
             undo.callback(self.session.close)
             self._undo = undo
-            if branch and (run_id := host.take(branch)) is None:
+            if branch and (copy := host.take(branch)) is None:
                 remarks.append(_GONE)
+            elif branch:
+                self.session.show(copy)  # from here on it is closed with the session
             # The address of a copy opens once: the choices take its place.
             self._link = "" if branch else self.choices.query()
             self._host, self._linked = host, linked
@@ -146,11 +148,11 @@ class Page(pn.viewable.Viewer):
         return [f"gn-{self.choices.theme}", "gn-page" if self._linked else "gn-cell"]
 
     def _open(self, run_id: Any) -> None:
-        """Open the run, or show the one there is."""
-        if run_id is None:
-            self.session.open(self.choices.settings())
-        else:
+        """Show the run that the engine has; open one if there is none, and it is no copy's page."""
+        if run_id is not None:
             self.session.show(run_id)
+        elif self.session.run_id is None:
+            self.session.open(self.choices.settings())
         self._begin()
 
     def _begin(self) -> None:
