@@ -128,8 +128,7 @@ def following(engine):
 @pytest.mark.parametrize(("held", "sent"), [(60.0, [1, 3]), (0.0, [1, 2, 3])])
 def test_what_answers_nothing_waits_for_the_answer(snapshot, monkeypatch, held, sent):
     monkeypatch.setattr(session, "HELD", held)
-    engine, seen = Engine(snapshot(version=1, applied=0)), []
-    one = following(engine)
+    one, seen = following(engine := Engine(snapshot(version=1, applied=0))), []
     monkeypatch.setattr(one, "_send", lambda newest, _now: seen.append(newest.version))
     one._look()
     one.send(Play())
@@ -213,8 +212,8 @@ def test_a_page_that_no_longer_follows_its_run_says_so(
     one.redraw()
     message = client.page.message
     client.see_until(lambda: "no longer follows its run" in message._text.text)
-    why = {"run": "the run is gone", "figure": "division by zero"}[fault]
-    assert all(words in message._text.text for words in (why, todo))
+    assert {"run": "the run is gone", "figure": "division by zero"}[fault] in message._text.text
+    assert todo in message._text.text
     message.acted()
     assert message.layout.visible
     assert (run_id in host.engine._latest) == (fault == "figure")
@@ -256,8 +255,8 @@ def test_a_link_that_does_not_fit_its_preset_opens_with_the_presets_own(host):
         client.ready()
         client.see_until(lambda: client.versions and client.step() > 2)
         client.see_until(lambda: client.page.session.snapshot.state == "playing")
-        own = client.page.choices
-        assert (own.batch_size, own.partition) == (400, "tensor")
+        assert client.page.choices.batch_size == 400
+        assert client.page.choices.partition == "tensor"
         told = client.page.message._text.text
         for words in ("lr must be", "got 9999", "batch_size 400", "chunk:99", "partition tensor"):
             assert words in told
