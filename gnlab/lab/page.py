@@ -6,6 +6,7 @@ follow the run; a person's change goes to the engine as a command.
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from html import escape
 from typing import Any
 
 import panel as pn
@@ -185,12 +186,14 @@ class Page(pn.viewable.Viewer):
         strip = board.places(f'<div class="line">{board.place("strip")}</div>')
         cards = board.places(board.cards())
         self._parts = [phases, strip, cards]
+        self.recorded = words("", name="recorded", visible=False)
         keys = f'<div class="keys">{captions.KEYS}{self._beside}</div>'
         # Bokeh's own layouts: Panel's wrap each widget in a view of their own, a third of the time.
         side = Column(
             *self.controls.layout(phases),
             # A notebook has keys of its own, and no address that a copy could be opened at.
             words(keys, visible=self._linked is not None),
+            self.recorded,
             css_classes=["gn-side"], margin=0, styles={"gap": "7px"},
         )  # fmt: skip
         main = Column(
@@ -245,8 +248,15 @@ class Page(pn.viewable.Viewer):
         """Bring widgets, message and address in step with a snapshot."""
         self.controls.follow(snapshot, settled=self.session.settled(snapshot))
         self.message.follow(snapshot)
+        self._tell(snapshot.folder)
         self._mend(snapshot)
         self._relink()
+
+    def _tell(self, folder: str) -> None:
+        """Say where the run is recorded, when that is somewhere else than before."""
+        html = f'<div class="keys">Recorded in <code>{escape(folder)}</code></div>'
+        if self.recorded.visible != bool(folder) or (folder and self.recorded.text != html):
+            self.recorded.update(text=html, visible=bool(folder))
 
     def _ended(self, error: BaseException) -> None:
         """Say that the page stands still, and what to do."""

@@ -72,6 +72,16 @@ def test_the_address_follows_the_choices(opened):
     assert page.root.css_classes == ["gn-dark", "gn-page"]
 
 
+def test_the_page_says_where_its_run_is_recorded(opened, snapshot):
+    page = opened("?preset=moons")
+    assert not page.recorded.visible
+    page._heard(snapshot(folder="/runs/a&b"))
+    assert page.recorded.visible
+    assert "<code>/runs/a&amp;b</code>" in page.recorded.text
+    page._heard(snapshot(folder=""))  # of another start nothing is written yet
+    assert not page.recorded.visible
+
+
 def test_a_copy_that_is_gone_is_a_new_run_and_says_so(opened, host, until):
     first = opened("?preset=moons&seed=3&theme=dark")
     host.engine.send(first.session.run_id, runs.Step(2))
