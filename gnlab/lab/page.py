@@ -24,6 +24,7 @@ from gnlab.lab.views import Message
 from gnlab.lab.views import text as words
 
 _FRAME = ("version", "step", "applied", "published_at", "state", "text", "numbers")
+_GAP = {"gap": "7px"}
 _GONE = "That copy is gone, as each opens once: this is a new run with the link's choices."
 
 
@@ -189,12 +190,12 @@ class Page(pn.viewable.Viewer):
         self.recorded = words("", name="recorded", visible=False)
         keys = f'<div class="keys">{captions.KEYS}{self._beside}</div>'
         # Bokeh's own layouts: Panel's wrap each widget in a view of their own, a third of the time.
+        drive, chosen = self.controls.layout(phases)
+        # A notebook has keys of its own, and no address that a copy could be opened at.
+        told = [words(keys, visible=self._linked is not None), self.recorded]
         side = Column(
-            *self.controls.layout(phases),
-            # A notebook has keys of its own, and no address that a copy could be opened at.
-            words(keys, visible=self._linked is not None),
-            self.recorded,
-            css_classes=["gn-side"], margin=0, styles={"gap": "7px"},
+            _part(drive, order=0), _part([*chosen, *told], order=2),
+            css_classes=["gn-side", "gn-parted"], margin=0, styles=_GAP,
         )  # fmt: skip
         main = Column(
             Row(brand, strip, sizing_mode="stretch_width", margin=0),
@@ -277,6 +278,14 @@ class Page(pn.viewable.Viewer):
         if self.session.snapshot is not None:
             for command in remedies.commands(label, self.session.snapshot):
                 self.send(command)
+
+
+def _part(rows: list[Any], order: int) -> Column:
+    """A part of the column of controls: where the window is narrow, the cards come second."""
+    # What page.css says of such a window; within the column it says nothing.
+    edges = {"padding": "var(--gn-part, 0)", "border-bottom": "var(--gn-part-edge, none)"}
+    within = {"background": "var(--gn-card)", "box-sizing": "border-box", "width": "100%"}
+    return Column(*rows, margin=0, styles={**_GAP, **edges, **within, "order": str(order)})
 
 
 def _remedy(label: str, act: Callable[[str], None]) -> Button:

@@ -110,6 +110,24 @@ def test_the_lab_does_not_scroll_sideways(tab, address, keep, width, height):
     assert canvas["width"] > 190
 
 
+@pytest.mark.parametrize("width", [360, 480, 759])
+def test_in_a_narrow_window_the_loss_comes_before_the_choices(tab, address, width):
+    page = tab(width, 900)
+    page.goto(f"{address}?preset=moons")
+    page.wait_for_function("() => window.gnlab_frames?.length > 0")
+    page.wait_for_function(DRAWN, arg=list(frames.build()))
+    parts = (
+        page.get_by_role("button", name="▶ Play"), page.locator("[data-plot=strip]"),
+        page.locator("[data-plot=loss]"), page.locator("[data-plot=hessian]"),
+        page.locator("[data-plot=what-if]"), page.get_by_label("Preset"),
+    )  # fmt: skip
+    places = [part.bounding_box()["y"] for part in parts]
+    assert places == sorted(places)
+    assert places[2] < 700
+    for part in (parts[0], parts[-1]):
+        assert part.bounding_box()["x"] >= 8
+
+
 @pytest.mark.parametrize("width", [480, 1100, 1280, 1920, 2300, 2560, 3440, 3840])
 def test_the_cards_leave_no_place_of_the_grid_empty(tab, address, width):
     page = tab(width, 900)
