@@ -61,22 +61,24 @@ class Controls(pn.viewable.Viewer):
         self._make_run_choices()
         self._make_view_choices()
 
-    def layout(self, phases: Any) -> list[Any]:
-        """The column's rows, from top to bottom.
+    def layout(self, phases: Any) -> tuple[list[Any], list[Any]]:
+        """The column's rows, from top to bottom: what drives the run, then all that is chosen.
 
         Args:
             phases: The figure of a step's phases, shown under the transport.
 
         Returns:
-            The rows.
+            The rows of the two parts, which a narrow window has apart.
         """
         run = self._run
-        return [
+        drive = [
             widgets.row(self.play, self.step, self.substep),
             widgets.row(self.reset, self.branch),
             phases,
             *self.coarseness.rows(),
             self.rewind, self.pace,
+        ]  # fmt: skip
+        return drive, [
             widgets.rule("Problem and method"),
             widgets.row(run["preset"], run["optimizer"]), self.about,
             widgets.row(run["direction"], run["safeguard"]),

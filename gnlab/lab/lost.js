@@ -16,7 +16,8 @@ const within = (root) => [...root.querySelectorAll("*")].flatMap((element) => {
 for (const element of within(document)) {
   if (!element.matches(".gn-side, .bk-btn, .message a")) continue
   element.inert = true
-  if (element.matches(".gn-side")) element.style.opacity = 0.5
+  if (!element.matches(".gn-side")) continue
+  for (const part of element.shadowRoot.children) part.style.opacity = 0.5
 }
 // The header's figure is a document of its own, which no server listens to.
 for (const one of Bokeh.documents) {

@@ -6,6 +6,7 @@ follow the run; a person's change goes to the engine as a command.
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from html import escape
 from typing import Any
 
 import panel as pn
@@ -23,6 +24,7 @@ from gnlab.lab.views import Message
 from gnlab.lab.views import text as words
 
 _FRAME = ("version", "step", "applied", "published_at", "state", "text", "numbers")
+_GAP = {"gap": "7px"}
 _GONE = "That copy is gone, as each opens once: this is a new run with the link's choices."
 
 
@@ -68,8 +70,10 @@ class Page(pn.viewable.Viewer):
             )  # fmt: skip
             undo.callback(self.session.close)
             self._undo = undo
-            if branch and (run_id := host.take(branch)) is None:
+            if branch and (copy := host.take(branch)) is None:
                 remarks.append(_GONE)
+            elif branch:
+                self.session.show(copy)  # from here on it is closed with the session
             # The address of a copy opens once: the choices take its place.
             self._link = "" if branch else self.choices.query()
             self._host, self._linked = host, linked
@@ -146,11 +150,11 @@ class Page(pn.viewable.Viewer):
         return [f"gn-{self.choices.theme}", "gn-page" if self._linked else "gn-cell"]
 
     def _open(self, run_id: Any) -> None:
-        """Open the run, or show the one there is."""
-        if run_id is None:
-            self.session.open(self.choices.settings())
-        else:
+        """Show the run that the engine has; open one if there is none, and it is no copy's page."""
+        if run_id is not None:
             self.session.show(run_id)
+        elif self.session.run_id is None:
+            self.session.open(self.choices.settings())
         self._begin()
 
     def _begin(self) -> None:
@@ -183,13 +187,15 @@ class Page(pn.viewable.Viewer):
         strip = board.places(f'<div class="line">{board.place("strip")}</div>')
         cards = board.places(board.cards())
         self._parts = [phases, strip, cards]
+        self.recorded = words("", name="recorded", visible=False)
         keys = f'<div class="keys">{captions.KEYS}{self._beside}</div>'
         # Bokeh's own layouts: Panel's wrap each widget in a view of their own, a third of the time.
+        drive, chosen = self.controls.layout(phases)
+        # A notebook has keys of its own, and no address that a copy could be opened at.
+        told = [words(keys, visible=self._linked is not None), self.recorded]
         side = Column(
-            *self.controls.layout(phases),
-            # A notebook has keys of its own, and no address that a copy could be opened at.
-            words(keys, visible=self._linked is not None),
-            css_classes=["gn-side"], margin=0, styles={"gap": "7px"},
+            _part(drive, order=0), _part([*chosen, *told], order=2),
+            css_classes=["gn-side", "gn-parted"], margin=0, styles=_GAP,
         )  # fmt: skip
         main = Column(
             Row(brand, strip, sizing_mode="stretch_width", margin=0),
@@ -243,8 +249,15 @@ class Page(pn.viewable.Viewer):
         """Bring widgets, message and address in step with a snapshot."""
         self.controls.follow(snapshot, settled=self.session.settled(snapshot))
         self.message.follow(snapshot)
+        self._tell(snapshot.folder)
         self._mend(snapshot)
         self._relink()
+
+    def _tell(self, folder: str) -> None:
+        """Say where the run is recorded, when that is somewhere else than before."""
+        html = f'<div class="keys">Recorded in <code>{escape(folder)}</code></div>'
+        if self.recorded.visible != bool(folder) or (folder and self.recorded.text != html):
+            self.recorded.update(text=html, visible=bool(folder))
 
     def _ended(self, error: BaseException) -> None:
         """Say that the page stands still, and what to do."""
@@ -265,6 +278,14 @@ class Page(pn.viewable.Viewer):
         if self.session.snapshot is not None:
             for command in remedies.commands(label, self.session.snapshot):
                 self.send(command)
+
+
+def _part(rows: list[Any], order: int) -> Column:
+    """A part of the column of controls: where the window is narrow, the cards come second."""
+    # What page.css says of such a window; within the column it says nothing.
+    edges = {"padding": "var(--gn-part, 0)", "border-bottom": "var(--gn-part-edge, none)"}
+    within = {"background": "var(--gn-card)", "box-sizing": "border-box", "width": "100%"}
+    return Column(*rows, margin=0, styles={**_GAP, **edges, **within, "order": str(order)})
 
 
 def _remedy(label: str, act: Callable[[str], None]) -> Button:

@@ -65,7 +65,7 @@ def page(
     doc.on_session_destroyed(lambda _context: made.close())
     doc.js_on_event("document_ready", made.keyboard())
     _surround(made.theme)
-    connection.watch(doc)
+    connection.watch(doc, made.session.frame)
     # Not before: a frame set while the page is on its way would be part of it, and never drawn.
     _when_ready(doc, made.start)
     return made.layout

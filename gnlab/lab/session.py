@@ -198,8 +198,9 @@ class Session:
 
     def _nudge(self) -> None:
         """Look soon; what was done may have been done on another thread."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._pull)
+        loop = self._loop  # which may be given up meanwhile, on its own thread
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._pull)
 
     def _rest(self) -> float:
         """The seconds in which there is nothing to look for, if nothing happens."""

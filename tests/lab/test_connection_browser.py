@@ -1,5 +1,6 @@
 """What a page says when its server ends, in a real browser."""
 
+import signal
 import sys
 
 import pytest
@@ -37,3 +38,32 @@ def test_a_page_whose_server_has_ended_says_so_and_what_to_do(tab, serving, keep
     assert pages[""].evaluate(STATE) == "offline"
     with pages[""].expect_request(pages[""].url):
         pages[""].get_by_role("button", name="Reload").click()
+
+
+def test_a_page_whose_server_hangs_says_so_until_it_answers_again(tab, serving):
+    with serving(sys.executable, "-c", SERVE) as (url, server):
+        page = tab()
+        page.goto(f"{url}?preset=moons&play=true")
+        page.wait_for_function(READY[""])
+        server.send_signal(signal.SIGSTOP)
+        try:
+            page.get_by_role("alert").wait_for()
+            assert "The server does not answer" in page.get_by_role("alert").inner_text()
+        finally:
+            server.send_signal(signal.SIGCONT)
+        page.get_by_role("alert").wait_for(state="detached")
+        last = page.evaluate("() => window.gnlab_frames.at(-1).step")
+        page.wait_for_function("(last) => window.gnlab_frames.at(-1).step > last", arg=last)
+
+
+def test_a_page_that_waits_for_a_long_step_says_nothing(tab, address):
+    page = tab()
+    page.goto(f"{address}?preset=moons&play=true")
+    page.wait_for_function(READY[""])
+    # As if what was drawn last had been long ago.
+    page.evaluate("""() => { window.gnlab_frames = [{step: 1, drawn_at: 0}] }""")
+    page.evaluate("() => { gnlab_frames.push = () => 1 }")
+    with page.expect_response(lambda answer: answer.request.method == "HEAD") as answered:
+        pass
+    assert answered.value.ok
+    assert page.get_by_role("alert").count() == 0

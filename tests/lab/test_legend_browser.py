@@ -10,6 +10,43 @@ WORDS = """(name) => {
   return box.items.filter((item) => item.visible).map((item) => item.label.value)
 }"""
 
+# A legend's left end, the room on its right, and how far it ends above the frame, in pixels.
+PLACE = """(name) => {
+  const made = model_named(name)
+  const view = Bokeh.index.find_one(made)
+  const box = view.views.find_one(made.above.find((part) => part.items != null))
+  const [figure, legend] = [view.el.getBoundingClientRect(), box.el.getBoundingClientRect()]
+  const frame = figure.top + view.frame.bbox.top
+  return [legend.left - figure.left, figure.right - legend.right, frame - legend.bottom]
+}"""
+HALF = 7  # of a tick's label, which stands half above the frame's upper end
+
+
+@pytest.mark.parametrize("width", [360, 1100])
+def test_a_legend_is_within_its_figure_and_above_the_highest_tick(tab, address, width):
+    page = tab(width, 800)
+    page.goto(f"{address}?preset=moons&play=false")
+    page.get_by_role("button", name="Step", exact=True).click()
+    page.wait_for_function("() => model_named('trust-lines')?.data.step.length > 0")
+    for name in ("trust", "loss", "agreement", "what-if", "what-if-cost", "shares"):
+        page.wait_for_function("(name) => model_named(name)?.inner_width > 0", arg=name)
+        left, right, above = page.evaluate(PLACE, name)
+        assert left >= 0, name
+        assert right >= 0, name
+        assert above >= HALF, name
+
+
+@pytest.mark.parametrize("width", [360, 480, 1280])
+def test_the_slides_legend_names_every_level(tab, address, width):
+    page = tab(width, 800)
+    page.goto(f"{address}slide?size=64")
+    page.wait_for_function("() => model_named('quadratic-curves-lines')?.data.label?.length == 7")
+    page.wait_for_function("() => model_named('quadratic-curves').inner_width > 0")
+    left, right, above = page.evaluate(PLACE, "quadratic-curves")
+    assert left >= 0
+    assert right >= 0
+    assert above >= HALF
+
 
 def test_an_empty_figure_has_no_legend(tab, address):
     page = tab()

@@ -10,6 +10,7 @@ from gnlab import runs
 from gnlab.lab.page import Page
 
 QUERY = "?preset=moons&theme=dark&order=blocks&scale=scale-free&lock=true&pace=3&every=7&play=true"
+PATIENCE = 120.0  # seconds; a machine may be busy, nothing here is a measurement
 VIEW = ("theme", "order", "scale", "lock", "pace", "every")
 
 
@@ -54,12 +55,31 @@ def test_a_copy_goes_on_where_the_run_is_with_all_that_was_chosen(opened, host, 
 
     async def look():
         copy.start()
-        while not links:
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(PATIENCE):
+            while not links:
+                await asyncio.sleep(0.01)
 
     asyncio.run(look())
     assert "branch" not in links[-1]
     assert "theme=dark" in links[-1]
+
+
+def test_the_address_follows_the_choices(opened):
+    links = []
+    page = opened("", linked=links.append)
+    page.controls._view["theme"].value = "dark"
+    assert "theme=dark" in links[-1]
+    assert page.root.css_classes == ["gn-dark", "gn-page"]
+
+
+def test_the_page_says_where_its_run_is_recorded(opened, snapshot):
+    page = opened("?preset=moons")
+    assert not page.recorded.visible
+    page._heard(snapshot(folder="/runs/a&b"))
+    assert page.recorded.visible
+    assert "<code>/runs/a&amp;b</code>" in page.recorded.text
+    page._heard(snapshot(folder=""))  # of another start nothing is written yet
+    assert not page.recorded.visible
 
 
 def test_a_copy_that_is_gone_is_a_new_run_and_says_so(opened, host, until):
@@ -72,3 +92,15 @@ def test_a_copy_that_is_gone_is_a_new_run_and_says_so(opened, host, until):
     assert (again.choices.seed, again.choices.theme) == (3, "dark")
     until(lambda: host.engine.snapshot(again.session.run_id).state == "paused")
     assert host.engine.snapshot(again.session.run_id).step == 0
+
+
+def test_a_copy_whose_page_cannot_be_built_is_closed(opened, host, until, monkeypatch):
+    first = opened("?preset=moons")
+    token, said = branched(first)
+    (copy,) = host._branches.values()
+    monkeypatch.setattr(Page, "_build", lambda _page: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        opened(said, branch=token)
+    until(lambda: copy not in host.engine._latest)
+    assert first.session.run_id in host.engine._latest
+    assert host.sessions == 1

@@ -115,15 +115,21 @@ class Engine:
         return self.newest if self.newest.version > newer_than else None
 
 
+def following(engine):
+    """A session that nothing pulls yet, with a run of an engine."""
+    one = session.Session(
+        engine, ColumnDataSource(), ColumnDataSource(), post=lambda act: act(), view=View,
+        heard=lambda _snapshot: None, due=lambda _before, now: now,
+    )  # fmt: skip
+    one.run_id = "run"
+    return one
+
+
 @pytest.mark.parametrize(("held", "sent"), [(60.0, [1, 3]), (0.0, [1, 2, 3])])
 def test_what_answers_nothing_waits_for_the_answer(snapshot, monkeypatch, held, sent):
     monkeypatch.setattr(session, "HELD", held)
-    engine, seen = Engine(snapshot(version=1, applied=0)), []
-    one = session.Session(
-        engine, ColumnDataSource(), ColumnDataSource(), post=None, view=None, heard=None, due=None
-    )
+    one, seen = following(engine := Engine(snapshot(version=1, applied=0))), []
     monkeypatch.setattr(one, "_send", lambda newest, _now: seen.append(newest.version))
-    one.run_id = "run"
     one._look()
     one.send(Play())
     engine.newest = snapshot(version=2, applied=0)
@@ -143,17 +149,13 @@ def test_an_answer_leaves_the_figures_over_time_to_a_later_frame(
     monkeypatch.setattr(session, "COURSE", 60.0)
     monkeypatch.setattr(session, "HELD", 60.0)
     engine, seen = Engine(snapshot(version=1, applied=0, state="playing")), []
-    one = session.Session(
-        engine, ColumnDataSource(), ColumnDataSource(), post=lambda act: act(), view=View,
-        heard=lambda _snapshot: None, due=lambda _before, now: now,
-    )  # fmt: skip
+    one = following(engine)
 
     def paint(*_, courses):
         seen.append(courses)
         return Frame()
 
     monkeypatch.setattr(one.painter, "frame", paint)
-    one.run_id = "run"
     one._look()
     one._under_way = None
     one._course_at -= ago
@@ -162,6 +164,27 @@ def test_an_answer_leaves_the_figures_over_time_to_a_later_frame(
     engine.newest = snapshot(version=2, applied=1, state="playing")
     one._look()
     assert seen == [True, courses]
+
+
+class Loop:
+    """An event loop that is given up, on its own thread, while another thread asks after it."""
+
+    def __init__(self, one):
+        self.one, self.called = one, []
+
+    def is_closed(self):
+        self.one._loop = None
+        return False
+
+    def call_soon_threadsafe(self, function):
+        self.called.append(function)
+
+
+def test_a_command_may_come_while_the_following_is_given_up(snapshot):
+    one = following(Engine(snapshot()))
+    one._loop = loop = Loop(one)
+    one.send(Play())
+    assert loop.called == [one._pull]
 
 
 def test_a_lost_frame_is_sent_again_whole(client, monkeypatch):
@@ -187,12 +210,13 @@ def test_a_page_that_no_longer_follows_its_run_says_so(
     else:
         monkeypatch.setattr(one.painter, "frame", lambda *_, **__: 1 / 0)
     one.redraw()
-    client.see_until(lambda: "no longer follows its run" in client.page.message._text.text)
-    why = {"run": "the run is gone", "figure": "division by zero"}[fault]
-    assert why in client.page.message._text.text
-    assert todo in client.page.message._text.text
-    client.page.message.acted()
-    assert client.page.message.layout.visible
+    message = client.page.message
+    client.see_until(lambda: "no longer follows its run" in message._text.text)
+    assert {"run": "the run is gone", "figure": "division by zero"}[fault] in message._text.text
+    assert todo in message._text.text
+    message.acted()
+    assert message.layout.visible
+    assert (run_id in host.engine._latest) == (fault == "figure")
     client.page.close()
     assert run_id not in host.engine._latest
 
@@ -231,8 +255,8 @@ def test_a_link_that_does_not_fit_its_preset_opens_with_the_presets_own(host):
         client.ready()
         client.see_until(lambda: client.versions and client.step() > 2)
         client.see_until(lambda: client.page.session.snapshot.state == "playing")
-        own = client.page.choices
-        assert (own.batch_size, own.partition) == (400, "tensor")
+        assert client.page.choices.batch_size == 400
+        assert client.page.choices.partition == "tensor"
         told = client.page.message._text.text
         for words in ("lr must be", "got 9999", "batch_size 400", "chunk:99", "partition tensor"):
             assert words in told
@@ -267,21 +291,10 @@ def test_a_stopped_run_offers_remedies_that_work(client):
     assert client.page.choices.partition != "tensor"
 
 
-def test_the_address_follows_the_choices(host):
-    links = []
-    made = page.Page(host, "", post=lambda act: act(), linked=links.append)
-    made.controls._view["theme"].value = "dark"
-    assert "theme=dark" in links[-1]
-    assert made.root.css_classes == ["gn-dark", "gn-page"]
-    made.close()
-
-
 def test_a_frame_carries_what_a_benchmark_needs(client):
     before = 1000 * time.time()
     client.ready()
     client.wait(lambda: client.versions)
     data = client.frame.data
-    assert data["version"] == [1]
-    assert data["step"] == [0]
-    assert data["applied"] == [0]
+    assert [data[name] for name in ("version", "step", "applied")] == [[1], [0], [0]]
     assert before - 60_000 < data["published_at"][0] < 1000 * time.time() + 1

@@ -53,11 +53,6 @@ def test_while_the_first_levels_are_tried_the_course_says_so(found):
     assert what_if_history.update(found, LIMITS).data["note"]["text"] == []
 
 
-def test_a_hint_fits_the_narrowest_figure():
-    hints = (what_if.NOTHING, what_if_history.NOTHING, what_if_history.TRYING)
-    assert max(len(line) for hint in hints for line in hint.split("\n")) <= 46
-
-
 def test_the_colours_of_the_course_have_a_scale_in_the_decreases_own_unit(found):
     colours = what_if_history.update(found, LIMITS).data["colours"]
     assert colours["label"] == ["−1", "−0.1", "0", "0.1", "1"]

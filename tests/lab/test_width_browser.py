@@ -4,10 +4,21 @@ from itertools import pairwise
 
 import pytest
 
+from gnlab.lab import frames, palettes, scales
+from gnlab.lab.figures import heatmap, strip, what_if, what_if_history
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 SIDEWAYS = "() => document.documentElement.scrollWidth - window.innerWidth"
 HEADER = "(line) => line.scrollWidth - line.clientWidth"
+DRAWN = """(names) => names.every((name) => {
+  return Bokeh.documents.some((one) => one.get_model_by_name(name)?.inner_width > 0)
+})"""
+# What was changed is painted in the next animation frame, and laid out anew in the one after it.
+PAINTED = """async () => {
+  for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame)
+  await new Promise((done) => setTimeout(done, 0))
+}"""
 # The share of the grid, each card's gap to the next included, that no card takes.
 EMPTY = """(grid) => {
   const area = (element) => {
@@ -18,11 +29,14 @@ EMPTY = """(grid) => {
   return 1 - filled / area(grid)
 }"""
 
-# The longest text of each of the header's places, and how far it reaches: in pixels, the room too.
-LONGEST = (
-    "after summary", "99 999", "99.99", "0.004938", "999", "99", "9999 ms", "cuda:0",
-    "vbigmlp-cifar10",
-)  # fmt: skip
+# Long texts of each of the header's places, and how far each reaches: in pixels, the room too.
+LONG = (
+    ("after summary", 999_999, 999.99, 0.0049381),
+    ("playing", 1_234_567, 1000.0, 1.2e-300),
+    ("stopped", 223_456_789, 99_999.0, -0.0049381),
+    ("paused", 2_147_483_647, 123_456.0, 123_456.0),
+)
+OTHERS = ("999", "99", "9999 ms", "cuda:0", "vbigmlp-cifar10")
 SLOTS = """(texts) => {
   const source = model_named("strip-values")
   const strip = source.document.get_model_by_name("strip")
@@ -36,6 +50,19 @@ SLOTS = """(texts) => {
   })
 }"""
 
+# How wide texts would be where a figure has its text of that source, and the room, in pixels.
+WIDTHS = """([name, source, texts]) => {
+  const made = model_named(name)
+  const data = made.document.get_model_by_name(source)
+  const {glyph} = made.renderers.find((renderer) => renderer.data_source == data)
+  const paint = document.createElement("canvas").getContext("2d")
+  paint.font = `${glyph.text_font_size.value} ${glyph.text_font.value}`
+  return [texts.map((text) => paint.measureText(text).width), made.inner_width]
+}"""
+HINTS = {
+    "what-if": what_if.NOTHING,
+    "what-if-history": f"{what_if_history.NOTHING}\n{what_if_history.TRYING}",
+}
 # Where each label of a figure's horizontal axis begins and ends, in pixels, for ticks at decades.
 DECADES = ([1e-11, 1e-9, 1e-7, 1e-5, 1e-3], ["10⁻¹¹", "10⁻⁹", "10⁻⁷", "10⁻⁵", "10⁻³"])
 LABELS = """([at, label]) => {
@@ -72,7 +99,8 @@ def test_the_lab_does_not_scroll_sideways(tab, address, keep, width, height):
     page.wait_for_function("() => model_named('coarseness')?.end > 1")
     page.get_by_role("button", name="Step", exact=True).click()
     page.wait_for_function("() => window.gnlab_frames.at(-1).step == 1")
-    page.wait_for_timeout(600)
+    page.wait_for_function("() => window.gnlab_frames?.length > 0")
+    page.wait_for_function(DRAWN, arg=list(frames.build()))
     keep(page, f"lab-{width}")
     assert page.evaluate(SIDEWAYS) <= 0
     if width >= 1100:
@@ -82,24 +110,73 @@ def test_the_lab_does_not_scroll_sideways(tab, address, keep, width, height):
     assert canvas["width"] > 190
 
 
-@pytest.mark.parametrize("width", [480, 1100, 1280, 1920, 2300, 2560])
+@pytest.mark.parametrize("width", [360, 480, 759])
+def test_in_a_narrow_window_the_loss_comes_before_the_choices(tab, address, width):
+    page = tab(width, 900)
+    page.goto(f"{address}?preset=moons")
+    page.wait_for_function("() => window.gnlab_frames?.length > 0")
+    page.wait_for_function(DRAWN, arg=list(frames.build()))
+    parts = (
+        page.get_by_role("button", name="▶ Play"), page.locator("[data-plot=strip]"),
+        page.locator("[data-plot=loss]"), page.locator("[data-plot=hessian]"),
+        page.locator("[data-plot=what-if]"), page.get_by_label("Preset"),
+    )  # fmt: skip
+    places = [part.bounding_box()["y"] for part in parts]
+    assert places == sorted(places)
+    assert places[2] < 700
+    for part in (parts[0], parts[-1]):
+        assert part.bounding_box()["x"] >= 8
+
+
+@pytest.mark.parametrize("width", [480, 1100, 1280, 1920, 2300, 2560, 3440, 3840])
 def test_the_cards_leave_no_place_of_the_grid_empty(tab, address, width):
     page = tab(width, 900)
     page.goto(address)
     page.wait_for_function("() => window.gnlab_frames?.length > 0")
-    page.wait_for_timeout(600)
+    page.wait_for_function(DRAWN, arg=list(frames.build()))
+    page.evaluate(PAINTED)
     assert page.locator(".grid").evaluate(EMPTY) == pytest.approx(0, abs=1e-3)
 
 
 @pytest.mark.parametrize("width", [480, 1100, 1280])
-def test_no_number_of_the_header_runs_into_the_next(tab, address, width):
+def test_no_number_of_the_header_runs_into_the_next(tab, address, snapshot, record, width):
     page = tab(width, 700)
     page.goto(address)
     page.wait_for_function("() => model_named('strip-values')?.data.x?.length > 0")
-    page.wait_for_timeout(300)
-    ends = page.evaluate(SLOTS, list(LONGEST))
-    for text, (end, room) in zip(LONGEST, ends, strict=True):
-        assert end <= room, text
+    page.wait_for_function("() => model_named('strip').inner_width > 0")
+    for state, step, epoch, loss in LONG:
+        made = snapshot(state=state, step=step, epoch=epoch, record=record(loss=loss))
+        values = strip.update(made, strip.Meter(), palettes.LIGHT).data["values"]
+        texts = [*values["text"][:4], *OTHERS]
+        for text, (end, room) in zip(texts, page.evaluate(SLOTS, texts), strict=True):
+            assert end <= room, text
+
+
+@pytest.mark.parametrize("width", [480, 1100, 1400])
+def test_a_hint_fits_its_figure(tab, address, width):
+    page = tab(width, 900)
+    page.goto(f"{address}?preset=moons")
+    page.wait_for_function("() => window.gnlab_frames?.length > 0")
+    page.wait_for_function(DRAWN, arg=list(HINTS))
+    for name, hint in HINTS.items():
+        lines, room = page.evaluate(WIDTHS, [name, f"{name}-note", hint.split("\n")])
+        assert max(lines) <= room, name
+
+
+@pytest.mark.parametrize("width", [480, 1110, 1620])
+def test_no_label_of_a_matrix_colour_bar_lies_on_the_next(tab, address, H, groups, roles, width):
+    page = tab(width, 900)
+    page.goto(f"{address}?preset=moons")
+    page.wait_for_function("() => window.gnlab_frames?.length > 0")
+    page.wait_for_function(DRAWN, arg=list(frames.build()))
+    for limits in (scales.Limits(1500.0, 0.3), scales.Limits(2e-9, 4e-13)):
+        bar = heatmap.update(H, groups, roles, limits, "tensor", palettes.LIGHT).data["bar"]
+        for name in ("hessian", "inverse", "anatomy-gauss-newton"):
+            wide, room = page.evaluate(WIDTHS, [name, f"{name}-bar", bar["text"]])
+            pixels = room / (heatmap.FRAME[1] - heatmap.FRAME[0])
+            ends = [(x * pixels, text / 2) for x, text in zip(bar["x"], wide, strict=True)]
+            for (left, half), (right, other) in pairwise(ends):
+                assert left + half < right - other, (name, room)
 
 
 @pytest.mark.parametrize(("width", "least"), [(480, 1), (1100, 2), (1920, 3)])
@@ -120,7 +197,7 @@ def test_wide_labels_push_no_axis_name_over_the_edge(tab, address, plot):
     page.wait_for_function("(name) => model_named(name)?.inner_width > 0", arg=name)
     page.locator(f"[data-plot={name}]").scroll_into_view_if_needed()
     page.evaluate(WIDE, [name, plot])
-    page.wait_for_timeout(500)
+    page.evaluate(PAINTED)
     painted = page.locator(f"[data-plot={name}] canvas").evaluate_all(EDGE)
     assert sum(painted) == 0
 
@@ -131,6 +208,6 @@ def test_the_slide_does_not_scroll_sideways(tab, address, keep, scene, width):
     page = tab(width, 700)
     page.goto(f"{address}slide?scene={scene}&network_steps=1")
     page.wait_for_function("() => model_named('slide-ack')?.data.number[0] > 0")
-    page.wait_for_timeout(300)
+    page.evaluate(PAINTED)
     keep(page, f"slide-{scene}-{width}")
     assert page.evaluate(SIDEWAYS) <= 0

@@ -48,6 +48,8 @@ BORDERLESS = dict.fromkeys(_BORDERS, 0) | {"min_border": 0}
 """For a figure without axes."""
 APART = {"level": "overlay"}
 """For what rarely changes: Bokeh paints this level on a canvas of its own, when it has changed."""
+_MARGIN = 8
+"""Pixels above a legend, and below it."""
 LABELS = 18
 """The most tick labels along an axis of groups."""
 
@@ -236,7 +238,10 @@ def legend(made: figure) -> None:
         label_text_font_size="11px",
         border_line_color=None,
         background_fill_alpha=0.0,
-        margin=6,  # a label at the frame's upper end stands half above it
+        # A label at the frame's upper end stands half above it, and Bokeh has both margins of a
+        # legend above the legend.
+        margin=_MARGIN,
+        styles={"translate": f"0 -{_MARGIN}px"},
         padding=0,
         spacing=14,
         glyph_width=18,

@@ -91,8 +91,8 @@ def update(snapshot: Snapshot, meter: Meter, theme: palettes.Theme) -> Update:
     latency = "–" if math.isnan(meter.latency) else f"{meter.latency:.0f} ms"
     texts = [
         state,
-        f"{snapshot.step:,}".replace(",", " "),
-        f"{snapshot.epoch:.2f}",
+        _step(snapshot.step),
+        _epoch(snapshot.epoch),
         loss,
         _rate(snapshot.steps_per_second),
         _rate(meter.frames_per_second),
@@ -111,6 +111,20 @@ def update(snapshot: Snapshot, meter: Meter, theme: palettes.Theme) -> Update:
             }
         }
     )
+
+
+def _step(count: int) -> str:
+    """How many steps: in digits, from a million on four of them, as more have no place."""
+    if count < 1_000_000:
+        return f"{count:,}".replace(",", " ")
+    return f"{f'{count / 1e6:#.4g}'.rstrip('.')} M"
+
+
+def _epoch(value: float) -> str:
+    """An epoch: with two decimals below 1000, then whole, then with a power of ten."""
+    if value < 999.995:
+        return f"{value:.2f}"
+    return f"{value:.0f}" if value < 99_999.5 else number(value, 2)
 
 
 def _loss(value: float) -> str:

@@ -97,7 +97,7 @@ def told_apart(bound: float, *factors: float) -> list[str]:
         The factors' texts, then the bound's; that of a factor at its bound is the bound's.
     """
     below = [not reaches(factor, bound) for factor in factors]
-    for digits in range(4, _MOST_DIGITS):
+    for digits in range(4, _MOST_DIGITS + 1):
         told, most = [number(factor, digits) for factor in factors], number(bound, digits)
         if all(text != most for text, lower in zip(told, below, strict=True) if lower):
             break

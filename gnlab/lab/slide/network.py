@@ -104,9 +104,9 @@ def _ended(fellow: Fellow, step: int) -> str:
 
 def _advice(runs: SideBySide, chosen: Choices, step: int) -> str:
     """What to do about the runs that have ended by a step; "" if all go on."""
-    ended = {fellow.rung.num_groups: _ended(fellow, step) for fellow in runs.fellows}
-    first = next(filter(None, ended.values()), "")
-    if not first:
-        return ""
-    levels = [count for count, what in ended.items() if what == first]
-    return " " + captions.ended(first, levels, chosen.network_damping)
+    levels: dict[str, list[int]] = {}
+    for fellow in runs.fellows:
+        if what := _ended(fellow, step):
+            levels.setdefault(what, []).append(fellow.rung.num_groups)
+    damping = chosen.network_damping
+    return "".join(f" {captions.ended(what, of, damping)}" for what, of in levels.items())

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from bokeh.models import LogAxis
 
-from gnlab import rates
 from gnlab.lab.slide import state
 from gnlab.lab.slide.figures import curves, factors
 from gnlab.lab.slide.network import build as build_network
@@ -70,10 +69,10 @@ def test_of_curves_that_are_equal_each_can_be_seen_and_theory_is_above_them_all(
     assert width[0] - size[-1] > 0.4
 
 
-def test_a_figure_that_fills_its_card_has_a_largest_height():
+def test_a_figure_that_fills_its_card_is_never_higher_than_a_small_screen():
     for plot in (curves.build("curves", "f", log=True), factors.build("factors")):
         assert plot.figure.height_policy == "max"
-        assert plot.figure.max_height == 640
+        assert plot.figure.min_height < plot.figure.max_height < 700
 
 
 @pytest.mark.parametrize("bound", [0.0, 0.9996])
@@ -100,4 +99,3 @@ def test_no_label_is_over_a_factor(query):
 
 def test_the_factors_axis_ends_with_what_a_factor_can_be():
     assert max(factors.build("factors").figure.yaxis[0].ticker.ticks) == 1
-    assert rates.kantorovich(1e4) < 1

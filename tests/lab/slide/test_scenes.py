@@ -102,6 +102,7 @@ def test_a_factor_has_as_many_digits_as_tell_it_from_its_bound():
     assert told_apart(bound, 0.25) == ["0.25", "0.9996"]
     assert told_apart(bound, 0.9995999, 0.9990) == ["0.9995999", "0.9990000", "0.9996001"]
     assert told_apart(bound, bound * (1 - 1e-12)) == ["0.9996", "0.9996"]
+    assert told_apart(2e-5, 2e-5 * (1 - 1.4e-9)) == ["1.999999997·10⁻⁵", "2.000000000·10⁻⁵"]
     assert told_apart(0.0, 0.0, 0.0) == ["0", "0", "0"]
     assert told_apart(2.5e-11, 2.4e-11) == ["2.4·10⁻¹¹", "2.5·10⁻¹¹"]
     assert told_apart(0.6694214, 0.2121) == ["0.2121", "0.6694"]
@@ -209,6 +210,20 @@ def test_whatever_ended_a_network_has_a_remedy_of_its_own(what, damping, remedy)
     assert said.startswith("No next step for S = 8: ")
     assert said.endswith(remedy)
     assert "S = 1, 8 and 28:" in captions.ended(what, [1, 8, 28], damping)
+
+
+def test_of_several_ends_each_has_its_own_sentence():
+    runs = SideBySide("spirals", "element", 0, 0.0)
+    for fellow, what in zip(
+        runs.fellows, ("", "unbounded", "too long", "unbounded", "singular"), strict=True
+    ):
+        fellow.ended, fellow.last = what, 0
+    said = network._advice(runs, chosen("network_damping=0"), 0)
+    assert said.count("No next step for") == 3
+    places = [said.index(words) for words in ("S = 8 and 148:", "S = 28:", "S = 322:")]
+    assert places == sorted(places)
+    for remedy in ("Move λ_int away from 0.", "which keeps them short.", "coarser groups."):
+        assert remedy in said
 
 
 def test_a_network_whose_steps_are_far_too_long_has_ended_with_its_last_one():

@@ -39,6 +39,8 @@ _WIDTHS = (4.2, 2.0)
 """Of the coarsest level's curve and the finest's: one that lies on another leaves a rim of it."""
 _ROUND = 1.6
 """How much wider than its curve a dot is."""
+_ABREAST = 4
+"""The most names in a row of the legend: more are wider than the narrowest card."""
 _TICKS = 5
 """The most steps from one tick to the next along a logarithmic axis."""
 
@@ -87,7 +89,7 @@ def build(name: str, quantity: str, *, log: bool) -> Plot:
     theory = made.line("x", "y", source=sources["theory"], line_width=1.5, line_dash="dashed")
     tagged(theory.glyph, line_color="ink")
     legend(made)
-    made.legend[0].update(click_policy="none", spacing=8, glyph_width=10)
+    made.legend[0].update(click_policy="none", spacing=8, glyph_width=10, ncols=_ABREAST)
     hover(
         made, [dots], [("", "@label"), ("step", "@x"), (quantity, "@value{%.4g}")],
         formatters=printf("value"),
