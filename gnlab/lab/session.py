@@ -198,8 +198,7 @@ class Session:
 
     def _nudge(self) -> None:
         """Look soon; what was done may have been done on another thread."""
-        loop = self._loop  # which may be given up meanwhile, on its own thread
-        if loop is not None and not loop.is_closed():
+        if (loop := self._loop) is not None and not loop.is_closed():  # once: it may be given up
             loop.call_soon_threadsafe(self._pull)
 
     def _rest(self) -> float:
