@@ -211,7 +211,7 @@ class GroupedNewton(Saved):
         summary = self._summary
         if summary is None:
             raise InputError("solve() needs a summary; call measure() first.")
-        solution = solve_cubic(summary.H, summary.g, summary.d, self.settings["damping"])
+        solution = solve_cubic(*summary.coefficients(), self.settings["damping"])
         if solution.status.ok:
             positive = solution.step_sizes.clamp(min=0)
             decay = self.settings["step_momentum"]
