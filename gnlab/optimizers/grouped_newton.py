@@ -20,6 +20,7 @@ from gnlab.errors import InputError
 from gnlab.optimizers.batches import Batch, Source, Stream
 from gnlab.optimizers.choices import Level, as_partition, check_settings, checked
 from gnlab.optimizers.info import StepInfo, predicted_decrease
+from gnlab.optimizers.inherited import inherited
 from gnlab.optimizers.motion import check_trainable, move, moved, proposed, trainable
 from gnlab.optimizers.safeguard import guarded
 from gnlab.optimizers.state import Saved
@@ -31,7 +32,8 @@ class GroupedNewton(Saved):
 
     The four phases of ``step`` are public, so that a debugger or a lab can stop between them:
     ``propose``, ``measure``, ``solve``, ``update``. When the solve has no answer (its status
-    says why), the step sizes stay as they were; before the first answer nothing moves.
+    says why), the step sizes stay as they were, also right after a change of the partition; before
+    the first answer of all nothing moves.
 
     Args:
         model: The model; its trainable parameters are optimised.
@@ -79,6 +81,7 @@ class GroupedNewton(Saved):
         self._batches = Stream(summary_batches)
         self.steps = 0
         self.step_sizes: Tensor | None = None
+        self._inherited: Tensor | None = None
         self.direction: dict[str, Tensor] = {}
         self.summary_batch: Batch | None = None
         self.info: StepInfo | None = None
@@ -115,8 +118,9 @@ class GroupedNewton(Saved):
 
         The direction's memory is kept; an average that another direction has no use for is gone
         with its first step, and starts anew if it is taken up again. With a new partition the
-        average of step sizes starts afresh, and the next step makes a summary; parameters that
-        were frozen or unfrozen since are left out or taken in.
+        average of step sizes starts afresh, and the next step makes a summary; if its solve has no
+        answer, each group goes on with the mean of the step sizes that its elements had.
+        Parameters that were frozen or unfrozen since are left out or taken in.
 
         Args:
             partition: The new partition, if any.
@@ -128,13 +132,15 @@ class GroupedNewton(Saved):
         """
         plain = checked(choices)
         if partition is not None:
-            self.partition = as_partition(self.model, partition)
+            before, self.partition = self.partition, as_partition(self.model, partition)
+            had = self._inherited if self.step_sizes is None else self.step_sizes
+            self._inherited = None if had is None else inherited(had, before, self.partition)
             self.step_sizes = None
             self._take_trainable()
         new_rule = choices.get("direction", self.settings["direction"])
         if new_rule != self.settings["direction"]:
             # Another rule's step sizes are in other units.
-            self.step_sizes = None
+            self.step_sizes = self._inherited = None
         self.settings.update(plain)
 
     @overload
@@ -211,13 +217,15 @@ class GroupedNewton(Saved):
         summary = self._summary
         if summary is None:
             raise InputError("solve() needs a summary; call measure() first.")
-        solution = solve_cubic(summary.H, summary.g, summary.d, self.settings["damping"])
+        solution = solve_cubic(*summary.coefficients(), self.settings["damping"])
         if solution.status.ok:
             positive = solution.step_sizes.clamp(min=0)
             decay = self.settings["step_momentum"]
             previous = positive if self.step_sizes is None else self.step_sizes
             self.step_sizes = torch.lerp(positive, previous, decay)
-        self._solution = solution
+        elif self.step_sizes is None:
+            self.step_sizes = self._inherited
+        self._inherited, self._solution = None, solution
         return solution
 
     @torch.no_grad()

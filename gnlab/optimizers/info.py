@@ -49,6 +49,6 @@ def predicted_decrease(summary: Summary | None, eta: Tensor | None, lr: float) -
     """
     if summary is None or eta is None:
         return None
-    g, H = summary.g.double().cpu(), summary.H.double().cpu()
+    H, g = (values.double().cpu() for values in summary.coefficients()[:2])
     step = lr * eta
     return float(g @ step - 0.5 * step @ H @ step)

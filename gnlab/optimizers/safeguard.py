@@ -80,7 +80,8 @@ def _downhill(
     summary: Summary, candidates: Sequence[Tensor], damping: float
 ) -> tuple[Tensor, Line]:
     """The first step sizes along which the model falls, or the first of all, and T along them."""
-    lines = [along(summary.H, summary.g, summary.d, damping, eta) for eta in candidates]
+    H, g, d = summary.coefficients()
+    lines = [along(H, g, d, damping, eta) for eta in candidates]
     falling = [k for k, line in enumerate(lines) if line.minimum > 0]
     k = falling[0] if falling else 0
     return candidates[k], lines[k]

@@ -28,6 +28,7 @@ KEY = "grouped_newton"
 _COPIED = (
     *("model", "loss_fn", "partition", "steps", "step_sizes", "direction", "summary_batch", "info"),
     *("_parts", "_named", "_batches", "_summary", "_solution", "_reading", "_loss_after"),
+    "_inherited",
 )
 
 
@@ -45,6 +46,7 @@ class Saved(torch.optim.Optimizer):
     steps: int
     step_sizes: Tensor | None
     info: StepInfo | None
+    _inherited: Tensor | None
     _batches: Stream
     _summary: Summary | None
     _solution: CubicSolution | None
@@ -70,6 +72,7 @@ class Saved(torch.optim.Optimizer):
         state_dict[KEY] = {
             "steps": self.steps,
             "step_sizes": None if self.step_sizes is None else self.step_sizes.clone(),
+            "inherited": None if self._inherited is None else self._inherited.clone(),
             "batches": self._batches.position(),
             **_identity(self.partition),
         }
@@ -91,9 +94,11 @@ class Saved(torch.optim.Optimizer):
             check_settings(group)
         super().load_state_dict(completed)
         self.steps = own["steps"]
-        sizes = own["step_sizes"]
         # On the CPU like every solve's answer, wherever the rest of a file was mapped to.
-        self.step_sizes = None if sizes is None else sizes.to("cpu", copy=True)
+        self.step_sizes, self._inherited = (
+            None if sizes is None else sizes.to("cpu", copy=True)
+            for sizes in (own["step_sizes"], own.get("inherited"))
+        )
         self._batches.seek(own["batches"])
         self._summary = self._solution = self.info = None
 

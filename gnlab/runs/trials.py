@@ -121,7 +121,7 @@ def _tried(
     predicted, measured, status, times = [], [], [], []
     for damping in (trainer.settings.damping, 0.0):
         start = time.perf_counter()
-        solution = solve_cubic(summary.H, summary.g, summary.d, damping)
+        solution = solve_cubic(*summary.coefficients(), damping)
         times.append(time.perf_counter() - start)
         status.append(solution.status.name)
         if solution.status.ok:

@@ -31,6 +31,7 @@ from gnlab.summaries.precision import full_precision
 from gnlab.summaries.replay import Occasion, begun_early
 from gnlab.summaries.rules import NoRuleError
 from gnlab.summaries.summary import Summary
+from gnlab.summaries.units import better_units, in_given_units, multiplied
 
 METHODS = ("auto", "jets", "autodiff")
 _log = logging.getLogger("gnlab")
@@ -92,16 +93,26 @@ def summarise(
     if memory is not None:
         check_number("memory", memory, low=0)
     task = Task(model, loss_fn, batches(data), partition, dtype, normaliser)
+
+    def computed(u: Parameters) -> Summary:
+        groups = groups_of(partition, task.device)
+        wanted = Computation(task, groups, u, ggn=ggn, parts=parts, memory=memory)
+        return wanted.by_definition() if method == "autodiff" else _fast(wanted, method)
+
     known = direction if method != "autodiff" and memory is None else None
-    with alone(model), _begun_early(model, known, data):
-        task.check()
-        limits.check(model, partition)
-        device = task.device
-        with _kernels(device, tf32=tf32):
-            u = task.gradient() if direction is None else task.direction(direction)
-            groups = groups_of(partition, device)
-            wanted = Computation(task, groups, u, ggn=ggn, parts=parts, memory=memory)
-            return wanted.by_definition() if method == "autodiff" else _fast(wanted, method)
+    with alone(model):
+        with _begun_early(model, known, data):
+            task.check()
+            limits.check(model, partition)
+            with _kernels(task.device, tf32=tf32):
+                u = task.gradient() if direction is None else task.direction(direction)
+                found = computed(u)
+        units = better_units(found, partition, u)
+        if units is None:
+            return found
+        with _kernels(task.device, tf32=tf32):
+            again = computed(multiplied(partition, u, units))
+        return in_given_units(again, units)
 
 
 def _begun_early(

@@ -31,6 +31,23 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Scaled:
+    """ḡ, H̄ and D^(3)_sss along a direction whose groups were multiplied by a number each.
+
+    Attributes:
+        g: ḡ in these units, [S].
+        H: H̄ in these units, [S, S].
+        third: D^(3)_sss in these units, [S].
+        units: By what each group was multiplied, powers of two, [S].
+    """
+
+    g: Tensor
+    H: Tensor
+    third: Tensor
+    units: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Summary:
     """The loss's derivatives along one direction u, summed over the groups of a partition.
 
@@ -50,6 +67,7 @@ class Summary:
             taken as linear in the parameters. A parameter that the loss itself uses (weight
             decay, a learned temperature) is given to it too, and so is bent there in full.
         parts: H̄ by operation, if that was asked for; their sum is H̄.
+        scaled: The same in other units of the groups, where the dtype cannot hold it in u's.
 
     References:
         Wolinski, arXiv:2312.03885, Sec. 3 (D^(d)) and Sec. 4 (ḡ, H̄, D).
@@ -64,6 +82,7 @@ class Summary:
     weight: float = 1.0
     ggn: Tensor | None = None
     parts: tuple[Part, ...] = ()
+    scaled: Scaled | None = None
 
     def coarsened(self, fine: Partition, coarse: Partition) -> tuple[Tensor, Tensor]:
         """ḡ and H̄ of a coarser partition, along the same u; D has no such sum.
@@ -91,4 +110,18 @@ class Summary:
     @property
     def d(self) -> Tensor:
         """The diagonal D of the cubic term, |D^(3)_sss|^(1/3), [S]."""
-        return self.third.abs().pow(1 / 3)
+        if self.scaled is None:
+            return self.third.abs().pow(1 / 3)
+        return self.scaled.third.abs().pow(1 / 3) / self.scaled.units
+
+    def coefficients(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What the cubic model is made of, as ``solve_cubic`` takes it.
+
+        Returns:
+            H̄ [S, S], ḡ [S] and D [S]; in float64 where the summary's own dtype cannot hold them.
+        """
+        if self.scaled is None:
+            return self.H, self.g, self.d
+        units = self.scaled.units.double()
+        g, H, third = (v.double() for v in (self.scaled.g, self.scaled.H, self.scaled.third))
+        return H / units[:, None] / units, g / units, third.abs().pow(1 / 3) / units

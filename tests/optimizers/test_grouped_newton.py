@@ -220,3 +220,27 @@ def test_two_inputs_and_two_targets_as_a_loader_yields_them_are_one_batch(safegu
     loss = one_step(model, optimizer, batch, loss_fn)
     assert optimizer.info.summary.loss.item() == pytest.approx(loss)
     assert optimizer.decrease() > 0
+
+
+def test_a_step_from_a_very_small_gradient_is_the_one_of_an_ordinary_gradient(
+    classifier, data, flat
+):
+    """The solve knows D where float32 does not hold its cube."""
+    paths = []
+    for scale in (1.0, 2.0**-50):
+        model = classifier().float()
+        [(x, y)] = data(1)
+        x = x.float()
+        optimizer = GroupedNewton(
+            model, cross_entropy, [(x, y)], "element", lr=0.5, direction="gradient",
+            safeguard=True,
+        )  # fmt: skip
+        start = flat(model)
+        cross_entropy(model(x), y).backward()
+        for p in model.parameters():
+            p.grad.mul_(scale)
+        optimizer.step()
+        assert optimizer.info.solution.status.ok
+        assert optimizer.info.taken > 0
+        paths.append(flat(model) - start)
+    assert torch.allclose(*paths, rtol=1e-5, atol=1e-9)

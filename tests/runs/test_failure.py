@@ -137,3 +137,24 @@ def test_a_model_that_falls_without_limit_stops_with_advice():
     assert "nothing moved" in run.stopped
     assert "damping" in run.stopped
     assert not run.undone
+
+
+def test_a_run_whose_level_was_changed_goes_on():
+    class Bent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.wide = nn.Parameter(torch.tensor([1.0]))
+            self.falling = nn.Parameter(torch.tensor([0.1]))
+
+        def forward(self, x):
+            return (self.wide**4 - self.falling**2).sum()
+
+    surface = problems.problem("rosenbrock")
+    bent = dataclasses.replace(surface, model=Bent(), name="bent")
+    run = Run(problem=bent, partition="all", direction="gradient")
+    assert run.step().status == "solved"
+    run.change(partition="tensor")
+    record = run.step()
+    assert record.status == "unbounded"
+    assert not run.stopped
+    assert "step sizes stay as they were" in run.warning
