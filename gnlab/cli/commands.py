@@ -87,11 +87,13 @@ def _answer(given: list[str]) -> int:
     try:
         _check_command(given)
         root = parser()
-        namespace = root.parse_args(given)
-        if not given:
-            root.print_help()
-            return 0
-        return int(namespace.command(namespace))
+        try:
+            namespace = root.parse_args(given)
+            if not given:
+                root.print_help()
+        except BrokenPipeError as error:  # of the help; a later Python passes over it itself
+            raise NoReaderError from error
+        return int(namespace.command(namespace)) if given else 0
     except InputError as error:
         complain(str(error))
         return 2

@@ -8,7 +8,9 @@ import pytest
 
 import gnlab
 from gnlab import cli
+from gnlab.cli import commands
 from gnlab.cli.commands import COMMANDS
+from gnlab.cli.output import NoReaderError
 from gnlab.partitions import LEVELS
 
 
@@ -72,6 +74,18 @@ def test_a_reader_that_leaves_is_no_fault(arguments):
         left.stdout.close()  # before anything is written
         assert left.stderr.read() == ""
     assert left.returncode in {0, 1}  # argparse itself passes over a help that nobody reads
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["train", "--help"]])
+def test_a_help_that_nobody_reads_is_known_as_such(monkeypatch, arguments):
+    """Some Pythons let it through where the output is not buffered."""
+
+    def broken(*_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("argparse.ArgumentParser.print_help", broken)
+    with pytest.raises(NoReaderError):
+        commands._answer(arguments)
 
 
 def test_the_module_is_the_command():

@@ -60,7 +60,8 @@ def test_the_space_bar_plays_after_a_click_on_a_button(tab, address, button):
 def test_brackets_leave_a_level_that_cannot_be_chosen_alone(tab, address):
     page = tab()
     page.goto(f"{address}?preset=moons&optimizer=adam")
-    page.wait_for_function("() => model_named('coarseness')?.end > 1")
+    # It stands at the coarsest level until the page has seen its run.
+    page.wait_for_function("() => model_named('coarseness')?.value > 0")
     before = page.evaluate("() => model_named('coarseness').value")
     page.keyboard.press("]")
     page.keyboard.press("[")

@@ -26,6 +26,7 @@ from gnlab.runs import Trials, WhatIf
 _SHOWN = ("label", "told_predicted", "told_measured", "told_seconds")
 _CURVES = ("S", "predicted", "predicted_free", "measured", "measured_free", *_SHOWN)
 _COSTS = ("S", "cost", "measured", "label", "told_seconds")
+_FREE = "no cubic term"  # a longer name has no place in the narrowest card
 NOTHING = "Press “What if?”: one step from here\nis tried at every level, and none is made."
 
 
@@ -53,12 +54,12 @@ def build(name: str = "what-if") -> Plot:
     curves = sources["curves"]
     free = made.line(
         "S", "predicted_free", source=curves, line_width=1.4, line_dash="dashed",
-        legend_label="without the cubic term",
+        legend_label=_FREE,
     )  # fmt: skip
     promised = made.line("S", "predicted", source=curves, line_width=1.8, legend_label="predicted")
     got_free = made.scatter(
         "S", "measured_free", source=curves, size=7, fill_alpha=0, line_width=1.4,
-        legend_label="without the cubic term",
+        legend_label=_FREE,
     )  # fmt: skip
     got = made.scatter(
         "S", "measured", source=curves, size=7, line_color=None, legend_label="measured"
@@ -68,6 +69,7 @@ def build(name: str = "what-if") -> Plot:
     tagged(got_free.glyph, line_color="ink")
     tagged(got.glyph, fill_color="ink")
     legend(made)
+    made.legend[0].update(spacing=6, glyph_width=13)  # three names in a narrow card
     note = made.text("x", "y", "text", source=sources["note"], text_align="center", **TEXT)
     tagged(note.glyph, text_color="soft")
     told = [
