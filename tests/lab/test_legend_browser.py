@@ -31,9 +31,7 @@ def test_a_legend_is_within_its_figure_and_above_the_highest_tick(tab, address, 
     for name in ("trust", "loss", "agreement", "what-if", "what-if-cost", "shares"):
         page.wait_for_function("(name) => model_named(name)?.inner_width > 0", arg=name)
         left, right, above = page.evaluate(PLACE, name)
-        assert left >= 0, name
-        assert right >= 0, name
-        assert above >= HALF, name
+        assert (left >= 0, right >= 0, above >= HALF) == (True,) * 3, (name, left, right, above)
 
 
 @pytest.mark.parametrize("width", [360, 480, 1280])

@@ -148,7 +148,7 @@ def build_shares(name: str = "shares") -> Plot:
         )
         tagged(line.glyph, line_color=colour)
         drawn.append(line)
-    legend(made)
+    legend(made, many=True)
     told = [(title, f"@{{{kind}}}{{0.0 %}}") for kind, (title, *_) in KINDS.items()]
     hover(made, drawn[:1], [("step", "@step{0}"), *told], mode="vline")
     return Plot(name, made, {"lines": lines})

@@ -229,8 +229,13 @@ def printf(*columns: str) -> dict[str, str]:
     return {f"@{column}": "printf" for column in columns}
 
 
-def legend(made: figure) -> None:
-    """Put the legend of a figure above its frame, in one row; it names what has data."""
+def legend(made: figure, *, many: bool = False) -> None:
+    """Put the legend of a figure above its frame, in one row; it names what has data.
+
+    Args:
+        made: The figure.
+        many: Whether there are so many names that they stand close in the narrowest card.
+    """
     box = made.legend[0]
     box.update(
         orientation="horizontal",
@@ -238,13 +243,12 @@ def legend(made: figure) -> None:
         label_text_font_size="11px",
         border_line_color=None,
         background_fill_alpha=0.0,
-        # A label at the frame's upper end stands half above it, and Bokeh has both margins of a
-        # legend above the legend.
+        # Half a tick's label is above the frame, and Bokeh puts both margins above the legend.
         margin=_MARGIN,
         styles={"translate": f"0 -{_MARGIN}px"},
         padding=0,
-        spacing=14,
-        glyph_width=18,
+        spacing=6 if many else 14,
+        glyph_width=13 if many else 18,
         glyph_height=12,
         label_standoff=5,
         click_policy="hide",

@@ -63,8 +63,7 @@ def build(name: str = "trust") -> Plot:
                 "step", column, source=alone, size=3.5, line_color=None, legend_label=label
             )
             tagged(dots.glyph, fill_color=colour)
-    legend(made)
-    made.legend[0].update(spacing=6, glyph_width=13)  # five names in a narrow card
+    legend(made, many=True)
     # r₀ is often zero, which has no place on a logarithmic axis, but is a number to be told.
     told = {column: column for column, *_ in _LINES} | {"radius_min": "least"}
     shown = [("step", "@step{0}"), *((label, f"@{told[c]}{{%.3g}}") for c, label, *_ in _LINES)]

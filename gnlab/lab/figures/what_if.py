@@ -68,8 +68,7 @@ def build(name: str = "what-if") -> Plot:
         tagged(line.glyph, line_color="contrast")
     tagged(got_free.glyph, line_color="ink")
     tagged(got.glyph, fill_color="ink")
-    legend(made)
-    made.legend[0].update(spacing=6, glyph_width=13)  # three names in a narrow card
+    legend(made, many=True)
     note = made.text("x", "y", "text", source=sources["note"], text_align="center", **TEXT)
     tagged(note.glyph, text_color="soft")
     told = [
