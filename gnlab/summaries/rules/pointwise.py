@@ -7,6 +7,7 @@ Legend: n elements, k groups that have reached the value, j of them with a secon
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -42,42 +43,47 @@ def pointwise(function: elementwise.Rule) -> Rule:
     return apply
 
 
-def _bent(
-    value: Tensor,
-    call: Call,
-    jet: Jet,
-    derivatives: Derive,
-    curvature: Curvature,
-) -> Jet:
+@dataclass(frozen=True, slots=True, eq=False)
+class _At:
+    """An elementwise function at its argument.
+
+    Attributes:
+        x: The argument, [n].
+        y: σ(x), [n].
+        delta: δ, [n], if the function's curvature counts.
+        jet: The argument's jet, each derivative as one row.
+        derivatives: σ′, σ″ and σ‴ from some of x and of y.
+    """
+
+    x: Tensor
+    y: Tensor
+    delta: Tensor | None
+    jet: Jet
+    derivatives: Derive
+
+
+def _bent(value: Tensor, call: Call, jet: Jet, derivatives: Derive, curvature: Curvature) -> Jet:
     """The jet of σ(x) and its curvature."""
-    x, y, delta = (None if t is None else t.reshape(-1) for t in (value, call.out, call.delta))
-    assert x is not None
-    assert y is not None
-    values = _in_one_pass(call.name.rstrip("_"), x, y, delta, jet.matrix, derivatives, curvature)
+    delta = None if call.delta is None else call.delta.reshape(-1)
+    at = _At(value.reshape(-1), call.out.reshape(-1), delta, jet.matrix, derivatives)
+    values = _in_one_pass(call.name.rstrip("_"), at, curvature)
     if values is None:
-        values = _in_blocks(x, y, delta, jet.matrix, derivatives, curvature)
+        values = _in_blocks(at, curvature)
     return Jet(jet.ranks, jet.ranks, values.reshape(-1, *value.shape))
 
 
-def _in_one_pass(
-    name: str,
-    x: Tensor,
-    y: Tensor,
-    delta: Tensor | None,
-    jet: Jet,
-    derivatives: Derive,
-    curvature: Curvature,
-) -> Tensor | None:
+def _in_one_pass(name: str, at: _At, curvature: Curvature) -> Tensor | None:
     """The rows of σ(x)'s jet, and its curvature, as a GPU has them at once; None where not."""
+    jet = at.jet
     place = places(jet.ranks, jet.bent)
-    if not isinstance(place, slice) or not fused.fits(jet.values, y):
+    if not isinstance(place, slice) or not fused.fits(jet.values, at.y):
         return None
-    slopes = (y,) if name in fused.KINDS else derivatives(x, y)
-    if any(slope is None for slope in slopes):
-        return None
+    slopes = (at.y,) if name in fused.KINDS else at.derivatives(at.x, at.y)
     given = [slope for slope in slopes if slope is not None]
-    found = fused.bend(name if name in fused.KINDS else "", given, delta, jet.values, place)
-    if delta is not None:
+    if len(given) < len(slopes):
+        return None
+    found = fused.bend(name if name in fused.KINDS else "", given, at.delta, jet.values, place)
+    if at.delta is not None:
         curvature.pure(jet.ranks, found.pure, 1, found.whole)
         if found.pulled.numel():
             curvature.weighted(jet.ranks, found.pulled, jet.first)
@@ -86,28 +92,21 @@ def _in_one_pass(
     return found.values
 
 
-def _in_blocks(
-    x: Tensor,
-    y: Tensor,
-    delta: Tensor | None,
-    jet: Jet,
-    derivatives: Derive,
-    curvature: Curvature,
-) -> Tensor:
+def _in_blocks(at: _At, curvature: Curvature) -> Tensor:
     """The rows of σ(x)'s jet, and its curvature, block by block of the elements."""
-    rows, k = jet.values, len(jet.ranks)
-    out = rows.new_empty(2 * k, x.numel())
-    blocks = list(_blocks(x.numel(), k, x.device))
+    jet, rows, k = at.jet, at.jet.values, len(at.jet.ranks)
+    out = rows.new_empty(2 * k, at.x.numel())
+    blocks = list(_blocks(at.x.numel(), k, at.x.device))
     for part in blocks:
         here = out if len(blocks) == 1 else out[:, part]
         both = rows if len(blocks) == 1 else rows[:, part]
         v, w = both[len(jet.bent) :], both[: len(jet.bent)]
-        one, two, three = derivatives(x[part], y[part])
+        one, two, three = at.derivatives(at.x[part], at.y[part])
         squares = v * v
         torch.mul(v, one, out=here[k:])
         _second(jet, here[:k], squares, w, one, two)
-        if delta is not None:
-            _curve(jet, both, squares, two, three, delta[part], curvature)
+        if at.delta is not None:
+            _curve(jet, both, squares, two, three, at.delta[part], curvature)
     return out
 
 
