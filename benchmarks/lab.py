@@ -5,7 +5,8 @@
 Frames are counted where they are drawn: the page keeps, for each, when the engine published the
 step and when the browser had painted it. A control's latency runs from the browser's own key event
 to the first painted frame in which the engine had taken the change. Steps per second with
-the page open and without it are measured in turn, so that a machine that slows down slows both;
+the page open and without it are measured in turn, so that a machine that slows down slows both:
+without it by themselves and in the engine, which records them, as it does for the page; with it
 once with the browser on whatever core it likes, and once with the browser kept off the engine's
 ("apart"), as it is on a machine with cores to spare or in front of another machine.
 """
@@ -22,11 +23,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import torch
 from playwright.sync_api import Page
 from tqdm import tqdm
 
-import gnlab
+from benchmarks.alone import headless_elsewhere, unwatched
 from benchmarks.browser import chromium
 from benchmarks.environment import ROOT
 from benchmarks.results import FOLDER, Results, write
@@ -173,51 +173,8 @@ def with_page(
     }
 
 
-def headless(preset: str, seconds: float) -> float:
-    """Train in this process, on one thread as the engine does, without any page.
-
-    Args:
-        preset: The problem.
-        seconds: How long to measure, after a second to get warm.
-
-    Returns:
-        Steps per second.
-    """
-    torch.set_num_threads(1)
-    run = gnlab.Run(preset)
-    _steps(run, 1.0)
-    start = time.perf_counter()
-    done = _steps(run, seconds)
-    return done / (time.perf_counter() - start)
-
-
-def _steps(run: gnlab.Run, seconds: float) -> int:
-    end = time.perf_counter() + seconds
-    done = 0
-    while time.perf_counter() < end:
-        run.step()
-        done += 1
-    return done
-
-
-def headless_elsewhere(preset: str, seconds: float) -> float:
-    """Do what ``headless`` does in a process of its own.
-
-    Args:
-        preset: The problem.
-        seconds: How long to measure.
-
-    Returns:
-        Steps per second.
-    """
-    command = [sys.executable, "-m", "benchmarks.lab", "--headless", "--preset", preset]
-    command += ["--seconds", str(seconds)]
-    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    return float(done.stdout)
-
-
 def measure(preset: str, seconds: float, rounds: int, presses: int) -> dict[str, object]:
-    """Measure one preset, without and with the page in turn.
+    """Measure one preset, by itself, without and with the page in turn.
 
     Args:
         preset: The problem.
@@ -228,13 +185,15 @@ def measure(preset: str, seconds: float, rounds: int, presses: int) -> dict[str,
     Returns:
         Medians over the rounds, latencies over all of them.
     """
+    bare: list[float] = []
     alone: list[float] = []
     paged: list[dict] = []
     apart: list[dict] = []
     free: list[float] = []
     with server() as address, server((*SERVE, "--frames", UNCAPPED)) as uncapped:
         for _ in tqdm(range(rounds), desc=preset, leave=False):
-            alone.append(headless_elsewhere(preset, seconds))
+            bare.append(headless_elsewhere(preset, seconds))
+            alone.append(unwatched(preset, seconds))
             paged.append(with_page(address, preset, seconds, presses))
             apart.append(with_page(address, preset, seconds, presses, apart=True))
             free.append(with_page(uncapped, preset, seconds, 1)["frames_per_second"])
@@ -242,7 +201,8 @@ def measure(preset: str, seconds: float, rounds: int, presses: int) -> dict[str,
         **_together(paged, alone),
         "apart": _together(apart, alone),
         "uncapped_frames_per_second": round(statistics.median(free), 1),
-        "headless_steps_per_second": round(statistics.median(alone), 1),
+        "headless_steps_per_second": round(statistics.median(bare), 1),
+        "unwatched_steps_per_second": round(statistics.median(alone), 1),
         "rounds": rounds,
         "seconds": seconds,
     }
@@ -259,7 +219,7 @@ def _together(paged: Sequence[dict], alone: Sequence[float]) -> dict[str, object
         key: summary([value for page in paged for value in page[key]])
         for key in ("step_to_pixel", "control_to_pixel")
     }
-    return {**medians, **latencies, "share_of_headless": round(statistics.median(shares), 3)}
+    return {**medians, **latencies, "share_of_unwatched": round(statistics.median(shares), 3)}
 
 
 def main() -> None:
@@ -271,11 +231,7 @@ def main() -> None:
     parser.add_argument("--presses", type=int, default=20)
     parser.add_argument("--again", action="store_true", help="measure what is measured already")
     parser.add_argument("--out", type=Path, default=FOLDER / "lab.json")
-    parser.add_argument("--headless", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.headless:
-        sys.stdout.write(str(headless(arguments.preset, arguments.seconds)))
-        return
     results = Results(arguments.out)
     if arguments.preset in results and not arguments.again:
         write(f"{arguments.preset} is in {arguments.out} already; --again measures it anew.")

@@ -7,10 +7,10 @@ that the page leaves is of the same minute.
 import os
 import sys
 
+from benchmarks.alone import unwatched
 from benchmarks.findings import real_page
 from benchmarks.findings.journal import Journal, scratch
 from benchmarks.findings.sides import Effort, Measured, Side, compare
-from benchmarks.lab import headless_elsewhere
 
 
 def measure(effort: Effort) -> dict[str, object]:
@@ -36,7 +36,7 @@ def measure(effort: Effort) -> dict[str, object]:
 
 
 def _look(effort: Effort, *, pinned: bool) -> Measured:
-    alone = headless_elsewhere(effort.preset, effort.seconds)
+    alone = unwatched(effort.preset, effort.seconds)
     with scratch() as journal:
         found = real_page.look(journal, effort, *(() if pinned else ("--unpinned",)))
         _check(journal, pinned=pinned)

@@ -1,6 +1,6 @@
 // Runs in the browser when a frame arrives: hands it to the figures, and acknowledges it once it
 // has been drawn.
-// Arguments: frame, ack, draw (the script that draws the figures).
+// Arguments: frame, ack, draw (the script that draws the figures), grab (what makes sliders follow).
 const {version, step, applied, published_at, state, text, numbers} = frame.data
 if (version.length == 0) return
 const now = () => performance.timeOrigin + performance.now()
@@ -45,6 +45,7 @@ if (shown?.alive) return show(shown)
 // The page was not drawn yet, or is drawn anew elsewhere, and wants a frame that has everything;
 // only such a frame has the theme.
 frame.gnlab_drawing ??= draw.execute(frame).then((figures) => {
+  grab.execute(frame)
   frame.gnlab_figures = figures
   frame.gnlab_drawing = null
   if (figures == null) return

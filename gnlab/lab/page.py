@@ -216,7 +216,8 @@ class Page(pn.viewable.Viewer):
         frame = self.session.frame
         figures = {"sheet": board.sheet(), "parts": self._parts, "zoom": self.zoom}
         self._draw = CustomJS(args=figures, code=text("figures.js"))
-        arguments = {"frame": frame, "ack": self.session.ack, "draw": self._draw}
+        grab = CustomJS(code=text("grab.js"))
+        arguments = {"frame": frame, "ack": self.session.ack, "draw": self._draw, "grab": grab}
         frame.js_on_change("data", CustomJS(args=arguments, code=text("client.js")))
         self.hold(frame)
         self.hold(self.controls.keys)

@@ -21,6 +21,7 @@ from gnlab import runs
 from gnlab.errors import InputError, check_number
 from gnlab.lab import board, connection, palettes
 from gnlab.lab.address import Address
+from gnlab.lab.assets import text
 from gnlab.lab.cadence import ALONE
 from gnlab.lab.host import MOST_SESSIONS, Host, check_rate
 from gnlab.lab.page import Page
@@ -96,6 +97,7 @@ def slide(host: Host | None = None) -> pn.viewable.Viewable:
     doc.on_session_destroyed(lambda _context: made.close())
     _surround(made.theme)
     connection.watch(doc)
+    doc.js_on_event("document_ready", CustomJS(code=text("grab.js")))
     _when_ready(doc, made.start)
     return made.layout
 
