@@ -22,10 +22,12 @@ from gnlab.cubic.reduction import lowest
 from gnlab.cubic.refine import Root, refine
 from gnlab.cubic.solution import RESIDUAL_TOLERANCE
 from gnlab.cubic.system import System, equilibrated
-from gnlab.cubic.units import Array
+from gnlab.cubic.units import Array, moved
 
 # Below this smallest eigenvalue of the equilibrated matrix, more than one null vector is feared.
 APART = 1e-7
+# The part of ρ₀, or of its distance to ρ, within which κ_min and the next κ are not told apart.
+NEXT = 1e-6
 # The relative error at which κ_min needs no refinement.
 KNOWN = 1e-13
 # ρ and ρ₀ are known to p bits but for a few; a difference in those is none.
@@ -102,7 +104,8 @@ def proven(
         return None
     if not positive(system, rho):
         return certify_near_pole(model, elimination, system, root, found)
-    rho0, rho = least_radius(model, elimination, found), system.model_rho(rho)
+    rho = system.model_rho(rho)
+    rho0 = least_radius(model, elimination, found, rho)
     if rho0 is None or rho0 > rho:
         return None
     return measured(model, elimination, system, root, found, -rho0, rho - rho0)
@@ -124,13 +127,16 @@ def certify_zero(model: Model, system: System, found: Estimate) -> Minimiser | N
     return Minimiser(found.step, 0.0, kappa_min, found.kappa_scale, kappa_min, 0.0, 0.0, False)
 
 
-def least_radius(model: Model, elimination: Elimination, found: Estimate) -> float | None:
+def least_radius(
+    model: Model, elimination: Elimination, found: Estimate, rho: float
+) -> float | None:
     """−κ_min: to all digits if it is positive, else as estimated; None if in doubt.
 
     Args:
         model: The model in normal form.
         elimination: Its groups of Z, eliminated.
         found: The estimate.
+        rho: The root's ρ in the model's units.
 
     Returns:
         −κ_min in the model's units.
@@ -148,9 +154,18 @@ def least_radius(model: Model, elimination: Elimination, found: Estimate) -> flo
         return None
     refined = to_float(valley.rho, valley.bits)
     # The lowest eigenvalue, and not another one: just above ρ₀ the model must be definite.
-    if not positive(system, refined + 1e-6 * abs(refined)):
+    if not positive(system, refined + margin(refined, moved(rho, -system.rho_exponent))):
         return None
     return system.model_rho(refined)
+
+
+def margin(rho0: float, rho: float) -> float:
+    """How far above ρ₀ the model is to be proved definite: within it another κ could be lower.
+
+    A proof nearer to ρ₀ than one rounding of the largest curvature cannot be had, and what
+    matters of ρ₀ is how far below ρ it is.
+    """
+    return max(NEXT * abs(rho0), NEXT * (rho - rho0))
 
 
 def null_direction(system: System, root: Root) -> Root | None:

@@ -1,0 +1,55 @@
+"""The proof that a refined root is the minimiser, without exact arithmetic."""
+
+import numpy as np
+import pytest
+
+from gnlab.cubic import Status, solve, solve_cubic
+
+
+@pytest.fixture
+def no_last_resort(monkeypatch):
+    """Exact arithmetic takes hundreds of times as long: a test that must do without it."""
+
+    def never(*_):
+        raise AssertionError("left to exact arithmetic")
+
+    monkeypatch.setattr(solve, "solve_exactly", never)
+
+
+def barely_indefinite(seed, size, least, rho=2e-3):
+    """A summary near convergence: curvatures over six decades, next to none of them negative.
+
+    Args:
+        seed: Of the random numbers.
+        size: The number of groups.
+        least: The lowest eigenvalue of K.
+        rho: c r at the minimiser, with λ_int = 1.
+
+    Returns:
+        H, g, d and the step that minimises.
+    """
+    rng = np.random.default_rng(seed)
+    kappa = np.append(least, np.logspace(-2.5, 3.5, size - 1))
+    Q, _ = np.linalg.qr(rng.standard_normal((size, size)))
+    d = 10.0 ** rng.uniform(-9.3, -5.4, size)
+    K = Q * kappa @ Q.T
+    y = rng.standard_normal(size)
+    y *= 2 * rho / np.linalg.norm(y)
+    H = K * d * d[:, None]
+    return (H + H.T) / 2, d * (K @ y + rho * y), d, y / d
+
+
+@pytest.mark.parametrize("least", [-1e-7, -1e-5, -1e-4])
+@pytest.mark.parametrize("size", [12, 36, 102])
+def test_a_lowest_curvature_far_below_the_largest_is_no_matter_far_from_the_pole(
+    no_last_resort, size, least
+):
+    for seed in range(3):
+        H, g, d, step = barely_indefinite(seed, size, least)
+        solution = solve_cubic(H, g, d, 1.0)
+        assert solution.status is Status.solved
+        assert solution.certificate.holds
+        # Rounding H moves κ by some 1e-16 of the largest.
+        assert solution.eigenvalue_min == pytest.approx(least, abs=1e-10)
+        moved = np.linalg.norm(d * (solution.step_sizes.numpy() - step))
+        assert moved <= 1e-6 * np.linalg.norm(d * step)
