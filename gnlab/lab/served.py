@@ -27,6 +27,7 @@ from gnlab.lab.host import MOST_SESSIONS, Host, check_rate
 from gnlab.lab.page import Page
 from gnlab.lab.slide import Slide
 from gnlab.lab.sockets import send_at_once
+from gnlab.runs.collector import sparing_what_stays
 from gnlab.runs.cores import pin_server
 
 _log = logging.getLogger(__name__)
@@ -250,7 +251,8 @@ def _run(made: Server, address: str, started: Callable[[Server], None] | None) -
     signal.signal(
         signal.SIGTERM, lambda *_: made.io_loop.add_callback_from_signal(made.io_loop.stop)
     )
-    made.io_loop.start()
+    with sparing_what_stays():
+        made.io_loop.start()
     made.stop()
 
 

@@ -14,6 +14,7 @@ import torch
 
 from gnlab.errors import InputError
 from gnlab.runs.board import Writer
+from gnlab.runs.collector import sparing_what_stays
 from gnlab.runs.cores import one_thread, pin
 from gnlab.runs.failure import FAULTS
 from gnlab.runs.loop import Loop
@@ -90,7 +91,8 @@ def serve(
     ).start()
     _warm_up()
     try:
-        loop.run()
+        with sparing_what_stays():
+            loop.run()
     finally:
         done.set()
 
