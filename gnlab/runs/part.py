@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gnlab.runs.chunks import Matrices
 from gnlab.runs.columns import GROUPED, SCALARS, STATUSES, STEP, Column
 from gnlab.runs.record import KINDS, Record
 from gnlab.runs.thinning import Thinning
@@ -62,7 +63,12 @@ class Part:
         self._rows = 0
         rows = _chunk_rows(2, len(groups))
         each = sum(8 * math.prod(c.shape(self._size)) for c in self._columns if c.axes == 2)
-        self._thinning = Thinning(rows, max(1, matrix_bytes // (rows * max(1, each))))
+        thinning = Thinning(rows, max(1, matrix_bytes // (rows * max(1, each))))
+        self._matrices = {
+            column.name: Matrices(folder / column.name, column.shape(len(groups)), thinning)
+            for column in self._columns
+            if column.axes == 2
+        }
         write_group(folder, attributes)
         _write_names(folder / "group", groups, "names of the groups")
         _write_names(folder / "role", roles, "roles of the groups")
@@ -70,31 +76,33 @@ class Part:
             _write_names(folder / "kind", KINDS, "kinds of operation", "kind")
 
     def append(self, records: list[Record]) -> Iterator[None]:
-        """Write some more steps, a variable at a time.
+        """Write some more steps, a variable at a time, and of large ones a piece.
 
         Args:
             records: Their records.
 
         Yields:
-            Nothing, after each variable; until the last is written none of the steps is there.
+            None: After each of them; until the last is written none of the steps is there.
 
         Raises:
             OSError: If they cannot be written.
         """
-        rows, tails, thinning = self._rows + len(records), {}, self._thinning
+        rows, tails = self._rows + len(records), {}
         for column in (*self._columns, STEP):
-            values = column.values(records, self._size)
-            if column.axes == 2:
-                # H̄'s parts go the way of H̄.
-                after = _thin(values, self._rows, self._thinning)
-                thinning = thinning if column.kinds else after
             (self._folder / column.name).mkdir(exist_ok=True)
-            tails[column.name] = self._write(column, values)
+            if column.name in self._matrices:
+                new = [getattr(record, column.name) for record in records]
+                yield from self._matrices[column.name].write(new, self._rows)
+            else:
+                values = column.values(records, self._size)
+                tails[column.name] = self._write(column, values)
             self._describe(column, rows)
             if column is not STEP:
                 yield
         # Only now, so that what Ctrl-C has broken off can be written again from its beginning.
-        self._rows, self._tails, self._thinning = rows, tails, thinning
+        self._rows, self._tails = rows, tails
+        for matrices in self._matrices.values():
+            matrices.settle()
 
     def _write(self, column: Column, values: NDArray[np.generic]) -> NDArray[np.generic]:
         """Write a variable's new values into its chunks; the last of them, which may be begun."""
@@ -134,16 +142,6 @@ def _chunk_rows(axes: int, size: int) -> int:
     most = _MATRIX_CHUNK_BYTES if axes == 2 else _CHUNK_BYTES
     row: int = 8 * size**axes
     return max(1, min(_CHUNK_ROWS, most // row))
-
-
-def _thin(matrices: NDArray[np.generic], begin: int, thinning: Thinning) -> Thinning:
-    """Leave out matrices once there are many; how it goes on."""
-    for row, matrix in enumerate(matrices, begin):
-        if not np.isnan(matrix).all():
-            thinning = thinning.after(row)
-            if not thinning.written:
-                matrix[...] = np.nan
-    return thinning
 
 
 def write_group(folder: Path, attributes: dict[str, Any]) -> None:

@@ -21,11 +21,11 @@ def stay(level, before, change, rest):
     return Stay(level, before, tuple(Gap(s, 1) for s in change), tuple(Gap(s, 1) for s in rest))
 
 
-def test_a_change_is_held_against_the_slower_level_and_a_stay_against_its_own():
+def test_a_change_is_held_against_the_slower_level_made_anew_and_a_stay_against_its_own():
     levels = [Level("all", 1, ""), Level("unit", 9, "")]
     first = [
-        stay("all", "unit", [1.5, 0.1], [0.1, 0.1, 0.4]),
-        stay("unit", "all", [1.0], [1.0, 1.0, 2.5]),
+        stay("all", "unit", [1.5, 0.1], [0.2, 0.2, 0.1, 0.1, 0.1, 0.8]),
+        stay("unit", "all", [1.0], [1.5, 1.5, 1.0, 1.0, 1.0, 3.0]),
     ]
     later = [
         stay("all", "unit", [0.5], [0.1, 0.1, 0.1]),
@@ -35,11 +35,11 @@ def test_a_change_is_held_against_the_slower_level_and_a_stay_against_its_own():
     assert steps_of([*first, *later]) == {"all": 0.1, "unit": 1.0}
     coarse, fine = told(levels, dragged, [first, later])
     assert coarse["change"] == {"gap_ms": 1500.0, "waited_ms": 0.0, "made": 1, "missed": 0.5}
-    assert coarse["first_stay"] == {"gap_ms": 400.0, "waited_ms": 0.0, "made": 1, "missed": 3.0}
+    assert coarse["first_stay"] == {"gap_ms": 800.0, "waited_ms": 0.0, "made": 1, "missed": 3.0}
     assert coarse["later_stays"]["missed"] == 0
     assert (coarse["changes"], fine["changes"]) == (3, 2)
-    assert fine["change"] == {"gap_ms": 3000.0, "waited_ms": 0.0, "made": 1, "missed": 2.0}
-    assert fine["first_stay"]["missed"] == 1.5
+    assert fine["change"] == {"gap_ms": 3000.0, "waited_ms": 0.0, "made": 1, "missed": 1.0}
+    assert fine["first_stay"]["missed"] == 1.0
 
 
 def test_the_slider_goes_over_all_levels_and_back(monkeypatch):

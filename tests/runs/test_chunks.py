@@ -1,0 +1,53 @@
+"""The matrices of a record: how they are cut, and what lies on disk after each piece."""
+
+import numpy as np
+import pytest
+
+from gnlab.runs.chunks import PIECE_BYTES, Matrices
+from gnlab.runs.thinning import Thinning
+
+
+def read(path, *shape):
+    return np.frombuffer(path.read_bytes()).reshape(shape)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_large_matrix_is_written_a_piece_at_a_time(dtype, tmp_path):
+    shape = 3, 400, 400  # 3.7 pieces
+    matrix = np.random.default_rng(0).standard_normal(shape).astype(dtype)
+    matrices = Matrices(tmp_path, shape, Thinning(1, 10))
+    sizes = [0]
+    for _ in matrices.write([matrix, matrix], 0):
+        sizes.append(sum(file.stat().st_size for file in tmp_path.iterdir()))
+    assert len(sizes) == 1 + 2 * 3
+    assert np.diff(sizes).max() <= 2 * PIECE_BYTES  # the end of a file and the next one's beginning
+    for row in range(2):
+        np.testing.assert_array_equal(read(tmp_path / f"c.{row}.0.0.0", *shape), matrix)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_what_is_broken_off_leaves_the_old_file_and_is_written_again(tmp_path):
+    matrices = Matrices(tmp_path, (500, 500), Thinning(2, 10))
+    first, second, third = (np.full((500, 500), float(n)) for n in range(3))
+    for _ in matrices.write([first], 0):
+        pass
+    matrices.settle()
+    next(matrices.write([second, third], 1))
+    whole = read(tmp_path / "c.0.0.0", 2, 500, 500)
+    np.testing.assert_array_equal(whole[0], first)
+    assert np.isnan(whole[1]).all()
+    for _ in matrices.write([second, third], 1):
+        pass
+    np.testing.assert_array_equal(read(tmp_path / "c.0.0.0", 2, 500, 500), [first, second])
+    np.testing.assert_array_equal(read(tmp_path / "c.1.0.0", 2, 500, 500)[0], third)
+
+
+def test_a_chunk_without_a_matrix_has_no_file(tmp_path):
+    matrices = Matrices(tmp_path, (2, 2), Thinning(3, 10))
+    for _ in matrices.write([None, None, None, None, np.eye(2)], 0):
+        pass
+    (written,) = tmp_path.iterdir()
+    assert written.name == "c.1.0.0"
+    whole = read(written, 3, 2, 2)
+    assert np.isnan(whole[[0, 2]]).all()
+    np.testing.assert_array_equal(whole[1], np.eye(2))
