@@ -11,8 +11,8 @@ What a step takes at a level is the median of what is published there; one whose
 anew, as after a change, takes longer. Between two publications some steps were made; the rest of
 that time, in such steps, is what was missed. Time in which the engine waited for a core that
 another program had is no part of it; where there is much, as on a machine that others use, the
-figures are rough all the same. Around a change it is counted in steps made anew at the new level,
-or in the old level's where those are slower, since the one under way has to end. That there is no
+figures are rough all the same. Around a change it is counted in steps made anew at the slower of
+both levels, since the one under way has to end. That there is no
 pause longer than one step means that no more than one is missed. LeNet, whose data are needed,
 takes a second and more for a step at the finer levels:
 
@@ -63,12 +63,10 @@ def worst(gaps: Iterable[tuple[Gap, float]]) -> dict[str, float]:
     }
 
 
-def at_change(
-    stays: Iterable[Stay], steps: Mapping[str, float], anew: Mapping[str, float]
-) -> list[tuple[Gap, float]]:
-    """The gaps around changes, with a step anew at the level or the one before, if slower."""
+def at_change(stays: Iterable[Stay], steps: Mapping[str, float]) -> list[tuple[Gap, float]]:
+    """The gaps around changes, with the step of the slower level."""
     return [
-        (gap, max(anew[stay.level], steps[stay.level], steps.get(stay.before, 0.0)))
+        (gap, max(steps[stay.level], steps.get(stay.before, 0.0)))
         for stay in stays
         for gap in stay.change
     ]
@@ -115,7 +113,7 @@ def told(
                 "step_ms": round(1e3 * steps[level.name], 2),
                 "changes": len(changes),
                 "halts": sum(stay.halts for stay in changes),
-                "change": worst(at_change(changes, steps, anew)),
+                "change": worst(at_change(changes, slower)),
                 "first_stay": worst(after_it(first, slower)),
                 "later_stays": worst(after_it(later, steps)),
             }
