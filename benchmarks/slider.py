@@ -12,9 +12,9 @@ anew, as after a change, takes longer. Between two publications some steps were 
 that time, in such steps, is what was missed. Time in which the engine waited for a core that
 another program had is no part of it; where there is much, as on a machine that others use, the
 figures are rough all the same. Around a change it is counted in steps made anew at the slower of
-both levels, since the one under way has to end. That there is no
-pause longer than one step means that no more than one is missed. LeNet, whose data are needed,
-takes a second and more for a step at the finer levels:
+both levels, since the one under way has to end. That there is no pause longer than one step means
+that no more than one is missed. LeNet, whose data are needed, takes a second and more for a step
+at the finer levels:
 
     python -m benchmarks.slider --preset lenet-cifar10 --rounds 1 --stay 8
 """

@@ -24,7 +24,7 @@ def stay(level, before, change, rest):
 def test_a_change_is_held_against_the_slower_level_made_anew_and_a_stay_against_its_own():
     levels = [Level("all", 1, ""), Level("unit", 9, "")]
     first = [
-        stay("all", "unit", [1.5, 0.1], [0.2, 0.2, 0.1, 0.1, 0.1, 0.8]),
+        stay("all", "unit", [2.25, 0.1], [0.2, 0.2, 0.1, 0.1, 0.1, 0.8]),
         stay("unit", "all", [1.0], [1.5, 1.5, 1.0, 1.0, 1.0, 3.0]),
     ]
     later = [
@@ -34,7 +34,7 @@ def test_a_change_is_held_against_the_slower_level_made_anew_and_a_stay_against_
     dragged = [stay("all", "unit", [1.0], [])]
     assert steps_of([*first, *later]) == {"all": 0.1, "unit": 1.0}
     coarse, fine = told(levels, dragged, [first, later])
-    assert coarse["change"] == {"gap_ms": 1500.0, "waited_ms": 0.0, "made": 1, "missed": 0.5}
+    assert coarse["change"] == {"gap_ms": 2250.0, "waited_ms": 0.0, "made": 1, "missed": 0.5}
     assert coarse["first_stay"] == {"gap_ms": 800.0, "waited_ms": 0.0, "made": 1, "missed": 3.0}
     assert coarse["later_stays"]["missed"] == 0
     assert (coarse["changes"], fine["changes"]) == (3, 2)
