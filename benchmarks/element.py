@@ -6,7 +6,8 @@ A step is a summary along the gradient and a solve, λ_int = 1; the two are time
 of the solves by themselves are random, indefinite, with scales over two decades; "near the pole" b
 has next to no component along the lowest curvature, so that the answer lies within rounding of it;
 where it is "hard" there is none at all, in exact numbers, and "twice" the lowest curvature is there
-two times.
+two times. "On both" is an easy one on a GPU and on the processor's cores in turn, where there is a
+GPU.
 A what-if is one step from a run's state at every level of its ladder up to so many groups, with and
 without the cubic term: the lab's button. A single case:
 
@@ -32,6 +33,7 @@ BATCH = 100
 WIDTHS = {"perceptron, small": (20, 28, 12, 10), "perceptron": (64, 60, 14, 10)}
 SIZES = (8, 50, 200, 1000, 2000)
 HARD_SIZES = (50, 200, 1000)
+SIZES_ON_BOTH = (256, 384, 512, 1000, 2000)
 CURVES = ("digits-mlp", "moons")  # presets whose ladders are gone through
 MOST = 256  # groups, as in the lab
 _SMALL = 100  # groups, up to which a solve is too short to be timed once
@@ -173,6 +175,32 @@ def solve(size: int, model: str, rounds: int) -> dict[str, object]:
     }
 
 
+def solve_on_both(size: int, rounds: int) -> dict[str, object]:
+    """Time the cubic solve of a model that is on a GPU, and of the same in the machine's memory.
+
+    Args:
+        size: S.
+        rounds: How often, in turn.
+
+    Returns:
+        S, and the median seconds on each.
+    """
+    models = {
+        device: [torch.from_numpy(values).to(device) for values in model_of(size, False)]
+        for device in ("cpu", "cuda")
+    }
+    times: dict[str, list[float]] = {device: [] for device in models}
+    for _ in range(1 + rounds):
+        for device, model in models.items():
+            times[device].append(seconds(lambda model=model: gnlab.solve_cubic(*model)))
+    return {
+        "kind": "solve on both",
+        "groups": size,
+        "median_seconds": {device: statistics.median(some[1:]) for device, some in times.items()},
+        "status": gnlab.solve_cubic(*models["cuda"]).status.name,
+    }
+
+
 def what_if(preset: str, rounds: int) -> dict[str, object]:
     """Time what one step would bring at every level, from a run's first step.
 
@@ -211,6 +239,10 @@ CASES: Mapping[str, Callable[[int], dict[str, object]]] = {
         if size in HARD_SIZES or model in ("easy", "near")
     },
     **{
+        f"solve-on-both/{size}": lambda rounds, size=size: solve_on_both(size, rounds)
+        for size in SIZES_ON_BOTH
+    },
+    **{
         f"what-if/{preset}": lambda rounds, preset=preset: what_if(preset, rounds)
         for preset in CURVES
     },
@@ -220,7 +252,8 @@ CASES: Mapping[str, Callable[[int], dict[str, object]]] = {
 def main() -> None:
     """Measure the cases that are not in the results yet."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--case", nargs="+", choices=CASES, default=list(CASES))
+    usual = [name for name in CASES if "both" not in name or torch.cuda.is_available()]
+    parser.add_argument("--case", nargs="+", choices=CASES, default=usual)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=FOLDER / "element.json")
     arguments = parser.parse_args()

@@ -31,6 +31,7 @@ def element(results: Results) -> str:
     ]
     head = ["network", "P = S", "batch", "summary", "solve", "step", "MiB added"]
     table = rows(head, body) + _solves([found for _, found in cases if found["kind"] == "solve"])
+    table += _on_both([found for _, found in cases if found["kind"] == "solve on both"])
     curves = [
         [
             name.rpartition("/")[2],
@@ -61,6 +62,15 @@ def _solves(found: Sequence[Mapping[str, Any]]) -> str:
         for size in sorted({size for size, _ in times})
     ]
     return "\n\n" + rows(["S", *_SOLVES.values()], body) if body else ""
+
+
+def _on_both(found: Sequence[Mapping[str, Any]]) -> str:
+    """The times of the solve on a GPU, and on the cores beside it."""
+    body = [
+        [str(one["groups"]), *(seconds(one["median_seconds"][key]) for key in ("cuda", "cpu"))]
+        for one in sorted(found, key=lambda one: one["groups"])
+    ]
+    return "\n\n" + rows(["S", "solve on the GPU", "on its machine's cores"], body) if body else ""
 
 
 def slider(results: Results) -> str:

@@ -19,6 +19,9 @@ Array = NDArray[np.float64]
 LARGE = 256
 """From how many rows on torch is taken."""
 _DECOMPOSED = 32  # likewise, for a decomposition
+_SENT = 384
+"""From how many rows on a GPU is taken: with an H200 beside 16 cores it is the faster from here on,
+see docs/performance.md."""
 # Rows that differ by more than this lose too many digits in divide-and-conquer.
 GRADED = 2.0**-26
 
@@ -50,7 +53,7 @@ def eigh(matrix: Array, device: torch.device = CPU, *, careful: bool = True) -> 
     elif order.size < _DECOMPOSED:
         kappa, vectors, _ = lapack.dsyevd(ordered.T, lower=1, overwrite_a=1)
     else:
-        kappa, vectors = _decomposed(ordered, device if order.size >= LARGE else CPU)
+        kappa, vectors = _decomposed(ordered, device)
     Q = np.empty_like(vectors)
     Q[order] = vectors
     return kappa, Q
@@ -132,5 +135,6 @@ def solver(matrix: Array, device: torch.device = CPU) -> Callable[[Array], Array
 
 
 def _sent(values: Array, device: torch.device) -> Tensor:
-    """An array on a device."""
-    return torch.from_numpy(np.ascontiguousarray(values)).to(device)
+    """An array on a device, if it is so large that it is better there."""
+    sent = torch.from_numpy(np.ascontiguousarray(values))
+    return sent.to(device) if len(values) >= _SENT else sent

@@ -213,6 +213,14 @@ def test_the_device_of_the_inputs_is_where_large_ones_are_factored():
     assert normalise(H, g, d, 1.0, torch.device("meta")).device.type == "meta"
 
 
+def test_what_a_gpu_would_not_hasten_stays_where_it_is():
+    A = np.diag(np.arange(1.0, 301.0))
+    elsewhere = torch.device("meta")  # from which no number comes back
+    np.testing.assert_allclose(dense.eigh(A, elsewhere)[0], np.diag(A))
+    assert dense.is_definite(A.copy(), elsewhere)
+    np.testing.assert_allclose(dense.solver(A, elsewhere)(np.ones(300)), 1 / np.diag(A))
+
+
 @pytest.mark.gpu
 def test_a_large_model_on_a_gpu_is_solved_there():
     H, g, d = random_model(9, 600)

@@ -73,7 +73,8 @@ def test_brackets_leave_a_level_that_cannot_be_chosen_alone(tab, address):
 def test_brackets_may_be_typed_with_altgr_or_option(tab, address, held):
     page = tab()
     page.goto(f"{address}?preset=moons")
-    page.wait_for_function("() => model_named('coarseness')?.end > 1")
+    # A frame tells that the page is ready for keys, and that the slider stands where the run is.
+    page.wait_for_function("() => window.gnlab_frames?.length > 0")
     before = page.evaluate("() => model_named('coarseness').value")
     typed = "(more) => document.body.dispatchEvent(new KeyboardEvent('keydown', more))"
     page.evaluate(typed, {"key": "[", "bubbles": True, "composed": True, "ctrlKey": True})
