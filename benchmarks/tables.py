@@ -57,6 +57,24 @@ def summaries(results: Results) -> str:
     return rows(head, body) + where(results)
 
 
+def accuracy(results: Results) -> str:
+    """The largest errors of each network, over its partitions: ḡ / H̄ / D^(3)."""
+    body = []
+    for name, found in results.cases.items():
+        levels = found["levels"].values()
+        kinds = next(iter(levels))["errors"]
+        worst = [
+            " / ".join(
+                f"{max(level['errors'][kind][order] for level in levels):.0e}"
+                for order in ("g", "H", "third")
+            )
+            for kind in kinds
+        ]
+        body.append([name, ", ".join(str(level["groups"]) for level in levels), *worst])
+    head = ["network", "S of each partition", "fast, float64", "fast, float32", "plain, float32"]
+    return rows(head, body) + where(results)
+
+
 def _place(found: Mapping[str, Any]) -> tuple[str, int, int]:
     """Small batches and networks first, those that could not be measured last of all."""
     return found["device"], found["batch"], found.get("parameters", 1 << 62)
@@ -216,6 +234,7 @@ def steps(results: Results) -> str:
 TABLES: Mapping[str, Callable[[Results], str]] = {
     "training": training,
     "summaries": summaries,
+    "accuracy": accuracy,
     "growth": growth,
     "lab": page,
     "steps": steps,
