@@ -2,6 +2,7 @@
 // the page, and takes the controls away, which nobody answers any more. No model is changed where
 // the server would be told.
 // Arguments: words (what is said).
+if (document.querySelector(".gnlab-lost:not(.gnlab-silent)") != null) return  // told once is enough
 const bar = document.createElement("div")
 bar.className = "gnlab-lost"
 bar.setAttribute("role", "alert")

@@ -127,7 +127,8 @@ def test_swin_v2_takes_the_plain_way_and_is_right_by_differences():
     assert found.method == "autodiff"
     assert all(v.isfinite().all() for v in (found.g, found.H, found.third))
     for s in range(p.num_groups):
-        H, step = [], 1e-5
+        # So short that it crosses no kink of a ReLU, wherever torch's version starts the model.
+        H, step = [], 1e-6
         for sign in (1, -1):
             moved = copy.deepcopy(model)
             eta = torch.zeros(p.num_groups, dtype=DOUBLE)
