@@ -220,7 +220,7 @@ def test_within_a_transform_of_torchs_nothing_is_repeated(agree, is_repeated):
     model = network()
     assert is_repeated(model)
     # As it is refused without repetition, by torch, in words that differ from version to version.
-    with pytest.raises(RuntimeError, match="transform|storage"):
+    with pytest.raises(RuntimeError, match=r"transform|storage"):
         torch.func.grad(lambda x: x.sum() * agree(model, batch()))(torch.ones(2))
 
 
