@@ -59,10 +59,9 @@ def summaries(results: Results) -> str:
 
 def accuracy(results: Results) -> str:
     """The largest errors of each network, over its partitions: ḡ / H̄ / D^(3)."""
-    body = []
+    body, kinds = [], ("fast, float64", "fast, float32", "plain, float32")
     for name, found in results.cases.items():
         levels = found["levels"].values()
-        kinds = next(iter(levels))["errors"]
         worst = [
             " / ".join(
                 f"{max(level['errors'][kind][order] for level in levels):.0e}"
@@ -70,9 +69,9 @@ def accuracy(results: Results) -> str:
             )
             for kind in kinds
         ]
-        body.append([name, ", ".join(str(level["groups"]) for level in levels), *worst])
-    head = ["network", "S of each partition", "fast, float64", "fast, float32", "plain, float32"]
-    return rows(head, body) + where(results)
+        sizes = sorted(level["groups"] for level in levels)
+        body.append([name, ", ".join(map(str, sizes)), *worst])
+    return rows(["network", "S of each partition", *kinds], body) + where(results)
 
 
 def _place(found: Mapping[str, Any]) -> tuple[str, int, int]:
