@@ -164,6 +164,13 @@ def margin(rho0: float, rho: float) -> float:
 
     A proof nearer to ρ₀ than one rounding of the largest curvature cannot be had, and what
     matters of ρ₀ is how far below ρ it is.
+
+    Args:
+        rho0: ρ₀ as refined.
+        rho: The root's ρ, in the same units.
+
+    Returns:
+        The distance, in these units.
     """
     return max(NEXT * abs(rho0), NEXT * (rho - rho0))
 

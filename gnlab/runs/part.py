@@ -82,7 +82,7 @@ class Part:
             records: Their records.
 
         Yields:
-            None: After each of them; until the last is written none of the steps is there.
+            Nothing, after each of them; until the last is written none of the steps is there.
 
         Raises:
             OSError: If they cannot be written.
