@@ -66,6 +66,14 @@ class Matrices:
                 rows = []
         self._after = rows, thinning
 
+    def follow(self, other: "Matrices") -> None:
+        """Write next at the steps at which another variable does, whatever was missing so far.
+
+        Args:
+            other: The other variable, not settled since what it has written.
+        """
+        self._thinning = other._thinning
+
     def settle(self) -> None:
         """Go on from what was written last; what was broken off is written from its beginning."""
         self._rows, self._thinning = self._after

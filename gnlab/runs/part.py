@@ -91,6 +91,8 @@ class Part:
         for column in (*self._columns, STEP):
             (self._folder / column.name).mkdir(exist_ok=True)
             if column.name in self._matrices:
+                if column.kinds:  # H̄'s parts go the way of H̄
+                    self._matrices[column.name].follow(self._matrices["H"])
                 new = [getattr(record, column.name) for record in records]
                 yield from self._matrices[column.name].write(new, self._rows)
             else:

@@ -51,3 +51,20 @@ def test_a_chunk_without_a_matrix_has_no_file(tmp_path):
     whole = read(written, 3, 2, 2)
     assert np.isnan(whole[[0, 2]]).all()
     np.testing.assert_array_equal(whole[1], np.eye(2))
+
+
+def test_what_follows_is_written_where_the_other_is(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    one, two = (Matrices(tmp_path / name, (1,), Thinning(1, 2)) for name in ("one", "two"))
+    for row in range(12):
+        two.follow(one)
+        for matrices, missing in ((one, False), (two, row % 3 == 0)):
+            list(matrices.write([None if missing else np.ones(1)], row))
+        one.settle()
+        two.settle()
+    rows = [
+        {int(file.name.split(".")[1]) for file in (tmp_path / n).iterdir()} for n in ("one", "two")
+    ]
+    assert rows[1] == {row for row in rows[0] if row % 3}
+    assert len(rows[0]) < 12
