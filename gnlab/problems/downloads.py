@@ -10,6 +10,7 @@ import hashlib
 import http.client
 import os
 import tempfile
+import threading
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -24,6 +25,7 @@ from gnlab.errors import InputError
 
 TIMEOUT = 30.0  # seconds without a byte after which a connection counts as lost
 _BLOCK = 1 << 20
+_under_way: set[int] = set()  # threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,18 @@ def complete(
         ) from error
 
 
+def under_way(thread: int) -> bool:
+    """Whether a thread is downloading.
+
+    Args:
+        thread: Its identifier.
+
+    Returns:
+        Whether it reads from a connection, or waits for one.
+    """
+    return thread in _under_way
+
+
 def fetch(address: str, target: Path, md5: str, progress: bool) -> None:
     """Download one file and compare it with its checksum.
 
@@ -178,12 +192,15 @@ def _obtain(archive: Archive, data: DataSet, root: Path, partial: Path, progress
     reasons = []
     for address in archive.addresses:
         target = partial / archive.name
+        _under_way.add(threading.get_ident())
         try:
             fetch(address, target, archive.md5, progress)
         except DownloadError as error:
             reasons.append(str(error))
         else:
             return target
+        finally:
+            _under_way.discard(threading.get_ident())
     reason = "; ".join(dict.fromkeys(reasons))
     raise DownloadError(f"{archive.name} could not be downloaded ({reason})")
 

@@ -2,17 +2,18 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from functools import partial
 
 from gnlab.errors import InputError
+from gnlab.problems import downloads
 from gnlab.runs.failure import FAULTS, describe
 from gnlab.runs.run import Run
 from gnlab.runs.seat import Seat
 from gnlab.runs.settings import Settings
 
 _AT_ONCE = 4
+_LOOK = 0.05  # seconds between two looks at what is being loaded
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ class Loaders:
     def __init__(self) -> None:
         self._room = threading.Semaphore(_AT_ONCE)
         self._threads: set[threading.Thread] = set()
+        self._queued: set[int] = set()  # threads that wait for their turn
 
     def load(
         self, settings: Settings, wanted: Callable[[], bool], done: Callable[[Answer], None]
@@ -44,22 +46,35 @@ class Loaders:
         self._threads = {thread for thread in self._threads if thread.is_alive()} | {loader}
         loader.start()
 
-    def wait(self, patience: float) -> None:
-        """Wait for what is being loaded.
+    def wait(self) -> None:
+        """Wait for what is being loaded, but for no download.
 
-        Args:
-            patience: Seconds to wait at most, all together; a download may take longer.
+        A thread that is inside torch when the interpreter ends would abort the program; one that
+        reads from a connection, or waits for its turn, ends with it.
         """
-        end = time.monotonic() + patience
         for loader in self._threads:
-            loader.join(max(0.0, end - time.monotonic()))
+            while loader.is_alive() and not self._ends_anywhere(loader.ident or 0):
+                loader.join(_LOOK)
+
+    def _ends_anywhere(self, thread: int) -> bool:
+        return thread in self._queued or downloads.under_way(thread)
 
     def _load(
         self, settings: Settings, wanted: Callable[[], bool], done: Callable[[Answer], None]
     ) -> None:
-        with self._room:
+        self._take_turn()
+        try:
             if wanted():
                 done(_loaded(settings))
+        finally:
+            self._room.release()
+
+    def _take_turn(self) -> None:
+        if self._room.acquire(blocking=False):
+            return
+        self._queued.add(threading.get_ident())
+        self._room.acquire()
+        self._queued.discard(threading.get_ident())
 
 
 def _loaded(settings: Settings) -> Answer:

@@ -120,13 +120,9 @@ class Loop:
         self._closing = True
         self._wake.set()
 
-    def wait_for_loaders(self, patience: float) -> None:
-        """Wait for what is being loaded, once the loop is closed.
-
-        Args:
-            patience: Seconds to wait at most, all together; a download may take longer.
-        """
-        self._loaders.wait(patience)
+    def wait_for_loaders(self) -> None:
+        """Wait for what is being loaded, once the loop is closed; for no download."""
+        self._loaders.wait()
 
     def run_of(self, run_id: str) -> Run | None:
         """The run itself, None while it is loading.

@@ -10,8 +10,6 @@ from gnlab.runs.messages import Message
 from gnlab.runs.run import Run
 from gnlab.runs.snapshot import Snapshot, ended
 
-_PATIENCE = 5.0  # seconds for what is being loaded: a download does not hold up the end
-
 
 class ThreadEngine(Engine):
     """Makes runs step on a thread; see ``Engine`` for what each method promises.
@@ -92,4 +90,4 @@ def _end(loop: Loop, thread: threading.Thread) -> None:
     """Close the loop and wait for the step being made and for what is being loaded."""
     loop.close()
     thread.join()
-    loop.wait_for_loaders(_PATIENCE)
+    loop.wait_for_loaders()

@@ -129,6 +129,20 @@ def test_no_server(toy, offer, tmp_path):
     assert len(left_behind(tmp_path)) == 2
 
 
+def test_a_thread_is_known_to_download_while_it_does(toy, tmp_path, monkeypatch):
+    read, own = downloads._read, threading.get_ident()
+    seen = []
+
+    def looked_at(response):
+        seen.append(downloads.under_way(own))
+        return read(response)
+
+    monkeypatch.setattr(downloads, "_read", looked_at)
+    get(toy, tmp_path)
+    assert set(seen) == {True}
+    assert not downloads.under_way(own)
+
+
 def test_interruption_leaves_nothing(toy, tmp_path, monkeypatch):
     read = downloads._read
 
