@@ -21,6 +21,7 @@ from gnlab.rates.bounds import kantorovich, scaled_bound
 from gnlab.rates.checks import (
     Array,
     Groups,
+    check_definite,
     check_groups,
     check_hessian,
     check_points,
@@ -44,7 +45,7 @@ class Convergence:
 
     Attributes:
         factors: f(x_{i+1}) / f(x_i), [k] or fewer if the minimum was reached.
-        end: The last x, [P].
+        end: The last x, in a scale of its own, [P].
     """
 
     factors: Array
@@ -122,13 +123,17 @@ def convergence(problem: Quadratic, owner: Groups, start: Array, steps: int) -> 
 
     Raises:
         InputError: If the start is the minimum, the groups are none of the problem's, there is no
-            step, or something is not finite.
+            step, H is not positive definite, or something is not finite.
     """
     check_number("steps", steps, low=1, integer=True)
-    H = check_hessian(problem.H)
+    H = check_definite(problem.H)
     owner = check_groups(owner, len(H))
-    x, factors = check_starts("start", start, (len(H),)), []
-    x = x / scale(x)
+    return _converging(in_range(H), owner, check_starts("start", start, (len(H),)), steps)
+
+
+def _converging(H: Array, owner: Groups, start: Array, steps: int) -> Convergence:
+    """Take some steps, of what was looked at."""
+    x, factors = start / scale(start), []
     for _ in range(steps):
         before = float(x @ H @ x)
         moved = step(H, x, owner)
@@ -147,6 +152,12 @@ def scale(x: Array) -> Array:
     """A power of two of the size of each point: without it a square is in no float's range."""
     size: Array = np.exp2(np.frexp(np.abs(x).max(axis=-1, keepdims=True))[1].astype(np.float64))
     return size
+
+
+def in_range(H: Array) -> Array:
+    """H in units of its size: the method does not see the scale of f, and f is in range."""
+    scaled: Array = H / scale(H).max()
+    return scaled
 
 
 def worst_start(problem: Quadratic, sign: int = 1) -> Array:
@@ -195,17 +206,18 @@ def measure(
         By level: "groups" (S) and the "bound" that no factor exceeds.
 
     Raises:
-        InputError: If there is no level, its groups are none of the problem's, or a number is out
-            of bounds.
+        InputError: If there is no level, its groups are none of the problem's, H is not positive
+            definite, or a number is out of bounds.
     """
     check_number("starts", starts, low=0, integer=True)
     check_number("steps", steps, low=1, integer=True)
     check_seed(seed)
-    size = len(check_hessian(problem.H))
+    H = check_definite(problem.H)
+    size, near = len(H), in_range(H)
     named = _named(levels, size)
     rng = np.random.default_rng(seed)
     points = [*rng.standard_normal((starts, size)), worst_start(problem)]
-    found = [[convergence(problem, owner, x, steps) for x in points] for owner in named.values()]
+    found = [[_converging(near, owner, x, steps) for x in points] for owner in named.values()]
     return _dataset(problem, named, found, starts)
 
 

@@ -5,7 +5,7 @@
 Legend: P coordinates, S groups, B starts, k steps.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,12 +13,12 @@ from gnlab.errors import check_number
 from gnlab.rates.checks import (
     Array,
     Groups,
+    check_definite,
     check_groups,
-    check_hessian,
     check_seed,
     check_starts,
 )
-from gnlab.rates.measure import DONE, scale, step
+from gnlab.rates.measure import DONE, in_range, scale, step
 from gnlab.rates.quadratics import Quadratic
 
 
@@ -77,10 +77,11 @@ def paths(problem: Quadratic, owner: Groups, starts: Array, steps: int) -> Paths
 
     Raises:
         InputError: If a start is the minimum, the groups are none of the problem's, there is no
-            step, or something is not finite.
+            step, H is not positive definite, or something is not finite.
     """
     check_number("steps", steps, low=1, integer=True)
-    H = check_hessian(problem.H)
+    problem = replace(problem, H=in_range(check_definite(problem.H)))
+    H = problem.H
     owner = check_groups(owner, len(H))
     starts = check_starts("starts", starts, (None, len(H)))
     # The method does not see the scale of f: each point's f is kept at 1, nothing underflows.

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from gnlab.errors import InputError
 from gnlab.rates import (
+    Quadratic,
     best_scaling,
     convergence,
     kantorovich,
     measure,
+    paths,
     quadratic,
     runs,
     scaled_bound,
@@ -32,6 +34,30 @@ def test_cauchy_from_the_worst_start_reaches_the_bound(condition, sign):
     problem = quadratic(spread(6, condition), "dense", seed=1)
     found = convergence(problem, runs(6, 1), worst_start(problem, sign), 50)
     np.testing.assert_allclose(found.factors, kantorovich(condition), rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-290, 1e-120, 1e120, 1e290])
+def test_the_scale_of_f_is_not_seen(size):
+    spectrum = np.array([1.0, 3.0, 10.0, 30.0])
+    near, far = (
+        measure(quadratic(by * spectrum, "dense"), [1, 2, 4], starts=2, steps=30)
+        for by in (1.0, size)
+    )
+    for name in ("rate", "largest", "first", "bound"):
+        np.testing.assert_allclose(far[name], near[name], rtol=1e-6, atol=1e-20)
+
+
+@pytest.mark.parametrize("lowest", [-0.5, 0.0])
+def test_without_a_minimum_there_is_no_rate(lowest):
+    H = np.diag([1.0, lowest])
+    problem, owner = Quadratic(H, *np.linalg.eigh(H)), np.array([0, 1])
+    for ask in (
+        lambda: convergence(problem, owner, np.array([3.0, 1.0]), 5),
+        lambda: paths(problem, owner, np.array([[3.0, 1.0]]), 5),
+        lambda: measure(problem, [1]),
+    ):
+        with pytest.raises(InputError, match="must be positive definite"):
+            ask()
 
 
 def test_cauchy_never_exceeds_the_bound():
