@@ -92,7 +92,8 @@ class Summary:
             coarse: A partition that it refines, T groups.
 
         Returns:
-            C ḡ, [T], and C H̄ Cᵀ, [T, T], with C = ``fine.coarsening(coarse)``.
+            C ḡ, [T], and C H̄ Cᵀ, [T, T], with C = ``fine.coarsening(coarse)``; in float64 where
+            the summary's own dtype cannot hold what they are sums of.
 
         Raises:
             InputError: If the one does not refine the other, or this is a summary of another one.
@@ -102,10 +103,11 @@ class Summary:
                 f"this is a summary of {len(self.g)} groups; the partition given as its own has "
                 f"{fine.num_groups}. Give the partition that it was computed with."
             )
-        owner, size = fine.membership(coarse).to(self.g.device), coarse.num_groups
-        g = self.g.new_zeros(size).index_add(0, owner, self.g)
-        rows = self.H.new_zeros(size, len(owner)).index_add(0, owner, self.H)
-        return g, self.H.new_zeros(size, size).index_add(1, owner, rows)
+        H, g, _ = self.coefficients()
+        owner, size = fine.membership(coarse).to(g.device), coarse.num_groups
+        rows = H.new_zeros(size, len(owner)).index_add(0, owner, H)
+        sums = H.new_zeros(size, size).index_add(1, owner, rows)
+        return g.new_zeros(size).index_add(0, owner, g), sums
 
     @property
     def d(self) -> Tensor:

@@ -100,6 +100,19 @@ def test_one_summary_holds_all_coarser_ones(problem):
             near(membership @ f.H @ membership.T, H, 1e-13)
 
 
+def test_sums_over_coarser_groups_do_not_leave_the_range_of_the_dtype():
+    torch.manual_seed(0)
+    model, batch = nn.Linear(3, 2), (torch.randn(9, 3), torch.randn(9, 2))
+    u = {name: 1e-24 * torch.randn_like(p) for name, p in model.named_parameters()}
+    fine, coarse = partition(model, "unit"), partition(model, "tensor")
+    f, c = (summarise(model, nn.functional.mse_loss, batch, p, u) for p in (fine, coarse))
+    g, H = f.coarsened(fine, coarse)
+    known_h, known_g, _ = c.coefficients()
+    assert (known_h != 0).all()
+    near(g / known_g, torch.ones(2, dtype=DOUBLE), 1e-5)
+    near(H / known_h, torch.ones(2, 2, dtype=DOUBLE), 1e-5)
+
+
 def test_a_summary_of_another_partition_is_refused(problem):
     model = problem[0]
     found = summary(problem, "tensor")
