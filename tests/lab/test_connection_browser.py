@@ -36,6 +36,7 @@ def test_a_page_whose_server_has_ended_says_so_and_what_to_do(tab, serving, keep
         assert page.locator(".gn-side").evaluate("(column) => column.inert")
         keep(page, f"lost-{path or 'lab'}-{theme}")
     assert pages[""].evaluate(STATE) == "offline"
+    pages[""].route(pages[""].url, lambda route: route.fulfill(body="again"))
     with pages[""].expect_request(pages[""].url):
         pages[""].get_by_role("button", name="Reload").click()
 

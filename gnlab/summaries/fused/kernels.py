@@ -55,7 +55,7 @@ def bend(
     row = s.to(tl.int64)
     v = tl.load(rows + (j + row) * stride + at, mask=inside, other=0.0)
     is_bent = (s >= place) & (s < place + j)
-    w = tl.load(rows + (row - place) * stride + at, mask=inside & is_bent, other=0.0)
+    w = tl.load(rows + (row - place) * stride + at, mask=at < tl.where(is_bent, n, 0), other=0.0)
     moved = tl.where(is_bent, first * w, 0.0)  # σ′ may be infinite
     tl.store(out + row * n + at, second * v * v + moved, mask=inside)
     tl.store(out + (k + row) * n + at, first * v, mask=inside)
