@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from gnlab.partitions.exclusive import alone
+from gnlab.partitions.naming import home
 from gnlab.partitions.products import Products, numbers, taken_apart
 from gnlab.partitions.unmoved import unmoved
 
@@ -127,7 +128,7 @@ def guessed(model: nn.Module, samples: int = 1) -> list[Layer]:
     work: Counter[str] = Counter()
     values: dict[str, int] = {}
     for name, parameter in named:
-        layer = name.rpartition(".")[0]
+        layer = home(name)[0]
         work[layer] += parameter.numel() if parameter.dim() >= least else 0
         values[layer] = max(values.get(layer, 0), parameter.shape[0] if parameter.dim() else 1)
     return [Layer(layer, samples * work[layer], samples * values[layer]) for layer in values]

@@ -21,21 +21,23 @@ any other, and a raw parameter        index of dimension 0; the rest. A scalar i
 Elements are numbered unit by unit: within one, in the order of the tensor's memory. Only torch's
 own classes and what derives from them are known as such. A "neuron" is the unit of that number of
 all tensors of a layer that have as many units: a channel's kernels and its bias, a scale and a
-shift. It keeps together what "role" and "tensor" keep apart, so it is no rung of the ladder, on
-which both are; where each layer has one tensor it is "unit".
+shift; of a recurrent module each layer and direction has its own. It keeps together what "role" and
+"tensor" keep apart, so it is no rung of the ladder, on which both are; where each layer has one
+tensor it is "unit". What a parametrised tensor is made of (weight normalisation) is cut as that is.
 
 Legend: n units of a tensor, m elements in each one's row.
 """
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from gnlab.errors import InputError
+from gnlab.partitions.naming import home
 from gnlab.partitions.partition import Partition
 
 FINER = ("block:k", "neuron", "unit", "row:k", "element")
@@ -56,12 +58,14 @@ class Cut:
         shape: Its shape.
         units: n.
         unit: The unit of each element; called when it is needed.
+        layer: What it shares its units with: a layer, or one layer of a recurrent module.
     """
 
     name: str
     shape: torch.Size
     units: int
     unit: Callable[[], Tensor]
+    layer: str
 
     @property
     def row(self) -> int:
@@ -132,16 +136,33 @@ def doublings(end: int) -> list[int]:
 
 
 def _cut(model: nn.Module, name: str, shape: torch.Size) -> Cut:
-    owner, _, last = name.rpartition(".")
+    owner, last = home(name)
     layer = model.get_submodule(owner)
+    units, unit = _units(layer, last, shape)
+    return Cut(name, shape, units, unit, (owner or last) + _deeper(layer, last))
+
+
+def _units(layer: nn.Module, last: str, shape: torch.Size) -> tuple[int, Callable[[], Tensor]]:
+    """The number of a parameter's units, and what gives the unit of each element."""
     if not shape:
-        return Cut(name, shape, 1, lambda: torch.zeros((), dtype=torch.int64))
-    if last == "weight" and isinstance(layer, _TRANSPOSED):
-        return Cut(name, shape, layer.out_channels, lambda: _of_transposed(layer, shape))
-    if last == "weight" and isinstance(layer, _TABLES):
-        return Cut(name, shape, shape[1], lambda: torch.arange(shape[1])[None])
+        return 1, lambda: torch.zeros((), dtype=torch.int64)
+    # By its shape too: what a parametrised weight is made of can have another one.
+    if last == "weight" and isinstance(layer, _TRANSPOSED) and _is_whole(layer, shape):
+        return layer.out_channels, lambda: _of_transposed(layer, shape)
+    if last == "weight" and isinstance(layer, _TABLES) and shape[1:] == (layer.embedding_dim,):
+        return shape[1], lambda: torch.arange(shape[1])[None]
     column = -1, *[1] * (len(shape) - 1)
-    return Cut(name, shape, shape[0], lambda: torch.arange(shape[0]).reshape(column))
+    return shape[0], lambda: torch.arange(shape[0]).reshape(column)
+
+
+def _deeper(layer: nn.Module, last: str) -> str:
+    """Which layer and direction of a recurrent module a parameter is of; "" for the first."""
+    found = re.search(r"_l\d+(_reverse)?$", last) if isinstance(layer, nn.RNNBase) else None
+    return found[0] if found and found[0] != "_l0" else ""
+
+
+def _is_whole(layer: _Transposed, shape: torch.Size) -> bool:
+    return shape[:2] == (layer.in_channels, layer.out_channels // layer.groups)
 
 
 def _of_transposed(layer: _Transposed, shape: torch.Size) -> Tensor:
@@ -166,7 +187,7 @@ def number(level: str, parts: list[Cut]) -> int:
     """
     kind, k = _checked(level)
     if kind == "neuron":
-        return sum(dict(_layers(parts)).values())
+        return sum({(part.layer, part.units): part.units for part in parts}.values())
     counts: dict[str, Callable[[Cut], int]] = {
         "block": lambda part: min(k, part.units),
         "unit": lambda part: part.units,
@@ -174,12 +195,6 @@ def number(level: str, parts: list[Cut]) -> int:
         "element": lambda part: part.shape.numel(),
     }
     return sum(counts[kind](part) for part in parts)
-
-
-def _layers(parts: list[Cut]) -> Iterator[tuple[tuple[str, int], int]]:
-    """Each layer and number of units that a tensor of it has, and that number."""
-    for part in parts:
-        yield (part.name.rpartition(".")[0] or part.name, part.units), part.units
 
 
 def finer(
@@ -250,17 +265,22 @@ def _neurons(
     shapes: Mapping[str, torch.Size], roles: Mapping[str, str], parts: list[Cut]
 ) -> Partition:
     """Each unit of a layer with all that is its own, its bias too."""
+    counts: dict[str, set[int]] = {}
+    for part in parts:
+        counts.setdefault(part.layer, set()).add(part.units)
     start: dict[tuple[str, int], int] = {}
     names: list[str] = []
     found: list[set[str]] = []
     groups = {}
-    for part, (layer, _) in zip(parts, _layers(parts), strict=True):
-        if layer not in start:
-            start[layer] = len(names)
-            names += [f"{layer[0]}[{i}]" for i in range(part.units)]
+    for part in parts:
+        key = part.layer, part.units
+        if key not in start:
+            start[key] = len(names)
+            called = part.layer if len(counts[part.layer]) == 1 else part.name
+            names += [f"{called}[{i}]" for i in range(part.units)]
             found += [set() for _ in range(part.units)]
-        groups[part.name] = part.unit() + start[layer]
+        groups[part.name] = part.unit() + start[key]
         for i in range(part.units):
-            found[start[layer] + i].add(roles[part.name])
+            found[start[key] + i].add(roles[part.name])
     of = tuple(next(iter(one)) if len(one) == 1 else "mixed" for one in found)
     return Partition("neuron", tuple(names), shapes, groups, of)

@@ -16,6 +16,7 @@ from gnlab.errors import InputError, unknown_choice
 from gnlab.partitions.exclusive import alone
 from gnlab.partitions.finer import FINER, cuts, doublings, finer, is_finer
 from gnlab.partitions.finer import number as counted
+from gnlab.partitions.naming import home
 from gnlab.partitions.partition import Partition, check_usable
 
 LEVELS = ("all", "role", "chunk:k", "layer", "part:k", "tensor", *FINER)
@@ -146,7 +147,7 @@ def levels(model: nn.Module) -> list[str]:
 
 def _layer(name: str) -> str:
     """The module that owns a parameter; a raw parameter of the model is its own layer."""
-    owner, _, last = name.rpartition(".")
+    owner, last = home(name)
     return owner or last
 
 
@@ -154,7 +155,7 @@ def _roles(model: nn.Module, shapes: Iterable[str]) -> dict[str, str]:
     """Each parameter's role. A raw parameter without a layer's naming counts as a weight."""
     roles = {}
     for name in shapes:
-        last = name.rpartition(".")[2]
+        last = home(name)[1]
         if re.search(r"bias", last):
             roles[name] = "biases"
         elif last == "weight" and model.get_parameter(name).dim() < 2:

@@ -21,10 +21,11 @@ from gnlab.errors import InputError
 from gnlab.partitions import cost, finer
 from gnlab.partitions.exclusive import alone
 from gnlab.partitions.levels import levels, number, partition
+from gnlab.partitions.naming import home
 
 _LABELS = {
     "all": "one group for all",
-    "role": "weights, biases",
+    "role": "one group per role",
     "layer": "one group per layer",
     "tensor": "one group per tensor",
     "neuron": "one group per unit with its bias",
@@ -33,7 +34,7 @@ _LABELS = {
 }
 _KNOWN_AS = {
     "all": "Cauchy's steepest descent: one rate, the best along the direction",
-    "role": "one rate for weights, one for biases",
+    "role": "one rate per role",
     "layer": "one rate per layer, as in LARS and LAMB",
     "tensor": "one rate per tensor: the paper's canonical partition",
     "neuron": "one rate per neuron",
@@ -163,7 +164,16 @@ def _rung(model: nn.Module, name: str, count: int, layers: Sequence[cost.Layer])
     starting = _starting(model, name, layers)
     shared = finer.is_finer(name)
     gradients = cost.in_gradients(layers, starting, shared)
-    return Rung(name, count, f"S = {count}, {label(name)}", _KNOWN_AS.get(name, ""), gradients)
+    groups, known = label(name), _KNOWN_AS.get(name, "")
+    if name == "role":
+        groups, known = _by_role(partition(model, name).names)
+    return Rung(name, count, f"S = {count}, {groups}", known, gradients)
+
+
+def _by_role(roles: Sequence[str]) -> tuple[str, str]:
+    """What the groups of "role" are in a model, and what they are in the literature."""
+    called = ["others" if role == "other" else role for role in roles]
+    return ", ".join(called), ", ".join(f"one rate for {role}" for role in called)
 
 
 def _starting(model: nn.Module, name: str, layers: Sequence[cost.Layer]) -> list[int]:
@@ -186,7 +196,7 @@ def _by_layer(model: nn.Module, name: str) -> Iterator[tuple[str, int]]:
     """Each layer, and how many groups have their first element in it."""
     if finer.is_finer(name):
         for part in finer.cuts(model, partition(model, "tensor").shapes):
-            yield part.name.rpartition(".")[0], finer.number(name, [part])
+            yield home(part.name)[0], finer.number(name, [part])
         return
     seen: set[int] = set()
     split = partition(model, name)
@@ -194,4 +204,4 @@ def _by_layer(model: nn.Module, name: str) -> Iterator[tuple[str, int]]:
         group = int(owner)
         if split.shapes[parameter].numel() and group not in seen:
             seen.add(group)
-            yield parameter.rpartition(".")[0], 1
+            yield home(parameter)[0], 1

@@ -26,9 +26,10 @@ from gnlab.runs.course import Course
 from gnlab.runs.curve import Trials
 from gnlab.runs.record import Array
 from gnlab.runs.trainer import Trainer
-from gnlab.summaries import alone, elsewhere, summarise, unmoved
+from gnlab.summaries import alone, elsewhere, most_groups, summarise, unmoved
 
 TOO_LARGE = "not tried: more groups than asked for"
+BEYOND = "not tried: more groups than can be summarised here"
 _REPEATS = 3
 
 
@@ -71,19 +72,28 @@ def try_levels(
     trainer = run._trainer
     u, batch = trainer.proposal()
     gradient = _gradient_seconds(trainer, batch)
-    wanted = sum(rung.num_groups <= most for rung in rungs)
+    can = most_groups(trainer.device)
+    wanted = sum(rung.num_groups <= min(most, can) for rung in rungs)
+    asked = sum(rung.num_groups <= most for rung in rungs)
+    others = [BEYOND] * (asked - wanted) + [TOO_LARGE] * (len(rungs) - asked)
+    rest = [Trial(status=(why, why)) for why in others]
     trials: list[Trial] = []
-    yield _together(run.step_count, rungs, trials, gradient, wanted)
+    yield _together(run.step_count, rungs, trials, rest, gradient)
     for rung in rungs[:wanted]:
         trials.append(_tried(trainer, rung, u, batch, rate))
-        yield _together(run.step_count, rungs, trials, gradient, wanted)
+        yield _together(run.step_count, rungs, trials, rest, gradient)
 
 
 def _together(
-    step: int, rungs: Sequence[Rung], trials: Sequence[Trial], gradient: float, wanted: int
+    step: int,
+    rungs: Sequence[Rung],
+    trials: Sequence[Trial],
+    rest: Sequence[Trial],
+    gradient: float,
 ) -> Trials:
-    """What was tried so far, with nothing for the other levels."""
-    every = [*trials, *[Trial()] * (len(rungs) - len(trials))]
+    """What was tried so far, with nothing for the levels to come and those that are not tried."""
+    wanted = len(rungs) - len(rest)
+    every = [*trials, *[Trial()] * (wanted - len(trials)), *rest]
     return Trials(
         step=step,
         rungs=tuple(rungs),

@@ -26,7 +26,7 @@ def what_if(run: Course, *, most: int = 512, rate: float = 1.0) -> "xr.Dataset":
 
     Args:
         run: The run.
-        most: The largest S that is tried.
+        most: The largest S that is tried; what cannot be summarised is not.
         rate: λ, what each step is multiplied by.
 
     Returns:

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn.utils import parametrizations, parametrize
 
 from gnlab.errors import InputError
 from gnlab.partitions import finer, ladder, number, partition
@@ -99,6 +100,58 @@ def test_a_raw_parameters_units_are_those_of_its_first_dimension():
     p = partition(model, "unit")
     assert groups(p, "theta") == [[i, i] for i in range(5)]
     assert groups(p, "scale") == 5
+
+
+def test_what_a_parametrised_tensor_is_made_of_is_of_its_layer():
+    model = nn.Sequential(parametrizations.weight_norm(nn.Linear(3, 4)), nn.Linear(4, 2))
+    p = partition(model, "neuron")
+    assert p.names[0] == "0[0]"
+    assert p.num_groups == 4 + 2
+    assert groups(p, "0.parametrizations.weight.original0") == [[0], [1], [2], [3]]
+    assert groups(p, "0.parametrizations.weight.original1") == [[i] * 3 for i in range(4)]
+    assert groups(p, "0.bias") == [0, 1, 2, 3]
+    assert partition(model, "layer").names == ("0", "1")
+    scaled = nn.Sequential(nn.LayerNorm(3))
+    parametrize.register_parametrization(scaled[0], "bias", nn.Identity())
+    assert partition(scaled, "role").names == ("other", "biases")
+
+
+def test_a_parametrised_transposed_convolution_has_output_channels_where_it_is_whole():
+    whole = nn.Sequential(parametrizations.spectral_norm(nn.ConvTranspose2d(6, 2, 3)))
+    assert partition(whole, "neuron").num_groups == 2
+    parts = nn.Sequential(parametrizations.weight_norm(nn.ConvTranspose2d(6, 2, 3)))
+    # Its length is that of what comes from one input channel: [6, 1, 1, 1].
+    assert partition(parts, "unit").num_groups == 6 + 2 + 2
+
+
+def test_each_layer_and_direction_of_a_recurrent_module_has_its_own_neurons():
+    p = partition(nn.Sequential(nn.LSTM(3, 4, 2, bidirectional=True)), "neuron")
+    assert p.num_groups == 4 * 16
+    assert [p.names[16 * i] for i in range(4)] == [
+        "0[0]",
+        "0_l0_reverse[0]",
+        "0_l1[0]",
+        "0_l1_reverse[0]",
+    ]
+    assert p.refines(partition(nn.Sequential(nn.LSTM(3, 4, 2, bidirectional=True)), "layer"))
+
+
+@pytest.mark.parametrize("level", ["neuron", "unit", "row:2", "element"])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.MultiheadAttention(4, 2, kdim=3, vdim=5), nn.LSTM(3, 4, 2, proj_size=2),
+        parametrizations.weight_norm(nn.Conv1d(3, 4, 2)), nn.Bilinear(2, 3, 4),
+        parametrizations.weight_norm(nn.Embedding(7, 3)),
+    ],
+)  # fmt: skip
+def test_no_two_groups_have_one_name(layer, level):
+    p = partition(nn.ModuleDict({"a": layer, "b": nn.Linear(4, 4)}), level)
+    assert (
+        len(set(p.names))
+        == p.num_groups
+        == number(nn.ModuleDict({"a": layer, "b": nn.Linear(4, 4)}), level)
+    )
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 4), st.integers(0, 4))

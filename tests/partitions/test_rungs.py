@@ -11,7 +11,6 @@ import gnlab
 from gnlab import partitions
 from gnlab.errors import InputError
 from gnlab.partitions import cost, partition
-from gnlab.partitions import rungs as ladders
 from gnlab.problems import networks
 
 
@@ -214,7 +213,7 @@ def test_one_group_costs_a_gradient_or_two(model, x):
 def test_a_parameter_of_a_child_that_is_not_called_starts_where_its_parent_does():
     model = nn.Sequential(nn.Linear(8, 8), nn.MultiheadAttention(8, 2))
     model.forward = lambda x: model[1](*[model[0](x)] * 3)[0]
-    first, layers = ladders._starting, cost.executed(model, torch.zeros(5, 3, 8))
+    first, layers = partitions.rungs._starting, cost.executed(model, torch.zeros(5, 3, 8))
     begins = next(i for i, layer in enumerate(layers) if layer.name == "1")
     counts = first(model, "tensor", layers)
     assert (counts[0], counts[begins]) == (2, 4)
@@ -257,6 +256,11 @@ def test_parameters_of_no_layer():
 
     rungs = gnlab.ladder(Raw(), torch.ones(1, 4))
     assert [rungs[0].num_groups, rungs[-1].num_groups] == [1, 14]
+
+
+def test_the_roles_are_those_of_the_model():
+    rung = gnlab.ladder(nn.Sequential(nn.Embedding(4, 4), nn.RMSNorm(4), nn.RMSNorm(4)))[1]
+    assert (rung.label, rung.known_as[-19:]) == ("S = 2, weights, others", "one rate for others")
 
 
 @pytest.mark.parametrize(

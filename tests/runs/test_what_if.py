@@ -10,6 +10,7 @@ from torch import nn
 import gnlab
 from gnlab.errors import InputError
 from gnlab.problems import Data, Hyperparameters, Problem
+from gnlab.runs import trials
 
 
 def a_run(model, train, classes):
@@ -55,6 +56,18 @@ def test_a_finer_level_never_promises_less():
     assert len(promised) >= 2
     for coarse, fine in itertools.pairwise(promised):
         assert fine >= coarse * (1 - 1e-9)
+
+
+def test_levels_beyond_what_can_be_summarised_are_told_and_the_others_kept(monkeypatch):
+    monkeypatch.setattr(trials, "most_groups", lambda device: 300)
+    found = gnlab.what_if(gnlab.Run("moons"), most=400).sel(cubic="with")
+    why = dict(zip(found.groups.values.tolist(), found.status.values.tolist(), strict=True))
+    assert {s for count, s in why.items() if count <= 300}.isdisjoint(
+        {trials.BEYOND, trials.TOO_LARGE}
+    )
+    assert {s for count, s in why.items() if 300 < count <= 400} == {trials.BEYOND}
+    assert {s for count, s in why.items() if count > 400} <= {trials.TOO_LARGE}
+    assert np.isfinite(found.predicted.values[found.groups.values <= 300]).all()
 
 
 def test_the_run_goes_on_as_if_nothing_had_been_asked():
