@@ -8,7 +8,7 @@ import pytest
 
 import gnlab
 from gnlab import cli
-from gnlab.cli import commands
+from gnlab.cli import commands, info
 from gnlab.cli.commands import COMMANDS
 from gnlab.cli.output import NoReaderError
 from gnlab.partitions import LEVELS
@@ -20,6 +20,13 @@ def test_info_names_versions_devices_and_data(tmp_path, monkeypatch, run):
     assert code == 0
     for expected in (gnlab.__version__, "torch", "panel", "cpu", str(tmp_path), "MNIST", "absent"):
         assert expected in out
+
+
+def test_info_names_the_data_that_are_found(monkeypatch, run):
+    monkeypatch.setattr(info, "found", lambda: {"MNIST": True, "CIFAR-10": False})
+    _, out, _ = run("info")
+    assert "MNIST       found" in out.splitlines()
+    assert "CIFAR-10    absent, downloaded when first used" in out.splitlines()
 
 
 def test_no_command_shows_the_help(run):

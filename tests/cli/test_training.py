@@ -23,6 +23,14 @@ def test_train_goes_to_the_step_asked_for_and_saves(tmp_path, train):
     assert gnlab.Run.load(tmp_path / "checkpoint.pt").step_count == 5
 
 
+def test_train_shows_how_far_it_is(tmp_path, train):
+    _, _, err = train(tmp_path, "--steps", "5")
+    last = err.rstrip().rpartition("\r")[2]
+    assert "100%" in last
+    assert "5/5" in last
+    assert f"loss={gnlab.Run.load(tmp_path / 'checkpoint.pt').record.loss:.4g}" in last
+
+
 @pytest.mark.parametrize(("option", "on"), [("--no-safeguard", False), ("--safeguard", True)])
 def test_the_safeguard_can_be_switched(option, on, tmp_path, train):
     train(tmp_path, "--steps", "1", option)

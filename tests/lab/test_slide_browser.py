@@ -215,6 +215,18 @@ def test_networks_side_by_side(slide, keep):
     assert page.page.locator(".gn-network-map-4").is_hidden()
 
 
+@pytest.mark.parametrize(("data", "elements"), [("moons", 354), ("spirals", 1322)])
+def test_networks_from_cauchy_to_newton(slide, keep, data, elements):
+    page = slide(f"?scene=network&data={data}&finest=element&network_steps=1")
+    page.page.get_by_text("Step 1 of 1").wait_for()
+    page.shows(data=data, finest="element")
+    titles = [page.page.locator(f".gn-network-map-{i} h2").inner_text() for i in (0, 4)]
+    assert titles == ["S = 1, Cauchy", f"S = {elements}, Newton"]
+    maps = [page.read(MAP, i) for i in range(5)]
+    assert len({tuple(shown) for shown in maps}) == 5
+    keep(page.page, f"slide-network-newton-{data}")
+
+
 def test_a_card_is_no_higher_for_what_ended_its_runs(slide, keep):
     ask = "?scene=network&data=spirals&finest=unit&network_steps=2&network_damping="
     heights = []

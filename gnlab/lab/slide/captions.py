@@ -80,7 +80,7 @@ MAP = (
     "The same start and points with more step sizes: look where the border bends first.",
     "Each map is one level finer than the one to its left.",
     "Many step sizes follow the points closely, and need more damping to be safe.",
-    "The finest level that is feasible here; all interactions of its groups are measured.",
+    "Newton: a group for each weight, and all interactions of any two of them are measured.",
 )
 """The sentence below each decision map, coarse to fine."""
 

@@ -16,8 +16,6 @@ from gnlab.partitions import Rung
 
 GRID = 80
 """The places of a map along each axis."""
-LARGEST = 400
-"""The most groups of a run: a step with more takes seconds."""
 _MARGIN = 0.12
 _LOST = 100.0
 """A loss so many times the first one's belongs to a run that is lost."""
@@ -117,12 +115,8 @@ class SideBySide:
 
 
 def _rungs(problem: problems.Problem, finest: str) -> list[Rung]:
-    """The levels to show; in place of one with too many groups the finest that has not."""
-    known = {
-        rung.level: rung for rung in partitions.ladder(problem.model) if rung.num_groups <= LARGEST
-    }
-    last = list(known)[-1]
-    return [known.get(level, known[last]) for level in FINEST[finest]]
+    known = {rung.level: rung for rung in partitions.ladder(problem.model)}
+    return [known[level] for level in FINEST[finest]]
 
 
 def _around(values: np.ndarray) -> tuple[float, float]:

@@ -220,7 +220,7 @@ def test_of_several_ends_each_has_its_own_sentence():
         fellow.ended, fellow.last = what, 0
     said = network._advice(runs, chosen("network_damping=0"), 0)
     assert said.count("No next step for") == 3
-    places = [said.index(words) for words in ("S = 8 and 148:", "S = 28:", "S = 322:")]
+    places = [said.index(words) for words in ("S = 8 and 148:", "S = 28:", "S = 1322:")]
     assert places == sorted(places)
     for remedy in ("Move λ_int away from 0.", "which keeps them short.", "coarser groups."):
         assert remedy in said
@@ -236,13 +236,15 @@ def test_a_network_whose_steps_are_far_too_long_has_ended_with_its_last_one():
     assert [fellow.ended for fellow in runs.fellows[1:]] == ["", ""]
 
 
-def test_the_finest_level_is_the_finest_that_is_feasible():
-    counts = [
-        fellow.rung.num_groups for fellow in SideBySide("spirals", "element", 0, 30.0).fellows
-    ]
-    assert counts == [1, 8, 28, 148, 322]
-    counts = [fellow.rung.num_groups for fellow in SideBySide("moons", "element", 0, 30.0).fellows]
-    assert counts[-1] == 354
+@pytest.mark.parametrize(
+    ("data", "expected"), [("moons", [1, 6, 20, 68, 354]), ("spirals", [1, 8, 28, 148, 1322])]
+)
+def test_side_by_side_is_all_the_way_from_cauchy_to_newton(data, expected):
+    runs = SideBySide(data, "element", 0, 30.0)
+    assert [fellow.rung.num_groups for fellow in runs.fellows] == expected
+    runs.advance()
+    assert [fellow.ended for fellow in runs.fellows] == [""] * 5
+    assert len({fellow.losses[1] for fellow in runs.fellows}) == 5
 
 
 @pytest.mark.parametrize("name", list(BUILD))
