@@ -64,7 +64,7 @@ def accuracy(results: Results) -> str:
         levels = found["levels"].values()
         worst = [
             " / ".join(
-                f"{max(level['errors'][kind][order] for level in levels):.0e}"
+                f"{max(level['errors'][kind][order] for level in levels):.1e}"
                 for order in ("g", "H", "third")
             )
             for kind in kinds
