@@ -260,3 +260,24 @@ def test_legacy_reductions_take_the_plain_way():
             return F.mse_loss(out, y, size_average=False)
 
     assert agree(network(), loss) == "autodiff"
+
+
+class Sparse(nn.Module):
+    """A layer of sparse inputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.last = nn.Parameter(torch.randn(3, 4)), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.last(torch.sparse.mm(x, self.weight).tanh())
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support")
+@pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr])
+def test_sparse_inputs_take_the_plain_way(layout):
+    torch.manual_seed(0)
+    model, (x, y) = Sparse().double(), batch()
+    assert agree(model, data=(x.relu().to_sparse(layout=layout), y)) == "autodiff"
+    with pytest.raises(InputError, match="sparse_mm"):
+        summary(model, "jets", data=(x.relu().to_sparse(layout=layout), y))

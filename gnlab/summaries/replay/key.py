@@ -55,7 +55,7 @@ class Collected:
 
     def _tensor(self, tensor: Tensor) -> None:
         """A tensor: which it is, which piece of memory it lies in, and how."""
-        kind, dtype, storage = type(tensor), tensor.dtype, tensor.untyped_storage()
+        kind, dtype = type(tensor), tensor.dtype
         if kind not in self.kinds and self.kinds:
             raise UnknownError(f"a tensor of type {kind.__name__}")
         if tensor.layout is not _STRIDED or dtype.is_complex or tensor.is_neg():
@@ -63,6 +63,7 @@ class Collected:
         if tensor.device != self._device:
             raise UnknownError("a tensor on another device")
         pieces, tensors = self._pieces, self._tensors
+        storage = tensor.untyped_storage()  # a sparse tensor has none to be asked for
         number = pieces.setdefault(storage._cdata, len(pieces))
         if number == len(self.inputs):
             self.inputs.append(tensor)
