@@ -131,7 +131,9 @@ class Sight:
         try:
             kept = entry.kept  # another thread may let go of it
             if kept is not None:
-                return made(self._repeated(kept.program), kept.origins)
+                with contextlib.suppress(RuntimeError, IndexError):  # the model's own says more
+                    return made(self._repeated(kept.program), kept.origins)
+                return None
             entry.sights += 1
             if entry.sights <= SIGHTS - _PIECES:
                 return None
