@@ -3,6 +3,9 @@
 Legend: N samples of a batch.
 """
 
+import copy
+import dataclasses
+from collections import UserDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -13,7 +16,10 @@ from torch.utils.data import DataLoader
 from gnlab.errors import InputError
 
 Batch = tuple[Any, Any]
-"""The inputs and targets of one batch: tensors, or nested tuples, lists and dicts of tensors."""
+"""The inputs and targets of one batch: tensors, or tuples, lists, dicts and dataclasses of such."""
+
+_UNCOPIED = AttributeError, LookupError, RuntimeError, TypeError, ValueError
+"""What a class raises that does not let itself be copied, or filled with other values."""
 
 
 def batches(data: object) -> Iterable[Batch]:
@@ -92,7 +98,7 @@ def check_lengths(batch: Batch, error: Exception) -> None:
 
 
 def _lengths(tree: object) -> set[int]:
-    """The leading sizes of the tensors in nested tuples, lists and dicts."""
+    """The leading sizes of the tensors in a nested structure."""
     return {t.shape[0] for t in tensors(tree) if t.dim()}
 
 
@@ -108,28 +114,71 @@ def _checked(batch: object) -> Batch:
 
 
 def tensors(tree: object) -> Iterator[Tensor]:
-    """The tensors in nested tuples, lists and dicts, in order."""
+    """The tensors in nested tuples, lists, dicts and dataclasses, in order."""
     if isinstance(tree, Tensor):
         yield tree
-    elif isinstance(tree, Mapping):
-        for item in tree.values():
-            yield from tensors(item)
-    elif isinstance(tree, (tuple, list)):
-        for item in tree:
-            yield from tensors(item)
+        return
+    if isinstance(tree, Mapping):
+        items: Iterable[object] = tree.values()
+    else:
+        items = tree if isinstance(tree, (tuple, list)) else _fields(tree).values()
+    for item in items:
+        yield from tensors(item)
 
 
 def map_tensors(function: Callable[[Tensor], Tensor], tree: Any) -> Any:
-    """The same nested structure with ``function`` applied to each tensor."""
+    """The same nested structure with ``function`` applied to each tensor.
+
+    What has a class of its own is made anew in that class, as a model or a loss may read its
+    attributes; a mapping that cannot be copied becomes a dict.
+
+    Args:
+        function: The function.
+        tree: Tensors in nested tuples, lists, dicts and dataclasses; anything else is kept.
+
+    Returns:
+        The structure; nothing is written into the given one.
+    """
     if isinstance(tree, Tensor):
         return function(tree)
     if isinstance(tree, Mapping):
-        return {key: map_tensors(function, item) for key, item in tree.items()}
+        return _refilled(tree, {key: map_tensors(function, item) for key, item in tree.items()})
     if isinstance(tree, (tuple, list)):
         items = [map_tensors(function, item) for item in tree]
         # A named tuple is rebuilt from its fields, as the model may read them by name.
         return type(tree)(*items) if isinstance(tree, tuple) and _named(tree) else type(tree)(items)
-    return tree
+    if next(tensors(tree), None) is None:
+        return tree
+    fields = {name: map_tensors(function, item) for name, item in _fields(tree).items()}
+    try:
+        return dataclasses.replace(tree, **fields)
+    except _UNCOPIED:
+        return tree
+
+
+def _refilled(tree: Mapping[Any, Any], items: dict[Any, Any]) -> Mapping[Any, Any]:
+    """A mapping with other values of its keys."""
+    # A copy of any other kind may share with it what it holds, and would write into it.
+    if type(tree) is dict or not isinstance(tree, (dict, UserDict)):
+        return items
+    try:
+        made = copy.copy(tree)
+        for key, item in items.items():
+            made[key] = item
+        attributes = getattr(made, "__dict__", {})
+        for key in items.keys() & attributes.keys():  # one whose keys are its attributes too
+            if attributes[key] is tree[key]:
+                attributes[key] = items[key]
+    except _UNCOPIED:
+        return items
+    return made
+
+
+def _fields(tree: object) -> dict[str, Any]:
+    """What a dataclass is made of, by name; nothing for anything else."""
+    if not dataclasses.is_dataclass(tree) or isinstance(tree, type):
+        return {}
+    return {f.name: getattr(tree, f.name) for f in dataclasses.fields(tree) if f.init}
 
 
 def _named(tree: tuple[Any, ...]) -> bool:
