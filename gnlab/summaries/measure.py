@@ -70,7 +70,9 @@ def summarise(
             group are in float64 all the same; from bfloat16 (float16) expect two (three) digits
             of each order's largest entry, fewer where its terms cancel.
         normaliser: How batches of a loss unknown to torch combine: "samples" (a mean), "sum", or
-            a function (x, y) -> weight. None: by the loss, checked by a trial if it is unknown.
+            a function (x, y) -> weight. None: by the loss; of an unknown one a trial shows it, over
+            samples of one batch and of two, and what it does not show (a mean over sequences of
+            other lengths in each batch) has to be given.
         ggn: Whether to return the generalised Gauss–Newton summary too, ``Summary.ggn``.
         parts: Whether to return H̄'s parts by operation too, ``Summary.parts``; where the plain
             definition is computed they are two, the loss's and the model's, and cost extra passes.

@@ -10,7 +10,7 @@ Legend: b batches, N samples, C classes.
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -20,7 +20,7 @@ from torch.nn import functional
 from gnlab.errors import InputError, unknown_choice
 from gnlab.summaries.batches import Batch, num_samples
 from gnlab.summaries.evaluation import Evaluation, LossFunction
-from gnlab.summaries.splitting import SPLITS, check_output, splits
+from gnlab.summaries.splitting import SPLITS, Sample, Way, check_output, splits
 
 Normaliser = Literal["samples", "sum"] | Callable[[Any, Any], float | Tensor]
 """How a person says what a batch weighs: by name, or as a function of (x, y)."""
@@ -147,6 +147,8 @@ class Weighing:
         self._normaliser = normaliser
         self._by_trial = normaliser is None and self._known is None
         self._tried = normaliser is not None
+        self._sample: Sample | None = None
+        self._way: Way = SPLITS[0]
 
     @property
     def is_sum(self) -> bool:
@@ -184,18 +186,25 @@ class Weighing:
     def _try(self, batch: Batch, evaluation: Evaluation, output: Any) -> None:
         """Decide on the first batch how the loss splits; see that it does so on the others."""
         size = num_samples(batch)
-        if size == 1 and self._normaliser is not None:
+        if size > 1 or self._sample is None:
+            self._split(size, splits(size, evaluation, output))
+        if self._sample is None:
+            self._sample = Sample.of(size, evaluation, output)
+        else:
+            self._sample.check(self._way, size, evaluation, output)
+
+    def _split(self, size: int, found: Sequence[Way]) -> None:
+        """Take notice of the ways in which the loss of a batch splits."""
+        if self._sample is None and found:
+            self._way = self._normaliser = found[0]
+        if self._normaliser in found:
             return
-        found = splits(size, evaluation, output)
-        if self._normaliser is None and found:
-            self._normaliser = found[0]
-        if self._normaliser not in found:
-            if size == 1:
-                raise InputError(
-                    "cannot combine batches: the first batch has one sample, which does not show "
-                    'how the loss splits; give normaliser= ("samples" for a mean, "sum").'
-                )
+        if size == 1:
             raise InputError(
-                f"cannot combine batches: on a batch of {size} the loss is not the mean (nor the "
-                "sum) of its samples' losses; give normaliser=, a function (x, y) -> weight."
+                "cannot combine batches: the first batch has one sample, which does not show "
+                'how the loss splits; give normaliser= ("samples" for a mean, "sum").'
             )
+        raise InputError(
+            f"cannot combine batches: on a batch of {size} the loss is not the mean (nor the "
+            "sum) of its samples' losses; give normaliser=, a function (x, y) -> weight."
+        )
