@@ -7,7 +7,7 @@ embedding_bag, hardsigmoid), no third one (logcumsumexp), none at zero (norms), 
 precision on a GPU (hardswish). Written out in elementary operations they are right at every order,
 so the summaries evaluate the loss under ``decomposed()``.
 
-Legend: N samples, C channels, G groups of channels, T positions, E features, K bags.
+Legend: N samples, C channels, G groups of channels, T positions, E features.
 """
 
 import contextlib
@@ -24,8 +24,7 @@ from torch.overrides import (
     has_torch_function_unary,
 )
 
-from gnlab.errors import InputError
-from gnlab.summaries import activations, norms
+from gnlab.summaries import activations, embeddings, norms
 from gnlab.summaries.kernels import uncompiled, unfused_attention
 from gnlab.summaries.recurrent import RECURRENT
 
@@ -169,6 +168,23 @@ def instance_norm(
     return _affine_channels(normal, weight, bias)
 
 
+def _native(formula: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A normalisation's formula as torch's own kernel takes its arguments: in another order."""
+
+    def of_native(
+        input: Tensor,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        running_mean: Tensor | None,
+        running_var: Tensor | None,
+        *more: Any,
+        **named: Any,
+    ) -> Tensor:
+        return formula(input, running_mean, running_var, weight, bias, *more, **named)
+
+    return of_native
+
+
 def attention(
     query: Tensor,
     key: Tensor,
@@ -215,66 +231,6 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     return result.movedim(-1, dim) if input.dim() else result.reshape(())
 
 
-def embedding(
-    tokens: Tensor,
-    weight: Tensor,
-    padding_idx: int | None = None,
-    max_norm: float | None = None,
-    norm_type: float = 2.0,
-    scale_grad_by_freq: bool = False,
-    sparse: bool = False,
-) -> Tensor:
-    """Rows of a table; arguments as torch's. The padding row is a constant, as in torch."""
-    if scale_grad_by_freq:
-        raise InputError(
-            "embedding with scale_grad_by_freq=True has no summary: its gradient is not the "
-            "derivative of any loss. Set it to False."
-        )
-    # Rows beyond max_norm are shortened in place, which a summary must not do to a parameter.
-    table = weight if max_norm is None else weight.clone()
-    return functional.embedding(tokens, table, padding_idx, max_norm, norm_type)
-
-
-def embedding_bag(
-    tokens: Tensor,
-    weight: Tensor,
-    offsets: Tensor | None = None,
-    max_norm: float | None = None,
-    norm_type: float = 2,
-    scale_grad_by_freq: bool = False,
-    mode: str = "mean",
-    sparse: bool = False,
-    per_sample_weights: Tensor | None = None,
-    include_last_offset: bool = False,
-    padding_idx: int | None = None,
-) -> Tensor:
-    """Sums or means of K bags of rows, [K, E]; arguments as torch's."""
-    if mode == "max":
-        raise InputError(
-            "embedding_bag with mode='max' has no second derivative in torch; "
-            "use nn.Embedding and a maximum over each bag."
-        )
-    rows = embedding(
-        tokens.reshape(-1), weight, padding_idx, max_norm, norm_type, scale_grad_by_freq
-    )
-    if offsets is None:
-        bags, bag = tokens.shape[0], torch.arange(tokens.numel(), device=tokens.device)
-        bag = bag // max(tokens.shape[1], 1)
-    else:
-        starts = offsets[:-1] if include_last_offset else offsets
-        bags, positions = len(starts), torch.arange(tokens.numel(), device=tokens.device)
-        bag = torch.bucketize(positions, starts.to(positions.dtype), right=True) - 1
-    kept = torch.ones_like(rows[:, :1])
-    if padding_idx is not None:
-        kept = (tokens.reshape(-1, 1) != padding_idx).to(rows.dtype)
-    if per_sample_weights is not None:
-        rows = rows * per_sample_weights.reshape(-1, 1)
-    total = rows.new_zeros(bags, rows.shape[1]).index_add(0, bag, rows * kept)
-    if mode == "sum":
-        return total
-    return total / kept.new_zeros(bags, 1).index_add(0, bag, kept).clamp(min=1)
-
-
 FORMULAS: dict[Callable[..., Any], Callable[..., Any]] = {
     functional.layer_norm: layer_norm,
     torch.layer_norm: layer_norm,
@@ -283,15 +239,14 @@ FORMULAS: dict[Callable[..., Any], Callable[..., Any]] = {
     functional.group_norm: group_norm,
     torch.group_norm: group_norm,
     functional.batch_norm: batch_norm,
-    torch.batch_norm: batch_norm,
+    torch.batch_norm: _native(batch_norm),
     functional.instance_norm: instance_norm,
-    torch.instance_norm: instance_norm,
+    torch.instance_norm: _native(instance_norm),
     functional.scaled_dot_product_attention: attention,
     torch._weight_norm: weight_norm,
-    functional.embedding: embedding,
-    functional.embedding_bag: embedding_bag,
     torch.logcumsumexp: logcumsumexp,
     Tensor.logcumsumexp: logcumsumexp,
     **activations.FORMULAS,
+    **embeddings.FORMULAS,
     **norms.FORMULAS,
 }

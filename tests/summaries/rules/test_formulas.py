@@ -60,6 +60,24 @@ OPERATIONS = {
     "batch_norm: eval": (
         lambda x, w, b: F.batch_norm(x, MEAN, VARIANCE, w, b).sin(), MAPS, (4,), (4,),
     ),
+    "torch.batch_norm": (
+        lambda x, w, b: torch.batch_norm(x, w, b, None, None, True, 0.1, 1e-5, True).sin(),
+        MAPS, (4,), (4,),
+    ),
+    "torch.batch_norm: eval": (
+        lambda x, w, b: torch.batch_norm(
+            x, w, b, MEAN, VARIANCE, training=False, momentum=0.1, eps=1e-5, cudnn_enabled=True
+        ).sin(),
+        MAPS, (4,), (4,),
+    ),
+    "torch.instance_norm": (
+        lambda x, w, b: torch.instance_norm(x, w, b, None, None, True, 0.1, 1e-5, True).sin(),
+        MAPS, (4,), (4,),
+    ),
+    "torch.instance_norm: eval": (
+        lambda x, w, b: torch.instance_norm(x, w, b, MEAN, VARIANCE, False, 0.1, 1e-5, True).sin(),
+        MAPS, (4,), (4,),
+    ),
     "batch_norm: module": (nn.Sequential(nn.BatchNorm1d(3), nn.Tanh()).double(), (4, 3)),
     "batch_norm: module, eval": (nn.Sequential(nn.BatchNorm2d(4), nn.Tanh()).double().eval(), MAPS),
     "instance_norm": (lambda x, w, b: F.instance_norm(x, None, None, w, b).sin(), MAPS, (4,), (4,)),
