@@ -9,18 +9,21 @@ Legend: N samples of a batch.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.overrides import TorchFunctionMode
 
 from gnlab.errors import InputError
 from gnlab.summaries.batches import Batch, map_tensors, num_samples, select, tensors
 from gnlab.summaries.decompose import decomposed
-from gnlab.summaries.evaluation import Evaluation
+from gnlab.summaries.evaluation import Evaluation, device_of
+from gnlab.summaries.randomness import same_random_state
 from gnlab.summaries.rules.calls import UNUSUAL
 
 Way = Literal["samples", "sum"]
@@ -52,7 +55,8 @@ def check_modules(model: nn.Module) -> None:
 def check_output(batch: Batch, evaluation: Evaluation, output: Any) -> None:
     """Refuse a model whose output for a sample depends on the other samples, by trial.
 
-    Nothing is shown for one sample, for outputs not indexed by sample, or under dropout.
+    Nothing is shown for one sample or for outputs not indexed by sample; under dropout, batch norm
+    with the batch's own statistics alone is seen.
 
     Args:
         batch: The batch.
@@ -63,6 +67,9 @@ def check_output(batch: Batch, evaluation: Evaluation, output: Any) -> None:
         InputError: If the output for some of the samples alone differs, or cannot be had.
     """
     if evaluation.drew():
+        device = device_of(evaluation.model)
+        with torch.no_grad(), same_random_state(device), decomposed(), _Unmixed():
+            evaluation.model(evaluation.inputs)
         return
     size = num_samples(batch)
     rows = torch.arange(size)[: max(1, size // 3)]
@@ -77,6 +84,27 @@ def check_output(batch: Batch, evaluation: Evaluation, output: Any) -> None:
                 f"cannot combine batches: the output of {type(evaluation.model).__name__} for a "
                 "sample depends on the other samples of its batch; give one batch."
             )
+
+
+class _Unmixed(TorchFunctionMode):
+    """A context that refuses what normalises with a batch's own statistics."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Call ``func``, unless it is a batch norm in train mode."""
+        given = kwargs or {}
+        norms = functional.batch_norm, torch.batch_norm  # whether it trains is sixth in both
+        if func in norms and given.get("training", args[5] if len(args) > 5 else False):
+            raise InputError(
+                "cannot combine batches: the model calls batch_norm with each batch's own "
+                "statistics; give training=False and running ones, or give one batch."
+            )
+        return func(*args, **given)
 
 
 def splits(size: int, evaluation: Evaluation, output: Any) -> list[Way]:

@@ -235,3 +235,37 @@ def test_a_trial_draws_no_random_numbers():
     torch.manual_seed(0)
     found = along_ones(model, mean, halves(X, SORTED, sizes=(2, 2, 2)))
     close(found, known)
+
+
+class Mixed(nn.Module):
+    """Dropout beside some batch norm that no module tells of."""
+
+    def __init__(self, norm):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer, self.norm, self.drop = nn.Linear(4, 3), norm, nn.Dropout(0.2)
+
+    def forward(self, x):
+        return self.drop(self.norm(self.layer(x)))
+
+
+NORMS = {
+    "function": lambda h: functional.batch_norm(h, None, None, training=True),
+    "by position": lambda h: functional.batch_norm(h, None, None, None, None, True),
+    "native": lambda h: torch.batch_norm(h, None, None, None, None, True, 0.1, 1e-5, True),
+}
+
+
+@pytest.mark.parametrize("method", ["auto", "autodiff"])
+@pytest.mark.parametrize("name", NORMS)
+def test_batch_norm_beside_dropout_is_refused(name, method):
+    model = Mixed(NORMS[name]).double()
+    with pytest.raises(InputError, match="batch_norm with each batch's own statistics"):
+        along_ones(model, nn.CrossEntropyLoss(), halves(X, SORTED), method=method)
+    along_ones(model, nn.CrossEntropyLoss(), [(X, SORTED)], method=method)
+
+
+def test_running_statistics_beside_dropout_are_taken():
+    mean, variance = torch.zeros(3, dtype=DOUBLE), torch.ones(3, dtype=DOUBLE)
+    model = Mixed(lambda h: functional.batch_norm(h, mean, variance)).double()
+    along_ones(model, nn.CrossEntropyLoss(), halves(X, SORTED))
