@@ -36,3 +36,14 @@ def edge_of(tensor: Tensor) -> GradientEdge:
     if node is None or isinstance(node, torch._C._FunctionBase):
         return get_gradient_edge(tensor)
     return GradientEdge(node, tensor.output_nr)
+
+
+def origin_of(tensor: Tensor) -> str:
+    """What made a value without being seen, for a person: by torch's name of its derivative."""
+    node = tensor.grad_fn
+    if node is None:
+        return f"a tensor {list(tensor.shape)} that is no parameter of the model"
+    name = node.name().removeprefix("torch::autograd::")
+    if name == "CopySlices":
+        return "an assignment to a part of a tensor"
+    return f"{name}, which was not seen"

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 from gnlab.summaries.autodiff import Along, Derivatives, Field, Groups
 from gnlab.summaries.curvature import Origin
@@ -114,12 +115,24 @@ def _keep_memory() -> None:
 
 def _check_unchanged(tape: Tape) -> None:
     """Raise if a value was overwritten after it was recorded."""
-    if any(constant._version != version for constant, version in tape.constants):
-        raise NoRuleError("a constant overwritten after its use")
+    for constant, version in tape.constants:
+        if constant._version != version:
+            raise NoRuleError(f"a constant overwritten after its use in {_taker(tape, constant)}")
     for call in tape.calls:
         for operand in [*call.results, *call.given]:
             if operand.value._version != operand.version:
-                raise NoRuleError("a change in place through a view")
+                whose = "result" if operand in call.results else "argument"
+                raise NoRuleError(f"a change in place of a {whose} of {call.name}")
+
+
+def _taker(tape: Tape, constant: Tensor) -> str:
+    """The operation that took a constant."""
+    takers = (
+        call.name
+        for call in tape.calls
+        if any(leaf is constant for leaf in tree_leaves((call.args, call.kwargs)))
+    )
+    return next(takers, "an operation")
 
 
 def _adjoints(tape: Tape, loss: Tensor, leaves: Mapping[str, Tensor], factor: float) -> Field:

@@ -27,7 +27,7 @@ from gnlab.summaries.names import (
 )
 from gnlab.summaries.rules import CURVED, FORMULAS, KEEPING, LAYERS, RULES, Call, NoRuleError
 from gnlab.summaries.rules.calls import UNUSUAL
-from gnlab.summaries.seeing import edge_of, is_pure_python, undispatched
+from gnlab.summaries.seeing import edge_of, is_pure_python, origin_of, undispatched
 
 
 class Tape(TorchFunctionMode):
@@ -90,9 +90,10 @@ class Tape(TorchFunctionMode):
         known = self._known.get(id(tensor))
         # What a person's own function returns gets another origin than it was made with.
         if known is None or known[2] is not tensor.grad_fn:
-            raise NoRuleError("a value whose origin was not seen")
+            raise NoRuleError(origin_of(tensor))
         if known[1] != tensor._version:
-            raise NoRuleError("a change in place through a view")
+            made = "a parameter" if known[2] is None else f"a result of {known[2].name()}"
+            raise NoRuleError(f"a change in place of {made}")
         return known[3]
 
     def _depends(self, given: Any) -> bool:

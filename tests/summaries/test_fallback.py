@@ -142,24 +142,28 @@ def lowered(h):
         return F.linear(h, torch.eye(4).double()).double()
 
 
+# By name: what is between the layers, and what the fallback is told by.
 SLOW = {
-    "custom function": Straight.apply,
-    "custom function in place": lambda h: Overwriting.apply(h + 1),
-    "no rule": lambda h: torch.special.gammaln(h.exp()),
-    "row overwritten": overwrite_row,
-    "view overwritten": overwrite_view,
-    "base overwritten": overwrite_base,
-    "assigned": assign,
-    "assigned into a constant": assign_into_a_constant,
-    "behind autograd": behind_autograd,
-    "numpy": lambda h: h * torch.from_numpy(h.detach().numpy().copy()),
-    "gradient inside": gradient_inside,
+    "custom function": (Straight.apply, "StraightBackward, which was not seen"),
+    "custom function in place": (lambda h: Overwriting.apply(h + 1), "mul, in place, without"),
+    "no rule": (lambda h: torch.special.gammaln(h.exp()), "special_gammaln"),
+    "row overwritten": (overwrite_row, "an assignment to a part of a tensor"),
+    "view overwritten": (overwrite_view, "an assignment to a part of a tensor"),
+    "base overwritten": (overwrite_base, "AsStridedBackward0, which was not seen"),
+    "assigned": (assign, "an assignment to a part of a tensor"),
+    "assigned into a constant": (assign_into_a_constant, "an assignment to a part of a tensor"),
+    "behind autograd": (behind_autograd, "clamp, in place, without a gradient"),
+    "numpy": (lambda h: h * torch.from_numpy(h.detach().numpy().copy()), "numpy"),
+    "gradient inside": (gradient_inside, "MulBackward0, which was not seen"),
 }
 
 
 @pytest.mark.parametrize("name", SLOW)
 def test_takes_the_plain_way(name):
-    assert agree(network(SLOW[name])) == "autodiff"
+    between, told = SLOW[name]
+    assert agree(network(between)) == "autodiff"
+    with pytest.raises(InputError, match=f"has no rule for {told}"):
+        summary(network(between), "jets")
 
 
 SAME = {
