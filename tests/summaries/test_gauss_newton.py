@@ -6,6 +6,7 @@ from torch import nn
 from torch.func import functional_call, jacrev
 from torch.nn import functional as F
 
+from gnlab.cubic import Status, solve_cubic
 from gnlab.partitions import partition
 from gnlab.summaries import curvature, forward, summarise
 from gnlab.summaries.agreement import COMPARE
@@ -104,6 +105,20 @@ def test_the_losss_part_is_gauss_newton(name, method):
     assert found.ggn.equal(found.ggn.T) or method == "autodiff"
     if name in CONVEX:
         assert torch.linalg.eigvalsh(found.ggn).min() >= -1e-12 * found.ggn.abs().max()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, DOUBLE])
+@pytest.mark.parametrize("method", ["jets", "autodiff"])
+@pytest.mark.parametrize("name", ["cross entropy", "squared error", "binary"])
+def test_the_step_can_be_solved_with_either_matrix(name, method, dtype):
+    *asked, _ = problem(name)
+    found = summarise(*asked, method=method, dtype=dtype, ggn=True)
+    assert found.ggn.dtype == found.d.dtype == dtype
+    for H in (found.H, found.ggn):
+        solution = solve_cubic(H, found.g, found.d)
+        assert solution.status is Status.solved
+        assert solution.certificate.holds
+        assert solution.decrease > 0
 
 
 @pytest.mark.parametrize("name", EVERY)
