@@ -8,7 +8,8 @@ from torch import nn
 
 from gnlab.errors import InputError
 from gnlab.partitions import partition
-from gnlab.summaries import measure, summarise
+from gnlab.summaries import chunks, measure, summarise
+from gnlab.summaries.forward import Way
 
 WITHOUT_RULE = {"recurrent": "gru"}
 
@@ -92,3 +93,20 @@ def test_groups_in_chunks_give_the_same_answer(case):
         assert {(p.module, p.operation) for p in chunked.parts} == {
             (p.module, p.operation) for p in at_once.parts
         }
+
+
+@pytest.mark.parametrize("free", [0, 3000])
+def test_groups_go_in_chunks_where_little_memory_is_free(case, free, monkeypatch):
+    if case.name in WITHOUT_RULE:
+        return
+    parts = max(case.partitions(), key=lambda p: p.num_groups)
+    at_once = summarise(*_asked(case, parts), method="jets")
+    some, own = [], Way._carry
+    monkeypatch.setattr(Way, "_carry", lambda way, *args: some.append(args[0]) or own(way, *args))
+    monkeypatch.setattr(chunks, "_SMALL", free)
+    monkeypatch.setattr(chunks, "free_memory", lambda device: free)
+    chunked = summarise(*_asked(case, parts), method="jets", memory=None)
+    close(chunked, at_once, 1e-12)
+    if parts.num_groups > 2 and not free:  # each two of them
+        assert len(some) == parts.num_groups * (parts.num_groups - 1) // 2
+    assert set().union(*some) == set(range(parts.num_groups))
