@@ -11,7 +11,8 @@ from gnlab.summaries.convolutions import tried_kernels
 from gnlab.summaries.replay.program import Program, check
 from gnlab.summaries.replay.recorder import NotRepeatableError
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("gnlab")
+_told: set[str] = set()
 _ALIGNMENT = 16
 _WARM = 3  # repetitions before the capture: libraries set themselves up in the first ones
 _TOLERANCE = 1e-5  # other kernels round otherwise
@@ -166,7 +167,7 @@ class Graph:
 
 
 def captured(program: Program, inputs: Sequence[Tensor]) -> Repetition:
-    """A program as a graph where there are graphs, and else as it is.
+    """A program as a graph where there are graphs, and else as it is; why is said once.
 
     Args:
         program: The program.
@@ -175,10 +176,25 @@ def captured(program: Program, inputs: Sequence[Tensor]) -> Repetition:
     Returns:
         What to run.
     """
-    if inputs[0].device.type != "cuda":
+    if not _has_graphs(inputs[0].device):
         return program
     try:
         return Graph(program, inputs)
     except (RuntimeError, NotRepeatableError) as error:  # what cannot be captured, or no memory
-        _log.debug("not captured: %s", error)
+        _tell((str(error).splitlines() or [type(error).__name__])[0])
         return program
+
+
+def _has_graphs(device: torch.device) -> bool:
+    """Whether there are graphs on a device."""
+    return device.type == "cuda"
+
+
+def _tell(reason: str) -> None:
+    """Say once why a summary is no graph."""
+    if reason not in _told:
+        _told.add(reason)
+        _log.warning(
+            "no CUDA graph of a summary (%s): its operations are repeated one by one, more slowly.",
+            reason,
+        )

@@ -1,6 +1,7 @@
 """What a graph reads is copied to a place of its own; the rest needs a GPU."""
 
 import copy
+import logging
 import warnings
 from contextlib import contextmanager
 
@@ -10,8 +11,9 @@ from torch import nn
 
 from gnlab.partitions import partition
 from gnlab.summaries import compute, replay, summarise
-from gnlab.summaries.replay import cache
-from gnlab.summaries.replay.graph import Graph
+from gnlab.summaries.replay import cache, graph
+from gnlab.summaries.replay.graph import Copies, Graph
+from gnlab.summaries.replay.program import Program
 
 pytestmark = pytest.mark.usefixtures("nothing_kept")
 
@@ -39,6 +41,54 @@ def test_a_program_that_reads_copies(copied):
         torch.testing.assert_close((found.H, found.g), (anew.H, anew.g), rtol=1e-13, atol=0)
     (kept,) = [entry.kept for entry in cache._known.values() if entry.kept is not None]
     assert kept.program.copies.size < 50 * 4 * 8 + 3000
+
+
+def test_what_cannot_be_captured_is_repeated_as_it_is_and_told_once(monkeypatch, caplog):
+    @torch.inference_mode()
+    def failing(program, inputs):
+        Copies(program, inputs).read(inputs)  # as far as a capture comes
+        raise RuntimeError("operation not permitted when stream is capturing\nand more")
+
+    monkeypatch.setattr(graph, "_told", set())
+    monkeypatch.setattr(graph, "_has_graphs", lambda device: True)
+    monkeypatch.setattr(graph, "Graph", failing)
+    with caplog.at_level(logging.WARNING, "gnlab"):
+        for model in (network(), network()):
+            replay.forget()
+            for _ in range(4):
+                asked = *given(model), partition(model, "tensor")
+                found = summarise(*asked)
+                with replay.eager():
+                    anew = summarise(*asked)
+                for name in ("loss", "g", "H", "third"):
+                    one, two = getattr(found, name), getattr(anew, name)
+                    torch.testing.assert_close(one, two, rtol=1e-13, atol=0)
+            (kept,) = [entry.kept for entry in cache._known.values() if entry.kept is not None]
+            assert isinstance(kept.program, Program)
+    assert caplog.messages == [
+        "no CUDA graph of a summary (operation not permitted when stream is capturing): "
+        "its operations are repeated one by one, more slowly."
+    ]
+
+
+@pytest.mark.gpu
+def test_a_capture_that_fails_on_a_gpu_leaves_the_program(on_gpu, monkeypatch, caplog):
+    own = Graph._capture
+
+    def failing(captured, device):
+        own(captured, device)
+        raise RuntimeError("no capture")
+
+    monkeypatch.setattr(graph, "_told", set())
+    monkeypatch.setattr(Graph, "_capture", failing)
+    asked, tolerance = on_gpu
+    with caplog.at_level(logging.WARNING, "gnlab"):
+        for _ in range(4):
+            found = summarise(*asked)
+            with replay.eager():
+                anew = summarise(*asked)
+            assert (found.H - anew.H).abs().max() <= tolerance * anew.H.abs().max()
+    assert caplog.text.count("no CUDA graph of a summary (no capture)") == (found.method == "jets")
 
 
 @pytest.mark.gpu
