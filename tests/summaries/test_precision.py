@@ -1,6 +1,8 @@
 """No TensorFloat-32 while summaries are computed on a GPU; what comes of numbers of 16 bits."""
 
 import copy
+import functools
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -8,8 +10,8 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from gnlab.partitions import Partition
-from gnlab.summaries import precision, summarise
+from gnlab.partitions import Partition, partition
+from gnlab.summaries import derivative_tensor, measure, precision, summarise
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -31,6 +33,69 @@ def test_a_cpu_has_no_such_switch():
     before = switches()
     with precision.full_precision(CPU):
         assert switches() == before
+
+
+class Asking(nn.Linear):
+    """A layer that asks something at every evaluation."""
+
+    def forward(self, x):
+        self.answers.append(self.ask())
+        return super().forward(x)
+
+
+def answers(ask, device, call, **options):
+    """What is answered at each evaluation of a summary."""
+    torch.manual_seed(0)
+    model = Asking(3, 2).to(device)
+    model.ask, model.answers = ask, []
+    data = torch.randn(5, 3, device=device), torch.randn(5, 2, device=device)
+    call(model, nn.MSELoss(), data, partition(model, "tensor"), **options)
+    return model.answers
+
+
+CALLS = {
+    "jets": functools.partial(summarise, method="jets"),
+    "autodiff": functools.partial(summarise, method="autodiff"),
+    "tensor": functools.partial(derivative_tensor, order=2),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "full"),
+    [
+        *((name, {}, True) for name in CALLS),
+        ("jets", {"tf32": False}, True),
+        *((name, {"tf32": True}, False) for name in ("jets", "autodiff")),
+    ],
+)
+def test_every_evaluation_is_in_full_precision_unless_told_otherwise(
+    name, options, full, monkeypatch
+):
+    entered, within = [], []
+
+    @contextmanager
+    def counted(device):
+        entered.append(device)
+        within.append(device)
+        yield
+        within.pop()
+
+    monkeypatch.setattr(measure, "full_precision", counted)
+    found = answers(lambda: bool(within), CPU, CALLS[name], **options)
+    assert found
+    assert set(found) == {full}
+    assert entered == [CPU] * full
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", CALLS)
+def test_every_evaluation_on_a_gpu_is_in_full_precision(name):
+    off = ("ieee", "ieee") if precision._NEW else (False, False)
+    before = switches()
+    assert set(answers(switches, GPU, CALLS[name])) == {off}
+    if name != "tensor":
+        assert set(answers(switches, GPU, CALLS[name], tf32=True)) == {before}
+    assert switches() == before
 
 
 def tanh():
