@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gnlab.cubic.dense import diagonal_of, is_definite
-from gnlab.cubic.estimate import EPS, Elimination, Estimate
+from gnlab.cubic.estimate import EPS, FAR, Elimination, Estimate
 from gnlab.cubic.fixed import to_fixed, to_float
 from gnlab.cubic.model import Model
 from gnlab.cubic.reduction import lowest
@@ -145,6 +145,9 @@ def least_radius(
     # Without elimination, LAPACK's error is a few roundings of max |κ|.
     if model.count == model.g.size and 8 * EPS * found.kappa_scale <= KNOWN * rho0:
         return rho0
+    if found.is_flat(rho):
+        system = equilibrated(model, elimination.H, found.step, rho)
+        return rho0 if positive(system, moved(FAR * rho, -system.rho_exponent)) else None
     v = found.valley()
     system = equilibrated(model, elimination.H, v, abs(rho0))
     if rho0 <= 0 and positive(system, 0.0):

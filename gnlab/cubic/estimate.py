@@ -23,6 +23,8 @@ EPS = float(np.finfo(np.float64).eps)
 SLOPE_TOLERANCE = 64 * EPS
 # Two lowest eigenvalues closer than this, relative to max |κ|, are one to a refinement.
 TWINS = 1e-12
+# The part of ρ below which −κ_min is far from it.
+FAR = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +90,21 @@ class Estimate:
     valley: Callable[[], Array]
     inverse: Callable[[float], Callable[[Array], Array] | None]
     agree: bool = False
+
+    def is_flat(self, rho: float) -> bool:
+        """Whether κ_min is negative by nothing but rounding, and far above −ρ.
+
+        So is that of a matrix without negative curvatures that has no full rank. It has no digits
+        to be found; that the model is definite far below ρ is what can be proved, and is enough.
+
+        Args:
+            rho: ρ of a root, in the model's units.
+
+        Returns:
+            Whether it is so.
+        """
+        rounding = self.step.size * EPS * self.kappa_scale
+        return 0 < -self.kappa_min <= min(rounding, FAR * rho)
 
 
 def eliminate(model: Model) -> Elimination | None:

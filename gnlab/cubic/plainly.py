@@ -16,7 +16,7 @@ import numpy as np
 
 from gnlab.cubic.certify import KNOWN, Minimiser, positive
 from gnlab.cubic.dense import LARGE, definite_solver
-from gnlab.cubic.estimate import EPS, Elimination, Estimate
+from gnlab.cubic.estimate import EPS, FAR, Elimination, Estimate
 from gnlab.cubic.model import Model
 from gnlab.cubic.refine import Newton
 from gnlab.cubic.system import System, equilibrated
@@ -76,7 +76,7 @@ def certify_plainly(model: Model, elimination: Elimination, found: Estimate) -> 
     x, rho, misfit = root
     rho = system.model_rho(rho)
     # Definite at ρ₀ or just above it is definite at a larger ρ.
-    rho0 = _least(model, elimination, system, found)
+    rho0 = _least(model, elimination, system, found, rho)
     if rho0 is None or not rho > rho0 + CLEAR * abs(rho0):
         return None
     step = system.model_step(x)
@@ -198,9 +198,13 @@ def _number(system: System) -> float:
     return math.ldexp(system.c.whole, system.c.power)
 
 
-def _least(model: Model, elimination: Elimination, system: System, found: Estimate) -> float | None:
+def _least(
+    model: Model, elimination: Elimination, system: System, found: Estimate, rho: float
+) -> float | None:
     """−κ_min to ten digits at least, or as estimated where it is not positive; None if in doubt."""
     rho0 = -found.kappa_min
+    if found.is_flat(rho):
+        return rho0 if positive(system, moved(FAR * rho, -system.rho_exponent)) else None
     if max(8.0, math.sqrt(model.g.size)) * EPS * found.kappa_scale <= KNOWN * rho0:
         # What is left to prove is that it is the lowest.
         scaled = moved(rho0, -system.rho_exponent)

@@ -68,7 +68,8 @@ class Certificate:
         eigenvalue_min: The smallest eigenvalue of K + c r I.
         scale: max |κ|, the size of K, against which ``eigenvalue_min`` is judged.
         radius: r, the radius that regularises.
-        radius_min: r₀, from a κ_min accurate to ten digits, and to all where it is near r; if two
+        radius_min: r₀, from a κ_min accurate to ten digits, and to all where it is near r (one that
+            is no more than the curvatures' rounding is only known to be far below r); if two
             κ lie within a millionth of r − r₀ of each other it may be that of either. With
             more than 128 groups, where several directions share κ_min, r is above it by its doubt.
         radius_error: |‖Dη‖ − r| / r.

@@ -229,3 +229,21 @@ def test_a_large_model_on_a_gpu_is_solved_there():
     known = solve_cubic(H, g, d)
     y, there = d * known.step_sizes.numpy(), d * solution.step_sizes.numpy()
     assert np.linalg.norm(y - there) <= 1e-9 * np.linalg.norm(y)
+
+
+@pytest.mark.parametrize("without", [0, 1, 5])
+@pytest.mark.parametrize(("size", "rank"), [(20, 8), (129, 60), (300, 299), (300, 120)])
+def test_no_negative_curvature_and_no_full_rank(size, rank, without):
+    """As of Gauss-Newton's matrix with more groups than outputs: κ_min is rounding, many times."""
+    rng = np.random.default_rng(size + rank)
+    J = rng.standard_normal((rank, size)) / np.sqrt(rank) * 10 ** rng.uniform(-2, 0, size)
+    H, g = J.T @ J, J.T @ rng.standard_normal(rank)
+    d = np.sqrt(np.diag(H))
+    d[:without] = 0
+    solution = solve_cubic((H + H.T) / 2, g, d)
+    assert solution.status is Status.solved
+    assert solution.certificate.holds
+    assert solution.certificate.radius_min <= 1e-6 * solution.radius
+    eta = solution.step_sizes.numpy()
+    fault = H @ eta + solution.radius / 2 * d * d * eta - g
+    assert np.linalg.norm(fault) <= 1e-10 * np.linalg.norm(g)
