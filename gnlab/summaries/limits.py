@@ -27,7 +27,7 @@ _SMALL = 1_000  # groups whose matrices fit anywhere, without looking
 
 
 def most_groups(device: torch.device | str) -> int:
-    """The largest S that can be summarised and solved on a device, by its kind and its memory.
+    """The largest S that can be summarised and solved on a device, by its kind and what is free.
 
     Args:
         device: The device.
@@ -37,7 +37,8 @@ def most_groups(device: torch.device | str) -> int:
     """
     device = torch.device(device)
     most = GPU if device.type == "cuda" else CPU
-    memory = free_memory(device)
+    # A solve holds matrices of its own where Python is, whatever the device.
+    memory = min(free_memory(device), free_memory(torch.device("cpu")))
     return most if math.isinf(memory) else max(_SMALL, min(most, math.isqrt(int(memory / _BYTES))))
 
 

@@ -44,6 +44,14 @@ def test_free_memory_is_a_limit_too(monkeypatch):
     assert refusal(model, "unit") is None
 
 
+def test_on_a_gpu_the_computers_memory_is_a_limit_too(monkeypatch):
+    room = {"cpu": 9000, "cuda": 30_000}
+    monkeypatch.setattr(limits, "free_memory", lambda at: limits._BYTES * room[at.type] ** 2)
+    assert limits.most_groups("cuda") == 9000
+    room["cpu"] = 30_000
+    assert limits.most_groups("cuda") == limits.GPU
+
+
 def test_a_refusal_builds_no_groups():
     model = networks.very_big_mlp(seed=0, device="meta")
     assert "107 067 402 groups" in refusal(model, "element", "cpu")
