@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from gnlab.partitions import Partition
+from gnlab.summaries.differentiable import check_differentiable
 from gnlab.summaries.jets import keep
 
 Field = dict[str, Tensor]
@@ -119,8 +120,11 @@ class Along:
     u: Mapping[str, Tensor]
 
     def gradient(self, loss: Tensor, *, graph: bool = True) -> Field:
-        """The gradient f = ∇L."""
-        return self._differentiate([loss], [torch.ones_like(loss)], tuple(self.leaves), graph)
+        """The gradient f = ∇L; with a graph, one that has derivatives."""
+        f = self._differentiate([loss], [torch.ones_like(loss)], tuple(self.leaves), graph)
+        if graph:
+            check_differentiable([loss, *f.values()])
+        return f
 
     def derivative(self, f: Field, r: int, targets: tuple[str, ...], *, graph: bool) -> Field:
         """∇⟨f, u_r⟩ with respect to the parameters ``targets``."""

@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves
 
 from gnlab.errors import InputError
 from gnlab.summaries.autodiff import Along
+from gnlab.summaries.differentiable import check_differentiable
 from gnlab.summaries.evaluation import Evaluated
 from gnlab.summaries.places import Elsewhere
 
@@ -30,7 +31,8 @@ def gauss_newton(seen: Evaluated, along: Along) -> Tensor:
         The matrix by rank, symmetric, in float64, [S, S].
 
     Raises:
-        InputError: If the loss is another when it is evaluated again.
+        InputError: If the loss is another when it is evaluated again, or torch has no second
+            derivative of it.
 
     References:
         Schraudolph, Neural Computation 14 (2002), Sec. 3.
@@ -45,6 +47,7 @@ def gauss_newton(seen: Evaluated, along: Along) -> Tensor:
     slopes = torch.autograd.grad(loss, cs, create_graph=True, allow_unused=True)
     used = [i for i, slope in enumerate(slopes) if slope is not None]
     bent = [slope for slope in slopes if slope is not None]
+    check_differentiable([seen.loss, loss, *bent])
     J = []
     for r in range(along.groups.size):
         moved = [*_moved(apart.given, along, r), *_own(along, r)]

@@ -29,6 +29,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gnlab.errors import InputError
 from gnlab.summaries.autodiff import Along, Derivatives, Groups, pure_third
 from gnlab.summaries.evaluation import Evaluation, Parameters
 from gnlab.summaries.sweep import FACTOR, sweep
@@ -211,8 +212,8 @@ def cheaper_rows(plain: Recompute, jets: Recompute, size: int) -> Recompute:
 
     def recompute(k: float, ranks: list[int]) -> Tensor:
         if _PLAIN_ROW * len(ranks) < size:
-            # Torch may have no second derivative of an operation that has a rule here.
-            with contextlib.suppress(RuntimeError):
+            # Torch may have no second derivative of an operation that has a rule here, or a wrong.
+            with contextlib.suppress(RuntimeError, InputError):
                 return plain(k, ranks)
         return jets(k, ranks)
 
