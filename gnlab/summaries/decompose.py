@@ -27,6 +27,7 @@ from torch.overrides import (
 from gnlab.summaries import activations, embeddings, norms
 from gnlab.summaries.kernels import uncompiled, unfused_attention
 from gnlab.summaries.recurrent import RECURRENT
+from gnlab.summaries.routes import operator, routes
 
 
 class Decomposed(TorchFunctionMode):
@@ -40,7 +41,8 @@ class Decomposed(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Call the formula of ``func`` if it has one, else ``func`` itself."""
-        formula = FORMULAS.get(func) or RECURRENT.get(func, func)
+        func = operator(func)
+        formula = FORMULAS.get(func) or ROUTES.get(func) or RECURRENT.get(func, func)
         return formula(*args, **(kwargs or {}))
 
 
@@ -168,23 +170,6 @@ def instance_norm(
     return _affine_channels(normal, weight, bias)
 
 
-def _native(formula: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """A normalisation's formula as torch's own kernel takes its arguments: in another order."""
-
-    def of_native(
-        input: Tensor,
-        weight: Tensor | None,
-        bias: Tensor | None,
-        running_mean: Tensor | None,
-        running_var: Tensor | None,
-        *more: Any,
-        **named: Any,
-    ) -> Tensor:
-        return formula(input, running_mean, running_var, weight, bias, *more, **named)
-
-    return of_native
-
-
 def attention(
     query: Tensor,
     key: Tensor,
@@ -233,15 +218,10 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
 
 FORMULAS: dict[Callable[..., Any], Callable[..., Any]] = {
     functional.layer_norm: layer_norm,
-    torch.layer_norm: layer_norm,
     functional.rms_norm: rms_norm,
-    torch.rms_norm: rms_norm,
     functional.group_norm: group_norm,
-    torch.group_norm: group_norm,
     functional.batch_norm: batch_norm,
-    torch.batch_norm: _native(batch_norm),
     functional.instance_norm: instance_norm,
-    torch.instance_norm: _native(instance_norm),
     functional.scaled_dot_product_attention: attention,
     torch._weight_norm: weight_norm,
     torch.logcumsumexp: logcumsumexp,
@@ -250,3 +230,7 @@ FORMULAS: dict[Callable[..., Any], Callable[..., Any]] = {
     **embeddings.FORMULAS,
     **norms.FORMULAS,
 }
+"""By torch's function."""
+
+ROUTES: dict[Callable[..., Any], Callable[..., Any]] = routes(FORMULAS)
+"""By what else comes to the same kernels, of which some take their arguments in another order."""

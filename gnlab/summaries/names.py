@@ -28,11 +28,6 @@ HOOKED = frozenset({"register_hook", "grad_fn"})
 OVERWRITING_NOTHING: Mapping[str, Callable[..., Any]] = {"mul": torch.mul, "matmul": torch.matmul}
 """Operations of many names, as ones that overwrite nothing."""
 
-_ORDERED: Mapping[Callable[..., Any], str] = {
-    torch.batch_norm: "torch.batch_norm", torch.instance_norm: "torch.instance_norm",
-}  # fmt: skip
-"""Operations whose arguments are in another order than those of a function of the same name."""
-
 _WRITING = frozenset({"iadd", "isub", "imul", "itruediv", "ipow", "setitem"})
 
 
@@ -46,7 +41,7 @@ def plain_name(func: Callable[..., Any]) -> tuple[str, bool]:
     Returns:
         The name, and whether by its name it overwrites its first argument.
     """
-    name: str = _ORDERED.get(func, getattr(func, "__name__", str(func)))
+    name: str = getattr(func, "__name__", str(func))
     if name in ("__set__", "__get__"):  # of a property, which is what has the name
         method: Any = func
         name = ("set_" if name == "__set__" else "") + method.__self__.__name__

@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from gnlab.summaries.decompose import FORMULAS as WRONG
+from gnlab.summaries.decompose import ROUTES
 from gnlab.summaries.jets import Operand
 from gnlab.summaries.modules import Modules
 from gnlab.summaries.names import (
@@ -134,7 +135,7 @@ class Tape(TorchFunctionMode):
             if is_pure_python(func) and func not in self._seen_through:
                 return self._see_through(func, args, options)
         # What is known here needs nobody else's attention, unless torch's own kernel is not right.
-        unseen = name in RULES and func not in WRONG
+        unseen = name in RULES and func not in WRONG and func not in ROUTES
         seen = len(self.constants)
         given: list[Operand] = []
         with torch._C.DisableTorchFunction():
@@ -204,7 +205,7 @@ class Tape(TorchFunctionMode):
                 args = (target.clone(), *args[1:])
         try:
             with self:
-                result = FORMULAS[name](*args, **options)
+                result = ROUTES.get(func, FORMULAS[name])(*args, **options)
         except torch.OutOfMemoryError:
             raise
         except UNUSUAL as error:

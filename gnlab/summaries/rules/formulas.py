@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gnlab.summaries.decompose import FORMULAS as DECOMPOSED
-from gnlab.summaries.names import plain_name
+from gnlab.summaries.decompose import ROUTES
 from gnlab.summaries.norms import root
 from gnlab.summaries.rules import criteria, reductions
 
@@ -148,9 +148,9 @@ def hypot(x: Tensor, y: Tensor) -> Tensor:
 
 FORMULAS: Mapping[str, Callable[..., Any]] = {
     **{
-        plain_name(func)[0]: formula
-        for func, formula in DECOMPOSED.items()
-        if plain_name(func)[0] not in ("embedding", "norm", "normalize", "celu")
+        func.__name__: formula
+        for func, formula in (ROUTES | DECOMPOSED).items()
+        if func.__name__ not in ("embedding", "norm", "normalize", "celu", "celu_")
     },
     **criteria.FORMULAS, **reductions.FORMULAS,
     "softmax": softmax, "dropout": dropout, "feature_dropout": feature_dropout,

@@ -49,6 +49,9 @@ def encoder(**options):
 
 OPERATIONS = {
     "layer_norm": (lambda x, w, b: F.layer_norm(x, (4,), w, b).sin(), C, (4,), (4,)),
+    "native_layer_norm": (
+        lambda x, w: torch.native_layer_norm(x, [4], w, None, 1e-5)[0].sin(), C, (4,),
+    ),
     "layer_norm: dims": (lambda x: F.layer_norm(x, (3, 4), eps=0.1).sin(), C),
     "layer_norm: module": (nn.Sequential(nn.LayerNorm(4), nn.Tanh()).double(), C),
     "rms_norm": (lambda x, w: F.rms_norm(x, (4,), w, 1e-3).sin(), C, (4,)),
@@ -60,21 +63,21 @@ OPERATIONS = {
     "batch_norm: eval": (
         lambda x, w, b: F.batch_norm(x, MEAN, VARIANCE, w, b).sin(), MAPS, (4,), (4,),
     ),
-    "torch.batch_norm": (
+    "batch_norm: torch's": (
         lambda x, w, b: torch.batch_norm(x, w, b, None, None, True, 0.1, 1e-5, True).sin(),
         MAPS, (4,), (4,),
     ),
-    "torch.batch_norm: eval": (
+    "batch_norm: torch's, eval": (
         lambda x, w, b: torch.batch_norm(
             x, w, b, MEAN, VARIANCE, training=False, momentum=0.1, eps=1e-5, cudnn_enabled=True
         ).sin(),
         MAPS, (4,), (4,),
     ),
-    "torch.instance_norm": (
+    "instance_norm: torch's": (
         lambda x, w, b: torch.instance_norm(x, w, b, None, None, True, 0.1, 1e-5, True).sin(),
         MAPS, (4,), (4,),
     ),
-    "torch.instance_norm: eval": (
+    "instance_norm: torch's, eval": (
         lambda x, w, b: torch.instance_norm(x, w, b, MEAN, VARIANCE, False, 0.1, 1e-5, True).sin(),
         MAPS, (4,), (4,),
     ),
