@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gnlab.partitions import generators
 from gnlab.partitions.exclusive import alone
 from gnlab.partitions.naming import home
 from gnlab.partitions.products import Products, numbers, taken_apart
@@ -104,6 +105,7 @@ def executed(model: nn.Module, inputs: Any) -> list[Layer]:
         stack.enter_context(torch.no_grad())
         stack.enter_context(unmoved(model))
         stack.enter_context(torch.random.fork_rng(devices=list(gpus)))
+        stack.enter_context(generators.kept())
         stack.enter_context(taken_apart())
         stack.enter_context(Products(seen.product))
         model(inputs)

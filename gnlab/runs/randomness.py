@@ -10,10 +10,14 @@ from contextlib import contextmanager
 
 import torch
 
+from gnlab.partitions import generators
+
 
 @contextmanager
 def seeded(device: torch.device, *numbers: int) -> Iterator[None]:
-    """Let torch's global generators follow from numbers within a block, and restore them after.
+    """Let all global generators follow from numbers within a block, and restore them after.
+
+    Python's and NumPy's are among them: a model may draw from those.
 
     Args:
         device: The device whose generator is seeded beside the CPU's.
@@ -24,15 +28,17 @@ def seeded(device: torch.device, *numbers: int) -> Iterator[None]:
     """
     # A mixing of the numbers that is cheap: this is done several times in every step.
     mixed = hash(numbers) & (2**63 - 1)
-    generators = [torch.default_generator]
+    own = [torch.default_generator]
     if device.type == "cuda":
         # The device's own, which need not be the present one's that torch.cuda.manual_seed seeds.
-        generators.append(torch.cuda.default_generators[device.index])
-    before = [generator.get_state() for generator in generators]
-    for generator in generators:
-        generator.manual_seed(mixed)
-    try:
-        yield
-    finally:
-        for generator, state in zip(generators, before, strict=True):
-            generator.set_state(state)
+        own.append(torch.cuda.default_generators[device.index])
+    before = [generator.get_state() for generator in own]
+    with generators.kept():
+        for generator in own:
+            generator.manual_seed(mixed)
+        generators.seed(mixed)
+        try:
+            yield
+        finally:
+            for generator, state in zip(own, before, strict=True):
+                generator.set_state(state)

@@ -19,7 +19,7 @@ from gnlab.errors import InputError
 from gnlab.summaries.batches import Batch, cast, map_tensors, tensors
 from gnlab.summaries.decompose import decomposed
 from gnlab.summaries.places import Elsewhere, Place, Replaced, check_reached
-from gnlab.summaries.randomness import random_state, set_random_state
+from gnlab.summaries.randomness import RandomState
 
 LossFunction = Callable[[Any, Any], Tensor]
 """loss_fn(model(x), y) -> scalar."""
@@ -61,6 +61,7 @@ class Evaluation:
         batch: The batch (x, y).
         dtype: What to compute in; None leaves parameters and data as they are.
         watcher: What is to see every operation; None for nothing.
+        outer: The random state of who evaluates, to be held before anything is drawn.
     """
 
     def __init__(
@@ -70,13 +71,13 @@ class Evaluation:
         batch: Batch,
         dtype: torch.dtype | None = None,
         watcher: Watcher | None = None,
+        outer: RandomState | None = None,
     ) -> None:
         self._watcher = watcher
         self.model, self.dtype = model, dtype
         self.inputs, self.targets = cast(batch[0], dtype), cast(batch[1], dtype)
         self.loss_fn, self.given_loss = cast_loss(loss_fn, dtype, model), loss_fn
-        self._device = device_of(model)
-        self._random = random_state(self._device)
+        self._random, self._outer = RandomState(device_of(model)), outer
         self._elsewhere: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
         self._own: dict[int, str] = {}
         self._before_loss = self._random
@@ -110,7 +111,10 @@ class Evaluation:
         if self._watcher is not None:
             self._watcher.start(leaves)
         self._elsewhere = Elsewhere({id(own): other for _, _, own, other in places})
-        set_random_state(self._device, self._random)
+        if self._outer is not None:
+            self._outer.hold()
+        self._random.restore()
+        self._random.hold()
         with (
             torch.enable_grad(),
             disable_saved_tensors_hooks(_NO_CHECKPOINT),
@@ -127,12 +131,11 @@ class Evaluation:
 
     def drew(self) -> bool:
         """Whether random numbers have been drawn since the evaluation's start (dropout)."""
-        now = random_state(self._device)
-        return any(not a.equal(b) for a, b in zip(self._random, now, strict=True))
+        return self._random.is_past()
 
     def loss(self, output: Any) -> Tensor:
         """The loss of an output, checked."""
-        self._before_loss = random_state(self._device)
+        self._before_loss = RandomState(self._random.device).hold()
         with decomposed(), self._watched("loss"), self._elsewhere:
             loss = _checked_loss(self.loss_fn(output, self.targets))
         if self._watcher is None:  # who sees every operation has seen where its arguments are from
@@ -141,7 +144,7 @@ class Evaluation:
 
     def loss_again(self, output: Any) -> Tensor:
         """The loss of another output, which draws what the last loss drew."""
-        set_random_state(self._device, self._before_loss)
+        self._before_loss.restore()
         return self.loss(output)
 
     def loss_of(self, output: Any, targets: Any) -> Tensor:

@@ -26,7 +26,7 @@ from gnlab.summaries.evaluation import (
     Watcher,
 )
 from gnlab.summaries.normalisers import Normaliser, Weighing
-from gnlab.summaries.randomness import same_random_state
+from gnlab.summaries.randomness import RandomState, same_random_state
 from gnlab.summaries.splitting import check_modules
 
 Values = tuple[Tensor, ...]
@@ -170,12 +170,12 @@ class Task:
         weights = 0.0
         with (
             torch.inference_mode(False),
-            same_random_state(self.device),
+            same_random_state(self.device, held=isinstance(self.data, Loader)) as before,
             _same_generator(self.data),
         ):
             for batch, alone in _marked(self.data, self.model):
                 weight, values = self._measured(
-                    batch, alone, weighing, work, after, watcher, repeat
+                    batch, alone, before, weighing, work, after, watcher, repeat
                 )
                 if alone:
                     return values, weight
@@ -195,6 +195,7 @@ class Task:
         self,
         batch: Batch,
         alone: bool,
+        before: RandomState,
         weighing: Weighing,
         work: Callable[[Evaluated], Values],
         after: Callable[[Evaluation, Values], Values] | None,
@@ -202,7 +203,7 @@ class Task:
         repeat: Repeat | None,
     ) -> tuple[float, Values]:
         """One batch's weight and values."""
-        plain = Evaluation(self.model, self.loss_fn, batch, self.dtype)
+        plain = Evaluation(self.model, self.loss_fn, batch, self.dtype, outer=before)
 
         def weigh(evaluation: Evaluation, output: Any) -> float | Tensor:
             return weighing.weight(batch, evaluation, output, alone=alone)

@@ -10,7 +10,7 @@ from gnlab.partitions.exclusive import alone
 from gnlab.partitions.unmoved import unmoved
 from gnlab.summaries.batches import Batch
 from gnlab.summaries.evaluation import LossFunction, device_of
-from gnlab.summaries.randomness import random_state, same_random_state, set_random_state
+from gnlab.summaries.randomness import RandomState, same_random_state
 
 
 class Reading:
@@ -28,7 +28,7 @@ class Reading:
     def __init__(self, model: nn.Module, loss_fn: LossFunction, batch: Batch) -> None:
         self._model, self._loss_fn, self._batch = model, loss_fn, batch
         self._device = device_of(model)
-        self._random = random_state(self._device)
+        self._random = RandomState(self._device).hold()
 
     @torch.no_grad()
     def loss(self) -> float:
@@ -38,5 +38,5 @@ class Reading:
             The loss, in its own unit; NaN or an infinity is returned as such.
         """
         with alone(self._model), same_random_state(self._device), unmoved(self._model):
-            set_random_state(self._device, self._random)
+            self._random.restore()
             return float(self._loss_fn(self._model(self._batch[0]), self._batch[1]))

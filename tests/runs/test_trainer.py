@@ -1,4 +1,5 @@
 import math
+import random
 
 import numpy as np
 import torch
@@ -6,6 +7,7 @@ from torch import nn
 
 from gnlab import problems
 from gnlab.optimizers import GroupedNewton
+from gnlab.partitions import generators
 from gnlab.problems import Batches, Stream
 from gnlab.runs import Run
 
@@ -23,6 +25,25 @@ def test_random_choices_inside_a_model_repeat_and_leave_no_trace(noisy_problem):
     run.change(lr=0.0)
     losses = {run.step().loss for _ in range(40)}
     assert len(losses) > 30
+
+
+def test_what_a_model_draws_from_python_and_numpy_repeats_and_leaves_no_trace(own_problem):
+    class Dropping(nn.Linear):
+        def forward(self, x):
+            kept = random.random() < 0.5
+            return super().forward(x) * (kept + np.random.standard_normal())
+
+    torch.manual_seed(0)
+    problem = own_problem(Dropping(3, 1))
+    before = generators.state()
+    run = Run(problem=problem)
+    first = [run.step().loss for _ in range(6)]
+    assert generators.is_state(before)
+    np.random.standard_normal()
+    run.rewind(2)
+    assert [run.step().loss for _ in range(4)] == first[2:]
+    run.change(lr=0.0)
+    assert len({run.step().loss for _ in range(40)}) > 30
 
 
 def test_a_run_is_the_bare_optimizer_on_the_same_batches(parameters):
