@@ -44,8 +44,9 @@ def partition(model: nn.Module, level: str | Mapping[str, Sequence[str]] = "tens
 
     Raises:
         InputError: If the level is unknown or too fine for the model, the model is none, has no
-            trainable parameter, a complex one or one without a shape, is a TorchScript module, or
-            own groups are empty, overlap, leave a parameter out or name an unknown one.
+            trainable parameter, a complex one, one without a shape or two in one memory, is a
+            TorchScript module, or own groups are empty, overlap, leave a parameter out or name an
+            unknown one.
 
     References:
         Wolinski, arXiv:2312.03885, Sec. 4.1 (canonical partition), App. G (chunks by role).

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.parameter import is_lazy
 
 from gnlab.errors import InputError, unknown_choice
+from gnlab.partitions.memory import in_one_memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -200,13 +201,13 @@ class Partition:
 
 
 def check_usable(parameters: Mapping[str, Tensor]) -> None:
-    """Raise if a parameter is complex, or a lazy layer's that has no shape yet.
+    """Raise if a parameter is complex, or a lazy layer's without a shape, or two are in one memory.
 
     Args:
         parameters: The trainable parameters by name.
 
     Raises:
-        InputError: Naming the first that is.
+        InputError: Naming the first that is, or both that are.
     """
     for name, p in parameters.items():
         if is_lazy(p):
@@ -219,3 +220,10 @@ def check_usable(parameters: Mapping[str, Tensor]) -> None:
                 f"parameter {name!r} is complex ({p.dtype}), and step sizes are of real ones; hold "
                 "it as torch.view_as_real of it, or freeze it."
             )
+    if found := in_one_memory(parameters):
+        one, two = found
+        raise InputError(
+            f"parameters {one!r} and {two!r} are in one memory, so neither moves without the "
+            f"other; make them one parameter ({two} = {one}), or use {one}.T and the like in "
+            "forward."
+        )

@@ -73,7 +73,7 @@ class Task:
 
         Raises:
             InputError: If it is not, the loss is no function, a parameter is complex or has no
-                shape yet, or the model is compiled to a script.
+                shape yet, two are in one memory, or the model is compiled to a script.
         """
         if not isinstance(self.partition, Partition):
             raise InputError(
