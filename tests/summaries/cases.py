@@ -29,7 +29,7 @@ class Case:
     model: nn.Module
     loss_fn: Callable[[Any, Any], Tensor]
     batch: tuple[Any, Any]
-    levels: tuple[str, ...] = ("all", "role", "tensor")
+    levels: tuple[str, ...] = ("all", "role", "layer", "chunk:2", "tensor")
     by_hand: Callable[[dict[str, Tensor], Any], Any] | None = None
     extra: dict[str, Partition] = field(default_factory=dict)
 
@@ -191,7 +191,8 @@ def inputs(*shape: int) -> Tensor:
 
 
 def linear() -> Case:
-    return Case("", nn.Sequential(nn.Linear(3, 2)), nn.MSELoss(), (inputs(6, 3), inputs(6, 2)))
+    batch, levels = (inputs(6, 3), inputs(6, 2)), ("all", "role", "layer", "tensor")
+    return Case("", nn.Sequential(nn.Linear(3, 2)), nn.MSELoss(), batch, levels)
 
 
 def tanh() -> Case:
@@ -244,8 +245,7 @@ def layer_norm() -> Case:
 
 def attention() -> Case:
     case = (inputs(3, 4, 4), classes(3, 2))
-    levels = ("all", "role", "layer")
-    return Case("", Attention(), nn.CrossEntropyLoss(), case, levels, attention_by_hand)
+    return Case("", Attention(), nn.CrossEntropyLoss(), case, by_hand=attention_by_hand)
 
 
 def weight_norm() -> Case:

@@ -104,6 +104,29 @@ def brute_force() -> Callable[..., Tensor]:
 
 
 @pytest.fixture
+def some_entries() -> Callable[..., Tensor]:
+    """Entries of D^(d) by brute force, each by its own chain of derivatives of φ."""
+
+    def entries(case: Case, p: Partition, u: dict[str, Tensor], index: Tensor) -> Tensor:
+        phi, zero = loss_of_steps(case, p, u)
+        eta = zero.requires_grad_()
+        known = {(): phi(eta)}
+
+        def derivative(path: tuple[int, ...]) -> Tensor:
+            if path not in known:
+                before = derivative(path[:-1])
+                known[path] = torch.zeros(())
+                if before.requires_grad:
+                    (g,) = torch.autograd.grad(before, eta, create_graph=True)
+                    known[path] = g[path[-1]]
+            return known[path]
+
+        return torch.stack([derivative(tuple(path)).detach() for path in index.tolist()])
+
+    return entries
+
+
+@pytest.fixture
 def forward_mode() -> Callable[..., Tensor]:
     """One entry of D^(d), by nested forward-mode derivatives of φ."""
 
