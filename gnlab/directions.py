@@ -188,6 +188,8 @@ def polar_factor(matrix: Tensor) -> Tensor:
         Jordan et al. (2024), the quintic's coefficients; Higham, "Functions of Matrices"
         (2008), Sec. 8.3, the cubic Newton–Schulz iteration.
     """
+    if not matrix.numel():
+        return matrix
     tall = matrix.size(0) > matrix.size(1)
     x = matrix.mT if tall else matrix  # the Gram matrix x xᵀ is then the smaller of the two
     # Scaling by the largest entry first keeps the norm's squares from under- and overflow.

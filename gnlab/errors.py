@@ -11,6 +11,14 @@ import numbers
 import sys
 from collections.abc import Iterable
 
+_ALSO_CALLED = {
+    "learning_rate": "lr", "step_size": "lr", "lambda_1": "lr",
+    "lambda_int": "damping", "regularisation": "damping", "regularization": "damping",
+    "tau": "period", "interval": "period", "level": "partition", "groups": "partition",
+    "cuda": "device", "gpu": "device",
+}  # fmt: skip
+"""Other common names of what a person may choose, far from ours in their letters."""
+
 
 class InputError(ValueError):
     """Something given by a person is not usable; the message says what, and what would be."""
@@ -33,16 +41,20 @@ def unknown_choice(kind: str, given: object, valid: Iterable[str]) -> InputError
 
 
 def nearest(given: object, valid: Iterable[str]) -> str:
-    """Ask whether the valid name nearest to a given one was meant.
+    """Ask whether the valid name nearest to a given one, or of the same meaning, was meant.
 
     Args:
         given: The name that was given.
         valid: The names that would have been valid.
 
     Returns:
-        A question with a space before it; "" if none is near.
+        A question with a space before it; "" if there is none.
     """
-    near = difflib.get_close_matches(str(given), list(valid), n=1, cutoff=0.4)
+    names = list(valid)
+    meant = _ALSO_CALLED.get(str(given))
+    if meant in names:
+        return f" Did you mean {meant!r}?"
+    near = difflib.get_close_matches(str(given), names, n=1, cutoff=0.4)
     return f" Did you mean {near[0]!r}?" if near else ""
 
 

@@ -92,6 +92,15 @@ def test_polar_factor_does_not_raise_rounding_in_a_rank_deficient_matrix():
     assert torch.linalg.svdvals(factor)[-2] > 0.97
 
 
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (2, 0, 3), (0,)])
+def test_a_parameter_without_elements_has_every_direction(shape):
+    empty = torch.zeros(shape)
+    for name in NAMES:
+        u, _ = direction(name).update({"empty": empty, "full": torch.ones(2, 2)}, {})
+        assert u["empty"].shape == shape
+        assert u["full"].any()
+
+
 @pytest.mark.parametrize("scale", [1e-30, 1e-18, 1.0, 1e18, 1e30])
 def test_polar_factor_is_scale_free_and_finite(scale):
     m = torch.randn(4, 6, generator=torch.Generator().manual_seed(3))

@@ -16,6 +16,14 @@ def test_unknown_choice_lists_and_suggests():
     assert "Did you mean" not in str(unknown_choice("preset", "zzz", ["moons"]))
 
 
+def test_another_common_name_is_understood_where_it_has_a_meaning():
+    valid = ["damping", "lr", "period"]
+    for given, meant in (("learning_rate", "lr"), ("lambda_int", "damping"), ("tau", "period")):
+        assert f"Did you mean {meant!r}?" in str(unknown_choice("setting", given, valid))
+    message = str(unknown_choice("preset", "learning_rate", ["moons", "learning-rats"]))
+    assert "Did you mean 'learning-rats'?" in message
+
+
 @pytest.mark.parametrize(
     "value",
     [float("nan"), float("inf"), -1.0, "1", None, True, np.True_, np.float32("nan"), HUGE],

@@ -49,16 +49,19 @@ def checked(choices: Mapping[str, Any]) -> dict[str, Any]:
     """The hyperparameters given, or an error unless every one is known and in bounds.
 
     Args:
-        choices: Values by name.
+        choices: Values by name; numbers may be tensors, as torch's schedulers know them.
 
     Returns:
-        The same, NumPy's numbers as Python's, which a state can be saved and read with.
+        The same, NumPy's numbers and tensors as Python's, which a state can be saved and read with.
 
     Raises:
         InputError: Naming the first that is not.
     """
-    plain = dict(choices)
-    for name, value in choices.items():
+    plain: dict[str, Any] = {
+        name: value.item() if isinstance(value, Tensor) and not value.dim() else value
+        for name, value in choices.items()
+    }
+    for name, value in plain.items():
         if name == "direction":
             choose_direction(value)
         elif name == "safeguard":
@@ -75,11 +78,9 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     """Raise unless the hyperparameters among an optimizer's settings are in bounds.
 
     Args:
-        settings: A group of torch's ``param_groups``, which anybody may write into; numbers may be
-            tensors, as torch's schedulers know them.
+        settings: A group of torch's ``param_groups``, which anybody may write into.
 
     Raises:
         InputError: Naming the first that is not.
     """
-    own = {name: settings[name] for name in _NAMES}
-    checked({n: v.item() if isinstance(v, Tensor) and not v.dim() else v for n, v in own.items()})
+    checked({name: settings[name] for name in _NAMES})

@@ -65,7 +65,7 @@ class GroupedNewton(Saved):
         loss_fn: Callable[[Any, Any], Tensor],
         summary_batches: Source,
         partition: Level = "tensor",
-        lr: float = 0.1,
+        lr: float | Tensor = 0.1,
         damping: float = 1.0,
         period: int = 10,
         direction: str = "momentum",

@@ -1,5 +1,6 @@
 """GroupedNewton's hyperparameters: bad ones are named, good ones change in the middle."""
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
@@ -95,6 +96,21 @@ def test_what_torchs_own_route_puts_out_of_bounds_moves_nothing(name, given, qua
         fresh.load_state_dict(saved)
     assert fresh.settings["lr"] == 0.1
     assert fresh.steps == 0
+
+
+@pytest.mark.parametrize("kind", [torch.tensor, np.float32, float])
+def test_a_rate_may_be_given_as_a_tensor(kind, quadratic, one_step):
+    model, _, _ = quadratic()
+    optimizer = GroupedNewton(model, value, [NOTHING], lr=kind(0.25), damping=kind(2.0))
+    assert (optimizer.settings["lr"], optimizer.settings["damping"]) == (0.25, 2.0)
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+    one_step(model, optimizer, NOTHING, value)
+    scheduler.step()
+    assert optimizer.settings["lr"] == 0.125
+    optimizer.change(lr=kind(0.5))
+    assert optimizer.settings["lr"] == 0.5
+    with pytest.raises(InputError, match=r"lr must be .*got"):
+        GroupedNewton(model, value, [NOTHING], lr=kind(-0.25))
 
 
 def test_a_rate_may_be_a_tensor(quadratic, one_step):
