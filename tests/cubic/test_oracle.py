@@ -99,8 +99,10 @@ def cubic_case(draw, rng, largest):
             return case
 
 
-@pytest.mark.parametrize(("seed", "count", "largest"), [(1, 140, 6), (2, 140, 12), (3, 24, 32)])
-def test_steps_equal_a_solution_at_60_digits(draw, seed, count, largest):
+@pytest.mark.parametrize(
+    ("seed", "count", "largest", "hard_ones"), [(1, 140, 6, 16), (2, 140, 12, 15), (3, 24, 32, 1)]
+)
+def test_steps_equal_a_solution_at_60_digits(draw, seed, count, largest, hard_ones):
     rng = np.random.default_rng(seed)
     hard = 0
     for _ in range(count):
@@ -110,7 +112,8 @@ def test_steps_equal_a_solution_at_60_digits(draw, seed, count, largest):
         hard += bool(exact.null_vectors)
         assert exact.error(solution.step_sizes.numpy(), case.d) <= 1e-12, case
         np.testing.assert_allclose(solution.radius_min, float(exact.radius_min), rtol=1e-12)
-    assert hard >= count // 50  # the hard ones are among them
+    # 44 of the 304; those that are hard but for rounding may be so or not on another machine.
+    assert hard >= hard_ones
 
 
 def test_forty_groups_equal_a_solution_at_60_digits(draw):
