@@ -59,7 +59,8 @@ def summaries(results: Results) -> str:
 
 def accuracy(results: Results) -> str:
     """The largest errors of each network, over its partitions: ḡ / H̄ / D^(3)."""
-    body, kinds = [], ("fast, float64", "fast, float32", "plain, float32")
+    kinds = "fast, float64", "fast, float32", "plain, float32", "fast against plain, float32"
+    body = []
     for name, found in results.cases.items():
         levels = found["levels"].values()
         worst = [
