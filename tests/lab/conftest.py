@@ -174,16 +174,25 @@ def drag():
     def drag(page, to):
         share = place(page, to) if isinstance(to, str) else to
         handle = page.locator(".gn-hero .noUi-handle")
-        handle.scroll_into_view_if_needed()
-        begin, rail = handle.bounding_box(), page.locator(".gn-hero .noUi-base").bounding_box()
-        y = begin["y"] + begin["height"] / 2
-        start = begin["x"] + begin["width"] / 2
+        start, y = take(page, handle)
+        rail = page.locator(".gn-hero .noUi-base").bounding_box()
         end = rail["x"] + share * rail["width"]
-        page.mouse.move(start, y)
-        page.mouse.down()
         for i in range(1, 13):
             page.mouse.move(start + (end - start) * i / 12, y)
         page.mouse.up()
+
+    def take(page, handle):
+        """Press on the handle; again where the layout has moved it meanwhile."""
+        for _ in range(5):
+            handle.scroll_into_view_if_needed()
+            box = handle.bounding_box()
+            x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+            page.mouse.move(x, y)
+            page.mouse.down()
+            if "noUi-active" in handle.get_attribute("class"):
+                return x, y
+            page.mouse.up()
+        raise AssertionError("the handle cannot be taken")
 
     def place(page, label):
         rungs = page.locator(".rung")

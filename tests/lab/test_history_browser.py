@@ -12,6 +12,8 @@ LEVELS = "model_named('what-if-history-names').data.name.length"
 def test_every_so_many_steps_a_column_comes_to_the_picture(tab, address, keep):
     page = tab()
     page.goto(f"{address}?preset=moons&every=5&play=true")
+    # Not before the figures above it have their heights: out of sight it would wait.
+    page.wait_for_function("() => window.gnlab_frames?.at(-1)?.step > 2")
     page.locator(".gn-what-if").scroll_into_view_if_needed()
     # Eight cells to a column: the picture is drawn to scale, and steps between may be missing.
     page.wait_for_function(f"() => ({MEASURED})()?.length >= 8 * 3 * {LEVELS}")
