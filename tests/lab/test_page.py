@@ -4,6 +4,7 @@ import asyncio
 from html import unescape
 from urllib.parse import parse_qsl, urlsplit
 
+import panel
 import pytest
 
 from gnlab import runs
@@ -26,6 +27,16 @@ def opened(host):
     yield opened
     for page in pages:
         page.close()
+
+
+def test_no_page_is_told_when_others_are_busy(opened):
+    """Panel's busy state is global: a page that mirrors it has a message of each other page."""
+    before = list(panel.state.param.watchers["busy"]["value"])
+    page = opened("?preset=moons&play=false")
+    assert panel.state.param.watchers["busy"]["value"] == before
+    assert not panel.state._indicators
+    rooms = {type(model).__module__.partition(".")[0] for model in page.root.references()}
+    assert rooms <= {"bokeh", "panel", "gnlab"}
 
 
 def branched(page):
