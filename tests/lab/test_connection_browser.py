@@ -36,9 +36,11 @@ def test_a_page_whose_server_has_ended_says_so_and_what_to_do(tab, serving, keep
         assert page.locator(".gn-side").evaluate("(column) => column.inert")
         keep(page, f"lost-{path or 'lab'}-{theme}")
     assert pages[""].evaluate(STATE) == "offline"
-    pages[""].route(pages[""].url, lambda route: route.fulfill(body="again"))
+    again = '<link rel="icon" href="data:,">again'  # without it the icon would be asked for
+    pages[""].route("**", lambda route: route.fulfill(body=again, content_type="text/html"))
     with pages[""].expect_request(pages[""].url):
         pages[""].get_by_role("button", name="Reload").click()
+    pages[""].get_by_text("again", exact=True).wait_for()
 
 
 def test_a_page_whose_server_hangs_says_so_until_it_answers_again(tab, serving):
