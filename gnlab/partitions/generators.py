@@ -55,8 +55,11 @@ def seed(number: int) -> None:
         number: The number, ≥ 0.
     """
     random.seed(number)
-    # Of whichever kind it is; what it keeps of a pair of normal numbers is let go.
     kind: Any = type(_numpy.get_bit_generator())
+    if kind is np.random.MT19937:  # every step does this: the usual kind has a way of its own
+        _numpy.seed([number >> 32 & 0xFFFFFFFF, number & 0xFFFFFFFF])
+        return
+    # What it keeps of a pair of normal numbers is let go, as above.
     np.random.set_state(kind(number).state)
 
 
