@@ -131,9 +131,13 @@ class Sight:
         try:
             kept = entry.kept  # another thread may let go of it
             if kept is not None:
-                with contextlib.suppress(RuntimeError, IndexError):  # the model's own says more
+                try:
                     return made(self._repeated(kept.program), kept.origins)
-                return None
+                except torch.OutOfMemoryError:
+                    raise
+                except (RuntimeError, IndexError) as error:  # the model's own says more
+                    _log.debug("not repeated: %s", error)
+                    return None
             entry.sights += 1
             if entry.sights <= SIGHTS - _PIECES:
                 return None
