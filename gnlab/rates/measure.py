@@ -155,7 +155,14 @@ def scale(x: Array) -> Array:
 
 
 def in_range(H: Array) -> Array:
-    """H in units of its size: the method does not see the scale of f, and f is in range."""
+    """A Hessian in units of its size: the method does not see the scale of f, and f is in range.
+
+    Args:
+        H: The Hessian, finite, [P, P].
+
+    Returns:
+        The same, divided by a power of two so that its largest entry is below 1, [P, P].
+    """
     scaled: Array = H / scale(H).max()
     return scaled
 
