@@ -6,6 +6,7 @@ from torch import nn
 
 from gnlab.partitions import partition
 from gnlab.summaries import replay, summarise
+from gnlab.summaries.replay import cache
 
 pytestmark = pytest.mark.usefixtures("nothing_kept")
 
@@ -36,3 +37,18 @@ def test_a_label_out_of_range_is_named_after_repetition_too(name, label, agree):
         with pytest.raises(IndexError, match=f"Target {label} is out of bounds"):
             summarise(model, loss_fn, (x, wrong), partition(model, "tensor"), u)
     assert agree(model, (x, y), loss_fn) == 0  # right numbers are repeated again
+
+
+def test_a_repetition_without_memory_is_told_as_that(monkeypatch):
+    model = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2))
+    given = model, nn.CrossEntropyLoss(), (torch.randn(5, 4), torch.randint(2, (5,)))
+    p = partition(model, "tensor")
+    while not replay.kept():
+        summarise(*given, p)
+
+    def none_left(*_):
+        raise torch.OutOfMemoryError("none left")
+
+    monkeypatch.setattr(cache.Sight, "_repeated", none_left)
+    with pytest.raises(torch.OutOfMemoryError, match="none left"):
+        summarise(*given, p)
