@@ -1,35 +1,54 @@
-"""Groups in chunks, where the jets of all of them at once would not fit into memory.
+"""How jets go forward such that they fit into memory: a few samples at once, or a few groups.
 
-H̄_st needs the jets of s and of t at the same time, so every pair of chunks goes forward together;
-the adjoints are found once. With c chunks that is c − 1 times the work of one pass, with 2/c of
-its memory. The answer does not depend on the chunks.
+Samples that the operations keep apart go one after the other at no extra work (``samples``). Where
+that is not enough the groups go in chunks: H̄_st needs the jets of s and of t at the same time, so
+every pair of chunks goes forward together; the adjoints are found once. With c chunks that is
+c − 1 times the work of one pass, with 2/c of its memory. The answer does not depend on either.
 
 Legend: S groups, c chunks.
 """
 
 import itertools
+import math
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from gnlab.summaries.jets import Ranks, union
 from gnlab.summaries.rules import Call
+from gnlab.summaries.samples.blocks import usual_room
+from gnlab.summaries.samples.stretches import Room, Stretch, jet_bytes, stretches
 
 _SHARE = 0.5  # of the memory that is free; the rest is for what the operations need meanwhile
 _SMALL = 64 * 2**20  # bytes that are there without looking
+_ROOMS = (4, 16, 64, 256)  # the parts of a budget that the jets of one value are to fit into
 
 
-def passes(
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How jets go forward.
+
+    Attributes:
+        chunks: The groups of each pass, such that every two of them are together in one.
+        room: How far samples are divided.
+    """
+
+    chunks: Sequence[Ranks]
+    room: Room
+
+
+def plan(
     calls: Sequence[Call],
     starting: Mapping[int, Ranks],
     size: int,
     budget: float | None,
     device: torch.device,
-) -> list[Ranks]:
-    """Divide the groups among passes, such that every two of them are together in one.
+) -> Plan:
+    """Divide the samples and, where that is not enough, the groups such that the jets fit.
 
     Args:
         calls: The calls of the loss, each marked with what is spent after it.
@@ -39,21 +58,23 @@ def passes(
         device: Where they are to be.
 
     Returns:
-        The groups of each pass; all of them in one if they fit, and in as few chunks as fit else
-        (down to one group each, whether that fits or not).
+        All groups in one pass if they fit, and in as few chunks as fit else (down to one group
+        each, whether that fits or not).
     """
-    everything = tuple(range(size))
-    if fits_surely(calls, size, budget):
-        return [everything]
-    together = most_at_once(calls, size)
+    everything, room = tuple(range(size)), usual_room(device)
     budget = free_memory(device) if budget is None else budget
-    if together <= budget or most(calls, starting, everything) <= budget:
-        return [everything]
+    if math.isinf(room.size) and most_at_once(calls, size) <= budget:
+        return Plan([everything], room)
+    divided = stretches(calls)
+    rooms = [room, *(Room(budget / n) for n in _ROOMS if budget / n < room.size)]
+    for room in rooms:
+        if most(divided, starting, everything, room) <= budget:
+            return Plan([everything], room)
     for count in range(3, size + 1):
         chunks = [everything[i * size // count : (i + 1) * size // count] for i in range(count)]
         pairs = [union(*pair) for pair in itertools.combinations(chunks, 2)]
-        if count == size or all(most(calls, starting, pair) <= budget for pair in pairs):
-            return pairs
+        if count == size or all(most(divided, starting, pair, room) <= budget for pair in pairs):
+            return Plan(pairs, room)
     raise AssertionError("the last count is the number of groups")
 
 
@@ -85,13 +106,16 @@ def most_at_once(calls: Sequence[Call], size: int) -> float:
     return 2.0 * size * sum(value.numel() * value.element_size() for value in values)
 
 
-def most(calls: Sequence[Call], starting: Mapping[int, Ranks], some: Ranks) -> float:
+def most(
+    divided: Sequence[Stretch], starting: Mapping[int, Ranks], some: Ranks, room: Room
+) -> float:
     """The most bytes that the jets of some groups take at any time.
 
     Args:
-        calls: The calls.
+        divided: The calls in stretches.
         starting: The groups of each parameter, by the id of its operand.
         some: The groups.
+        room: How far samples are divided.
 
     Returns:
         An estimate from above: every group is taken to have a second derivative.
@@ -100,16 +124,20 @@ def most(calls: Sequence[Call], starting: Mapping[int, Ranks], some: Ranks) -> f
     reached = {key: frozenset(chosen.intersection(ranks)) for key, ranks in starting.items()}
     held: dict[int, float] = {}
     peak = 0.0
-    for call in calls:
-        given = [reached.get(id(o), frozenset()) for o in call.given]
-        groups = frozenset[int]().union(*given)
-        for operand in call.results:
-            reached[id(operand)] = groups
-            value = operand.value
-            held[id(operand)] = 2.0 * len(groups) * value.numel() * value.element_size()
-        peak = max(peak, sum(held.values()))
-        for operand in call.spent:
-            held.pop(id(operand), None)
+    for stretch in divided:
+        parts, spent = stretch.parts(reached, room), stretch.spent()
+        for call in stretch.every:
+            size = jet_bytes(call, reached)
+            for operand in call.results:
+                passing = id(operand) in stretch.results and id(operand) in spent
+                share = operand.value.numel() / max(call.out.numel(), 1)
+                held[id(operand)] = share * size / (parts if passing else 1)
+            peak = max(peak, sum(held.values()))
+            for operand in call.spent:
+                if parts == 1 or id(operand) in stretch.results:
+                    held.pop(id(operand), None)
+        for key in spent:
+            held.pop(key, None)
     return peak
 
 

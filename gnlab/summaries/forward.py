@@ -17,11 +17,13 @@ import torch
 from torch import Tensor
 
 from gnlab.summaries.autodiff import Groups
-from gnlab.summaries.chunks import fits_surely, passes
+from gnlab.summaries.chunks import Plan, fits_surely, most_at_once, plan
 from gnlab.summaries.curvature import Curvature, Origin
 from gnlab.summaries.jets import Jet, Operand, Ranks, common, index
 from gnlab.summaries.owned import Pieces, Spread
 from gnlab.summaries.rules import CURVED, RULES, UNUSUAL, Call, NoRuleError, Rule
+from gnlab.summaries.samples.blocks import blocks, carry, usual_room
+from gnlab.summaries.samples.stretches import Room, stretches
 from gnlab.summaries.tape import Tape
 
 
@@ -70,43 +72,50 @@ class Way:
 
     def carry(self) -> Carried:
         """Carry the jets of all groups forward at once."""
-        curvature = Curvature(self.groups.size, self.device, self.named)
-        self._carry(tuple(range(self.groups.size)), curvature)
-        return self._read(curvature)
+        return self.carry_by(Plan([tuple(range(self.groups.size))], usual_room(self.device)))
 
-    def carry_in_chunks(self, chunks: list[Ranks]) -> Carried:
-        """Carry the jets of some groups forward, then of others; the same answer."""
+    def carry_by(self, plan: Plan) -> Carried:
+        """Carry the jets forward as planned, of some groups, then of others; the same answer."""
         size, device = self.groups.size, self.device
-        total = Curvature(size, device, self.named)
-        for some in chunks:
+        if len(plan.chunks) == 1:
             curvature = Curvature(size, device, self.named)
-            self._carry(some, curvature)
+            self._carry(plan.chunks[0], curvature, plan.room)
+            return self._read(curvature)
+        total = Curvature(size, device, self.named)
+        for some in plan.chunks:
+            curvature = Curvature(size, device, self.named)
+            self._carry(some, curvature, plan.room)
             total.take(some, curvature)
         return self._read(total)
 
-    def chunks(self, budget: float | None) -> list[Ranks]:
-        """The groups that go forward together.
+    def plan(self, budget: float | None) -> Plan:
+        """Which groups and how many samples go forward together.
 
         Args:
             budget: Bytes that jets may take; None: half of what is free.
 
         Returns:
-            All of them if they fit.
+            All groups if they fit.
         """
         if fits_surely(self.tape.calls, self.groups.size, budget):
-            return [tuple(range(self.groups.size))]
+            return Plan([tuple(range(self.groups.size))], usual_room(self.device))
         _mark_spent(self.tape.calls, self.result)
         starting = {id(self.tape.leaves[name]): self.groups.ranks[name] for name in self.u}
-        return passes(self.tape.calls, starting, self.groups.size, budget, self.device)
+        return plan(self.tape.calls, starting, self.groups.size, budget, self.device)
 
-    def _carry(self, some: Ranks, curvature: Curvature) -> None:
+    def _carry(self, some: Ranks, curvature: Curvature, room: Room) -> None:
         """Carry the jets of some groups forward."""
-        if not any(call.spent for call in self.tape.calls):
-            _mark_spent(self.tape.calls, self.result)
+        calls = self.tape.calls
+        if not any(call.spent for call in calls):
+            _mark_spent(calls, self.result)
         for name, u in self.u.items():
             self.tape.leaves[name].carried = _start(name, u, self.groups, some)
-        for call in self.tape.calls:
-            _go_through(call, curvature)
+        if most_at_once(calls, len(some)) <= room.size:
+            for call in calls:
+                _go_through(call, curvature)
+        else:
+            for stretch in stretches(calls):
+                carry(stretch, blocks(stretch, room), curvature, _go_through)
         if self.result.carried is not None:
             curvature.arrived(self.result.jet)
 

@@ -23,6 +23,7 @@ from gnlab.summaries.forward import Way
 from gnlab.summaries.jets import keep
 from gnlab.summaries.replay.forwards import carried
 from gnlab.summaries.rules import NoRuleError
+from gnlab.summaries.samples.blocks import usual_room
 from gnlab.summaries.tape import Tape
 
 # The adjoints are those of the loss times this, and their sums are divided by it: so they round
@@ -69,8 +70,8 @@ def sweep(
         u: The direction by parameter name.
         factor: What the adjoints are multiplied by meanwhile.
         named: Whether H̄'s parts are kept apart by operation, or only the loss's from the model's.
-        budget: Bytes that jets may take before the groups go in chunks; None: half of what is
-            free.
+        budget: Bytes that jets may take before samples or groups are divided; None: half of what
+            is free.
 
     Returns:
         What was found.
@@ -85,8 +86,9 @@ def sweep(
     with torch.no_grad():
         scaled = number(factor, loss.device)
         way = Way(tape, tape.operand(loss), groups, u, named, scaled)
-        chunks = way.chunks(budget)
-        total = carried(way) if len(chunks) == 1 else way.carry_in_chunks(chunks)
+        plan = way.plan(budget)
+        usual = len(plan.chunks) == 1 and plan.room == usual_room(loss.device)
+        total = carried(way) if usual else way.carry_by(plan)
         g, third, slopes, H = total.found.split_with_sizes((1, 1, 1, groups.size))
         again = slopes[0]
         if gradients:

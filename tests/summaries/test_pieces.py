@@ -9,8 +9,10 @@ from torch import nn
 import gnlab
 from gnlab.partitions import partition
 from gnlab.summaries import autodiff, curvature, forward, inert, replay, summarise
+from gnlab.summaries.chunks import Plan
 from gnlab.summaries.jets import union
 from gnlab.summaries.owned import Pieces
+from gnlab.summaries.samples.stretches import Room
 
 DOUBLE = torch.float64
 
@@ -70,7 +72,7 @@ def test_pieces_of_units_give_the_definition(name, chunked, level, monkeypatch):
         ranks = tuple(range(split.num_groups))
         thirds = [ranks[i::3] for i in range(3)]
         pairs = [union(*pair) for pair in itertools.combinations(thirds, 2)]
-        monkeypatch.setattr(forward, "passes", lambda *_: pairs)
+        monkeypatch.setattr(forward, "plan", lambda *_: Plan(pairs, Room(1)))
     fast = summarise(model, loss_fn, batch, split, u, method="jets")
     plain = summarise(model, loss_fn, batch, split, u, method="autodiff")
     for found, known in ((fast.g, plain.g), (fast.H, plain.H), (fast.third, plain.third)):

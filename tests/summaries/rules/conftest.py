@@ -21,6 +21,10 @@ from gnlab.partitions import Partition, partition
 from gnlab.summaries import forward, replay, summarise
 from gnlab.summaries import tape as taping
 from gnlab.summaries.decompose import decomposed
+from gnlab.summaries.rules import Call
+from gnlab.summaries.samples import blocks
+from gnlab.summaries.samples.cuts import Axis
+from gnlab.summaries.samples.stretches import Stretch
 
 DOUBLE = torch.float64
 # Of φ at −4h … 4h: the first to third derivatives, exact to h⁸, h⁸ and h⁶.
@@ -85,6 +89,20 @@ class Problem:
     def summary(self, p: Partition, method: str):
         return summarise(self.model, lambda out, _: out, (self.x, self.x), p, self.u, method=method)
 
+    def divided(self, p: Partition, *, backwards: bool):
+        """The fast pass entry by entry of the first dimension that can be cut, or of the last."""
+        own = Stretch._axes
+
+        def axes(stretch: Stretch, call: Call) -> list[Axis]:
+            return list(own(stretch, call))[:: -1 if backwards else 1]
+
+        with (
+            mock.patch.multiple(blocks, MOST=1, ROWS=1),
+            mock.patch.object(Stretch, "_axes", axes),
+            replay.eager(),
+        ):
+            return self.summary(p, "jets")
+
     def differences(self, p: Partition) -> tuple[Tensor, Tensor, Tensor]:
         """ḡ, H̄ and D^(3)_sss by central differences of the loss; nothing is differentiated."""
         theta = {n: q.detach() for n, q in self.model.named_parameters()}
@@ -118,6 +136,10 @@ class Problem:
             known = self.differences(p) if differences else found
             for one, two, tolerance in zip(found, known, (1e-9, 1e-8, 1e-6), strict=True):
                 near(one, two, tolerance, f"{self.name} by differences, {p.level}", 0.1)
+            for backwards in (False, True):
+                cut = self.divided(p, backwards=backwards)
+                for one, two in zip(found, (cut.g, cut.H, cut.third), strict=True):
+                    near(one, two, 1e-12, f"{self.name} sample by sample, {p.level}")
             if plain:
                 slow = self.summary(p, "autodiff")
                 for one, two in zip(found, (slow.g, slow.H, slow.third), strict=True):
