@@ -102,6 +102,9 @@ class Operand:
         return self.carried
 
 
+_FEW = 8  # runs of rows that are quicker dealt with one by one
+
+
 class Assembly:
     """A jet that is put together from the rows of several, those of the same group added up.
 
@@ -129,28 +132,37 @@ class Assembly:
             The rows as they were made.
         """
         values = self._jet.values
-        rows, side_by_side = _rows(self._jet.ranks, self._jet.bent, ranks, bent)
+        runs = _runs(self._jet.ranks, self._jet.bent, ranks, bent)
+        rows = [at for run in runs for at in range(run.start, run.stop)]
         new = self._empty.intersection(rows)
-        if len(new) == len(rows) and side_by_side:
-            target = values[rows[0] : rows[0] + len(rows)]
+        if len(new) == len(rows) and len(runs) == 1:
+            target = values[runs[0]]
             made = make(target)
             if made.data_ptr() != target.data_ptr():
                 target.copy_(made)
         else:
-            if new:
-                self._clear(new)
             made = make(None)
-            if side_by_side:
-                values[rows[0] : rows[0] + len(rows)] += made
-            else:
-                place = index(rows, self._device)
-                values.index_add_(0, place, made.expand(len(rows), *values.shape[1:]))
+            self._put(runs, made.expand(len(rows), *values.shape[1:]), new)
         self._empty -= new
         return made
 
-    @property
-    def _device(self) -> torch.device:
-        return self._jet.values.device
+    def _put(self, runs: tuple[slice, ...], made: Tensor, new: set[int]) -> None:
+        """Add rows to those side by side, or put them where nothing has been added yet."""
+        values, begin = self._jet.values, 0
+        if len(runs) > _FEW:
+            self._clear(new)
+            rows = tuple(at for run in runs for at in range(run.start, run.stop))
+            values.index_add_(0, index(rows, values.device), made)
+            return
+        for run in runs:
+            own = made[begin : begin + run.stop - run.start]
+            begin += len(own)
+            empty = new.intersection(range(run.start, run.stop))
+            if len(empty) == len(own):
+                values[run].copy_(own)
+                continue
+            self._clear(empty)
+            values[run] += own
 
     def finish(self) -> Jet:
         """The jet; rows that nothing was added to are zero."""
@@ -160,7 +172,12 @@ class Assembly:
 
     def _clear(self, rows: set[int]) -> None:
         """Set rows to zero; a number that is assigned to them would be sent to the device."""
-        self._jet.values.index_fill_(0, index(tuple(sorted(rows)), self._device), 0)
+        values, runs = self._jet.values, _side_by_side(tuple(sorted(rows)))
+        if len(runs) > _FEW:
+            values.index_fill_(0, index(tuple(sorted(rows)), values.device), 0)
+            return
+        for run in runs:
+            values[run].zero_()
 
 
 def sum_of(jets: Sequence[Jet | None], shape: Sequence[int]) -> Jet:
@@ -235,12 +252,22 @@ def places(ranks: Ranks, wanted: Ranks) -> slice | Ranks:
 
 
 @functools.lru_cache(maxsize=4096)
-def _rows(ranks: Ranks, bent: Ranks, own: Ranks, own_bent: Ranks) -> tuple[tuple[int, ...], bool]:
-    """Which rows of a jet are those of another, and whether they lie side by side."""
+def _runs(ranks: Ranks, bent: Ranks, own: Ranks, own_bent: Ranks) -> tuple[slice, ...]:
+    """Which rows of a jet are those of another, in its order: runs of rows side by side."""
     of_bent = {rank: i for i, rank in enumerate(bent)}
     of_first = {rank: len(bent) + i for i, rank in enumerate(ranks)}
-    rows = tuple(of_bent[r] for r in own_bent) + tuple(of_first[r] for r in own)
-    return rows, rows == tuple(range(rows[0], rows[0] + len(rows)))
+    return _side_by_side(tuple(of_bent[r] for r in own_bent) + tuple(of_first[r] for r in own))
+
+
+def _side_by_side(rows: tuple[int, ...]) -> tuple[slice, ...]:
+    """Rows in ascending order as runs of rows side by side."""
+    runs: list[slice] = []
+    for row in rows:
+        if runs and runs[-1].stop == row:
+            runs[-1] = slice(runs[-1].start, row + 1)
+        else:
+            runs.append(slice(row, row + 1))
+    return tuple(runs)
 
 
 @functools.lru_cache(maxsize=4096)
