@@ -162,7 +162,7 @@ class Assembly:
                 values[run].copy_(own)
                 continue
             self._clear(empty)
-            values[run] += own
+            values[run].add_(own)
 
     def finish(self) -> Jet:
         """The jet; rows that nothing was added to are zero."""

@@ -250,6 +250,21 @@ def _product(call: Call, axis: Axis) -> Needs | None:
     ]
 
 
+def _summed(call: Call, axis: Axis) -> Needs | None:
+    """A sum of products over indices: where an index of the result is an index of the factors."""
+    equation, *factors = call.args
+    if len(factors) == 1 and isinstance(factors[0], (tuple, list)):
+        factors = list(factors[0])
+    given, arrow, made = equation.replace(" ", "").partition("->")
+    if not arrow or "." in equation:
+        return None
+    index = made[axis.dim]
+    own = list(zip(given.split(","), factors, strict=True))
+    if any(indices.count(index) > 1 for indices, _ in own):
+        return None
+    return [(t, Axis(i.index(index), axis.times)) for i, t in own if index in i]
+
+
 _CUTS: Mapping[str, Cut] = {
     **dict.fromkeys(POINTWISE, _alone),
     **dict.fromkeys(
@@ -275,6 +290,6 @@ _CUTS: Mapping[str, Cut] = {
         _windows,
     ),
     "linear": _linear, "standardised": _normalised, "log_softmax": _softmax, "embedding": _rows,
-    "matmul": _product, "mv": _product,
+    "matmul": _product, "mv": _product, "einsum": _summed,
 }  # fmt: skip
 """What each operation needs, by its plain name; of the others the samples stay together."""

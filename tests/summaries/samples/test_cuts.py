@@ -100,7 +100,11 @@ def test_what_is_broadcast_stays_whole():
     (lambda x, y: x @ y, [(5, 4, 3), (3, 2)], [[(0, 1), None], [(1, 1), None], None]),
     (lambda x: F.layer_norm(x, (3,)), [(4, 3)], [[(0, 1)], None]),
     (lambda x: F.batch_norm(x, None, None, training=True), [(4, 3)], [None, [(1, 1)]]),
-    (lambda x: torch.einsum("ij->i", x), [(4, 3)], [None]),
+    (lambda x: torch.einsum("ij->i", x), [(4, 3)], [[(0, 1)]]),
+    (lambda x: torch.einsum("ii->i", x), [(3, 3)], [None]),
+    (lambda x: torch.einsum("i...->i", x), [(3, 3)], [None]),
+    (lambda x, y: torch.einsum("bid, bjd -> ibj", x, y), [(4, 3, 2), (4, 5, 2)],
+     [[(1, 1), None], [(0, 1)] * 2, [None, (1, 1)]]),
 ])  # fmt: skip
 def test_each_dimension_is_cut_where_it_can_be(function, shapes, dims):
     assert [where(function, *shapes, dim=d) for d in range(len(dims))] == dims
