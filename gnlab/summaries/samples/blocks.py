@@ -23,6 +23,8 @@ room in its cache, and the C library gives larger pieces of memory back at once,
 cleared page by page when they are asked for again."""
 ROWS = 128
 """Rows that a large matrix is multiplied with at least: to fetch it is to be the smaller part."""
+ENTRIES = 2048
+"""Entries of a value in a block at least, where to add to a large H̄ is to be the smaller part."""
 
 Going = Callable[[Call, Curvature], None]
 """Makes the jets of a call's results, adds its curvature, and lets go of what is spent."""
@@ -37,7 +39,7 @@ def usual_room(device: torch.device) -> Room:
     Returns:
         How far.
     """
-    return Room(MOST, ROWS) if device.type == "cpu" else Room(math.inf)
+    return Room(MOST, ROWS, ENTRIES) if device.type == "cpu" else Room(math.inf)
 
 
 def blocks(stretch: Stretch, room: Room) -> list[slice]:

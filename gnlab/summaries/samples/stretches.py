@@ -15,6 +15,7 @@ from gnlab.summaries.samples.cuts import Axis, needs, tensors
 Groups = frozenset[int]
 
 _LARGE = 1 << 20  # bytes of a matrix that is fetched from memory for every product
+_MANY = 512  # groups of which H̄ is as large
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +25,12 @@ class Room:
     Attributes:
         size: Bytes that a value's jets may take.
         rows: Rows that a large matrix is multiplied with at least.
+        entries: Entries of the largest value, at least, where H̄ is large and added to each time.
     """
 
     size: float
     rows: int = 1
+    entries: int = 1
 
 
 @dataclass(slots=True, eq=False)
@@ -97,9 +100,12 @@ class Stretch:
         if len(self.calls) < 2 or self.count < 2:
             return 1
         found = dict(reached)
-        largest = max(jet_bytes(call, found) for call in self.every)
+        largest, entries = max((jet_bytes(call, found), call.out.numel()) for call in self.every)
         most = min([self.count, *(n // room.rows for n in map(_rows, self.calls) if n)])
         together = max(1, int(min(self.count, room.size * self.count / max(largest, 1))))
+        groups = max(map(len, found.values()), default=0)
+        if groups > _MANY:
+            most = min(most, entries // room.entries)
         return max(1, min(most, math.ceil(self.count / together)))
 
     def put(self, call: Call) -> None:

@@ -94,3 +94,14 @@ def test_a_large_matrix_is_not_fetched_for_a_few_rows():
     assert stretch.parts(reached, Room(5 * one)) == 8
     assert stretch.parts(reached, Room(5 * one, rows=16)) == 2
     assert stretch.parts(reached, Room(0)) == 40
+
+
+def test_a_large_matrix_of_sums_is_not_added_to_for_a_few_entries():
+    model = nn.Sequential(nn.Linear(6, 30), nn.Tanh(), nn.Linear(30, 30), nn.Tanh())
+    (stretch, *_) = stretches(calls_of(model, torch.randn(40, 6)))
+    few, many = (
+        {id(o): frozenset(range(n)) for o in stretch.given()} for n in (100, 600)
+    )  # fmt: skip
+    assert stretch.parts(few, Room(1, entries=300)) == 40
+    assert stretch.parts(many, Room(1, entries=300)) == 4
+    assert stretch.parts(many, Room(1)) == 40
