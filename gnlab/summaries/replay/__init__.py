@@ -13,13 +13,13 @@ from gnlab.summaries.replay.cache import (
     Sight,
     Told,
     begun_early,
-    eager,
     forget,
     kept,
     sighted,
 )
 from gnlab.summaries.replay.early import Occasion
 from gnlab.summaries.replay.recorder import NotRepeatableError
+from gnlab.summaries.replay.suspended import eager
 
 __all__ = [
     "SIGHTS", "NotRepeatableError", "Occasion", "Sight", "Told", "begun_early", "eager", "forget",

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from gnlab.summaries.replay.graph import Repetition
 from gnlab.summaries.replay.key import Collected, Key, UnknownError
 from gnlab.summaries.replay.making import Making
 from gnlab.summaries.replay.recorder import NotRepeatableError, Recorder
+from gnlab.summaries.replay.suspended import eager, is_eager
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +80,6 @@ class _Entry:
 
 _known: OrderedDict[Key, _Entry] = OrderedDict()
 _lock = threading.Lock()
-_off = threading.local()
 _latest: Latest[_Entry] = Latest()
 
 
@@ -218,7 +218,7 @@ def begun_early(occasion: Occasion) -> contextlib.AbstractContextManager[None]:
     Returns:
         The context.
     """
-    return contextlib.nullcontext() if getattr(_off, "yes", False) else _latest.at(occasion)
+    return contextlib.nullcontext() if is_eager() else _latest.at(occasion)
 
 
 def sighted(
@@ -234,7 +234,7 @@ def sighted(
     Returns:
         The sight; None if nothing is repeated now, or this computation never.
     """
-    if getattr(_off, "yes", False):
+    if is_eager():
         return None
     try:
         collected = collect()
@@ -291,14 +291,3 @@ def forget() -> None:
     """Let go of every program."""
     with _lock:
         _known.clear()
-
-
-@contextlib.contextmanager
-def eager() -> Iterator[None]:
-    """A context in which this thread repeats nothing."""
-    before = getattr(_off, "yes", False)
-    _off.yes = True
-    try:
-        yield
-    finally:
-        _off.yes = before
