@@ -23,7 +23,7 @@ class Room:
     """How far samples are divided.
 
     Attributes:
-        size: Bytes that a value's jets may take.
+        size: Bytes that a value's jets may take, ∞ for no division.
         rows: Rows that a large matrix is multiplied with at least.
         entries: Entries of the largest value, at least, where H̄ is large and added to each time.
     """

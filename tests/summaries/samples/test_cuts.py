@@ -10,7 +10,6 @@ from gnlab.summaries.samples.cuts import Axis, needs
 from gnlab.summaries.tape import Tape
 
 DOUBLE = torch.float64
-VOLUME = torch.randn(2, 3, 4, 4, 4, dtype=DOUBLE)
 
 
 def last_call(function, *shapes):
@@ -70,7 +69,6 @@ def test_a_shape_that_mixes_samples_is_not_cut():
 
 @pytest.mark.parametrize("function", [lambda x: x.float(), lambda x: x.float().double()])
 def test_another_dtype_is_cut_alike(function):
-    assert last_call(function, (4, 3)) is not None
     call, _ = last_call(function, (4, 3))
     assert needs(call, Axis(1, 1))[0][1] == Axis(1, 1)
 
