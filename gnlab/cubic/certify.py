@@ -10,6 +10,7 @@ Legend: S groups; Z those without a cubic term, N the others; y = Dη.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,8 @@ from gnlab.cubic.units import Array, moved
 APART = 1e-7
 # The part of ρ₀, or of its distance to ρ, within which κ_min and the next κ are not told apart.
 NEXT = 1e-6
+# Wider parts of that distance, for where rounding is more: they leave ρ > ρ₀ without a doubt.
+WIDER = (1e-3, 0.5)
 # The relative error at which κ_min needs no refinement.
 KNOWN = 1e-13
 # ρ and ρ₀ are known to p bits but for a few; a difference in those is none.
@@ -157,25 +160,30 @@ def least_radius(
         return None
     refined = to_float(valley.rho, valley.bits)
     # The lowest eigenvalue, and not another one: just above ρ₀ the model must be definite.
-    if not positive(system, refined + margin(refined, moved(rho, -system.rho_exponent))):
+    distances = margins(refined, moved(rho, -system.rho_exponent))
+    if not any(positive(system, refined + distance) for distance in distances):
         return None
     return system.model_rho(refined)
 
 
-def margin(rho0: float, rho: float) -> float:
+def margins(rho0: float, rho: float) -> Iterator[float]:
     """How far above ρ₀ the model is to be proved definite: within it another κ could be lower.
 
-    A proof nearer to ρ₀ than one rounding of the largest curvature cannot be had, and what
-    matters of ρ₀ is how far below ρ it is.
+    A proof nearer to ρ₀ than a rounding of the rows' own curvatures cannot be had, and what matters
+    of ρ₀ is how far below ρ it is.
 
     Args:
         rho0: ρ₀ as refined.
         rho: The root's ρ, in the same units.
 
-    Returns:
-        The distance, in these units.
+    Yields:
+        float: A distance in these units, the next if that is too near for a proof.
     """
-    return max(NEXT * abs(rho0), NEXT * (rho - rho0))
+    near = NEXT * abs(rho0)
+    yield max(near, NEXT * (rho - rho0))
+    for part in WIDER:
+        if part * (rho - rho0) > near:
+            yield part * (rho - rho0)
 
 
 def null_direction(system: System, root: Root) -> Root | None:

@@ -53,3 +53,46 @@ def test_a_lowest_curvature_far_below_the_largest_is_no_matter_far_from_the_pole
         assert solution.eigenvalue_min == pytest.approx(least, abs=1e-10)
         moved = np.linalg.norm(d * (solution.step_sizes.numpy() - step))
         assert moved <= 1e-6 * np.linalg.norm(d * step)
+
+
+def stiff_in_few(seed, size, gap, largest=2e4):
+    """A few groups have all the large curvature, and the direction that bends down is in them.
+
+    Args:
+        seed: Of the random numbers.
+        size: The number of groups.
+        gap: ρ − ρ₀ at the minimiser, with λ_int = 1 and ρ₀ = 1e-3.
+        largest: The largest curvature.
+
+    Returns:
+        H, g, d and the step that minimises.
+    """
+    rng = np.random.default_rng(seed)
+    lead = np.zeros((size, 2))
+    lead[:4, 0], lead[:2, 1] = 1 / 2, (np.sqrt(1 / 2), -np.sqrt(1 / 2))
+    rest = rng.standard_normal((size, size - 2))
+    rest -= lead @ (lead.T @ rest)
+    Q = np.column_stack([lead, np.linalg.qr(rest)[0]])
+    kappa = np.append([largest, -1e-3], np.logspace(-8, -1, size - 2))
+    d = 10.0 ** rng.uniform(-11, -6, size)
+    K, rho = Q * kappa @ Q.T, 1e-3 + gap
+    y = rng.standard_normal(size)
+    y *= 2 * rho / np.linalg.norm(y)
+    H = K * d * d[:, None]
+    return (H + H.T) / 2, d * (K @ y + rho * y), d, y / d
+
+
+@pytest.mark.parametrize("gap", [1e-2, 1e-3, 1e-5, 1e-6])
+@pytest.mark.parametrize("size", [12, 102, 300])
+def test_rounding_of_a_large_curvature_leaves_no_doubt_of_a_root_that_is_above_it(
+    no_last_resort, size, gap
+):
+    """ρ₀ was asked for to a part of ρ − ρ₀ that a factor of the matrix cannot tell: singular."""
+    for seed in range(3):
+        H, g, d, step = stiff_in_few(seed, size, gap)
+        solution = solve_cubic(H, g, d, 1.0)
+        assert solution.status is Status.solved
+        assert solution.eigenvalue_min == pytest.approx(-1e-3, abs=1e-9)
+        moved = np.linalg.norm(d * (solution.step_sizes.numpy() - step))
+        # Rounding H moves κ_min by some 1e-12, and the step along it by that over the gap.
+        assert moved <= max(1e-6, 1e-10 / gap) * np.linalg.norm(d * step)
