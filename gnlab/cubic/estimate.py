@@ -91,20 +91,21 @@ class Estimate:
     inverse: Callable[[float], Callable[[Array], Array] | None]
     agree: bool = False
 
-    def is_flat(self, rho: float) -> bool:
-        """Whether κ_min is negative by nothing but rounding, and far above −ρ.
+    def is_flat(self, rho: float, part: float) -> bool:
+        """Whether κ_min is zero but for rounding, and far above −ρ.
 
         So is that of a matrix without negative curvatures that has no full rank. It has no digits
         to be found; that the model is definite far below ρ is what can be proved, and is enough.
 
         Args:
             rho: ρ of a root, in the model's units.
+            part: The part of ρ that is near zero.
 
         Returns:
             Whether it is so.
         """
         rounding = self.step.size * EPS * self.kappa_scale
-        return 0 < -self.kappa_min <= min(rounding, FAR * rho)
+        return self.kappa_min < rounding and -self.kappa_min <= min(rounding, part * rho)
 
 
 def eliminate(model: Model) -> Elimination | None:

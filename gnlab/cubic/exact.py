@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gnlab.cubic.certify import Minimiser
 from gnlab.cubic.estimate import EPS, Elimination, Estimate
 from gnlab.cubic.fixed import Factor, Fixed, factor, length, to_fixed, to_float
+from gnlab.cubic.minimiser import Minimiser
 from gnlab.cubic.model import Model
 from gnlab.cubic.tridiagonal import Tridiagonal, below_least, tridiagonalise
 from gnlab.cubic.units import Array, Exponents, exponent

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gnlab.cubic.certify import KNOWN, Minimiser, positive
+from gnlab.cubic.certify import KNOWN
 from gnlab.cubic.dense import LARGE, definite_solver
 from gnlab.cubic.estimate import EPS, FAR, Elimination, Estimate
+from gnlab.cubic.minimiser import Minimiser, positive
 from gnlab.cubic.model import Model
 from gnlab.cubic.refine import Newton
 from gnlab.cubic.system import System, equilibrated
@@ -203,7 +204,7 @@ def _least(
 ) -> float | None:
     """−κ_min to ten digits at least, or as estimated where it is not positive; None if in doubt."""
     rho0 = -found.kappa_min
-    if found.is_flat(rho):
+    if found.is_flat(rho, FAR):
         return rho0 if positive(system, moved(FAR * rho, -system.rho_exponent)) else None
     if max(8.0, math.sqrt(model.g.size)) * EPS * found.kappa_scale <= KNOWN * rho0:
         # What is left to prove is that it is the lowest.

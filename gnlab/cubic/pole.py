@@ -13,9 +13,9 @@ import math
 
 import numpy as np
 
-from gnlab.cubic.certify import Minimiser, measured, positive
 from gnlab.cubic.estimate import EPS, Elimination, Estimate
 from gnlab.cubic.fixed import length, to_fixed, to_float
+from gnlab.cubic.minimiser import Minimiser, measured, positive
 from gnlab.cubic.model import Model
 from gnlab.cubic.refine import Residual, Root
 from gnlab.cubic.system import System, equilibrated

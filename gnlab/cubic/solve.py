@@ -14,7 +14,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from gnlab.cubic.certify import Minimiser, certify
+from gnlab.cubic.certify import certify
 from gnlab.cubic.dense import CPU, LARGE, is_graded
 from gnlab.cubic.estimate import (
     Elimination,
@@ -24,6 +24,7 @@ from gnlab.cubic.estimate import (
     estimate_by_half,
 )
 from gnlab.cubic.exact import LARGEST, solve_exactly
+from gnlab.cubic.minimiser import Minimiser
 from gnlab.cubic.model import Model, as_array, as_damping, checked, normalise
 from gnlab.cubic.plainly import certify_plainly
 from gnlab.cubic.pole import certify_on_pole

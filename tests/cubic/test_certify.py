@@ -96,3 +96,43 @@ def test_rounding_of_a_large_curvature_leaves_no_doubt_of_a_root_that_is_above_i
         moved = np.linalg.norm(d * (solution.step_sizes.numpy() - step))
         # Rounding H moves κ_min by some 1e-12, and the step along it by that over the gap.
         assert moved <= max(1e-6, 1e-10 / gap) * np.linalg.norm(d * step)
+
+
+@pytest.mark.parametrize("size", [30, 160, 300])
+@pytest.mark.parametrize("gap", [1e-8, 1e-9, 1e-11])
+def test_the_next_curvature_may_be_a_rounding_of_the_largest_above_the_lowest(
+    no_last_resort, size, gap
+):
+    """Next to the pole with κ₂ − κ_min at 1e-9 of the largest: two null vectors were feared."""
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        kappa = np.append([-1e-3, -8e-4], np.logspace(-5, 5, size - 2))
+        Q, _ = np.linalg.qr(rng.standard_normal((size, size)))
+        d, y = 10.0 ** rng.uniform(-9, -5, size), rng.standard_normal(size)
+        rho = 1e-3 + gap
+        y *= 2 * rho / np.linalg.norm(y)
+        K = Q * kappa @ Q.T
+        H, g = K * d * d[:, None], d * (K @ y + rho * y)
+        solution = solve_cubic((H + H.T) / 2, g, d, 1.0)
+        assert solution.status.ok
+        assert solution.certificate.holds
+        # Rounding K moves κ_min by some 1e-11.
+        assert solution.eigenvalue_min == pytest.approx(-1e-3, abs=1e-9)
+        assert 0 <= solution.certificate.eigenvalue_min <= gap + 1e-9
+
+
+@pytest.mark.parametrize("size", [30, 160, 300])
+def test_many_null_vectors_at_the_rounding_of_a_large_curvature(no_last_resort, size):
+    """ρ is 1e-9 of the largest curvature, half of all others are zero but for rounding."""
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        kappa = np.append(np.zeros(size // 2), np.logspace(-6, 5, size - size // 2))
+        Q, _ = np.linalg.qr(rng.standard_normal((size, size)))
+        d, y, rho = 10.0 ** rng.uniform(-5, -3, size), rng.standard_normal(size), 1e-4
+        y *= 2 * rho / np.linalg.norm(y)
+        K = Q * kappa @ Q.T
+        H, g = K * d * d[:, None], d * (K @ y + rho * y)
+        solution = solve_cubic((H + H.T) / 2, g, d, 1.0)
+        assert solution.status is Status.solved
+        assert solution.certificate.radius_min <= 1e-3 * solution.radius
+        assert np.linalg.norm(d * solution.step_sizes.numpy() - y) <= 1e-6 * np.linalg.norm(y)
