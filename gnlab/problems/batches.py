@@ -41,6 +41,8 @@ class Batches:
     ) -> None:
         name = "summary_batch_size" if stream is Stream.summary_batches else "batch_size"
         check_number(name, batch_size, low=1, integer=True)
+        if size < 1:
+            raise InputError("the training data hold no sample; a run needs one at least.")
         if batch_size > size:
             raise InputError(
                 f"{name} must be at most {size}, the number of training samples; got {batch_size}."

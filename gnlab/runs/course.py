@@ -237,7 +237,8 @@ class Course:
         self._return_to(good)
         # The settings are a person's: a failed step does not undo them.
         self._take(settings)
-        self.stopped, self.undone = failure.message(at + 1, self.step_count), True
+        self.undone = True
+        self.stopped = failure.message(at + 1, self.step_count, settings.optimizer)
         return dataclasses.replace(failed, status="nonfinite")
 
     def _abandon(self) -> None:

@@ -23,25 +23,42 @@ class Failure(enum.Enum):
     data = "the batch holds values that are not finite (NaN or infinity)"
     memory = "the device is out of memory"
 
-    def message(self, step: int, at: int) -> str:
+    def message(self, step: int, at: int, optimizer: str) -> str:
         """Tell a person.
 
         Args:
             step: The step that failed.
             at: The step the run is at now.
+            optimizer: The optimizer's name.
 
         Returns:
             What happened, where the run is, and what to do; two sentences.
         """
-        return f"Step {step} was undone, the run is at step {at}: {self.value}. {_REMEDY[self]}"
+        undone = f"Step {step} was undone, the run is at step {at}"
+        return f"{undone}: {self.value}. {self._remedy(optimizer)}"
+
+    def _remedy(self, optimizer: str) -> str:
+        """What a person can do about it."""
+        if self is Failure.data:
+            return "Remove these samples from the data; the run cannot pass them."
+        if self is not Failure.memory:
+            return f"Rewind and take {shorter(optimizer)}."
+        coarser = optimizer == "grouped-newton"
+        return f"Take a smaller batch{' or summary batch, or a coarser partition' * coarser}."
 
 
-_REMEDY = {
-    Failure.loss: "Rewind and take a stronger damping, a coarser partition or a smaller λ₁.",
-    Failure.parameters: "Rewind and take a stronger damping, a coarser partition or a smaller λ₁.",
-    Failure.data: "Remove these samples from the data; the run cannot pass them.",
-    Failure.memory: "Take a smaller batch or summary batch, or a coarser partition.",
-}
+def shorter(optimizer: str) -> str:
+    """What makes an optimizer's steps shorter.
+
+    Args:
+        optimizer: Its name.
+
+    Returns:
+        The settings to take, to stand within a sentence.
+    """
+    if optimizer == "grouped-newton":
+        return "a stronger damping, a coarser partition or a smaller λ₁"
+    return "a smaller learning rate, λ₁"
 
 
 def out_of_memory(error: Exception) -> bool:

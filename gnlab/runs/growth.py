@@ -2,6 +2,8 @@
 
 import math
 
+from gnlab.runs.failure import shorter
+
 _MANY = 1000.0
 
 
@@ -12,12 +14,13 @@ class Growth:
         self._first = math.nan
         self._told = False
 
-    def told(self, step: int, loss: float) -> str:
+    def told(self, step: int, loss: float, optimizer: str) -> str:
         """Look at a step's loss.
 
         Args:
             step: The step.
             loss: Its loss.
+            optimizer: What made it.
 
         Returns:
             What to tell, "" for nothing.
@@ -32,6 +35,5 @@ class Growth:
         self._told = True
         return (
             f"At step {step} the loss is more than {_MANY:.0f} times that of the first: the run "
-            "comes apart. Rewind and take a stronger damping, a coarser partition or a smaller "
-            "λ₁, or play on."
+            f"comes apart. Rewind and take {shorter(optimizer)}, or play on."
         )

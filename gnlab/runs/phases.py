@@ -69,7 +69,8 @@ class Phases:
                 return None
             return Failure.loss if finite_inputs else Failure.data
         if phase == "summary":
-            trainer.summary()
+            if not trainer.summary():
+                return Failure.data
         elif phase == "solve":
             trainer.solve()
         else:

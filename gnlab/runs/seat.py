@@ -283,7 +283,7 @@ class Seat:
             self.halt(run.stopped)
         if run.step_count == before + 1 and run.record is not None:
             self._finished.append((run.record, run.settings))
-            grown = self._growth.told(run.step_count, run.record.loss)
+            grown = self._growth.told(run.step_count, run.record.loss, run.settings.optimizer)
             if grown:
                 self.halt(grown)
             elif run.record.status and not run.stopped:

@@ -19,7 +19,7 @@ from gnlab.problems import Batches, Problem, Stream
 from gnlab.runs.randomness import seeded
 from gnlab.runs.settings import OWN, Settings
 from gnlab.runs.validation import Validation, Validator
-from gnlab.summaries import Summary, alone, unmoved
+from gnlab.summaries import Summary, alone, checked_loss, unmoved
 
 PHASES = ("gradient", "summary", "solve", "update")
 _GROUPED = (
@@ -105,7 +105,7 @@ class Trainer:
         self.model.train()
         with self._alone(), self._seeded(self.drawn, 0), torch.enable_grad():
             self.optimizer.zero_grad()
-            loss = self.problem.loss_fn(self.model(x), y)
+            loss = checked_loss(self.problem.loss_fn(self.model(x), y))
             torch.autograd.backward(loss)
         value = loss.item()
         if not math.isfinite(value):
@@ -114,11 +114,19 @@ class Trainer:
             self.grouped.propose()
         return value, True
 
-    def summary(self) -> None:
-        """Phase 2: the summary along u on the next summary batch."""
-        assert self.grouped is not None
+    def summary(self) -> bool:
+        """Phase 2: the summary along u on the next summary batch.
+
+        Returns:
+            Whether all inputs of the batch are finite; looked at only if the summary is not.
+        """
+        grouped = self.grouped
+        assert grouped is not None
         with self._seeded(self.drawn, 1):
-            self._found = (self.grouped.measure(), None)
+            found = grouped.measure()
+        self._found = (found, None)
+        batch = grouped.summary_batch
+        return batch is None or bool(found.g.isfinite().all() or batch[0].isfinite().all())
 
     def solve(self) -> None:
         """Phase 3: the cubic solve."""
@@ -172,7 +180,7 @@ class Trainer:
         x, y = batch
         named = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         with self._alone(), self.seeded_summary(), torch.enable_grad(), unmoved(self.model):
-            loss = self.problem.loss_fn(self.model(x), y)
+            loss = checked_loss(self.problem.loss_fn(self.model(x), y))
             found = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
         return {
             name: torch.zeros_like(p) if gradient is None else gradient

@@ -53,7 +53,7 @@ class Validator:
             Whether it is due; never without validation samples.
         """
         data = self._problem.validation
-        if data is None:
+        if data is None or not len(data):
             return False
         every = math.ceil(min(len(data), SAMPLES) / (0.3 * batches.batch_size))
         return drawn == 1 or drawn % every == 0 or drawn % batches.per_epoch == 0
@@ -85,7 +85,7 @@ class Validator:
     def _batches(self) -> Sequence[tuple[Tensor, Tensor]]:
         """The validation samples, decoded once and kept."""
         data = self._problem.validation
-        if self._kept is None and data is not None:
+        if self._kept is None and data is not None and len(data):
             chosen = torch.arange(min(len(data), SAMPLES))
             self._kept = [
                 data.batch(part, self._device, self._dtype) for part in torch.split(chosen, _CHUNK)

@@ -3,6 +3,7 @@
 from gnlab.partitions.exclusive import alone
 from gnlab.partitions.unmoved import unmoved
 from gnlab.summaries.limits import most_groups, refusal
+from gnlab.summaries.losses import checked_loss
 from gnlab.summaries.measure import derivative_tensor, summarise
 from gnlab.summaries.places import elsewhere
 from gnlab.summaries.reading import Reading
@@ -12,6 +13,7 @@ __all__ = [
     "Reading",
     "Summary",
     "alone",
+    "checked_loss",
     "derivative_tensor",
     "elsewhere",
     "most_groups",

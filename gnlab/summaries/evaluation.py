@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.autograd.graph import disable_saved_tensors_hooks
 from torch.func import functional_call
 
-from gnlab.errors import InputError
 from gnlab.summaries.batches import Batch, cast, map_tensors, tensors
 from gnlab.summaries.decompose import decomposed
+from gnlab.summaries.losses import checked_loss
 from gnlab.summaries.places import Elsewhere, Place, Replaced, check_reached
 from gnlab.summaries.randomness import RandomState
 
@@ -137,7 +137,7 @@ class Evaluation:
         """The loss of an output, checked."""
         self._before_loss = RandomState(self._random.device).hold()
         with decomposed(), self._watched("loss"), self._elsewhere:
-            loss = _checked_loss(self.loss_fn(output, self.targets))
+            loss = checked_loss(self.loss_fn(output, self.targets))
         if self._watcher is None:  # who sees every operation has seen where its arguments are from
             check_reached(loss, self._own)
         return loss
@@ -274,27 +274,3 @@ def _tensors_of(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """A module's parameters and buffers by name."""
     yield from module.named_parameters()
     yield from module.named_buffers()
-
-
-def _checked_loss(loss: object) -> Tensor:
-    """The loss if it is a scalar with a graph, else the error that says what it is."""
-    if not isinstance(loss, Tensor):
-        raise InputError(
-            f"loss_fn must return a scalar tensor; got {type(loss).__name__} "
-            "(was it taken out of torch by .item()?)."
-        )
-    if loss.dim():
-        raise InputError(
-            f"loss_fn must return a scalar, shape []; got shape {list(loss.shape)} "
-            "(take its mean or sum)."
-        )
-    if loss.is_complex():
-        raise InputError(
-            f"loss_fn must return a real scalar; got {loss.dtype} (take its .real or .abs())."
-        )
-    if not loss.requires_grad:
-        raise InputError(
-            "the loss does not depend on any trainable parameter: it has no graph "
-            "(is there a .detach(), .item() or torch.no_grad() in the model or the loss?)."
-        )
-    return loss

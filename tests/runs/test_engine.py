@@ -194,7 +194,7 @@ def test_a_diverging_run_pauses_on_its_last_good_step(engine):
     engine.send(run, Play())
     seen = engine.wait(run, lambda s: "not finite" in s.message)
     assert seen.state == "paused"
-    assert "smaller λ₁" in seen.message
+    assert "smaller learning rate, λ₁" in seen.message
     assert f"the run is at step {seen.step}" in seen.message
     assert math.isfinite(seen.record.loss)
     assert seen.history.step[-1] == seen.step == seen.kept_steps[-1]

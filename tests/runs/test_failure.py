@@ -11,7 +11,7 @@ from gnlab import InputError, problems, solve_cubic
 from gnlab.cubic import Status
 from gnlab.optimizers import StepInfo
 from gnlab.runs import Run
-from gnlab.runs.failure import advice
+from gnlab.runs.failure import Failure, advice
 
 
 def test_a_diverging_run_is_on_its_last_good_step_and_says_why(parameters):
@@ -24,7 +24,7 @@ def test_a_diverging_run_is_on_its_last_good_step_and_says_why(parameters):
     assert bool(parameters(run).isfinite().all())
     assert 1 <= record.step - run.step_count <= 2
     assert "not finite" in run.stopped
-    assert "smaller λ₁" in run.stopped
+    assert "Rewind and take a smaller learning rate" in run.stopped
     assert run.history.step[-1] == run.step_count
     assert run.settings.lr == 1e6
     run.change(lr=0.01)
@@ -158,3 +158,56 @@ def test_a_run_whose_level_was_changed_goes_on():
     assert record.status == "unbounded"
     assert not run.stopped
     assert "step sizes stay as they were" in run.warning
+
+
+BAD_LOSSES = {
+    "no scalar": (lambda out, y: out[:, 0] - y, r"scalar, shape \[\]; got shape \[10\]"),
+    "no graph": (lambda out, y: out.detach().mean(), "no graph"),
+    "no tensor": (lambda out, y: 1.0, "scalar tensor; got float"),
+    "no real number": (lambda out, y: out.mean() * 1j, "real scalar"),
+}
+
+
+@pytest.mark.parametrize("optimizer", ["grouped-newton", "adam", "sgd"])
+@pytest.mark.parametrize("kind", BAD_LOSSES)
+def test_a_loss_that_is_none_is_told_in_one_line(kind, optimizer, noisy_problem):
+    loss_fn, said = BAD_LOSSES[kind]
+    problem = dataclasses.replace(noisy_problem(), loss_fn=loss_fn)
+    run = Run(problem=problem, optimizer=optimizer)
+    with pytest.raises(InputError, match=said):
+        run.step()
+    assert (run.step_count, run.phase) == (0, "")
+
+
+def test_a_sample_that_is_not_finite_is_told_where_only_the_summary_has_it(noisy_problem):
+    inputs = torch.randn(40, 3, generator=torch.Generator().manual_seed(1))
+    run = Run(problem=noisy_problem(inputs), batch_size=1, summary_batch_size=40, period=2)
+    run.step()
+    first = run._trainer.batches.indices(run._trainer.drawn)
+    away = next(n for n in range(40) if n not in first)
+    inputs[away] = math.inf
+    run.step()
+    record = run.step()
+    assert record.status == "nonfinite"
+    assert run.undone
+    assert "the batch holds values that are not finite" in run.stopped
+
+
+@pytest.mark.parametrize("optimizer", ["grouped-newton", "sgd"])
+def test_the_remedies_are_what_the_optimizer_has(optimizer):
+    said = " ".join(failure.message(2, 1, optimizer) for failure in Failure)
+    assert ("damping" in said) is (optimizer == "grouped-newton")
+    assert ("partition" in said) is (optimizer == "grouped-newton")
+    assert "smaller batch" in said
+
+
+def test_no_training_data_are_told(noisy_problem):
+    with pytest.raises(InputError, match="training data hold no sample"):
+        Run(problem=noisy_problem(torch.zeros(0, 3)))
+
+
+def test_no_validation_data_are_as_none(noisy_problem):
+    problem = noisy_problem()
+    empty = dataclasses.replace(problem.train, inputs=torch.zeros(0, 3), targets=torch.zeros(0))
+    run = Run(problem=dataclasses.replace(problem, validation=empty))
+    assert math.isnan(run.step().val_loss)
