@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from gnlab.cli.output import NoReaderError, complain, write
+import gnlab
+from gnlab.cli.output import NoReaderError, complain, unread, write
 from gnlab.errors import InputError, unknown_choice
 from gnlab.partitions import LEVELS
 
@@ -54,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
         The parser; the parsed namespace's ``command`` is the function to call with it.
     """
     root = _Parser(prog="gnlab", description="A lab for the grouped Newton method.")
+    root.add_argument("--version", action="version", version=f"gnlab {gnlab.__version__}")
     commands = root.add_subparsers(metavar="COMMAND", parser_class=_Parser)
     _add_serve(commands)
     _add_train(commands)
@@ -69,17 +71,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0; 1 if a run could not go on or nobody reads what is written; 2 after a
-        mistake in the arguments or in what they name.
+        mistake in the arguments or in what they name; 130 after Ctrl-C before there was anything
+        to save.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        try:
-            return _answer(given)
-        finally:
-            write(end="")  # here, where it can be told that nobody reads it
-    except NoReaderError:  # as in `gnlab info | head -1`: the reader has what it wanted
+        code = _answer(given)
+        write(end="")  # here, where it can be told that nobody reads it
+    except NoReaderError as error:
+        # Python would try once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if str(error):
+            complain(f"the standard output cannot be written to: {error}.")
         return 1
+    except KeyboardInterrupt:
+        complain("interrupted.")
+        return 130
+    return code
 
 
 def _answer(given: list[str]) -> int:
@@ -91,8 +99,8 @@ def _answer(given: list[str]) -> int:
             namespace = root.parse_args(given)
             if not given:
                 root.print_help()
-        except BrokenPipeError as error:  # of the help; a later Python passes over it itself
-            raise NoReaderError from error
+        except OSError as error:  # of the help; a later Python passes over it itself
+            raise unread(error) from error
         return int(namespace.command(namespace)) if given else 0
     except InputError as error:
         complain(str(error))

@@ -4,8 +4,10 @@ The folder of a run holds ``run.zarr``, the record that xarray opens, and a chec
 the run goes on. A folder that holds a checkpoint is gone on with, never written over.
 """
 
+import logging
 import math
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +22,8 @@ from gnlab.cli.output import complain, write
 from gnlab.errors import InputError, check_number
 from gnlab.runs.recording import default_folder, new_folder
 from gnlab.runs.train import CHECKPOINT
+
+_log = logging.getLogger(__name__)
 
 SAVE_EVERY = 60.0
 """Seconds of training after which a checkpoint is written, so that a crash costs at most these."""
@@ -44,7 +48,7 @@ def train(
         folder: Where to write; None for a new folder where runs record themselves.
 
     Returns:
-        The exit code: 0, or 1 if the run could not go on.
+        The exit code: 0, or 1 if the run could not go on or was not recorded to its end.
 
     Raises:
         InputError: If a choice is not valid, the folder holds another run or cannot be written.
@@ -54,6 +58,8 @@ def train(
         check_number("--steps", steps, low=1, high=MOST, integer=True)
     if epochs is not None:
         check_number("--epochs", epochs, low=0, high=MOST, open_low=True)
+    if folder == "":
+        raise InputError("--out must name a folder; got ''.")
     target = Path(folder) if folder else new_folder(default_folder(), settings)
     run = _opened(target, settings, choices)
     goal = steps or _steps(run, epochs or 1.0)
@@ -63,10 +69,11 @@ def train(
     run.save(target / CHECKPOINT)  # what cannot be written is an error now, not in an hour
     stopped = _advance(run, goal, target)
     if stopped:
-        complain(stopped)
+        complain(f"{stopped} Here: with another --out." if run.undone else stopped)
     reached = "" if run.record is None else f", loss {run.record.loss:.4g}"
-    write(f"step {run.step_count}, epoch {run.epoch:.2f}{reached}; recorded in {target}")
-    return 1 if stopped else 0
+    where = "recorded in" if not run.unrecorded else "not recorded to its end; its checkpoint is in"
+    write(f"step {run.step_count}, epoch {run.epoch:.2f}{reached}; {where} {target}")
+    return 1 if stopped or run.unrecorded else 0
 
 
 def _advance(run: runs.Run, goal: int, target: Path) -> str:
@@ -75,6 +82,7 @@ def _advance(run: runs.Run, goal: int, target: Path) -> str:
     with (
         _interruption() as interrupted,
         tqdm(total=goal, initial=run.step_count, desc=run.settings.preset, unit="step") as bar,
+        _warnings_above_the_bar(),
     ):
 
         def show(record: runs.Record) -> None:
@@ -86,13 +94,25 @@ def _advance(run: runs.Run, goal: int, target: Path) -> str:
             if interrupted():
                 raise KeyboardInterrupt
             if time.monotonic() - saved > SAVE_EVERY:
-                run.save(target / CHECKPOINT)
+                _save_or_warn(run, target)
                 saved = time.monotonic()
 
         try:
             return runs.train(run, steps=goal, progress=show, out=target)
         except KeyboardInterrupt:
             return ""
+        except InputError as error:
+            if str(error) != run.unrecorded:
+                raise
+            return str(error)  # the last steps could not be written down; the run is saved
+
+
+def _save_or_warn(run: runs.Run, target: Path) -> None:
+    """Write a checkpoint on the way; room for it may be there again later on."""
+    try:
+        run.save(target / CHECKPOINT)
+    except InputError as error:
+        _log.warning("%s The run goes on.", error)
 
 
 def _steps(run: runs.Run, epochs: float) -> int:
@@ -102,7 +122,14 @@ def _steps(run: runs.Run, epochs: float) -> int:
 
 def _opened(target: Path, settings: runs.Settings, choices: Mapping[str, Any]) -> runs.Run:
     """The folder's run, if it is the one asked for, else a new one."""
-    if not (target / CHECKPOINT).exists():
+    try:
+        there = (target / CHECKPOINT).exists()
+    except OSError as error:
+        raise InputError(
+            f"the folder {str(target)!r} cannot be looked into: {error.strerror}; "
+            "choose another --out."
+        ) from error
+    if not there:
         return runs.Run(settings)
     run = runs.resume(target)
     for name, value in {"preset": settings.preset, **choices}.items():
@@ -114,6 +141,29 @@ def _opened(target: Path, settings: runs.Settings, choices: Mapping[str, Any]) -
             )
     write(f"going on at step {run.step_count} of {target}")
     return run
+
+
+class _AboveTheBar(logging.Handler):
+    """Shows what is logged without breaking a progress bar's line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one message.
+
+        Args:
+            record: The message.
+        """
+        tqdm.write(f"gnlab: {record.getMessage()}", file=sys.stderr)
+
+
+@contextmanager
+def _warnings_above_the_bar() -> Iterator[None]:
+    """Show what gnlab warns of as lines of their own."""
+    log, handler = logging.getLogger("gnlab"), _AboveTheBar(logging.WARNING)
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
 
 
 @contextmanager

@@ -88,6 +88,8 @@ class Recording:
         self._groups: tuple[str, ...] = ()
         self._last_step = 0
         self._failed = False
+        self.fault = ""
+        """Why it has ended, "" while it goes on."""
 
     @property
     def waiting(self) -> int:
@@ -156,14 +158,41 @@ class Recording:
                         return False
                 self._writing = None
         except OSError as error:
-            self._failed, self._waiting, self._writing = True, [], None
-            self._bytes = self._round = 0
-            raise InputError(
-                f"the record cannot be written to {str(self.folder)!r}: {error.strerror}; "
-                "the run goes on without."
-            ) from error
+            raise self._end(error) from error
         self._round, self._since = 0, time.monotonic()
         return True
+
+    def begin(self, settings: Settings) -> None:
+        """Make ``run.zarr`` now, so that what cannot be written is an error before the first step.
+
+        Args:
+            settings: The run's settings.
+
+        Raises:
+            InputError: If it cannot be made; nothing is recorded then.
+        """
+        try:
+            self._make_store(settings)
+        except OSError as error:
+            raise self._end(error) from error
+
+    def _end(self, error: OSError) -> InputError:
+        """Record nothing more; the error that says why."""
+        self._failed, self._waiting, self._writing = True, [], None
+        self._bytes = self._round = 0
+        written = f"it ends at step {self._last_step}" if self._last_step else "it has no step"
+        self.fault = (
+            f"the record cannot be written to {str(self.folder)!r}: {error.strerror or error}; "
+            f"{written}. Free what is in the way, or give another folder."
+        )
+        return InputError(self.fault)
+
+    def _make_store(self, settings: Settings) -> Path:
+        """Make what the parts are in, unless it is there."""
+        store = self.folder / STORE
+        if not (store / "zarr.json").exists():
+            write_group(store, _about(settings))
+        return store
 
     def _of_one_part(self) -> list[_Row]:
         """The first of what waits, up to where a new part begins."""
@@ -190,9 +219,7 @@ class Recording:
 
     def _begin(self, first: Record, settings: Settings) -> Part:
         """Begin a new part."""
-        store = self.folder / STORE
-        if not (store / "zarr.json").exists():
-            write_group(store, _about(settings))
+        store = self._make_store(settings)
         number = 0
         while (store / f"part-{number}").exists():
             number += 1

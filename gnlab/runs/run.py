@@ -63,17 +63,25 @@ class Run(Course):
         if record is not None:
             self.record_to(record)
 
-    def record_to(self, folder: str | Path) -> None:
+    def record_to(self, folder: str | Path, *, at_once: bool = False) -> None:
         """Write each finished step down from now on, about once a second.
 
-        If that cannot be done, a warning is logged and the run goes on without.
+        If that cannot be done later on, a warning is logged, ``unrecorded`` says so, and the run
+        goes on without.
 
         Args:
             folder: Where ``run.zarr`` is made, or continued in a new part; ``open_record`` reads
                 it at any time.
+            at_once: Whether to make it now, not with the first step that is written.
+
+        Raises:
+            InputError: If it shall be made now and cannot.
         """
         self.flush()
-        self._recording = Recording(Path(folder))
+        recording = Recording(Path(folder))
+        if at_once:
+            recording.begin(self.settings)
+        self._recording = recording
         # What the last second brought shall not be lost when the program ends.
         weakref.finalize(self, _flush_or_warn, self._recording)
 
@@ -85,6 +93,11 @@ class Run(Course):
         """
         if self._recording is not None:
             self._recording.flush()
+
+    @property
+    def unrecorded(self) -> str:
+        """Why the run records itself no longer, "" if it does or never did."""
+        return "" if self._recording is None else self._recording.fault
 
     def branch(self) -> "Run":
         """A copy that goes its own way from here; the data are shared.
@@ -210,4 +223,4 @@ def _flush_or_warn(recording: Recording) -> None:
     try:
         recording.flush()
     except InputError as error:
-        _log.warning("%s", error)
+        _log.warning("%s The run goes on without.", error)

@@ -4,7 +4,9 @@ The file holds plain values and tensors only, and is read as such: opening a fil
 runs none of its code.
 """
 
+import contextlib
 import dataclasses
+import errno
 import os
 import pickle
 from dataclasses import dataclass
@@ -87,13 +89,30 @@ def write(saved: Saved, path: Path) -> None:
         "summary": _plain(state.summary),
         "log": saved.log.to_plain(),
     }
+    if not path.name or (path.exists() and not path.is_file()):
+        raise InputError(f"a run is saved to a file; got {str(path)!r}.")
     partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(content, partial)
+        with partial.open("wb") as file:
+            torch.save(content, file)
         os.replace(partial, path)
     except (OSError, RuntimeError) as error:
-        raise InputError(f"the run cannot be written to {str(path)!r}: {error}.") from error
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)  # it would take the room that there is too little of
+        raise InputError(
+            f"the run cannot be written to {str(path)!r}: {_reason(error)}; "
+            "free room there, or give another folder."
+        ) from error
+
+
+def _reason(error: BaseException | None) -> str:
+    """Why a file could not be written, in the system's words; torch hides them behind its own."""
+    while error is not None:
+        if isinstance(error, OSError) and error.strerror:
+            return error.strerror
+        last, error = error, error.__cause__ or error.__context__
+    return str(last).splitlines()[0]
 
 
 def read(path: Path) -> Saved:
@@ -141,9 +160,10 @@ def _content(path: Path) -> dict[str, Any]:
     """The file's content, if it is a run's."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise InputError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except (OSError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        # torch looks for the parts of a file that is cut off before its beginning.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise InputError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
         raise InputError(
             f"{str(path)!r} is damaged or not a saved run; give a file that Run.save has written."
         ) from error

@@ -46,7 +46,7 @@ def train(
     if epochs is not None:
         check_number("epochs", epochs, low=0)
     if out is not None:
-        run.record_to(out)
+        run.record_to(out, at_once=True)
     try:
         while not _reached(run, steps, epochs):
             record = run.step()
@@ -55,9 +55,11 @@ def train(
             if run.stopped:
                 break
     finally:
-        run.flush()
-        if out is not None:
-            run.save(Path(out) / CHECKPOINT)
+        try:
+            run.flush()
+        finally:  # what could not be recorded is not lost: the run goes on from its checkpoint
+            if out is not None:
+                run.save(Path(out) / CHECKPOINT)
     return run.stopped
 
 

@@ -110,3 +110,22 @@ def test_a_pipe_that_is_not_the_readers_is_no_reader_that_leaves(monkeypatch):
     monkeypatch.setattr("gnlab.lab.served.serve", broken)
     with pytest.raises(BrokenPipeError):
         cli.main(["serve", "--no-record"])
+
+
+def test_the_version_is_told(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"gnlab {gnlab.__version__}\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only where there is such a device")
+def test_an_output_that_is_full_or_closed_is_no_traceback():
+    def info_to(where):
+        command = f"{sys.executable} -m gnlab info {where}"
+        return subprocess.run(command, check=False, shell=True, capture_output=True, text=True)
+
+    full, closed = info_to("> /dev/full"), info_to(">&-")
+    said = "gnlab: the standard output cannot be written to: No space left on device.\n"
+    assert (full.returncode, full.stderr) == (1, said)
+    assert (closed.returncode, closed.stderr) == (0, "")

@@ -1,11 +1,14 @@
 """``gnlab train``: it reaches its goal, saves, goes on, and says what is wrong in one line."""
 
+import errno
 import signal
 
 import pytest
 
 import gnlab
 from gnlab import runs
+from gnlab.cli import training
+from gnlab.runs import part
 
 QUICK = ("moons", "--optimizer", "sgd", "--seed", "1")
 
@@ -142,6 +145,95 @@ def test_a_mistake_is_one_line(tmp_path, arguments, expected, fails):
     assert expected in fails("train", *arguments, "--out", str(tmp_path / "run"))
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, fails):
+@pytest.mark.parametrize(("below", "why"), [("", "File exists"), ("run", "Not a directory")])
+def test_a_folder_that_cannot_be_written_is_one_line(below, why, tmp_path, fails):
     (tmp_path / "file").write_text("not a folder", encoding="utf-8")
-    fails("train", *QUICK, "--steps", "2", "--out", str(tmp_path / "file" / "run"))
+    error = fails("train", *QUICK, "--steps", "2", "--out", str(tmp_path / "file" / below))
+    assert why in error
+    assert "another" in error
+
+
+def test_a_folder_that_has_no_name_or_too_long_a_one_is_one_line(fails):
+    assert "--out" in fails("train", *QUICK, "--steps", "2", "--out", "")
+    error = fails("train", *QUICK, "--steps", "2", "--out", "a" * 300)
+    assert "File name too long" in error
+    assert "--out" in error
+
+
+def test_a_record_that_cannot_be_made_is_an_error_before_the_first_step(tmp_path, run):
+    (tmp_path / "run.zarr").write_text("in the way", encoding="utf-8")
+    code, out, err = run("train", *QUICK, "--steps", "5", "--out", str(tmp_path))
+    assert code == 2
+    assert out == ""
+    assert "File exists; it has no step" in err
+    assert gnlab.Run.load(tmp_path / "checkpoint.pt").step_count == 0
+
+
+@pytest.fixture
+def full(monkeypatch):
+    """Lets the disk be full from the moment when a run has made so many steps."""
+
+    def at(step):
+        write = part.Part.append
+
+        def append(self, records):
+            if records[-1].step >= step:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            yield from write(self, records)
+
+        monkeypatch.setattr(runs.run, "_FLUSH_SECONDS", -1.0)
+        monkeypatch.setattr(part.Part, "append", append)
+
+    return at
+
+
+def test_a_record_that_ends_on_the_way_is_told_and_the_run_saved(tmp_path, full, train):
+    full(4)
+    code, out, err = train(tmp_path, "--steps", "9")
+    assert code == 1
+    assert "not recorded to its end; its checkpoint is in" in out
+    assert "\ngnlab: " in err.replace("\r", "\n")
+    assert "No space left on device; it ends at step 3" in err
+    assert gnlab.Run.load(tmp_path / "checkpoint.pt").step_count == 9
+
+
+def test_a_record_whose_last_steps_cannot_be_written_is_told_and_the_run_saved(
+    tmp_path, monkeypatch, train
+):
+    def never(_self, _records):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(runs.run, "_FLUSH_SECONDS", 1e9)
+    monkeypatch.setattr(part.Part, "append", never)
+    code, out, err = train(tmp_path, "--steps", "4")
+    assert code == 1
+    assert "No space left on device; it has no step" in err
+    assert "step 4" in out
+    assert "recorded in" not in out
+    assert gnlab.Run.load(tmp_path / "checkpoint.pt").step_count == 4
+
+
+def test_a_checkpoint_on_the_way_that_cannot_be_written_does_not_end_the_run(
+    tmp_path, monkeypatch, train
+):
+    save, calls = gnlab.Run.save, []
+
+    def sometimes(self, path):
+        calls.append(self.step_count)
+        if self.step_count == 2:
+            raise gnlab.InputError("the run cannot be written.")
+        save(self, path)
+
+    monkeypatch.setattr(gnlab.Run, "save", sometimes)
+    monkeypatch.setattr(training, "SAVE_EVERY", -1.0)
+    code, _, err = train(tmp_path, "--steps", "3")
+    assert (code, calls) == (0, [0, 1, 2, 3, 3])
+    assert "gnlab: the run cannot be written. The run goes on." in err
+
+
+def test_an_interruption_before_the_first_step_is_one_line(tmp_path, monkeypatch, train):
+    def interrupted(_settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "Run", interrupted)
+    assert train(tmp_path, "--steps", "4") == (130, "", "gnlab: interrupted.\n")

@@ -154,7 +154,7 @@ def test_a_step_that_was_made_does_not_fail_for_its_record(tmp_path, monkeypatch
     (tmp_path / "file").write_text("")
     run = Run("moons", record=tmp_path / "file" / "below")
     assert run.step().step == 1
-    assert "the run goes on without" in caplog.text
+    assert "The run goes on without" in caplog.text
     assert run.step().step == 2
 
 

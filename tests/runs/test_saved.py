@@ -1,3 +1,8 @@
+import errno
+import os
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -108,9 +113,27 @@ def test_files_that_are_no_runs(tmp_path):
         Run.load(path)
     Run("moons").save(path)
     whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match="damaged"):
-        Run.load(path)
+    for part in range(1, 10):
+        path.write_bytes(whole[: len(whole) * part // 10])
+        with pytest.raises(InputError, match="damaged"):
+            Run.load(path)
     (tmp_path / "taken").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
         Run("moons").save(tmp_path / "taken" / "run.pt")
+
+
+@pytest.mark.parametrize("place", ["", ".", os.devnull])
+def test_a_run_is_saved_to_a_file_and_to_nothing_else(place):
+    with pytest.raises(InputError, match=re.escape(f"saved to a file; got {str(Path(place))!r}")):
+        Run("moons").save(place)
+
+
+def test_a_file_that_was_begun_does_not_stay(tmp_path, monkeypatch):
+    def full(_content, file):
+        file.write(b"begun")
+        raise RuntimeError("unexpected pos 64 vs 0") from OSError(errno.ENOSPC, "No space left")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(InputError, match="No space left; free room there"):
+        Run("moons").save(tmp_path / "run.pt")
+    assert list(tmp_path.iterdir()) == []
