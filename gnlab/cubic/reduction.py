@@ -16,6 +16,7 @@ import numpy as np
 from scipy.linalg import lapack
 
 from gnlab.cubic.dense import LARGE, is_graded
+from gnlab.cubic.secular import missing
 from gnlab.cubic.units import Array, size_of
 
 ENOUGH = 24
@@ -26,6 +27,7 @@ _APART = 1e-6  # two least eigenvalues over max |κ|, below which they agree too
 _SHIFT = 64 * float(np.finfo(np.float64).eps)  # what makes T − κ_min definite in spite of rounding
 _STEPS = 100
 _LAST = 1e-8  # a relative step whose square is less than a rounding
+_LEAST = 1e-4  # the part of the radius along the lowest vector, below which it is not next to it
 _BLOCK = 64
 # A reduction in narrow blocks takes three quarters of the time while the matrix fits the caches.
 _NARROW, _CACHED = 8, 512
@@ -71,10 +73,15 @@ class Reduction:
 
     def _at(self, place: int, count: int) -> tuple[Array, Array, Array]:
         """Eigenvalues from a place on, their blocks, and where LAPACK found T to fall apart."""
-        found, values, blocks, splits, _ = lapack.dstebz(
+        found, values, blocks, splits, info = lapack.dstebz(
             self.diagonal, self.beside, _BY_PLACE, 0.0, 0.0, place, place + count - 1, 0.0, "B"
         )
-        return values[:found], blocks, splits
+        if info == 0:
+            return values[:found], blocks, splits
+        # It loses count where many eigenvalues are one. All of them together are found always.
+        values = lapack.dsterf(self.diagonal, self.beside)[0]
+        blocks[:], splits[0] = 1, values.size
+        return values[place - 1 : place - 1 + count].copy(), blocks, splits
 
     def shifted(self, rho: float) -> Callable[[Array], Array] | None:
         """What multiplies by (T + ρ)⁻¹; None if T + ρ is not positive definite."""
@@ -200,15 +207,15 @@ def solve_by_the_pole(
     along = float(q.dot(f))
     beside = solve(f - along * q)
     beside -= q.dot(beside) * q
-    x, missing = 0.0, 0.0
+    x, part, length = 0.0, 0.0, size_of(beside)
     for _ in range(3):
-        missing = ((rho0 + x) / c) ** 2 - float(beside.dot(beside))
-        if not missing > _LAST * (rho0 / c) ** 2:
+        part = missing((rho0 + x) / c, length)
+        if not part > _LEAST * rho0 / c:
             return None
-        x = abs(along) / math.sqrt(missing)
+        x = abs(along) / part
     if x > _NEAR * scale:
         return None
-    return rho0 + x, T.turned(beside + math.copysign(math.sqrt(missing), along or 1.0) * q, "N")
+    return rho0 + x, T.turned(beside + math.copysign(part, along or 1.0) * q, "N")
 
 
 def lowest(matrix: Array) -> tuple[Array, Array]:

@@ -42,6 +42,21 @@ def bracket(shifted: Array, b: Array, c: float, rho0: float) -> tuple[float, flo
     return max(low, 0.0), max(high, 0.0) * (1 + 1e-12)
 
 
+def missing(radius: float, length: float) -> float:
+    """What is to be added at right angles to a vector that is to be as long as a radius.
+
+    Args:
+        radius: The radius.
+        length: The vector's length.
+
+    Returns:
+        √(radius² − length²), 0 if it is longer already; no square is taken of either, which may be
+        beyond float64.
+    """
+    part = length / radius if radius > 0 else 1.0
+    return radius * math.sqrt(max((1 - part) * (1 + part), 0.0))
+
+
 def solve_secular(kappa: Array, b: Array, c: float) -> tuple[float, Array]:
     """Solve c ‖b/(κ + ρ)‖ = ρ for ρ ≥ max(0, −κ_min).
 
@@ -64,7 +79,7 @@ def solve_secular(kappa: Array, b: Array, c: float) -> tuple[float, Array]:
         rest = np.divide(b, shifted, out=np.zeros_like(b), where=(shifted > 0) & (b != 0))
         free = not np.any(b[shifted == 0])
         if free and c * size_of(rest) <= rho0:
-            rest[0] = math.sqrt(max((rho0 / c) ** 2 - float(rest @ rest), 0.0))
+            rest[0] = missing(rho0 / c, size_of(rest))
             return 0.0, rest
     x = low if low > 0 else high
     for _ in range(MAX_ITERATIONS):

@@ -247,3 +247,29 @@ def test_no_negative_curvature_and_no_full_rank(size, rank, without):
     eta = solution.step_sizes.numpy()
     fault = H @ eta + solution.radius / 2 * d * d * eta - g
     assert np.linalg.norm(fault) <= 1e-10 * np.linalg.norm(g)
+
+
+@pytest.mark.parametrize("c", [2.0, 1.5, 1.0, 0.5, 0.1])
+def test_curvatures_of_which_all_but_one_are_one(c):
+    """I − c vvᵀ: LAPACK's count of eigenvalues by their place loses the largest."""
+    for size in range(24, 65):
+        v = np.arange(1.0, size + 1)
+        v /= np.linalg.norm(v)
+        solution = solve_cubic(np.eye(size) - c * np.outer(v, v), np.ones(size), np.ones(size))
+        assert solution.status is Status.solved, size
+        assert solution.eigenvalue_min == pytest.approx(1 - c, abs=1e-14)
+
+
+@pytest.mark.parametrize("size", [24, 37, 64, 130])
+def test_curvatures_of_a_few_values_each_many_times(size):
+    rng = np.random.default_rng(size)
+    for values in ([-1.0, 1.0], [2.0], [-3.0, -3.0 + 1e-15, 1.0], [0.0, 1.0, 1e6]):
+        for _ in range(20):
+            kappa = rng.choice(values, size)
+            Q = np.linalg.qr(rng.standard_normal((size, size)))[0]
+            H, g = Q * kappa @ Q.T, rng.standard_normal(size)
+            solution = solve_cubic((H + H.T) / 2, g, np.ones(size))
+            assert solution.status is Status.solved
+            rho = solution.radius / 2
+            y = Q @ (Q.T @ g / (kappa + rho))
+            np.testing.assert_allclose(solution.step_sizes, y, rtol=0, atol=1e-9 * np.abs(y).max())

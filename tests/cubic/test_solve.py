@@ -288,3 +288,15 @@ def test_the_promise_is_a_number_at_the_ends_of_float64_too(H, g, decrease):
 
 def test_the_least_damping_there_is_is_none():
     assert solve_cubic([[1.0]], [1.0], [1.0], math.ulp(0.0)).step_sizes.item() == 1.0
+
+
+@pytest.mark.parametrize("size", [2, 40])
+@pytest.mark.parametrize("slope", [1e-150, 1e-154, 1e-160, 1e-200])
+def test_a_hard_case_with_next_to_no_gradient(size, slope):
+    H, g = np.eye(size), np.zeros(size)
+    H[0, 0], g[1] = -1.0, slope
+    solution = solve_cubic(H, g, np.ones(size))
+    assert solution.status.ok
+    np.testing.assert_allclose(solution.radius, 2.0, rtol=1e-12)
+    np.testing.assert_allclose(abs(solution.step_sizes[0]), 2.0, rtol=1e-12)
+    np.testing.assert_allclose(solution.step_sizes[1:], 0.0, atol=slope)
