@@ -164,6 +164,18 @@ def exactly_hard(rng: np.random.Generator, size: int) -> Case:
     return Case("exactly hard", H[np.ix_(order, order)], g[order], d[order], strength(rng), True)
 
 
+def repeated(rng: np.random.Generator, size: int) -> Case:
+    """Curvatures that are a few values, each many times, or all one but for one."""
+    values = rng.choice([-3.0, -1.0, 0.0, 1e-6, 0.5, 1.0, 1e3], int(rng.integers(1, 5)))
+    kappa, Q = rng.choice(values, size), rotation(rng, size)
+    if rng.random() < 0.3:
+        kappa[:] = 1.0
+        kappa[0] -= rng.choice([2.0, 1.0, 0.5, 0.1])
+    d = decades(rng, size)
+    H = symmetric(d[:, None] * ((Q * kappa) @ Q.T) * d)
+    return Case("repeated curvatures", H, gradient(rng, size), d, strength(rng), True)
+
+
 FAMILIES: tuple[tuple[float, Callable[[np.random.Generator, int], Case]], ...] = (
     (0.40, plain),
     (0.12, near_zeros),
@@ -172,6 +184,7 @@ FAMILIES: tuple[tuple[float, Callable[[np.random.Generator, int], Case]], ...] =
     (0.05, null_vector),
     (0.12, hard),
     (0.08, exactly_hard),
+    (0.10, repeated),
 )
 
 

@@ -111,7 +111,11 @@ def test_steps_equal_a_solution_at_60_digits(draw, seed, count, largest, hard_on
         exact = minimise(case.H, case.g, case.d, case.damping)
         hard += bool(exact.null_vectors)
         assert exact.error(solution.step_sizes.numpy(), case.d) <= 1e-12, case
-        np.testing.assert_allclose(solution.radius_min, float(exact.radius_min), rtol=1e-12)
+        # Of curvatures without a negative one κ_min is what they were rounded to.
+        rounded = 2 * len(case.g) * np.finfo(float).eps * solution.certificate.scale / case.damping
+        known = float(exact.radius_min)
+        atol = rounded if known <= rounded and case.kind == "repeated curvatures" else 0.0
+        np.testing.assert_allclose(solution.radius_min, known, rtol=1e-12, atol=atol)
     # 44 of the 304; those that are hard but for rounding may be so or not on another machine.
     assert hard >= hard_ones
 
