@@ -1,9 +1,13 @@
 """Where the summary batches come from: one interface for loaders, lists and functions."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from gnlab.errors import InputError
+from gnlab.summaries import generators_of
 
 Batch = Any
 """One (inputs, targets) pair, as the model and the loss take it."""
@@ -15,8 +19,9 @@ Source = Iterable[Batch] | Callable[[int], Batch]
 class Stream:
     """An endless stream of batches that remembers its position.
 
-    A function of the number of batches already drawn resumes exactly wherever it is; an iterable
-    is resumed by skipping, which is exact if it yields the same order again.
+    A function of the number of batches already drawn resumes exactly wherever it is. An iterable
+    is resumed by skipping, from torch's random state at the beginning of its pass, so that a
+    loader that shuffles has the same order again.
 
     Args:
         source: The batches.
@@ -34,6 +39,7 @@ class Stream:
         self._source = source
         self._iterator: Iterator[Batch] | None = None
         self._in_pass = 0
+        self._begun: tuple[Tensor, ...] = ()
         self.drawn = 0
 
     def next(self) -> Batch:
@@ -51,20 +57,26 @@ class Stream:
         # for two batches further on.
         return tuple(batch) if isinstance(batch, list) and len(batch) == 2 else batch
 
-    def position(self) -> dict[str, int]:
+    def position(self) -> dict[str, Any]:
         """The position, for a checkpoint."""
-        return {"drawn": self.drawn, "in_pass": self._in_pass}
+        begun = self._begun if self._in_pass else _random_states(self._source)
+        return {"drawn": self.drawn, "in_pass": self._in_pass, "begun": begun}
 
-    def seek(self, position: dict[str, int]) -> None:
+    def seek(self, position: dict[str, Any]) -> None:
         """Go to a position that ``position`` returned.
 
         Args:
             position: The position.
         """
         self.drawn, self._in_pass, self._iterator = position["drawn"], 0, None
-        if not callable(self._source):
-            for _ in range(position["in_pass"]):
-                self._next_of_pass()
+        self._begun = ()
+        if callable(self._source):
+            return
+        now = torch.get_rng_state()
+        _put(position.get("begun", ()), self._source)
+        for _ in range(position["in_pass"]):
+            self._next_of_pass()
+        torch.set_rng_state(now)
 
     def __getstate__(self) -> dict[str, Any]:
         if isinstance(self._source, Iterator):
@@ -83,6 +95,7 @@ class Stream:
         assert isinstance(self._source, Iterable)
         for _ in range(2):
             if self._iterator is None:
+                self._begun = _random_states(self._source)
                 self._iterator, self._in_pass = iter(self._source), 0
             try:
                 batch = next(self._iterator)
@@ -97,3 +110,19 @@ class Stream:
                 "again; give a list, a loader or a function of the number already drawn."
             )
         raise InputError("summary_batches yielded no batch; give at least one.")
+
+
+def _random_states(source: object) -> tuple[Tensor, ...]:
+    """What the order of a pass depends on: torch's random state, and those of a loader's own."""
+    if callable(source) or isinstance(source, Sequence):
+        return ()
+    own = (generator.get_state() for generator in generators_of(source))
+    return torch.get_rng_state(), *own
+
+
+def _put(states: Sequence[Tensor], source: object) -> None:
+    """Go back to random states of the same source."""
+    if states:
+        torch.set_rng_state(states[0].cpu())
+        for generator, state in zip(generators_of(source), states[1:], strict=True):
+            generator.set_state(state.cpu())

@@ -81,6 +81,9 @@ class Saved(torch.optim.Optimizer):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Resume from ``state_dict``, bit for bit.
 
+        A loader that shuffles goes on in its own order; what is drawn from torch's random state
+        after that, such as dropout or the next order, is the same if that state is restored too.
+
         Args:
             state_dict: What ``state_dict`` returned, for the same model and partition.
 

@@ -2,6 +2,7 @@
 
 from gnlab.partitions.exclusive import alone
 from gnlab.partitions.unmoved import unmoved
+from gnlab.summaries.batches import generators_of
 from gnlab.summaries.limits import most_groups, refusal
 from gnlab.summaries.losses import checked_loss
 from gnlab.summaries.measure import derivative_tensor, summarise
@@ -16,6 +17,7 @@ __all__ = [
     "checked_loss",
     "derivative_tensor",
     "elsewhere",
+    "generators_of",
     "most_groups",
     "refusal",
     "summarise",

@@ -11,9 +11,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import Sampler
 
 from gnlab.errors import InputError
+from gnlab.summaries.randomness import same_random_state
 
 Batch = tuple[Any, Any]
 """The inputs and targets of one batch: tensors, or tuples, lists, dicts and dataclasses of such."""
@@ -45,7 +46,10 @@ def batches(data: object) -> Iterable[Batch]:
             "data must be one batch (inputs, targets) or an iterable of such; "
             f"got {type(data).__name__}."
         )
-    return [_checked(b) for b in data] if isinstance(data, Iterator) else Loader(data)
+    if not isinstance(data, Iterator):
+        return Loader(data)
+    with same_random_state(torch.device("cpu")):  # of which a loader's iterator draws the order
+        return [_checked(batch) for batch in data]
 
 
 class Loader:
@@ -57,10 +61,31 @@ class Loader:
 
     def __init__(self, source: Iterable[object]) -> None:
         self._source = source
-        self.generator = source.generator if isinstance(source, DataLoader) else None
+        self.generators = generators_of(source)
 
     def __iter__(self) -> Iterator[Batch]:
         return (_checked(batch) for batch in self._source)
+
+
+def generators_of(source: object) -> tuple[torch.Generator, ...]:
+    """The random generators of a loader's own, and of its samplers.
+
+    Args:
+        source: The loader.
+
+    Returns:
+        The generators; none if it has none.
+    """
+    found, seen, waiting = [], set(), [source]
+    while waiting:
+        holder = waiting.pop()
+        for value in getattr(holder, "__dict__", {}).values():
+            if isinstance(value, torch.Generator) and value not in found:
+                found.append(value)
+            if isinstance(value, Sampler) and id(value) not in seen:
+                seen.add(id(value))
+                waiting.append(value)
+    return tuple(found)
 
 
 def _is_listed_batch(data: object) -> bool:

@@ -171,7 +171,7 @@ class Task:
         with (
             torch.inference_mode(False),
             same_random_state(self.device, held=isinstance(self.data, Loader)) as before,
-            _same_generator(self.data),
+            _same_generators(self.data),
         ):
             for batch, alone in _marked(self.data, self.model):
                 weight, values = self._measured(
@@ -269,14 +269,14 @@ def _marked(data: Iterable[Batch], model: nn.Module) -> Iterator[tuple[Batch, bo
 
 
 @contextlib.contextmanager
-def _same_generator(data: object) -> Iterator[None]:
-    """A context after which a DataLoader's own random generator is as before."""
-    generator = data.generator if isinstance(data, Loader) else None
-    state = None if generator is None else generator.get_state()
+def _same_generators(data: object) -> Iterator[None]:
+    """A context after which a loader's own random generators are as before."""
+    generators = data.generators if isinstance(data, Loader) else ()
+    states = [generator.get_state() for generator in generators]
     try:
         yield
     finally:
-        if generator is not None and state is not None:
+        for generator, state in zip(generators, states, strict=True):
             generator.set_state(state)
 
 

@@ -4,6 +4,8 @@ import copy
 import pickle
 
 import pytest
+import torch
+from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 from gnlab.errors import InputError
 from gnlab.optimizers.batches import Stream
@@ -23,6 +25,42 @@ def test_seek_resumes_where_the_position_was_taken(source, drawn):
         stream.next()
     resumed.seek(stream.position())
     assert [resumed.next() for _ in range(5)] == [stream.next() for _ in range(5)]
+
+
+DATA = TensorDataset(torch.arange(20), torch.arange(20))
+
+
+def shuffling(kind):
+    """A loader of four batches in an order of chance."""
+    if kind == "global":
+        return DataLoader(DATA, 5, shuffle=True)
+    own = torch.Generator().manual_seed(1)
+    if kind == "loader's":
+        return DataLoader(DATA, 5, shuffle=True, generator=own)
+    return DataLoader(DATA, 5, sampler=RandomSampler(DATA, generator=own))
+
+
+def numbers(stream, count):
+    return [stream.next()[0].tolist() for _ in range(count)]
+
+
+@pytest.mark.parametrize("kind", ["global", "loader's", "sampler's"])
+@pytest.mark.parametrize("drawn", [0, 1, 3, 4, 6])
+def test_a_loader_that_shuffles_is_resumed_in_the_same_order(kind, drawn):
+    torch.manual_seed(7)
+    stream = Stream(shuffling(kind))
+    numbers(stream, drawn)
+    position, state = stream.position(), torch.get_rng_state()
+    expected = numbers(stream, 9)
+    torch.manual_seed(8)  # another process, whose random state the person restores too
+    resumed = Stream(shuffling(kind))
+    torch.set_rng_state(state)
+    resumed.seek(position)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert numbers(resumed, 9) == expected
+    torch.set_rng_state(state)
+    stream.seek(position)  # and in the same process, back
+    assert numbers(stream, 9) == expected
 
 
 def test_nothing_to_draw_is_refused():
