@@ -90,8 +90,9 @@ def as_array(values: Tensor | ArrayLike) -> Array:
             raise TypeError
         return np.array(values, dtype=np.float64)
     except (TypeError, ValueError):
+        got = " ".join(f"{values!r:.200}".split())
         raise InputError(
-            f"solve_cubic needs real numbers in rectangular arrays; got {values!r:.80}."
+            f"solve_cubic needs real numbers in rectangular arrays; got {got:.80}."
         ) from None
 
 
@@ -108,8 +109,8 @@ def as_damping(value: float) -> float:
         InputError: If it is no finite number of at least 0.
     """
     try:
-        damping = float(value)
-    except (TypeError, ValueError):
+        damping = math.nan if isinstance(value, (str, bool)) else float(value)
+    except (TypeError, ValueError, OverflowError):
         damping = math.nan
     if not (math.isfinite(damping) and damping >= 0):
         raise InputError(f"damping must be a finite number ≥ 0; got {value!r}.")

@@ -160,6 +160,8 @@ def _listen(
 ) -> Server:
     """Make a server of some pages, by their paths."""
     check_number("port", port, low=0, high=65535, integer=True)
+    if not address:
+        raise InputError("address must be a host's name or number, such as localhost; got ''.")
     send_at_once()
     # The models of a page are the same for everybody: a test has looked at them, and while they
     # are looked at again for each page all others wait.
@@ -201,22 +203,36 @@ def serve(
         started: Called with the server once it listens.
 
     Raises:
-        InputError: If the preset is unknown, the port not valid or in use, or the frames per
-            second are out of bounds.
+        InputError: If the preset is unknown, the port not valid or in use, the frames per second
+            are out of bounds, or nothing can be written to the folder.
     """
     runs.Settings(preset=preset)
     check_rate(frames_per_second)
+    _make(record_dir)
     engine = runs.ProcessEngine(record_dir=record_dir)
-    if record_dir is not None:
-        _log.warning("each run records itself in %s", record_dir)
     try:
         pin_server()
         host = Host(engine, most_sessions, frames_per_second)
         defaults = {"preset": preset, "play": str(play).lower()}
         made = server(host, port=port, address=address, show=show, defaults=defaults)
+        if record_dir is not None:
+            _log.warning("each run records itself in %s", record_dir)
         _run(made, address, started)
     finally:
         engine.close()
+
+
+def _make(record_dir: str | Path | None) -> None:
+    """Make the folder of the recordings, if there is to be one."""
+    if record_dir is None:
+        return
+    try:
+        Path(record_dir).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"runs cannot be recorded in {str(record_dir)!r}: {error.strerror}. Choose another "
+            "folder with --record, or --no-record."
+        ) from error
 
 
 def serve_slide(
@@ -279,6 +295,6 @@ def _why(error: OSError, address: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
             f"port {port} on {address} is in use. Close the program that uses it, or choose "
-            f"another: gnlab serve --port {port + 1}."
+            f"another: gnlab serve --port {port + 1 if port < 65535 else 5006}."
         )
     return f"cannot listen on {address}:{port}: {error.strerror}. Choose another with --port."

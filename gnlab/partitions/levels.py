@@ -86,14 +86,15 @@ def _of_elements(
     """The partition of the parameters that have elements."""
     roles = _roles(model, held)
     if isinstance(level, Mapping):
-        labels = _own_labels(level, held, shapes)
-        return _from_labels("custom", held, roles, labels, list(level))
+        own = {group: _names(group, names) for group, names in level.items()}
+        labels = _own_labels(own, model, held, shapes)
+        return _from_labels("custom", held, roles, labels, list(own))
     if is_finer(level):
         return finer(model, str(level), held, roles)
     if not isinstance(level, str):
         raise InputError(
             "level must be a level's name or own groups {group name: [parameter names]}; "
-            f"got {level!r}."
+            f"got {level!r:.80}."
         )
     return _from_labels(level, held, roles, _level_labels(level, held, roles))
 
@@ -180,6 +181,9 @@ def _level_labels(
         return {name: simple[level](name) for name in shapes}
     counted = re.fullmatch(r"(chunk|part):(0|[1-9][0-9]*)", level)
     if counted is None:
+        if level in LEVELS:
+            asked = level.replace(":k", ":2")
+            raise InputError(f"level {level!r} needs a number in the place of k, as in {asked!r}.")
         raise unknown_choice("level", level, LEVELS)
     count = int(counted[2])
     if counted[1] == "part":
@@ -209,19 +213,42 @@ def _part_labels(k: int, shapes: Iterable[str], roles: Mapping[str, str]) -> dic
     return labels
 
 
+def _names(group: object, names: object) -> list[str]:
+    """A group's parameter names, as a list."""
+    found = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else []
+    if not found or not all(isinstance(name, str) for name in found):
+        got = type(found[0]).__name__ + "s" if found else f"{names!r:.60}"
+        raise InputError(f"group {group!r} needs a non-empty list of parameter names; got {got}.")
+    return found
+
+
+def _not_there(
+    group: object, name: str, model: nn.Module, shapes: Mapping[str, torch.Size]
+) -> InputError:
+    """The error for a name that is no trainable parameter's own."""
+    every = dict(model.named_parameters(remove_duplicate=False))
+    if name not in every:
+        return unknown_choice(f"parameter in group {group!r}", name, shapes)
+    if not every[name].requires_grad:
+        return InputError(f"parameter {name!r} in group {group!r} is frozen; leave it out.")
+    own = next(other for other in shapes if every[other] is every[name])
+    return InputError(
+        f"parameter {name!r} in group {group!r} is {own!r} once more (tied); leave it out."
+    )
+
+
 def _own_labels(
     own: Mapping[str, Sequence[str]],
+    model: nn.Module,
     held: Mapping[str, torch.Size],
     shapes: Mapping[str, torch.Size],
 ) -> dict[str, str]:
     """The group name of each parameter in a person's own groups."""
     labels: dict[str, str] = {}
     for group, names in own.items():
-        if isinstance(names, str) or not names:
-            raise InputError(f"group {group!r} needs a non-empty list of parameter names.")
         for name in names:
             if name not in shapes:
-                raise unknown_choice(f"parameter in group {group!r}", name, shapes)
+                raise _not_there(group, name, model, shapes)
             if name in labels:
                 raise InputError(f"parameter {name!r} is in groups {labels[name]!r} and {group!r}.")
             labels[name] = group

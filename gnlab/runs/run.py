@@ -52,6 +52,8 @@ class Run(Course):
         record: str | Path | None = None,
         **settings: Any,
     ) -> None:
+        if problem is not None and not isinstance(problem, Problem):
+            raise InputError(f"problem must be a gnlab Problem; got {type(problem).__name__}.")
         if problem is not None:
             chosen = for_problem(problem, **settings)
         elif isinstance(preset, Settings):

@@ -300,3 +300,15 @@ def test_a_hard_case_with_next_to_no_gradient(size, slope):
     np.testing.assert_allclose(solution.radius, 2.0, rtol=1e-12)
     np.testing.assert_allclose(abs(solution.step_sizes[0]), 2.0, rtol=1e-12)
     np.testing.assert_allclose(solution.step_sizes[1:], 0.0, atol=slope)
+
+
+@pytest.mark.parametrize("damping", ["1", True, 10**400, -1.0, math.nan, None, [1.0, 2.0]])
+def test_a_damping_that_is_no_number_is_one_line(damping):
+    with pytest.raises(InputError, match=r"^damping must be a finite number ≥ 0; got .+$"):
+        solve_cubic([[1.0]], [1.0], [1.0], damping)
+
+
+def test_what_is_no_real_matrix_is_one_line():
+    with pytest.raises(InputError, match=r"^solve_cubic needs real numbers.+$") as caught:
+        solve_cubic(np.eye(40) * 1j, np.ones(40), np.ones(40))
+    assert len(str(caught.value)) < 160

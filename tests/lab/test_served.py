@@ -217,3 +217,11 @@ def test_a_pages_parts_share_its_style_sheets_and_no_other_pages(host):
     assert not {id(sheet) for sheet in sheets[0]} & {id(sheet) for sheet in sheets[1]}
     for made in pages:
         made.close()
+
+
+def test_what_cannot_be_served_or_recorded_is_one_line_before_anything_is_begun(tmp_path):
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    with pytest.raises(InputError, match=r"File exists\. Choose another folder with --record"):
+        served.serve(record_dir=tmp_path / "file", show=False)
+    with pytest.raises(InputError, match="address must be a host's name or number"):
+        served.serve(address="", show=False)

@@ -145,7 +145,11 @@ def test_a_level_that_is_not_finer_is_not_a_refinement():
         ("chunk:02", "unknown level 'chunk:02'"),
         ("part:٢", "unknown level"),
         ({"a": ["0.weight"]}, "no group has parameter '0.bias'"),
+        ("chunk:k", "needs a number in the place of k, as in 'chunk:2'"),
         ({"a": []}, "needs a non-empty list"),
+        ({"a": 3}, "needs a non-empty list of parameter names; got 3"),
+        ({"a": [["0.weight"]]}, "needs a non-empty list of parameter names; got lists"),
+        ({"a": [torch.ones(99, 99)]}, "needs a non-empty list of parameter names; got Tensors"),
         ({"a": ["0.wieght"]}, "Did you mean '0.weight'"),
         ({"a": ["0.weight"], "b": ["0.weight"]}, "is in groups 'a' and 'b'"),
     ],
@@ -153,6 +157,23 @@ def test_a_level_that_is_not_finer_is_not_a_refinement():
 def test_bad_levels_are_named(level, message):
     with pytest.raises(InputError, match=message):
         partition(network(), level)
+
+
+def test_own_groups_may_be_any_iterables_of_names():
+    model = network()
+    names = [name for name, _ in model.named_parameters()]
+    for group in ((name for name in names), set(names), dict.fromkeys(names).keys()):
+        assert partition(model, {"a": group}).num_groups == 1
+
+
+def test_a_frozen_and_a_tied_parameter_in_own_groups_are_called_so():
+    model = network()
+    model[0].bias.requires_grad_(False)
+    model[2].extra = model[0].weight
+    with pytest.raises(InputError, match=r"'0\.bias' in group 'a' is frozen; leave it out"):
+        partition(model, {"a": ["0.bias"]})
+    with pytest.raises(InputError, match=r"'2\.extra' in group 'a' is '0\.weight' once more"):
+        partition(model, {"a": ["2.extra"]})
 
 
 @pytest.mark.parametrize("level", ["tensor", "element", {"own": ["weight", "bias"]}])

@@ -112,3 +112,8 @@ def test_own_groups_and_own_problems(noisy_problem):
     assert run.settings.preset == "own:noisy"
     with pytest.raises(InputError, match="problem of one's own"):
         run.change(seed=3)
+
+
+def test_a_problem_that_is_none_is_one_line():
+    with pytest.raises(InputError, match="problem must be a gnlab Problem; got int"):
+        Run(problem=3)
