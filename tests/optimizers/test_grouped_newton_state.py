@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
+from torch.optim import lr_scheduler
 
 from gnlab.directions import NAMES
 from gnlab.errors import InputError
@@ -17,6 +18,43 @@ from gnlab.partitions import Partition, partition
 from gnlab.problems.surfaces import loss_is_output as value
 
 NOTHING = (torch.zeros(1), torch.zeros(1))
+
+
+@pytest.mark.parametrize("saved_at", [0, 1, 2, 3, 7])
+@pytest.mark.parametrize("make", [
+    lambda o: lr_scheduler.StepLR(o, 2, 0.7),
+    lambda o: lr_scheduler.CosineAnnealingLR(o, 9),
+    lambda o: lr_scheduler.OneCycleLR(o, 0.9, 20, cycle_momentum=False),
+    lambda o: lr_scheduler.ReduceLROnPlateau(o, factor=0.5, patience=0),
+], ids=["step", "cosine", "one cycle", "plateau"])  # fmt: skip
+def test_resumes_bit_for_bit_with_a_schedule_at_every_phase_of_a_period(
+    make, saved_at, one_step, classifier, data, flat
+):
+    batches = data(5)
+    pairs = []
+    for seed in (0, 9):
+        model = classifier(seed=seed)
+        optimizer = GroupedNewton(
+            model, cross_entropy, batches, lr=0.5, period=3, step_momentum=0.5
+        )
+        pairs.append((model, optimizer, make(optimizer)))
+
+    def go_on(steps, *which):
+        for k in steps:
+            for model, optimizer, schedule in which:
+                loss = one_step(model, optimizer, batches[k % 5], cross_entropy)
+                plateau = isinstance(schedule, lr_scheduler.ReduceLROnPlateau)
+                schedule.step(loss) if plateau else schedule.step()
+
+    go_on(range(saved_at), pairs[0])
+    saved = io.BytesIO()
+    torch.save([each.state_dict() for each in pairs[0]], saved)
+    saved.seek(0)
+    for each, state in zip(pairs[1], torch.load(saved, weights_only=True), strict=True):
+        each.load_state_dict(state)
+    go_on(range(saved_at, saved_at + 8), *pairs)
+    assert torch.equal(flat(pairs[0][0]), flat(pairs[1][0]))
+    assert pairs[0][1].param_groups[0]["lr"] == pairs[1][1].param_groups[0]["lr"] != 0.5
 
 
 @pytest.mark.parametrize("safeguard", [False, True])

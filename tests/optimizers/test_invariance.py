@@ -4,12 +4,14 @@ Legend: θ_s = a_s Q_s θ̃_s + 1 with a scale a_s and an orthogonal matrix Q_s 
 """
 
 import copy
+from functools import partial
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss, one_hot
 
+from gnlab import directions
 from gnlab.cubic import Status
 from gnlab.optimizers import GroupedNewton
 
@@ -26,13 +28,14 @@ class Elsewhere(nn.Module):
             if turned:
                 Q = torch.linalg.qr(torch.randn(Q.shape, generator=rng).double())[0]
             a = 10.0 ** (i - 1.5) if scaled else 1.0
-            tilde.append(Q.mT @ (p.detach().reshape(-1) - 1) / a)
+            moved = Q.mT @ (p.detach().reshape(-1) - 1) / a
+            tilde.append(moved if turned else moved.reshape(p.shape))
             self.maps[name] = a * Q, p.shape
         self.tilde = nn.ParameterList(tilde)
 
     def forward(self, x: Tensor) -> Tensor:
         pairs = zip(self.maps.items(), self.tilde, strict=True)
-        theta = {name: (A @ t).reshape(shape) + 1 for (name, (A, shape)), t in pairs}
+        theta = {name: (A @ t.reshape(-1)).reshape(shape) + 1 for (name, (A, shape)), t in pairs}
         return torch.func.functional_call(self.inner[0], theta, (x,))
 
 
@@ -67,6 +70,21 @@ SETTINGS = {
 @pytest.mark.parametrize("direction", ["gradient", "momentum"])
 @pytest.mark.parametrize("map", ["scale", "rotation", "both"])
 def test_the_trajectory_is_invariant(map, direction, setting, one_step, classifier, data):
+    follow_both(map, direction, setting, one_step, classifier, data)
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("direction", ["orthogonal", "adam"])
+def test_the_trajectory_of_other_directions_is_invariant_to_units(
+    direction, setting, monkeypatch, one_step, classifier, data
+):
+    # Adam's is so up to its ε, which is added to gradients in whatever units they are.
+    monkeypatch.setattr(directions, "Adam", partial(directions.Adam, epsilon=1e-100))
+    follow_both("scale", direction, setting, one_step, classifier, data)
+
+
+def follow_both(map, direction, setting, one_step, classifier, data):
+    """Eight steps in both coordinates, whose losses agree."""
     damping, lr, safeguard, convex, loss_fn = SETTINGS[setting]
     [batch] = data(1)
     model = classifier()
