@@ -117,3 +117,34 @@ def test_own_groups_and_own_problems(noisy_problem):
 def test_a_problem_that_is_none_is_one_line():
     with pytest.raises(InputError, match="problem must be a gnlab Problem; got int"):
         Run(problem=3)
+
+
+CHANGES = {
+    "optimizer": "adam", "partition": "role", "direction": "gradient", "lr": 0.05, "damping": 3.0,
+    "period": 2, "momentum": 0.5, "step_momentum": 0.3, "safeguard": False, "batch_size": 20,
+    "summary_batch_size": 50,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_every_choice_can_be_changed_in_the_middle_and_taken_back(name, alike):
+    run, straight = Run("moons"), Run("moons")
+    for _ in range(4):
+        run.step()
+        straight.step()
+    before = getattr(run.settings, name)
+    assert before != CHANGES[name]
+    run.change(**{name: CHANGES[name]})
+    assert (getattr(run.settings, name), run.step_count) == (CHANGES[name], 4)
+    same = [alike(run.step(), straight.step()) for _ in range(3)]
+    assert not all(same)
+    again = Run("moons")
+    for _ in range(4):
+        again.step()
+    again.change(**{name: CHANGES[name]})
+    assert again.step().loss == run.history.loss[4]
+    run.rewind(3)
+    straight.rewind(3)
+    assert getattr(run.settings, name) == before
+    for _ in range(3):
+        assert alike(run.step(), straight.step())
