@@ -21,6 +21,8 @@ def assert_optimal(case, solution):
     rho = case.damping / 2 * radius
     fault = np.abs(g - H @ eta - rho * d * d * eta)
     terms = np.abs(g) + np.abs(H) @ np.abs(eta) + rho * d * d * np.abs(eta)
+    if case.kind == "near zeros of D":  # there a step is known to a rounding of ‖Dη‖, all in all
+        terms += (solution.certificate.scale + rho) * radius * d
     size = np.sqrt(np.sum((g[d > 0] / d[d > 0]) ** 2)) or rho * radius
     assert (fault <= 1e-8 * size * d + 4 * np.finfo(float).eps * terms).all(), case
     if case.damping > 0 and (case.d > 0).all():
