@@ -16,6 +16,25 @@ def no_last_resort(monkeypatch):
     monkeypatch.setattr(solve, "solve_exactly", never)
 
 
+def with_root(rng, kappa, Q, d, rho):
+    """A model whose minimiser, of a direction of chance, is at a given ρ.
+
+    Args:
+        rng: The random numbers.
+        kappa: K's eigenvalues.
+        Q: Their vectors.
+        d: D.
+        rho: c r at the minimiser, with λ_int = 1.
+
+    Returns:
+        H, g and Dη.
+    """
+    y, K = rng.standard_normal(len(kappa)), Q * kappa @ Q.T
+    y *= 2 * rho / np.linalg.norm(y)
+    H = K * d * d[:, None]
+    return (H + H.T) / 2, d * (K @ y + rho * y), y
+
+
 def barely_indefinite(seed, size, least, rho=2e-3):
     """A summary near convergence: curvatures over six decades, next to none of them negative.
 
@@ -32,11 +51,8 @@ def barely_indefinite(seed, size, least, rho=2e-3):
     kappa = np.append(least, np.logspace(-2.5, 3.5, size - 1))
     Q, _ = np.linalg.qr(rng.standard_normal((size, size)))
     d = 10.0 ** rng.uniform(-9.3, -5.4, size)
-    K = Q * kappa @ Q.T
-    y = rng.standard_normal(size)
-    y *= 2 * rho / np.linalg.norm(y)
-    H = K * d * d[:, None]
-    return (H + H.T) / 2, d * (K @ y + rho * y), d, y / d
+    H, g, y = with_root(rng, kappa, Q, d, rho)
+    return H, g, d, y / d
 
 
 @pytest.mark.parametrize("least", [-1e-7, -1e-5, -1e-4])
@@ -75,11 +91,8 @@ def stiff_in_few(seed, size, gap, largest=2e4):
     Q = np.column_stack([lead, np.linalg.qr(rest)[0]])
     kappa = np.append([largest, -1e-3], np.logspace(-8, -1, size - 2))
     d = 10.0 ** rng.uniform(-11, -6, size)
-    K, rho = Q * kappa @ Q.T, 1e-3 + gap
-    y = rng.standard_normal(size)
-    y *= 2 * rho / np.linalg.norm(y)
-    H = K * d * d[:, None]
-    return (H + H.T) / 2, d * (K @ y + rho * y), d, y / d
+    H, g, y = with_root(rng, kappa, Q, d, 1e-3 + gap)
+    return H, g, d, y / d
 
 
 @pytest.mark.parametrize("gap", [1e-2, 1e-3, 1e-5, 1e-6])
@@ -108,12 +121,9 @@ def test_the_next_curvature_may_be_a_rounding_of_the_largest_above_the_lowest(
         rng = np.random.default_rng(seed)
         kappa = np.append([-1e-3, -8e-4], np.logspace(-5, 5, size - 2))
         Q, _ = np.linalg.qr(rng.standard_normal((size, size)))
-        d, y = 10.0 ** rng.uniform(-9, -5, size), rng.standard_normal(size)
-        rho = 1e-3 + gap
-        y *= 2 * rho / np.linalg.norm(y)
-        K = Q * kappa @ Q.T
-        H, g = K * d * d[:, None], d * (K @ y + rho * y)
-        solution = solve_cubic((H + H.T) / 2, g, d, 1.0)
+        d = 10.0 ** rng.uniform(-9, -5, size)
+        H, g, _ = with_root(rng, kappa, Q, d, 1e-3 + gap)
+        solution = solve_cubic(H, g, d, 1.0)
         assert solution.status.ok
         assert solution.certificate.holds
         # Rounding K moves κ_min by some 1e-11.
@@ -128,11 +138,9 @@ def test_many_null_vectors_at_the_rounding_of_a_large_curvature(no_last_resort, 
         rng = np.random.default_rng(seed)
         kappa = np.append(np.zeros(size // 2), np.logspace(-6, 5, size - size // 2))
         Q, _ = np.linalg.qr(rng.standard_normal((size, size)))
-        d, y, rho = 10.0 ** rng.uniform(-5, -3, size), rng.standard_normal(size), 1e-4
-        y *= 2 * rho / np.linalg.norm(y)
-        K = Q * kappa @ Q.T
-        H, g = K * d * d[:, None], d * (K @ y + rho * y)
-        solution = solve_cubic((H + H.T) / 2, g, d, 1.0)
+        d = 10.0 ** rng.uniform(-5, -3, size)
+        H, g, y = with_root(rng, kappa, Q, d, 1e-4)
+        solution = solve_cubic(H, g, d, 1.0)
         assert solution.status is Status.solved
         assert solution.certificate.radius_min <= 1e-3 * solution.radius
         assert np.linalg.norm(d * solution.step_sizes.numpy() - y) <= 1e-6 * np.linalg.norm(y)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.utils.data import BatchSampler, DataLoader, TensorDataset, WeightedRandomSampler
+from torch.utils.data import DataLoader, TensorDataset
 
 from gnlab.errors import InputError
 from gnlab.partitions import partition
@@ -282,23 +282,3 @@ def test_one_sample_does_not_show_how_a_loss_splits():
     data = [(x[:1], y[:1]), (x[1:], y[1:])]
     with pytest.raises(InputError, match="one sample, which does not show"):
         summarise(model, lambda out, y: (out - y).square().mean(), data, partition(model, "all"))
-
-
-@pytest.mark.parametrize("inside", [False, True])
-def test_a_samplers_own_generator_draws_the_same_in_every_pass_and_is_left_as_it_was(inside):
-    model, data = network(), TensorDataset(X, LABELS)
-    source = torch.Generator().manual_seed(1)
-    sampler = WeightedRandomSampler(torch.ones(len(X)), 9, generator=source)
-    loader = (
-        DataLoader(data, batch_sampler=BatchSampler(sampler, 4, drop_last=False))
-        if inside
-        else DataLoader(data, 4, sampler=sampler)
-    )
-    state = source.get_state()
-    found = summarise(model, nn.CrossEntropyLoss(), loader, partition(model, "all"))
-    assert torch.equal(source.get_state(), state)
-    drawn = list(loader)
-    whole = tuple(torch.cat(parts) for parts in zip(*drawn, strict=True))
-    expected = summarise(model, nn.CrossEntropyLoss(), whole, partition(model, "all"))
-    torch.testing.assert_close(found.g, expected.g, rtol=1e-11, atol=0)
-    torch.testing.assert_close(found.H, expected.H, rtol=1e-11, atol=0)
