@@ -70,6 +70,9 @@ def new_folder(parent: Path, settings: Settings) -> Path:
 class Recording:
     """The record of one run, being written.
 
+    Attributes:
+        fault: Why it has ended, "" while it goes on.
+
     Args:
         folder: Its folder; ``run.zarr`` is made in it with the first step written. A record that
             is there already is continued in a new part.
@@ -87,9 +90,7 @@ class Recording:
         self._settings: Settings | None = None
         self._groups: tuple[str, ...] = ()
         self._last_step = 0
-        self._failed = False
         self.fault = ""
-        """Why it has ended, "" while it goes on."""
 
     @property
     def waiting(self) -> int:
@@ -118,7 +119,7 @@ class Recording:
             record: Its record.
             settings: The settings it was made with.
         """
-        if self._failed:
+        if self.fault:
             return
         if not self._waiting:
             self._since = time.monotonic()
@@ -178,7 +179,7 @@ class Recording:
 
     def _end(self, error: OSError) -> InputError:
         """Record nothing more; the error that says why."""
-        self._failed, self._waiting, self._writing = True, [], None
+        self._waiting, self._writing = [], None
         self._bytes = self._round = 0
         written = f"it ends at step {self._last_step}" if self._last_step else "it has no step"
         self.fault = (
