@@ -249,7 +249,8 @@ def _breaks(last: _Row, new: _Row) -> bool:
     return (
         new[0].step != last[0].step + 1
         or new[0].group != last[0].group
-        or _lasting(new[1]) != _lasting(last[1])
+        # Most steps share their settings; of all that wait, comparing takes as long as some steps.
+        or (new[1] is not last[1] and _lasting(new[1]) != _lasting(last[1]))
     )
 
 
