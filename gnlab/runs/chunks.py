@@ -62,6 +62,8 @@ class Matrices:
             if (whole or last) and any(one is not None for one in rows):
                 key = ".".join(["c", str(row // thinning.rows), *["0"] * len(self._shape)])
                 yield from _write(self._folder / key, _block(rows, thinning.rows, self._shape))
+                if not last:
+                    yield  # to make a file takes a moment too, and small chunks are many
             if whole:
                 rows = []
         self._after = rows, thinning

@@ -70,10 +70,11 @@ class Part:
             if column.axes == 2
         }
         write_group(folder, attributes)
-        _write_names(folder / "group", groups, "names of the groups")
-        _write_names(folder / "role", roles, "roles of the groups")
-        if grouped:
-            _write_names(folder / "kind", KINDS, "kinds of operation", "kind")
+        self._unnamed = [
+            ("group", groups, "names of the groups", "group"),
+            ("role", roles, "roles of the groups", "group"),
+            *([("kind", KINDS, "kinds of operation", "kind")] if grouped else []),
+        ]
 
     def append(self, records: list[Record]) -> Iterator[None]:
         """Write some more steps, a variable at a time, and of large ones a piece.
@@ -87,6 +88,10 @@ class Part:
         Raises:
             OSError: If they cannot be written.
         """
+        while self._unnamed:  # made with the first steps: a file at a time
+            _write_names(self._folder, *self._unnamed[0])
+            del self._unnamed[0]
+            yield
         rows, tails = self._rows + len(records), {}
         for column in (*self._columns, STEP):
             (self._folder / column.name).mkdir(exist_ok=True)
@@ -187,13 +192,14 @@ def _array(
 
 
 def _write_names(
-    folder: Path, names: tuple[str, ...], long_name: str, dimension: str = "group"
+    part: Path, variable: str, names: tuple[str, ...], long_name: str, dimension: str
 ) -> None:
     """Write an array of names: their number, then each one's length in bytes and its bytes."""
     encoded = [name.encode() for name in names]
     content = struct.pack("<I", len(names))
     content += b"".join(struct.pack("<I", len(name)) + name for name in encoded)
-    folder.mkdir()
+    folder = part / variable
+    folder.mkdir(exist_ok=True)
     _replace(folder / "c.0", content)
     size = [len(names)]
     attributes = {"long_name": long_name}

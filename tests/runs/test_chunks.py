@@ -19,11 +19,19 @@ def test_a_large_matrix_is_written_a_piece_at_a_time(dtype, tmp_path):
     sizes = [0]
     for _ in matrices.write([matrix, matrix], 0):
         sizes.append(sum(file.stat().st_size for file in tmp_path.iterdir()))
-    assert len(sizes) == 1 + 2 * 3
-    assert np.diff(sizes).max() <= 2 * PIECE_BYTES  # the end of a file and the next one's beginning
+    assert len(sizes) == 1 + 2 * 4 - 1
+    assert np.diff(sizes).max() <= PIECE_BYTES
     for row in range(2):
         np.testing.assert_array_equal(read(tmp_path / f"c.{row}.0.0.0", *shape), matrix)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_small_chunks_are_written_one_at_a_time(tmp_path):
+    matrices = Matrices(tmp_path, (2, 2), Thinning(3, 10))
+    turns = matrices.write([np.full((2, 2), float(n)) for n in range(10)], 0)
+    files = [len(list(tmp_path.iterdir())) for _ in turns]
+    assert files == [1, 2, 3]  # the fourth is there at the end
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_what_is_broken_off_leaves_the_old_file_and_is_written_again(tmp_path):
