@@ -27,7 +27,7 @@ from gnlab.summaries.inert import (
 )
 from gnlab.summaries.modules import Modules
 from gnlab.summaries.passes import Task, Values
-from gnlab.summaries.replay import NotRepeatableError, Sight, Told, eager, sighted
+from gnlab.summaries.replay import DrawnError, Sight, Told, eager, sighted
 from gnlab.summaries.replay.structure import Structure
 from gnlab.summaries.rules import KINDS
 from gnlab.summaries.summary import Part, Summary
@@ -126,7 +126,7 @@ class Computation:
 
         def told(found: tuple[Any, Values]) -> Told:
             if plain.drew():
-                raise NotRepeatableError("random numbers")
+                raise DrawnError("random numbers")
             return [found[0], *found[1]], tuple(self._origins)
 
         def made(tensors: Sequence[Tensor], origins: tuple[Origin, ...]) -> tuple[Any, Values]:
@@ -167,7 +167,7 @@ class Computation:
         along = Along(self._groups, seen.leaves, self._u)
         of_loss = gauss_newton(seen, along) if self._ggn or self._parts else None
         found = derivatives(along.gradient(seen.loss), along)
-        parts = found.H[None] if of_loss is None else torch.stack([of_loss, found.H - of_loss])
+        parts = (found.H,) if of_loss is None else (of_loss, found.H - of_loss)
         found = Derivatives(*(v.to(seen.loss) for v in (found.g, found.H, found.third)))
         again = torch.full_like(found.g, math.nan)
         return self._values(seen, found, again, (_LOSS, _MODEL), parts)
@@ -178,7 +178,7 @@ class Computation:
         found: Derivatives,
         again: Tensor,
         origins: tuple[Origin, ...],
-        parts: Tensor,
+        parts: tuple[Tensor, ...],
     ) -> Values:
         """A batch's values side by side."""
         values = seen.loss.detach(), found.g, found.H, found.third, again
@@ -192,9 +192,10 @@ class Computation:
                 f"the parts of H̄ cannot be combined: {strange.pop()} occurs in some batches only; "
                 "ask for them batch by batch."
             )
-        by_origin = dict(zip(origins, parts.to(found.H), strict=False))
-        none = torch.zeros_like(found.H)
-        return *values, torch.stack([by_origin.get(origin, none) for origin in self._origins])
+        by_origin = dict(zip(origins, parts, strict=False))
+        none = torch.zeros_like(found.H) if len(by_origin) < len(self._origins) else found.H
+        stacked = [by_origin.get(origin, none) for origin in self._origins]
+        return *values, torch.stack(stacked, out=found.H.new_empty(len(stacked), *none.shape))
 
     def _settled(self, evaluation: Evaluation, values: Values) -> Values:
         """Set what is nothing but rounding to zero; count the batches in which it is not."""

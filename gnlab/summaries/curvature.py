@@ -29,6 +29,7 @@ Origin = tuple[str, str]
 _LARGE, _PARTS = 1024, 8  # groups whose products are worth dividing, and into how many parts
 _DOZEN, _MANY = 12, 64  # rows that a CPU multiplies fast at once, and groups of which that helps
 _PART, _WIDE = 4096, 256  # numbers of a row that a GPU sums in one go, and rows that fill it
+_BLOCK = 256  # rows and columns of a large matrix that are turned at once
 _FEW = 8  # groups of which a product more costs less than a sum more
 _SHORT, _MOST = 1 << 12, 1 << 16  # numbers that wait to be added, of one kind and of all
 
@@ -79,18 +80,31 @@ class Curvature:
         """Count what follows into the part of H̄ of some origin."""
         self._origin = origin if self._named else (LOSS if origin[0] == LOSS else "", "")
 
-    def parts(self) -> tuple[tuple[Origin, ...], Tensor]:
-        """H̄'s parts, each symmetric.
+    def parts(
+        self, factor: Tensor | float = 1
+    ) -> tuple[tuple[Origin, ...], tuple[Tensor, ...], Tensor]:
+        """H̄ and its parts, each symmetric; nothing can be added after that.
+
+        Args:
+            factor: What they are to be divided by.
 
         Returns:
-            Where they come from, p of them, and the parts, [p, S, S].
+            Where they come from, p of them, the parts, p times [S, S], and their sum, [S, S].
         """
         self.settle()
-        size = len(self._all)
         if not self._parts:
-            return (), self.third.new_zeros(0, size, size)
-        whole = torch.stack([*self._parts.values()])
-        return tuple(self._parts), (whole + whole.mT) / 2
+            return (), (), self.third.new_zeros(len(self._all), len(self._all))
+        origins, parts = tuple(self._parts), [*self._parts.values()]
+        self._parts.clear()
+        if len(self._all) >= _LARGE:  # new memory would cost more than the sums
+            parts = [_made_symmetric(part).div_(factor) for part in parts]
+            H = parts[0].clone()
+            for part in parts[1:]:
+                H += part
+            return origins, tuple(parts), H
+        whole = torch.stack(parts)
+        whole = (whole + whole.mT).div_(2).div_(factor)
+        return origins, whole.unbind(), whole.sum(0)
 
     def take(self, ranks: Ranks, other: "Curvature") -> None:
         """Take over what concerns some groups from sums over these groups alone."""
@@ -244,6 +258,18 @@ def _step(k: int, device: torch.device) -> int:
     # Of more than a dozen rows and few columns, a CPU's library makes a product of large blocks,
     # at a third of the speed.
     return _DOZEN if device.type == "cpu" and _DOZEN + 2 < k <= _MANY else max(k, 1)
+
+
+def _made_symmetric(H: Tensor) -> Tensor:
+    """The mean of a square matrix and its transpose, in the matrix's own memory."""
+    n = len(H)
+    for a in range(0, n, _BLOCK):
+        for b in range(a, n, _BLOCK):
+            above, below = H[a : a + _BLOCK, b : b + _BLOCK], H[b : b + _BLOCK, a : a + _BLOCK]
+            mean = (above + below.mT).div_(2)
+            above.copy_(mean)
+            below.copy_(mean.mT)
+    return H
 
 
 def products(a: Tensor, b: Tensor) -> Tensor:

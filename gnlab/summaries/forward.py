@@ -35,13 +35,13 @@ class Carried:
         found: In the loss's dtype: ḡ from the loss's own jet, D^(3)_sss, ḡ as the adjoints have
             it, of the parameters that layers use, and H̄, [3 + S, S].
         slopes: The third of these in float64, still times the adjoints' factor, [S].
-        parts: H̄'s parts in float64, [p, S, S].
+        parts: H̄'s parts in float64, p times [S, S].
         origins: Where each comes from.
     """
 
     found: Tensor
     slopes: Tensor
-    parts: Tensor
+    parts: tuple[Tensor, ...]
     origins: tuple[Origin, ...]
 
 
@@ -121,11 +121,11 @@ class Way:
 
     def _read(self, curvature: Curvature) -> Carried:
         """The sums, and what they are once the factor is out of them."""
-        origins, parts = curvature.parts()
-        parts = parts / self.factor
+        origins, parts, H = curvature.parts(self.factor)
         sums = curvature.sums
-        found = torch.cat([sums[:1], sums[1:] / self.factor, parts.sum(0)])
-        return Carried(found.to(self.result.value.dtype), curvature.slopes, parts, origins)
+        rows = H.new_empty(len(sums) + len(H), len(H), dtype=self.result.value.dtype)
+        found = torch.cat([sums[:1], sums[1:] / self.factor, H], out=rows)
+        return Carried(found, curvature.slopes, parts, origins)
 
 
 def _start(name: str, u: Tensor, groups: Groups, some: Ranks) -> Jet | None:

@@ -22,7 +22,9 @@ CPU, GPU = 5_000, 20_000
 ORDER = 100
 """The largest order: for each there is an axis, and a call within the calls for those below."""
 
-_BYTES = 64.0  # for each entry of H̄: its parts in float64, their sums, and what a solve makes of it
+# For each entry of H̄, what a run's step takes: H̄'s parts in float64, seven of a network of three
+# layers, all of them in the dtype of the loss, what a solve makes of it, and the step's record.
+_BYTES = 136.0
 _SMALL = 1_000  # groups whose matrices fit anywhere, without looking
 
 

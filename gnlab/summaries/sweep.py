@@ -40,13 +40,13 @@ class Sweep:
         derivatives: ḡ, H̄ and D^(3)_sss, in the loss's dtype.
         slopes: ḡ again, as the adjoints have it, in the loss's dtype.
         origins: Where each of H̄'s parts comes from, p of them.
-        parts: H̄'s parts, in float64, [p, S, S]; their sum is H̄.
+        parts: H̄'s parts, in float64, p times [S, S]; their sum is H̄.
     """
 
     derivatives: Derivatives
     slopes: Tensor
     origins: tuple[Origin, ...]
-    parts: Tensor
+    parts: tuple[Tensor, ...]
 
 
 def sweep(

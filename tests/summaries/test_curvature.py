@@ -33,13 +33,24 @@ def added_up(dtype):
     return total.parts(), total.sums
 
 
+def test_large_parts_are_what_small_ones_are(monkeypatch):
+    (origins, parts, H), _ = added_up(torch.float64)
+    monkeypatch.setattr(curvature, "_LARGE", 2)
+    monkeypatch.setattr(curvature, "_BLOCK", 4)
+    (same_origins, same_parts, same_H), _ = added_up(torch.float64)
+    assert origins == same_origins
+    for part, same in zip((*parts, H), (*same_parts, same_H), strict=True):
+        torch.testing.assert_close(part, same, rtol=1e-14, atol=1e-14)
+        torch.testing.assert_close(same, same.T, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("limits", [(0, 0), (0, 1 << 16), (1 << 12, 0), (1 << 12, 20)])
 def test_to_wait_changes_nothing(monkeypatch, limits, dtype):
-    (origins, parts), sums = added_up(dtype)
+    (origins, parts, _), sums = added_up(dtype)
     monkeypatch.setattr(curvature, "_SHORT", limits[0])
     monkeypatch.setattr(curvature, "_MOST", limits[1])
-    (same_origins, same_parts), same_sums = added_up(dtype)
+    (same_origins, same_parts, _), same_sums = added_up(dtype)
     assert origins == same_origins == (("one", "tanh"), ("two", "linear"))
     torch.testing.assert_close(parts, same_parts, rtol=1e-14, atol=1e-14)
     torch.testing.assert_close(sums, same_sums, rtol=1e-14, atol=1e-14)
@@ -64,7 +75,9 @@ def test_a_product_in_blocks_is_the_product(monkeypatch, count, large):
     total.weighted(tuple(range(1, count + 1)), pulled, rows)
     expected = torch.zeros(count + 2, count + 2, dtype=torch.float64)
     expected[1:-1, 1:-1] = pulled @ rows.T
-    torch.testing.assert_close(total.parts()[1][0], expected, rtol=1e-12, atol=1e-12)
+    _, (part,), H = total.parts()
+    torch.testing.assert_close(part, expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(H, expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("parts", [1, 3, 12])

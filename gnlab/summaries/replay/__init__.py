@@ -18,10 +18,10 @@ from gnlab.summaries.replay.cache import (
     sighted,
 )
 from gnlab.summaries.replay.early import Occasion
-from gnlab.summaries.replay.recorder import NotRepeatableError
+from gnlab.summaries.replay.recorder import DrawnError
 from gnlab.summaries.replay.suspended import eager
 
 __all__ = [
-    "SIGHTS", "NotRepeatableError", "Occasion", "Sight", "Told", "begun_early", "eager", "forget",
-    "kept", "sighted",
+    "SIGHTS", "DrawnError", "Occasion", "Sight", "Told", "begun_early",
+    "eager", "forget", "kept", "sighted",
 ]  # fmt: skip

@@ -16,7 +16,7 @@ from gnlab.summaries.replay.early import Latest, Occasion
 from gnlab.summaries.replay.graph import Repetition
 from gnlab.summaries.replay.key import Collected, Key, UnknownError
 from gnlab.summaries.replay.making import Making
-from gnlab.summaries.replay.recorder import NotRepeatableError, Recorder
+from gnlab.summaries.replay.recorder import DrawnError, NotRepeatableError, Recorder
 from gnlab.summaries.replay.suspended import eager, is_eager
 
 _log = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ _SHARE = 1 / 8  # of a GPU's memory, for what a computation makes and for all pr
 SIGHTS = 8
 """At which sight a computation is ready to be repeated."""
 _PIECES = 3  # recorded, built and tried: see making.py
+_DRAWN = 3  # times that random numbers may be drawn meanwhile before it is the computation's doing
 _MOST = 32  # computations that are remembered
 _ROOM = 512 * 2**20  # bytes of all programs' own memory
 
@@ -62,6 +63,7 @@ class _Entry:
         making: What is about to repeat it.
         sights: How often it was met.
         refused: Whether it cannot be repeated.
+        drawn: How often random numbers were drawn while it was recorded.
         busy: Held while the program runs, whose memory one thread can use at a time.
     """
 
@@ -70,6 +72,7 @@ class _Entry:
     making: Making | None = None
     sights: int = 0
     refused: bool = False
+    drawn: int = 0
     busy: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -181,10 +184,10 @@ class Sight:
         entry = self._entry
         with eager():
             result = compute()
-        outputs, origins = told(result)
-        if not self._usable(outputs):
-            return result
         try:
+            outputs, origins = told(result)
+            if not self._usable(outputs):
+                return result
             making.build()
             if entry.sights >= SIGHTS:
                 entry.kept = _Kept(making.tried(self._inputs, outputs), origins)
@@ -204,9 +207,12 @@ class Sight:
         return False
 
     def _refuse(self, error: Exception) -> None:
-        """Never try again."""
+        """Never try again, unless another thread may be what was in the way."""
         _log.debug("not repeated: %s", error)
-        self._entry.refused, self._entry.making = True, None
+        entry = self._entry
+        entry.drawn += isinstance(error, DrawnError)
+        entry.refused = not isinstance(error, DrawnError) or entry.drawn >= _DRAWN
+        entry.making, entry.sights = None, 0
 
 
 def begun_early(occasion: Occasion) -> contextlib.AbstractContextManager[None]:

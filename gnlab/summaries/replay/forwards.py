@@ -27,9 +27,9 @@ def carried(way: Way) -> Carried:
 
 
 def _told(found: Carried) -> Told:
-    return [found.found, found.slopes, found.parts], found.origins
+    return [found.found, found.slopes, *found.parts], found.origins
 
 
 def _made(tensors: Sequence[Tensor], origins: Origins) -> Carried:
-    found, slopes, parts = tensors
-    return Carried(found, slopes, parts, origins)
+    found, slopes, *parts = tensors
+    return Carried(found, slopes, tuple(parts), origins)

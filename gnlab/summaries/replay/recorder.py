@@ -23,6 +23,10 @@ class NotRepeatableError(Exception):
     """An operation whose repetition could give something else; the message names it."""
 
 
+class DrawnError(NotRepeatableError):
+    """Random numbers were drawn meanwhile, by the computation or by another thread."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a tensor lies.
