@@ -262,10 +262,10 @@ def _step(k: int, device: torch.device) -> int:
 
 def _made_symmetric(H: Tensor) -> Tensor:
     """The mean of a square matrix and its transpose, in the matrix's own memory."""
-    n = len(H)
-    for a in range(0, n, _BLOCK):
-        for b in range(a, n, _BLOCK):
-            above, below = H[a : a + _BLOCK, b : b + _BLOCK], H[b : b + _BLOCK, a : a + _BLOCK]
+    n, size = len(H), _BLOCK if H.device.type == "cpu" else 8 * _BLOCK
+    for a in range(0, n, size):
+        for b in range(a, n, size):
+            above, below = H[a : a + size, b : b + size], H[b : b + size, a : a + size]
             mean = (above + below.mT).div_(2)
             above.copy_(mean)
             below.copy_(mean.mT)
