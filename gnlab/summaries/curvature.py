@@ -11,14 +11,13 @@ derivative, with other rounding.
 Legend: S groups, k and l of them.
 """
 
-import functools
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from gnlab.summaries import fused
 from gnlab.summaries.jets import Jet, Ranks, common, index, places, rows_of
+from gnlab.summaries.products import dots, made_symmetric, products
 
 LOSS = "loss"
 """Where the operations of the loss come from."""
@@ -28,8 +27,6 @@ Origin = tuple[str, str]
 
 _LARGE, _PARTS = 1024, 8  # groups whose products are worth dividing, and into how many parts
 _DOZEN, _MANY = 12, 64  # rows that a CPU multiplies fast at once, and groups of which that helps
-_PART, _WIDE = 4096, 256  # numbers of a row that a GPU sums in one go, and rows that fill it
-_BLOCK = 256  # rows and columns of a large matrix that are turned at once
 _FEW = 8  # groups of which a product more costs less than a sum more
 _SHORT, _MOST = 1 << 12, 1 << 16  # numbers that wait to be added, of one kind and of all
 
@@ -97,7 +94,7 @@ class Curvature:
         origins, parts = tuple(self._parts), [*self._parts.values()]
         self._parts.clear()
         if len(self._all) >= _LARGE:  # new memory would cost more than the sums
-            parts = [_made_symmetric(part).div_(factor) for part in parts]
+            parts = [made_symmetric(part).div_(factor) for part in parts]
             H = parts[0].clone()
             for part in parts[1:]:
                 H += part
@@ -258,52 +255,3 @@ def _step(k: int, device: torch.device) -> int:
     # Of more than a dozen rows and few columns, a CPU's library makes a product of large blocks,
     # at a third of the speed.
     return _DOZEN if device.type == "cpu" and _DOZEN + 2 < k <= _MANY else max(k, 1)
-
-
-def _made_symmetric(H: Tensor) -> Tensor:
-    """The mean of a square matrix and its transpose, in the matrix's own memory."""
-    n, size = len(H), _BLOCK if H.device.type == "cpu" else 8 * _BLOCK
-    for a in range(0, n, size):
-        for b in range(a, n, size):
-            above, below = H[a : a + size, b : b + size], H[b : b + size, a : a + size]
-            mean = (above + below.mT).div_(2)
-            above.copy_(mean)
-            below.copy_(mean.mT)
-    return H
-
-
-def products(a: Tensor, b: Tensor) -> Tensor:
-    """The product of each row of a matrix with each row of another, [k, n], [l, n] -> [k, l]."""
-    if fused.multiplies(a, b):
-        return fused.sums(a, b)
-    parts = _parts_of(a)
-    if parts == 1:
-        return a @ b.T
-    left = a.reshape(len(a), parts, -1).transpose(0, 1)
-    return torch.bmm(left, b.reshape(len(b), parts, -1).permute(1, 2, 0)).sum(0)
-
-
-def _parts_of(rows: Tensor) -> int:
-    """Into how many parts to divide rows: a GPU's library divides sums among few of its cores."""
-    return _divided(rows.shape[1]) if rows.is_cuda and len(rows) <= _WIDE else 1
-
-
-@functools.lru_cache(maxsize=1024)
-def _divided(n: int) -> int:
-    """Into how many parts of some thousand numbers each a long row can be divided."""
-    least = n // _PART
-    return next((parts for parts in range(least, 2 * least) if n % parts == 0), 1) if least else 1
-
-
-def along(rows: Tensor, vector: Tensor) -> Tensor:
-    """The product of each row of a matrix with a vector, [k, n], [n] -> [k]."""
-    if fused.multiplies(rows, vector[None]):
-        return fused.sums(rows, vector[None])[:, 0]
-    return rows @ vector
-
-
-def dots(a: Tensor, b: Tensor) -> Tensor:
-    """The product of each row of a matrix with the same row of another, [k, n] -> [k]."""
-    # A batched product of matrices says the same, thirty times as slowly.
-    result: Tensor = torch.linalg.vecdot(a, b)
-    return result

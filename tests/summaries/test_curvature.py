@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gnlab.summaries import curvature
+from gnlab.summaries import curvature, products
 from gnlab.summaries.curvature import Curvature
 from gnlab.summaries.jets import Jet
 
@@ -36,7 +36,7 @@ def added_up(dtype):
 def test_large_parts_are_what_small_ones_are(monkeypatch):
     (origins, parts, H), _ = added_up(torch.float64)
     monkeypatch.setattr(curvature, "_LARGE", 2)
-    monkeypatch.setattr(curvature, "_BLOCK", 4)
+    monkeypatch.setattr(products, "_BLOCK", 4)
     (same_origins, same_parts, same_H), _ = added_up(torch.float64)
     assert origins == same_origins
     for part, same in zip((*parts, H), (*same_parts, same_H), strict=True):
@@ -78,29 +78,3 @@ def test_a_product_in_blocks_is_the_product(monkeypatch, count, large):
     _, (part,), H = total.parts()
     torch.testing.assert_close(part, expected, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(H, expected, rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize("parts", [1, 3, 12])
-def test_a_product_of_long_rows_is_the_sum_of_its_parts(monkeypatch, parts):
-    monkeypatch.setattr(curvature, "_parts_of", lambda _: parts)
-    rng = torch.Generator().manual_seed(0)
-    a = torch.randn(2, 24, generator=rng, dtype=torch.float64)
-    rows = torch.randn(9, 24, generator=rng, dtype=torch.float64)
-    torch.testing.assert_close(curvature.products(a, rows[4:]), a @ rows[4:].T)
-    spread = torch.randn(3, 1, generator=rng, dtype=torch.float64).expand(3, 24)
-    torch.testing.assert_close(curvature.products(spread, rows), spread @ rows.T)
-
-
-@pytest.mark.parametrize("n", [1, 4095, 4096, 8193, 4_704_000, 102_400, 1_000_003])
-def test_parts_are_equal_and_neither_short_nor_long(n):
-    parts = curvature._divided(n)
-    assert n % parts == 0
-    assert parts == 1 or curvature._PART / 2 <= n / parts <= curvature._PART
-
-
-@pytest.mark.gpu
-def test_a_gpu_divides_long_rows():
-    a, b = torch.randn(3, 8192 * 5).cuda(), torch.randn(4, 8192 * 5).cuda()
-    assert curvature._parts_of(a) > 1
-    error = (curvature.products(a, b) - a.double() @ b.double().T).abs()
-    assert (error <= 1e-6 * torch.outer(a.norm(dim=1), b.norm(dim=1))).all()

@@ -19,9 +19,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gnlab.summaries.curvature import Curvature, along
+from gnlab.summaries.curvature import Curvature
 from gnlab.summaries.jets import Assembly, Jet, Operand, common, rows_of, union
 from gnlab.summaries.owned import Pieces, Spread
+from gnlab.summaries.products import along
 from gnlab.summaries.rules.calls import Call, NoRuleError, jet_of, value_of
 from gnlab.summaries.rules.products import mixed
 

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gnlab.summaries.curvature import Curvature, dots
+from gnlab.summaries.curvature import Curvature
 from gnlab.summaries.jets import Jet, sum_of
+from gnlab.summaries.products import dots
 from gnlab.summaries.rules.calls import Call, NoRuleError
 from gnlab.summaries.rules.criteria import modern
 

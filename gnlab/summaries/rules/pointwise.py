@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from gnlab.summaries import fused
-from gnlab.summaries.curvature import Curvature, along
+from gnlab.summaries.curvature import Curvature
 from gnlab.summaries.jets import Jet, index, places
+from gnlab.summaries.products import along
 from gnlab.summaries.rules import elementwise
 from gnlab.summaries.rules.calls import Call, Rule
 
