@@ -21,6 +21,7 @@ from gnlab.runs.settings import Settings
 _log = logging.getLogger(__name__)
 _SHARE = 0.03
 _PIECE = 0.2  # of the time between two pieces
+_HALF = 0.5  # where writing falls behind: as long as the steps take, and no step waits for two
 _DELAY = 1.0
 MATRIX_BYTES = 2**26
 """Bytes of H̄ and its parts in one part of a run, after which fewer of them are written: an engine's
@@ -97,8 +98,9 @@ class Archive:
         done = True
         try:
             self._check_room()
+            part = _HALF if recording.behind else _PIECE
             at_once = idle or recording.overfull
-            done = recording.write_for(math.inf if at_once else _PIECE * between)
+            done = recording.write_for(math.inf if at_once else part * between)
         except InputError as error:
             self._failed.add(run_id)
             del self._recordings[run_id]

@@ -27,7 +27,7 @@ from gnlab.runs.settings import Settings
 
 STORE = "run.zarr"
 _BUFFER_BYTES = 8 * 2**20
-_MOST = 8  # times as many bytes wait at most
+_MUCH, _MOST = 4, 16  # times as many bytes: writing falls behind; no more wait
 _Row = tuple[Record, Settings]
 
 
@@ -106,6 +106,11 @@ class Recording:
     def full(self) -> bool:
         """Whether they take so much memory that they should be written now."""
         return self._bytes > _BUFFER_BYTES
+
+    @property
+    def behind(self) -> bool:
+        """Whether more is made than is written, as where a slider is dragged for long."""
+        return self._bytes > _MUCH * _BUFFER_BYTES
 
     @property
     def overfull(self) -> bool:

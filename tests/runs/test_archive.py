@@ -1,13 +1,17 @@
 """The recordings of an engine's runs: how much they may take."""
 
 import errno
+import itertools
+import math
 import os
 import shutil
+import types
 from pathlib import Path
 
 import pytest
 
 from gnlab.runs import Run, Settings, archive, open_record, part
+from gnlab.runs.recording import Recording
 
 
 @pytest.fixture
@@ -82,11 +86,26 @@ def test_while_runs_step_a_record_is_written_in_pieces(tmp_path, run, files):
         before = len(files)
         assert written.write(idle=False) is None
         pieces.append(len(files) - before)
-    assert max(pieces) <= 9  # the end of a part, and what the next one says of itself
+    assert max(pieces) <= 3  # the end of a part, and what the next one says of itself
     assert len(pieces) > 3 * 20
     parts = open_record(next(tmp_path.iterdir())).parts
     assert [found.attrs["partition"] for found in parts] == ["all", "role", "tensor"]
     assert all(found.loss.notnull().all() for found in parts)
+
+
+def test_a_record_that_falls_behind_gets_as_much_time_as_the_steps(tmp_path, monkeypatch, run):
+    given, clock = [], itertools.count(100.0, 10.0)
+    monkeypatch.setattr(Recording, "write_for", lambda _, seconds: given.append(seconds))
+    monkeypatch.setattr(archive, "time", types.SimpleNamespace(monotonic=lambda: next(clock)))
+    written = archive.Archive(tmp_path)
+    written.add("one", run.step(), run.settings)
+    record = written._recordings["one"]
+    for mib in (9, 9, 33, 129):
+        record._bytes = mib * 2**20
+        written.write(idle=False)
+    passed = given[1] / 0.2  # between two pieces, the first of which took half of it
+    assert given[1:] == [0.2 * passed, 0.5 * passed, math.inf]
+    assert record.overfull
 
 
 def test_what_comes_while_a_record_is_written_waits_for_the_next_round(tmp_path, run, files):
