@@ -14,7 +14,7 @@ import numpy as np
 
 from gnlab.cubic.estimate import EPS, FAR, Elimination, Estimate
 from gnlab.cubic.fixed import to_float
-from gnlab.cubic.minimiser import Minimiser, measured, positive
+from gnlab.cubic.minimiser import Minimiser, holds, measured, positive
 from gnlab.cubic.model import Model
 from gnlab.cubic.refine import Root, refine
 from gnlab.cubic.system import System, equilibrated
@@ -55,7 +55,7 @@ def proven(
     """The root of the optimality conditions as a minimiser, or None if that is in doubt."""
     rho = to_float(root.rho, root.bits)
     if not model.count:
-        return newton(system, root) if positive(system, 0.0) else None
+        return newton(system, root) if positive(system, 0.0) and holds(system, root) else None
     if rho <= 0:
         return None
     if not positive(system, rho):

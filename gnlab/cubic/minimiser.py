@@ -11,7 +11,7 @@ from gnlab.cubic.dense import diagonal_of, is_definite
 from gnlab.cubic.estimate import EPS, Elimination, Estimate
 from gnlab.cubic.fixed import to_float
 from gnlab.cubic.model import Model
-from gnlab.cubic.refine import Root
+from gnlab.cubic.refine import Root, rows_hold
 from gnlab.cubic.solution import RESIDUAL_TOLERANCE
 from gnlab.cubic.system import System
 from gnlab.cubic.units import Array
@@ -54,6 +54,11 @@ def positive(system: System, rho: float) -> bool:
     return is_definite(matrix, system.device)
 
 
+def holds(system: System, root: Root) -> bool:
+    """Whether the rows that no norm of Dη has in it hold."""
+    return rows_hold(system, root.x, root.bits, root.residual, RESIDUAL_TOLERANCE)
+
+
 def measured(
     model: Model,
     elimination: Elimination,
@@ -75,7 +80,7 @@ def measured(
     step = system.model_step(root.floats())
     radius = float(np.linalg.norm(model.d * step))
     residual = float(np.linalg.norm(fault)) / (size or rho * radius)
-    if not residual <= RESIDUAL_TOLERANCE:
+    if not (residual <= RESIDUAL_TOLERANCE and holds(system, root)):
         return None
     return Minimiser(
         step=step,

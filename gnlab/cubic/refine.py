@@ -172,6 +172,29 @@ def bordered(
     return solve
 
 
+def rows_hold(system: System, x: Fixed, bits: int, residual: Array, part: float) -> bool:
+    """Whether every row without a cubic term holds, to a part of its own terms.
+
+    No norm of Dη tells that: where D is over many decades a step may be so long that the bits of
+    its largest entry have none left for these.
+
+    Args:
+        system: The conditions.
+        x: The step in the system's units, fixed, [S].
+        bits: Its bits.
+        residual: Its residual, [S].
+        part: The part.
+
+    Returns:
+        Whether they hold.
+    """
+    rows = np.ones_like(system.d, dtype=bool) if system.c is None else system.d == 0
+    if not rows.any():
+        return True
+    terms = np.abs(system.g[rows]) + np.abs(system.H[rows]) @ np.abs(to_floats(x, bits))
+    return bool((np.abs(residual[rows]) <= part * terms).all())
+
+
 def refine(system: System, start: Array, rho: float, valley: bool, bits: int = 0) -> Root | None:
     """Refine (x, ρ) to a root of the optimality conditions, or (v, ρ₀) to one of (H̄ + ρ₀D²)v = 0.
 
@@ -201,6 +224,7 @@ def refine(system: System, start: Array, rho: float, valley: bool, bits: int = 0
             return None
         exhausted = error <= math.ldexp(1.0, 50 - p) or before / 2 <= error <= FLOOR
         enough = exhausted if bits else size_of(weight * residual) <= goal
+        enough = enough and (valley or rows_hold(system, x, p, residual, SMALL_RESIDUAL))
         if error <= CONVERGED and (enough or (exhausted and p >= MOST_BITS)):
             return Root(x, rho_fixed, p, residual, misfit)
         if exhausted:  # a gradient far below H̄η needs more digits of η

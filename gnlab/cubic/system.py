@@ -92,14 +92,23 @@ def equilibrated(model: Model, H: Array, step: Array, rho: float) -> System:
     power = model.slope_exponent - 2 * model.curvature_exponent + x_exponent - 3 * half
     scaled = H * per_unit[:, None]
     scaled *= per_unit
+    g = np.ldexp(model.g * per_unit, -x_exponent)
     return System(
         H=scaled,
-        g=np.ldexp(model.g * per_unit, -x_exponent),
+        g=g,
         d=d,
         c=factor(model.given[2], power) if model.c else None,
         unit=unit,
         x_exponent=x_exponent,
         rho_exponent=2 * half,
-        bits=144 - 2 * math.frexp(min(least, 1.0))[1],
+        bits=max(
+            144 - 2 * math.frexp(min(least, 1.0))[1], _bits_for(g if not model.c else g[d == 0])
+        ),
         device=model.device,
     )
+
+
+def _bits_for(slopes: Array) -> int:
+    """The bits after the point that even the smallest of some numbers, but 0, is known with."""
+    sizes = np.abs(slopes[slopes != 0])
+    return 64 - math.frexp(float(sizes.min()))[1] if sizes.size else 0

@@ -87,6 +87,7 @@ class Recording:
         self._bytes = 0
         self._since = 0.0
         self._part: Part | None = None
+        self._begun: _Row | None = None  # the first of its steps
         self._settings: Settings | None = None
         self._groups: tuple[str, ...] = ()
         self._last_step = 0
@@ -212,8 +213,9 @@ class Recording:
         first, settings = rows[0]
         known = self._settings is not None and _lasting(settings) == _lasting(self._settings)
         goes_on = known and first.group == self._groups and first.step == self._last_step + 1
-        if self._part is None or not goes_on:
-            self._part = self._begin(first, settings)
+        # A part that Ctrl-C has broken off while its first steps were written is theirs still.
+        if self._part is None or not (goes_on or self._begun is rows[0]):
+            self._part, self._begun = self._begin(first, settings), rows[0]
             yield
         yield from self._part.append([record for record, _ in rows])
         self._settings, self._groups = settings, first.group

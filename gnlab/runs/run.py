@@ -148,8 +148,8 @@ class Run(Course):
         # From what is kept, not from the model: Ctrl-C may have come in the middle of a step.
         start = self._checkpoints.get(0)
         state = self._checkpoints.before(self.step_count + 1) or start
-        model = self.model
-        write(Saved(state, state.flat.named(model), start.flat.named(model), self._log), Path(path))
+        now, then = (kept.flat.named(self.model) for kept in (state, start))
+        write(Saved(state, now, then, start.settings, self._log), Path(path))
 
     @classmethod
     def load(cls, path: str | Path, *, problem: Problem | None = None) -> "Run":
@@ -166,18 +166,19 @@ class Run(Course):
             InputError: If the file cannot be read or is not a run's.
         """
         saved = read(Path(path))
-        settings = saved.state.settings
+        begun, choices = (s.to_json() for s in (saved.begun, saved.state.settings))
+        del choices["preset"]
         if problem is not None:
-            choices = settings.to_json()
-            del choices["preset"]
-            run = cls(problem=problem, **choices)
-        elif settings.preset.startswith(OWN):
-            raise InputError(f"{str(path)!r} is a run of {settings.preset!r}; give its problem=...")
+            del begun["preset"]
+            run = cls(problem=problem, **begun)
+        elif saved.begun.preset.startswith(OWN):
+            raise InputError(f"{str(path)!r} is a run of {begun['preset']!r}; give its problem=...")
         else:
-            run = cls(settings)
+            run = cls(saved.begun)
         saved.check_fit(dict(values_of(run.model)), Path(path))
         run._resume(run._checkpoints.get(0), saved.start)
-        run._resume(dataclasses.replace(saved.state, settings=run.settings), saved.model)
+        settings = run.settings.changed(**choices)
+        run._resume(dataclasses.replace(saved.state, settings=settings), saved.model)
         run._log = saved.log
         return run
 

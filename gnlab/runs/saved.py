@@ -35,12 +35,14 @@ class Saved:
         state: The state from which the run resumes, without the model's values when read.
         model: The parameters and buffers.
         start: The parameters and buffers at step 0.
+        begun: The settings at step 0, to which a run that is rewound goes back.
         log: The history's log.
     """
 
     state: Checkpoint
     model: dict[str, Tensor]
     start: dict[str, Tensor]
+    begun: Settings
     log: HistoryLog
 
     def check_fit(self, model: dict[str, Tensor], path: Path) -> None:
@@ -85,6 +87,7 @@ def write(saved: Saved, path: Path) -> None:
         "model": _own(saved.model),
         "optimizer": state.optimizer,
         "start": _own(saved.start),
+        "begun": saved.begun.to_json(),
         "record": _plain(state.record),
         "summary": _plain(state.summary),
         "log": saved.log.to_plain(),
@@ -146,7 +149,8 @@ def _saved(content: dict[str, Any]) -> Saved:
         summary=_record(content["summary"]),
         size=0,
     )
-    return Saved(state, content["model"], content["start"], HistoryLog.of(content["log"]))
+    begun, log = Settings(**content["begun"]), HistoryLog.of(content["log"])
+    return Saved(state, content["model"], content["start"], begun, log)
 
 
 def _of_another_version(path: Path) -> InputError:

@@ -21,7 +21,10 @@ def hardswish(x: Tensor, inplace: bool = False) -> Tensor:
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """α (exp(x/α) − 1) below zero; arguments as torch's, which rounds 1/α to float32."""
     x = input.clone() if inplace else input
-    result = functional.elu(x / alpha) * alpha
+    if alpha > 0:
+        result = functional.elu(x / alpha) * alpha
+    else:  # below zero all the same, where x/α is above it
+        result = torch.where(x > 0, x, torch.expm1(x / alpha) * alpha)
     return input.copy_(result) if inplace else result
 
 

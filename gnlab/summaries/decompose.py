@@ -24,7 +24,7 @@ from torch.overrides import (
     has_torch_function_unary,
 )
 
-from gnlab.summaries import activations, embeddings, norms
+from gnlab.summaries import activations, embeddings, entropy, norms
 from gnlab.summaries.kernels import uncompiled, unfused_attention
 from gnlab.summaries.recurrent import RECURRENT
 from gnlab.summaries.routes import operator, routes
@@ -228,6 +228,7 @@ FORMULAS: dict[Callable[..., Any], Callable[..., Any]] = {
     Tensor.logcumsumexp: logcumsumexp,
     **activations.FORMULAS,
     **embeddings.FORMULAS,
+    **entropy.FORMULAS,
     **norms.FORMULAS,
 }
 """By torch's function."""

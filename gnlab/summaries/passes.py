@@ -35,6 +35,7 @@ Repeat = Callable[[Evaluation], tuple[Any, Values] | None]
 
 _NO_DERIVATIVE = re.compile(
     r"derivative for|double.backward|3rd\+ order|once_differentiable|checkpoint"
+    r"|output_padding is not supported"  # of a transposed convolution, as the second derivative
 )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gnlab import InputError
-from gnlab.runs import Run, ThreadEngine, open_record
+from gnlab.runs import Run, ThreadEngine, open_record, part
 from gnlab.runs import run as runs
 from gnlab.runs.commands import Change, Play, Rewind, Step
 from gnlab.runs.recording import Recording, default_folder
@@ -128,6 +128,28 @@ def test_a_record_caught_in_the_middle_of_writing_is_read_up_to_there(tmp_path):
     assert part.step.values.tolist() == [1, 2, 3, 4]
     assert part.loss.notnull().all()
     assert part.H.shape == (4, 6, 6)
+
+
+def test_what_ctrl_c_has_broken_off_at_the_last_file_is_not_written_twice(tmp_path, monkeypatch):
+    run = Run("moons", period=1, record=tmp_path)
+    for _ in range(3):
+        run.step()
+    replace, broken = part._replace, []
+
+    def broken_off(path, content):
+        replace(path, content)
+        if path.parts[-2:] == ("step", "zarr.json") and not broken:
+            broken.append(path)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(part, "_replace", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        run.flush()
+    run.step()
+    run.flush()
+    (only,) = open_record(tmp_path).parts
+    assert only.step.values.tolist() == [1, 2, 3, 4]
+    assert only.loss.notnull().all()
 
 
 def test_a_part_that_was_only_begun_is_left_out(tmp_path):

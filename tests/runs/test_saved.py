@@ -42,6 +42,22 @@ def test_a_rewound_branched_or_loaded_run_repeats_bit_for_bit(
     assert loaded.kept_steps[:2] == (0, 3)
 
 
+def test_a_loaded_run_goes_back_to_the_settings_of_its_start(tmp_path):
+    run = Run("moons", period=1, damping=1.0, batch_size=50)
+    run.step()
+    run.change(damping=7.0, partition="layer", batch_size=40)
+    run.step()
+    run.save(tmp_path / "run.pt")
+    loaded = Run.load(tmp_path / "run.pt")
+    assert loaded.settings == run.settings
+    assert loaded.step().loss == run.step().loss
+    for one in (run, loaded):
+        one.rewind(0)
+    assert loaded.settings == run.settings
+    assert loaded.settings.partition == "tensor"
+    assert [loaded.step().loss for _ in range(3)] == [run.step().loss for _ in range(3)]
+
+
 def test_an_own_problem_is_loaded_with_its_problem(tmp_path, alike, noisy_problem):
     run = Run(problem=noisy_problem())
     run.step()

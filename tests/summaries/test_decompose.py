@@ -258,6 +258,16 @@ def test_celu_is_as_exact_as_its_dtype(make, alpha):
         (found,) = torch.autograd.grad(found.sum(), x, create_graph=True)
 
 
+@pytest.mark.parametrize("make", [F.celu, torch.celu, lambda x, a: nn.CELU(a, True)(x * 1)])
+def test_celu_bends_below_zero_whatever_the_sign_of_alpha(make):
+    x = torch.linspace(-1, 1, 8, dtype=DOUBLE, requires_grad=True)
+    with decomposed():
+        found = make(x, -0.5)
+    torch.testing.assert_close(found, F.celu(x, -0.5), rtol=1e-12, atol=1e-12)
+    (slope,) = torch.autograd.grad(found.sum(), x)
+    torch.testing.assert_close(slope, torch.where(x > 0, 1.0, torch.exp(-2 * x)))
+
+
 def test_dropout_in_attention_keeps_its_mean():
     q = torch.ones(1, 1, 400, 4)
     torch.manual_seed(0)

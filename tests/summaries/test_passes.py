@@ -97,3 +97,14 @@ def test_a_direction_is_checked():
     ]:
         with pytest.raises(InputError, match=message):
             summarise(model, nn.MSELoss(), data, p, direction)
+
+
+def test_a_derivative_that_torch_lacks_is_told_in_one_line():
+    """That of a transposed convolution with output padding ends in another operation's error."""
+    up = nn.ConvTranspose2d(2, 3, 3, stride=2, output_padding=1)
+    model = nn.Sequential(nn.Conv2d(2, 2, 1), nn.Tanh(), up).double()
+    x = torch.randn(2, 2, 3, 3, dtype=torch.float64)
+    given = model, nn.MSELoss(), (x, torch.zeros_like(model(x))), partition(model, "all")
+    with pytest.raises(InputError, match="torch cannot differentiate an operation"):
+        summarise(*given, method="autodiff")
+    assert summarise(*given).method == "jets"

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from gnlab.summaries.entropy import bounded_log
 from gnlab.summaries.rules.calls import NoRuleError
 
 
@@ -64,6 +65,7 @@ def binary_cross_entropy_with_logits(
 ) -> Tensor:
     """Binary cross-entropy of scores; as torch's."""
     modern(size_average, reduce)
+    _same_shape(x, y)
     more = 1.0 if pos_weight is None else pos_weight
     each = -(more * y * functional.logsigmoid(x) + (1 - y) * functional.logsigmoid(-x))
     each = each if weight is None else each * weight
@@ -76,8 +78,8 @@ def binary_cross_entropy(
 ) -> Tensor:  # fmt: skip
     """Binary cross-entropy of probabilities, whose logarithm is -100 at least; as torch's."""
     modern(size_average, reduce)
-    own, other = (torch.clamp(torch.log(p), min=-100.0) for p in (x, 1 - x))
-    each = -(y * own + (1 - y) * other)
+    _same_shape(x, y)
+    each = -(y * bounded_log(x) + (1 - y) * bounded_log(1 - x))
     each = each if weight is None else each * weight
     return _reduced(each, reduction, each.numel())
 
@@ -133,6 +135,12 @@ def modern(size_average: object, reduce: object) -> None:
     """Raise if a reduction is asked for in the way of years ago."""
     if size_average is not None or reduce is not None:
         raise NoRuleError("with size_average or reduce")
+
+
+def _same_shape(x: Tensor, y: Tensor) -> None:
+    """Leave it to torch to refuse targets of another shape."""
+    if x.shape != y.shape:
+        raise NoRuleError("of targets of another shape")
 
 
 def _reduced(each: Tensor, reduction: str, count: Any) -> Tensor:

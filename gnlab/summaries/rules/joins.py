@@ -137,9 +137,16 @@ def affine(call: Call, curvature: Curvature) -> Jet:
     jets = []
     for key, value in given.items():
         if isinstance(value, Operand):
-            each = torch.vmap(functools.partial(lambda k, v: apply({k: v}) - constant, key))
-            jets.append(value.jet.linear(each))
+            each = functools.partial(lambda k, v: apply({k: v}) - constant, key)
+            # Of numbers torch.vmap takes the last for all: index_fill, torch 2.14.
+            one_by_one = value.value.dim() == 0
+            jets.append(value.jet.linear(_in_turn(each) if one_by_one else torch.vmap(each)))
     return sum_of(jets, call.out.shape)
+
+
+def _in_turn(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """A function of a value as one of rows of values."""
+    return lambda rows: torch.stack([function(row) for row in rows])
 
 
 RULES: Mapping[str, Rule] = {

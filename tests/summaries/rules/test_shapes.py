@@ -120,6 +120,12 @@ OPERATIONS = {
     "index_add: constant": (lambda x: FIXED.index_add(1, ORDER, x).exp(), S),
     "index_copy": (lambda x, y: x.index_copy(1, ORDER[:2], y).exp(), S, (2, 2)),
     "index_fill": (lambda x: x.index_fill(1, ORDER[:2], 0.5).exp(), S),
+    "index_fill: a value": (
+        lambda x, y: x.index_fill(1, ORDER[:2], y.prod()).exp() * FIXED, S, (2,),
+    ),
+    "index_fill: into a constant": (
+        lambda y: FIXED.index_fill(1, ORDER[:2], y.prod().sin()).exp(), (2,),
+    ),
     "scatter": (lambda x, y: x.scatter(1, PLACES[:, :1], y).exp(), S, (2, 1)),
     "scatter: number": (lambda x: x.scatter(1, PLACES[:, :2], 0.7).exp(), S),
     "scatter_add": (lambda x, y: x.scatter_add(1, PLACES, y).exp(), S, S),
