@@ -31,6 +31,21 @@ def bounded_log(p: Tensor) -> Tensor:
     return torch.where(flat, LEAST, torch.log(torch.where(flat, 1.0, p)))
 
 
+def entropies(p: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
+    """Each probability's binary cross-entropy.
+
+    Args:
+        p: Probabilities.
+        y: Targets, of the same shape.
+        weight: A weight for each; broadcast.
+
+    Returns:
+        The entropies, in units of the loss, [*p.shape].
+    """
+    each = -(y * bounded_log(p) + (1 - y) * bounded_log(1 - p))
+    return each if weight is None else each * weight
+
+
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
     reduce: bool | None = None, reduction: str = "mean",
@@ -42,8 +57,7 @@ def binary_cross_entropy(
         return functional.binary_cross_entropy(
             input, target, weight, size_average, reduce, reduction
         )
-    each = -(target * bounded_log(input) + (1 - target) * bounded_log(1 - input))
-    each = each if weight is None else each * weight
+    each = entropies(input, target, weight)
     if reduction == "none":
         return each
     return each.mean() if reduction == "mean" else each.sum()

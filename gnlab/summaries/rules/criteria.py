@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gnlab.summaries.entropy import bounded_log
+from gnlab.summaries.entropy import entropies
 from gnlab.summaries.rules.calls import NoRuleError
 
 
@@ -79,8 +79,7 @@ def binary_cross_entropy(
     """Binary cross-entropy of probabilities, whose logarithm is -100 at least; as torch's."""
     modern(size_average, reduce)
     _same_shape(x, y)
-    each = -(y * bounded_log(x) + (1 - y) * bounded_log(1 - x))
-    each = each if weight is None else each * weight
+    each = entropies(x, y, weight)
     return _reduced(each, reduction, each.numel())
 
 

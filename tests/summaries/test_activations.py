@@ -1,0 +1,36 @@
+"""Activations whose own derivatives in torch are rounded to single precision."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from gnlab.summaries.decompose import decomposed
+
+DOUBLE = torch.float64
+
+
+@pytest.mark.parametrize("alpha", [0.3, 1.7])
+@pytest.mark.parametrize("make", [F.celu, torch.celu, lambda x, a: nn.CELU(a, True)(x * 1)])
+def test_celu_is_as_exact_as_its_dtype(make, alpha):
+    """Torch's own derivative has 1/α in single precision."""
+    x = torch.linspace(-3, 1, 8, dtype=DOUBLE, requires_grad=True)
+    with decomposed():
+        found = make(x, alpha)
+    for order in range(4):
+        known = torch.exp(x / alpha) * alpha ** (1 - order)
+        known = torch.where(
+            x <= 0, known - (alpha if order == 0 else 0), [x, x**0, 0 * x][min(order, 2)]
+        )
+        torch.testing.assert_close(found, known, rtol=1e-14, atol=1e-14)
+        (found,) = torch.autograd.grad(found.sum(), x, create_graph=True)
+
+
+@pytest.mark.parametrize("make", [F.celu, torch.celu, lambda x, a: nn.CELU(a, True)(x * 1)])
+def test_celu_bends_below_zero_whatever_the_sign_of_alpha(make):
+    x = torch.linspace(-1, 1, 8, dtype=DOUBLE, requires_grad=True)
+    with decomposed():
+        found = make(x, -0.5)
+    torch.testing.assert_close(found, F.celu(x, -0.5), rtol=1e-12, atol=1e-12)
+    (slope,) = torch.autograd.grad(found.sum(), x)
+    torch.testing.assert_close(slope, torch.where(x > 0, 1.0, torch.exp(-2 * x)))
