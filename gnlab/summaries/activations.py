@@ -20,6 +20,8 @@ def hardswish(x: Tensor, inplace: bool = False) -> Tensor:
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """α (exp(x/α) − 1) below zero; arguments as torch's, which rounds 1/α to float32."""
+    if alpha == 0:  # which torch refuses
+        return functional.celu(input, alpha)
     x = input.clone() if inplace else input
     if alpha > 0:
         result = functional.elu(x / alpha) * alpha

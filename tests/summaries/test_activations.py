@@ -34,3 +34,8 @@ def test_celu_bends_below_zero_whatever_the_sign_of_alpha(make):
     torch.testing.assert_close(found, F.celu(x, -0.5), rtol=1e-12, atol=1e-12)
     (slope,) = torch.autograd.grad(found.sum(), x)
     torch.testing.assert_close(slope, torch.where(x > 0, 1.0, torch.exp(-2 * x)))
+
+
+def test_celu_without_an_alpha_is_refused_as_torch_does():
+    with decomposed(), pytest.raises(RuntimeError, match="alpha cannot be 0"):
+        F.celu(torch.ones(2), 0.0)
