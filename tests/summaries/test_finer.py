@@ -10,7 +10,7 @@ import gnlab
 from gnlab.partitions import partition
 from gnlab.summaries import summarise
 from gnlab.summaries.owned import Spread
-from gnlab.summaries.rules import layers
+from gnlab.summaries.rules import affine
 
 DOUBLE = torch.float64
 
@@ -124,12 +124,12 @@ def test_units_of_a_layer_share_one_product(monkeypatch):
     """However many units there are, δ is drawn back through none of them on its own."""
     used = []
     monkeypatch.setattr(
-        layers, "_drawn", lambda layer, delta, U: used.append(len(U)) or pytest.fail("drawn back")
+        affine, "_drawn", lambda layer, delta, U: used.append(len(U)) or pytest.fail("drawn back")
     )
     spread = []
-    each = layers.Layer.moved
+    each = affine.Layer.moved
     monkeypatch.setattr(
-        layers.Layer, "moved",
+        affine.Layer, "moved",
         lambda self, x, weight, *rest: spread.append(isinstance(weight, Spread))
         or each(self, x, weight, *rest),
     )  # fmt: skip
@@ -147,5 +147,23 @@ def test_units_owned_by_groups_of_several_layers(problem):
     split = gnlab.Partition("odd", ("0", "1"), fine.shapes, groups, ("mixed",) * 2)
     fast = summarise(model, loss_fn, batch, split, u, method="jets")
     plain = summarise(model, loss_fn, batch, split, u, method="autodiff")
+    for name in ("g", "H", "third"):
+        near(getattr(fast, name), getattr(plain, name))
+
+
+@pytest.mark.parametrize(("made", "groups"), [(4, 1), (6, 1), (4, 2)])
+def test_groups_of_a_transposed_convolutions_inputs(made, groups):
+    """Its weight's rows are what it is given, not what it makes."""
+    layer = nn.ConvTranspose2d(4, made, 2, groups=groups)
+    model = nn.Sequential(nn.Conv2d(2, 4, 2), nn.Tanh(), layer, nn.ELU(), nn.Flatten(2)).double()
+    batch = torch.randn(5, 2, 3, 3, dtype=DOUBLE), torch.randn(5, made, 9, dtype=DOUBLE)
+    whole = partition(model, "tensor")
+    owners = dict(whole.groups) | {"2.weight": torch.tensor([2, 2, 4, 4])[:, None, None, None]}
+    names = (*whole.names, "other inputs")
+    split = gnlab.Partition("inputs", names, whole.shapes, owners, (*whole.roles, "mixed"))
+    fast, plain = (
+        summarise(model, nn.functional.mse_loss, batch, split, method=method)
+        for method in ("jets", "autodiff")
+    )
     for name in ("g", "H", "third"):
         near(getattr(fast, name), getattr(plain, name))
