@@ -25,8 +25,9 @@ import torch
 from torch import Tensor
 
 from gnlab.partitions import Partition
+from gnlab.summaries.colours import Colouring, by_pieces, by_units
 from gnlab.summaries.differentiable import check_differentiable
-from gnlab.summaries.jets import keep
+from gnlab.summaries.ranks import keep
 
 Field = dict[str, Tensor]
 """A derivative with respect to the parameters, by name; a missing name is zero."""
@@ -44,6 +45,8 @@ class Groups:
         ranks: For each parameter, the ranks of its elements, each once, in ascending order.
         reach: For each rank, the parameters with an element in that group or a later one.
         pieces: The parameters of which each group owns a piece of one unit's row, no more.
+        colourings: Which group owns which unit, of these and of those of which each group owns
+            whole units, by parameter name.
     """
 
     order: Tensor
@@ -53,6 +56,7 @@ class Groups:
     ranks: Mapping[str, tuple[int, ...]]
     reach: tuple[tuple[str, ...], ...]
     pieces: frozenset[str]
+    colourings: Mapping[str, Colouring]
 
     @property
     def size(self) -> int:
@@ -91,7 +95,18 @@ def groups_of(partition: Partition, device: torch.device) -> Groups:
     shapes = partition.shapes
     pieces = frozenset(name for name, own in owners.items() if _is_in_pieces(own, shapes[name]))
     place = None if rank.equal(torch.arange(len(rank))) else rank.to(device)
-    return Groups(order, place, owners, tuple(map(tuple, members)), ranks, reach, pieces)
+    colourings = {
+        name: by_pieces(own.reshape(len(own), -1)) if name in pieces else by_units(own.reshape(-1))
+        for name, own in owners.items()
+        if name in pieces or _is_of_units(own, shapes[name])
+    }
+    every = tuple(map(tuple, members))
+    return Groups(order, place, owners, every, ranks, reach, pieces, colourings)
+
+
+def _is_of_units(owner: Tensor, shape: torch.Size) -> bool:
+    """Whether each group owns whole units."""
+    return owner.dim() > 0 and owner.numel() == owner.shape[0] == shape[0] > 0
 
 
 def _is_in_pieces(owner: Tensor, shape: torch.Size) -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from gnlab.summaries.jets import Ranks, union
+from gnlab.summaries.ranks import Ranks, union
 from gnlab.summaries.rules import Call
 from gnlab.summaries.samples.blocks import usual_room
 from gnlab.summaries.samples.stretches import Room, Stretch, jet_bytes, stretches

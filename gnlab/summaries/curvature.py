@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gnlab.summaries.jets import Jet, Ranks, common, index, places, rows_of
+from gnlab.summaries.jets import Jet, rows_of
 from gnlab.summaries.products import dots, made_symmetric, products
+from gnlab.summaries.ranks import Ranks, common, index, places
 
 LOSS = "loss"
 """Where the operations of the loss come from."""
@@ -161,6 +162,18 @@ class Curvature:
         """Add a block [k, l] to H̄, and its transpose on the other side."""
         self._add(rows, columns, block, 2, whole)  # half of it is on the other side when it is read
 
+    def scattered(self, rows: Tensor, columns: Tensor, values: Tensor, times: float = 1) -> None:
+        """Add numbers, times a number, to entries of H̄.
+
+        Args:
+            rows: The row of each, [...].
+            columns: Its column, [...]; the same entry may be added to more than once.
+            values: The numbers, [...].
+            times: The number.
+        """
+        place = rows.reshape(-1), columns.reshape(-1)
+        self._part().index_put_(place, times * values.reshape(-1).double(), accumulate=True)
+
     def pure(
         self, ranks: Ranks, values: Tensor, times: float = 1, whole: Tensor | None = None
     ) -> None:
@@ -228,15 +241,19 @@ class Curvature:
     def _add(
         self, rows: Ranks, columns: Ranks, block: Tensor, times: float, whole: Tensor | None = None
     ) -> None:
-        if self._origin not in self._parts:
-            self._parts[self._origin] = self.third.new_zeros(len(self._all), len(self._all))
-        H = self._parts[self._origin]
+        H = self._part()
         row, column = places(self._all, rows), places(self._all, columns)
         if isinstance(row, slice) and isinstance(column, slice):
             self._later(H[row, column], block, times, whole)
         else:
             place = index(rows, block.device)[:, None], index(columns, block.device)
             H.index_put_(place, times * block.double(), accumulate=True)
+
+    def _part(self) -> Tensor:
+        """The part of H̄ that is added to."""
+        if self._origin not in self._parts:
+            self._parts[self._origin] = self.third.new_zeros(len(self._all), len(self._all))
+        return self._parts[self._origin]
 
     def _into(
         self, total: Tensor, ranks: Ranks, values: Tensor, times: float, whole: Tensor | None = None
@@ -252,6 +269,8 @@ def _step(k: int, device: torch.device) -> int:
     """How many rows of a symmetric product of k rows to compute at once."""
     if k >= _LARGE:
         return -(-k // _PARTS)
+    if device.type != "cpu" or k <= _DOZEN + 2:
+        return max(k, 1)
     # Of more than a dozen rows and few columns, a CPU's library makes a product of large blocks,
     # at a third of the speed.
-    return _DOZEN if device.type == "cpu" and _DOZEN + 2 < k <= _MANY else max(k, 1)
+    return _DOZEN if k <= _MANY else _MANY

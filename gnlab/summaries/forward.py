@@ -19,9 +19,10 @@ from torch import Tensor
 from gnlab.summaries.autodiff import Groups
 from gnlab.summaries.chunks import Plan, fits_surely, most_at_once, plan
 from gnlab.summaries.curvature import Curvature, Origin
-from gnlab.summaries.jets import Jet, Operand, Ranks, common, index
+from gnlab.summaries.jets import Jet, Operand
 from gnlab.summaries.owned import Pieces, Spread
-from gnlab.summaries.rules import CURVED, RULES, UNUSUAL, Call, NoRuleError, Rule
+from gnlab.summaries.ranks import Ranks, common, index
+from gnlab.summaries.rules import APART, CURVED, RULES, UNUSUAL, Call, NoRuleError, Rule
 from gnlab.summaries.samples.blocks import blocks, carry, usual_room
 from gnlab.summaries.samples.stretches import Room, stretches
 from gnlab.summaries.tape import Tape
@@ -117,7 +118,7 @@ class Way:
             for stretch in stretches(calls):
                 carry(stretch, blocks(stretch, room), curvature, _go_through)
         if self.result.carried is not None:
-            curvature.arrived(self.result.jet)
+            curvature.arrived(self.result.jet.expanded())
 
     def _read(self, curvature: Curvature) -> Carried:
         """The sums, and what they are once the factor is out of them."""
@@ -135,13 +136,14 @@ def _start(name: str, u: Tensor, groups: Groups, some: Ranks) -> Jet | None:
         return None
     if owner.dim() == 0:
         return Jet(ranks, (), u[None])
-    if name in groups.pieces:
-        return Pieces(ranks, u, owner, groups.size)
+    colouring = groups.colourings.get(name)
+    if colouring is not None:
+        colouring = colouring.of(ranks)
+        if name in groups.pieces:
+            return Pieces(u, colouring, owner, groups.size)
+        return Spread(u, colouring)
     each = index(ranks, u.device).reshape(-1, *[1] * owner.dim())
-    owned = owner == each
-    if u.dim() > 1 and owner.numel() == owner.shape[0] == u.shape[0]:
-        return Spread(ranks, u, owned.reshape(len(ranks), -1).to(u.dtype))
-    return Jet(ranks, (), u.where(owned, 0))
+    return Jet(ranks, (), u.where(owner == each, 0))
 
 
 def _mark_spent(calls: list[Call], result: Operand) -> None:
@@ -173,6 +175,9 @@ def rule_of(operation: str) -> Rule | None:
 
 def _made(call: Call, curvature: Curvature) -> list[Jet]:
     """The jets of a call's results."""
+    if call.name not in APART:
+        for operand in call.given:
+            operand.carried = operand.jet.expanded()
     if call.name in CURVED:
         curvature.begin((call.place, call.name))
     try:

@@ -12,15 +12,17 @@ Legend: S groups (s, t; as ranks, their order of depth), k of them have reached 
 """
 
 import functools
-import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-Ranks = tuple[int, ...]
-"""Some groups, each once, in ascending order."""
+from gnlab.summaries.ranks import Ranks, common, index, others, places, union
+
+if TYPE_CHECKING:
+    from gnlab.summaries.coloured import Coloured
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +33,13 @@ class Jet:
         ranks: The groups that have reached the value, k of them.
         bent: Those of them along which its second derivative is not zero, j of them.
         values: Vˢˢ of the bent ones, then Vˢ of all, [j + k, *shape].
+        coloured: The derivatives along other groups, which own units of a layer.
     """
 
     ranks: Ranks
     bent: Ranks
     values: Tensor
+    coloured: "Coloured | None" = None
 
     @functools.cached_property
     def first(self) -> Tensor:
@@ -54,6 +58,28 @@ class Jet:
             return self
         return Jet(self.ranks, self.bent, self.values.reshape(len(self.values), -1))
 
+    @property
+    def every(self) -> Ranks:
+        """All groups that have reached the value."""
+        return (
+            self.ranks
+            if self.coloured is None
+            else union(self.ranks, self.coloured.colouring.ranks)
+        )
+
+    def expanded(self, ranks: Ranks | None = None) -> "Jet":
+        """The same with rows for each group, or for some at least."""
+        own = self.coloured
+        if own is None:
+            return self
+        every = own.colouring.ranks
+        some = every if ranks is None else common(every, ranks)
+        if not some:
+            return self
+        plain, rest = Jet(self.ranks, self.bent, self.values), others(every, some)
+        rows = sum_of([plain, own.of(some).expanded()], self.values.shape[1:])
+        return Jet(rows.ranks, rows.bent, rows.values, own.of(rest) if rest else None)
+
     def linear(self, f: Callable[[Tensor], Tensor]) -> "Jet":
         """The jet of a linear function of the value.
 
@@ -67,7 +93,8 @@ class Jet:
 
     def scaled(self, factor: Tensor) -> "Jet":
         """The jet of the value times a constant."""
-        return Jet(self.ranks, self.bent, self.values * factor)
+        coloured = None if self.coloured is None else self.coloured.scaled(factor)
+        return Jet(self.ranks, self.bent, self.values * factor, coloured)
 
 
 class Operand:
@@ -209,18 +236,6 @@ def _made(values: Tensor) -> Callable[[Tensor | None], Tensor]:
     return lambda _: values
 
 
-@functools.lru_cache(maxsize=4096)
-def union(*ranks: Ranks) -> Ranks:
-    """All groups of some."""
-    return tuple(sorted(set().union(*ranks)))
-
-
-@functools.lru_cache(maxsize=4096)
-def common(one: Ranks, two: Ranks) -> Ranks:
-    """The groups that are in both."""
-    return tuple(sorted(set(one).intersection(two)))
-
-
 def rows_of(ranks: Ranks, values: Tensor, wanted: Ranks) -> Tensor:
     """The rows of some groups.
 
@@ -241,17 +256,6 @@ def rows_of(ranks: Ranks, values: Tensor, wanted: Ranks) -> Tensor:
 
 
 @functools.lru_cache(maxsize=4096)
-def places(ranks: Ranks, wanted: Ranks) -> slice | Ranks:
-    """Where some groups stand among others: a slice if they stand side by side."""
-    at = {rank: i for i, rank in enumerate(ranks)}
-    found = tuple(at[rank] for rank in wanted)
-    if not found or found == tuple(range(found[0], found[0] + len(found))):
-        start = found[0] if found else 0
-        return slice(start, start + len(found))
-    return found
-
-
-@functools.lru_cache(maxsize=4096)
 def _runs(ranks: Ranks, bent: Ranks, own: Ranks, own_bent: Ranks) -> tuple[slice, ...]:
     """Which rows of a jet are those of another, in its order: runs of rows side by side."""
     of_bent = {rank: i for i, rank in enumerate(bent)}
@@ -268,31 +272,3 @@ def _side_by_side(rows: tuple[int, ...]) -> tuple[slice, ...]:
         else:
             runs.append(slice(row, row + 1))
     return tuple(runs)
-
-
-@functools.lru_cache(maxsize=4096)
-def index(rows: tuple[int, ...], device: torch.device) -> Tensor:
-    """Row numbers as a tensor, kept: sending it to a device anew would wait for the device."""
-    with torch.inference_mode(False):
-        return keep(torch.tensor(rows, device=device))
-
-
-def keep(tensor: Tensor) -> Tensor:
-    """The same tensor, known from now on as one that never changes.
-
-    Args:
-        tensor: The tensor.
-
-    Returns:
-        It.
-    """
-    _kept[id(tensor)] = tensor
-    return tensor
-
-
-def is_kept(tensor: Tensor) -> bool:
-    """Whether a tensor is known as one that never changes, as row numbers are."""
-    return _kept.get(id(tensor)) is tensor
-
-
-_kept: weakref.WeakValueDictionary[int, Tensor] = weakref.WeakValueDictionary()

@@ -10,53 +10,77 @@ import functools
 
 from torch import Tensor
 
-from gnlab.summaries.jets import Jet, Ranks, index
+from gnlab.summaries.colours import Colouring
+from gnlab.summaries.jets import Jet
+from gnlab.summaries.ranks import Ranks, common, index
 
 
-class Spread(Jet):
+class Owning(Jet):
+    """The jet of a parameter whose groups own units of it, or parts of them.
+
+    Args:
+        u: The direction, [units, ...].
+        colouring: Which group owns which unit.
+    """
+
+    def __init__(self, u: Tensor, colouring: Colouring) -> None:
+        given = {"ranks": colouring.ranks, "bent": (), "u": u, "colouring": colouring}
+        for name, value in given.items():
+            object.__setattr__(self, name, value)
+
+    u: Tensor
+    colouring: Colouring
+
+    def of(self, ranks: Ranks) -> "Owning | None":
+        """The same along some of the groups; None for none of them."""
+        if not common(self.ranks, ranks):
+            return None
+        colouring = self.colouring.of(ranks)
+        return self if colouring is self.colouring else self._of(colouring)
+
+    def _of(self, colouring: Colouring) -> "Owning":
+        raise NotImplementedError
+
+
+class Spread(Owning):
     """The jet of a parameter whose groups own slices of it, each some of its units.
 
     In a layer all of them share one product. Only where something else takes the parameter is
     each written out, with zeros in place of what the others own.
-
-    Args:
-        ranks: The groups, k of them.
-        u: The direction, [units, ...].
-        owns: 1 where a group owns a unit, 0 elsewhere, [k, units].
     """
-
-    def __init__(self, ranks: Ranks, u: Tensor, owns: Tensor) -> None:
-        for name, value in {"ranks": ranks, "bent": (), "u": u, "owns": owns}.items():
-            object.__setattr__(self, name, value)
-
-    u: Tensor
-    owns: Tensor
 
     @functools.cached_property
     def values(self) -> Tensor:
         """Vˢ of all, [k, units, ...]."""
         return self.u * self.owns.reshape(*self.owns.shape, *[1] * (self.u.dim() - 1))
 
+    @functools.cached_property
+    def owns(self) -> Tensor:
+        """1 where a group owns a unit, 0 elsewhere, [k, units]."""
+        return self.colouring.owns(self.u.device).to(self.u.dtype)
 
-class Pieces(Jet):
+    def _of(self, colouring: Colouring) -> "Spread":
+        return Spread(self.u, colouring)
+
+
+class Pieces(Owning):
     """The jet of a parameter whose groups own pieces of its units' rows, down to single elements.
 
     A group moves one unit only, so a layer never needs the direction written out for each group:
     that would be as many numbers as the parameter has, for every group.
 
     Args:
-        ranks: The groups, k of them.
         u: The direction, [units, ...]; m elements in each unit's row.
+        colouring: Which group owns a part of which unit.
         owner: The rank of each element, [units, ...].
         size: S.
     """
 
-    def __init__(self, ranks: Ranks, u: Tensor, owner: Tensor, size: int) -> None:
-        for name, value in {"ranks": ranks, "bent": (), "u": u, "owner": owner}.items():
-            object.__setattr__(self, name, value)
+    def __init__(self, u: Tensor, colouring: Colouring, owner: Tensor, size: int) -> None:
+        super().__init__(u, colouring)
+        object.__setattr__(self, "owner", owner)
         object.__setattr__(self, "size", size)
 
-    u: Tensor
     owner: Tensor
     size: int
 
@@ -77,9 +101,8 @@ class Pieces(Jet):
     @functools.cached_property
     def unit(self) -> Tensor:
         """The unit of each group, [k]."""
-        own = index(tuple(range(len(self.u))), self.u.device)[:, None].expand_as(self.places)
-        found = own.new_zeros(len(self.ranks) + 1)
-        return found.scatter_(0, self.places.reshape(-1), own.reshape(-1))[:-1]
+        units = tuple(owned.units[0] for owned in self.colouring.owned.values())
+        return index(units, self.u.device)
 
     @functools.cached_property
     def pieces(self) -> Tensor:
@@ -102,3 +125,6 @@ class Pieces(Jet):
         weighted = (values * self.u.reshape(self.places.shape)).reshape(n, -1)
         sums = weighted.new_zeros(n, k + 1)
         return sums.index_add_(1, self.places.reshape(-1), weighted)[:, :k]
+
+    def _of(self, colouring: Colouring) -> "Pieces":
+        return Pieces(self.u, colouring, self.owner, self.size)

@@ -20,7 +20,7 @@ from torch.utils._pytree import tree_leaves
 from gnlab.summaries.autodiff import Along, Derivatives, Field, Groups
 from gnlab.summaries.curvature import Origin
 from gnlab.summaries.forward import Way
-from gnlab.summaries.jets import keep
+from gnlab.summaries.ranks import keep
 from gnlab.summaries.replay.forwards import carried
 from gnlab.summaries.rules import NoRuleError
 from gnlab.summaries.samples.blocks import usual_room

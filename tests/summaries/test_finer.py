@@ -9,8 +9,8 @@ from torch import nn
 import gnlab
 from gnlab.partitions import partition
 from gnlab.summaries import summarise
+from gnlab.summaries.coloured import Coloured
 from gnlab.summaries.owned import Spread
-from gnlab.summaries.rules import affine
 
 DOUBLE = torch.float64
 
@@ -120,23 +120,17 @@ def test_a_summary_of_another_partition_is_refused(problem):
         found.coarsened(partition(model, "all"), partition(model, "all"))
 
 
-def test_units_of_a_layer_share_one_product(monkeypatch):
-    """However many units there are, δ is drawn back through none of them on its own."""
-    used = []
+def test_units_of_a_layer_share_one_row(monkeypatch):
+    """However many there are, no group has a row of zeros for what the others own."""
+    monkeypatch.setattr(Spread, "values", property(lambda _: pytest.fail("written out")))
+    widths, expanded = [], Coloured.expanded
     monkeypatch.setattr(
-        affine, "_drawn", lambda layer, delta, U: used.append(len(U)) or pytest.fail("drawn back")
+        Coloured, "expanded", lambda own: widths.append(own.jet.values.shape[-1]) or expanded(own)
     )
-    spread = []
-    each = affine.Layer.moved
-    monkeypatch.setattr(
-        affine.Layer, "moved",
-        lambda self, x, weight, *rest: spread.append(isinstance(weight, Spread))
-        or each(self, x, weight, *rest),
-    )  # fmt: skip
     model = nn.Sequential(nn.Linear(4, 9), nn.Tanh(), nn.Linear(9, 30)).double()
     batch = torch.randn(5, 4, dtype=DOUBLE), torch.randint(30, (5,))
     summarise(model, nn.CrossEntropyLoss(), batch, partition(model, "unit"), method="jets")
-    assert spread == [True, True]
+    assert widths == [30]  # where the loss mixes them
 
 
 def test_units_owned_by_groups_of_several_layers(problem):

@@ -10,8 +10,8 @@ import gnlab
 from gnlab.partitions import partition
 from gnlab.summaries import autodiff, curvature, forward, inert, replay, summarise
 from gnlab.summaries.chunks import Plan
-from gnlab.summaries.jets import union
 from gnlab.summaries.owned import Pieces
+from gnlab.summaries.ranks import union
 from gnlab.summaries.samples.stretches import Room
 
 DOUBLE = torch.float64

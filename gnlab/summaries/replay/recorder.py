@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gnlab.summaries.jets import is_kept
+from gnlab.summaries.ranks import is_kept
 from gnlab.summaries.replay.nested import leaves, replaced
 from gnlab.summaries.replay.outs import FILLED, Function, plain_name, quickest
 

@@ -26,7 +26,12 @@ class Signature(Collected):
         self._key += (groups.size, way.named, str(way.device), *chosen(way.device))
         self._key += (len(tape.leaves), len(way.u))
         for name, leaf in tape.leaves.items():
-            self._key += (name, groups.ranks.get(name), name in groups.pieces)
+            self._key += (
+                name,
+                groups.ranks.get(name),
+                groups.colourings.get(name),
+                name in groups.pieces,
+            )
             self._operand(leaf)
         for name, value in way.u.items():
             self._key.append(name)

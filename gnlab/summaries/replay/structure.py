@@ -78,7 +78,12 @@ class Structure(Collected):
         self._key += (evaluation.dtype, torch.get_default_dtype(), groups.size, len(u))
         for name, value in u.items():
             owner = groups.owners[name]
-            self._key += (name, groups.ranks[name], name in groups.pieces)
+            self._key += (
+                name,
+                groups.ranks[name],
+                groups.colourings.get(name),
+                name in groups.pieces,
+            )
             self._tensor(value)
             self._key.append(owner.dim())
             if owner.dim() > 0:  # else it is the one rank, and kept

@@ -2,9 +2,10 @@
 
 from gnlab.summaries.rules.calls import UNUSUAL, Call, NoRuleError, Rule
 from gnlab.summaries.rules.formulas import FORMULAS
-from gnlab.summaries.rules.table import CURVED, KEEPING, KINDS, LAYERS, RULES
+from gnlab.summaries.rules.table import APART, CURVED, KEEPING, KINDS, LAYERS, RULES
 
 __all__ = [
+    "APART",
     "CURVED",
     "FORMULAS",
     "KEEPING",

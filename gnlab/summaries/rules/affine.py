@@ -1,93 +1,141 @@
 """Jets through layers: y = W x + b, with the few groups that own a part of W or b.
 
 A layer is a product whose second factor has few derivatives, one for each group that owns a part
-of it, and whose first has many, all of which go through one call. If the groups own units of the
-layer, whole rows of W, one product with the direction serves them all: row i of U x is what the
-group that owns unit i moves, and ⟨δ_i, (U Xˢ)_i⟩ its curvature with group s. If they own pieces
-of a unit's row, single elements at last, one product of δ with the inputs serves them all: with x_j
-what weight j of a row is multiplied by, element ij moves U_ij x_j at unit i, and its curvature with
-group s is U_ij ⟨δ_i, Xˢ_j⟩.
+of it, and whose first has many, all of which go through one call. Groups that own units of the
+layer share rows of the result, by colour (``colours.py``); where the layer's input has such rows,
+each of their groups gets rows of its own here, made of its own units' share of W.
 
-Legend: N samples, k groups that have reached the input, m that own a part of the weight; a value
-of the layer is at (a, i, b): unit i, and whatever comes before and after it.
+Legend: m groups that own a part of the layer, q colours.
 """
 
-from collections.abc import Callable
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from gnlab.summaries.coloured import Coloured
+from gnlab.summaries.colours import together
 from gnlab.summaries.curvature import Curvature
-from gnlab.summaries.jets import Assembly, Jet, Operand, common, rows_of, union
-from gnlab.summaries.owned import Pieces, Spread
+from gnlab.summaries.jets import Assembly, Jet, Operand, rows_of
+from gnlab.summaries.owned import Owning, Spread
 from gnlab.summaries.products import along
+from gnlab.summaries.ranks import Ranks, common, others, union
+from gnlab.summaries.rules.apart import nothing
 from gnlab.summaries.rules.calls import Call, jet_of, value_of
+from gnlab.summaries.rules.curving import curve
+from gnlab.summaries.rules.layer import Layer
 from gnlab.summaries.rules.products import mixed
-
-_BLOCK = 1 << 24  # numbers that are made at once of what is summed up at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Layer:
-    """A layer y = W x + b.
+class _Owners:
+    """The groups that own a part of a layer: those with rows of their own, those in colours.
 
     Attributes:
-        x: Its input.
-        weight: W.
-        bias: b or None.
-        forward: (v, W, out) -> W v, for many inputs [n, *x] and one weight; in ``out`` if given.
-        back: (δ, W) -> Wᵀ δ.
-        bias_shape: The bias's shape as it broadcasts over y.
-        by_unit: Whether each row of W makes a unit of y, as a transposed convolution's does not.
-        factors: What each weight of a unit's row is multiplied by, many inputs [n, *x] ->
-            [n, a, j, b]; None where that differs from unit to unit.
+        weight: The weight's jet along the first, None for none.
+        bias: The bias's.
+        coloured_weight: The weight's along the second.
+        coloured_bias: The bias's.
     """
 
-    x: Any
-    weight: Any
-    bias: Any
-    forward: Callable[[Tensor, Tensor, Tensor | None], Tensor]
-    back: Callable[[Tensor, Tensor], Tensor]
-    bias_shape: tuple[int, ...]
-    factors: Callable[[Tensor], Tensor] | None = None
-    by_unit: bool = True
+    weight: Jet | None
+    bias: Jet | None
+    coloured_weight: Owning | None = None
+    coloured_bias: Owning | None = None
 
-    def each(self, v: Tensor, U: Tensor, out: Tensor | None = None) -> Tensor:
-        """U_i v_i for every i, or U_i v for one v."""
-        if len(U) == 1:
-            return self.forward(v, U[0], out)
-        one = len(v) == 1
-        return torch.cat(
-            [self.forward(v if one else v[i : i + 1], U[i], None) for i in range(len(U))]
-        )
+    @classmethod
+    def of(cls, layer: Layer, x: Jet | None) -> "_Owners":
+        """Divide the groups that own a part of a layer.
 
-    def moved(self, x: Tensor, weight: Jet, out: Tensor | None, shape: torch.Size) -> Tensor:
-        """What each group that owns a part of W moves, U_i x, [m, *shape]."""
-        if isinstance(weight, Pieces) and self.factors is not None:
-            return _moved_by_pieces(self.factors(x)[0], weight).reshape(-1, *shape)
-        if not isinstance(weight, Spread) or not self.by_unit:
-            return self.each(x, weight.values, out)
-        owns = weight.owns.reshape(-1, *self.bias_shape)
-        return torch.mul(self.forward(x, weight.u, None), owns, out=out)
+        Args:
+            layer: The layer.
+            x: Its input's jet.
+
+        Returns:
+            In colours those whose units nobody else moves.
+        """
+        weight, bias = jet_of(layer.weight), jet_of(layer.bias)
+        taken: Ranks = () if x is None else x.every
+        for jet in (weight, bias):
+            if jet is not None and not _can_be_coloured(layer, jet):
+                taken = union(taken, jet.ranks)
+        plain, own = _divided(layer, weight, taken)
+        plain_bias, own_bias = _divided(layer, bias, taken)
+        found = cls(plain, plain_bias, own, own_bias)
+        return found if found._are_worth_it() else cls(weight, bias)
+
+    def _are_worth_it(self) -> bool:
+        """Whether rows of colours can be told apart, and are fewer than rows of groups."""
+        one, two = self.coloured_weight, self.coloured_bias
+        owners = [own.colouring for own in (one, two) if own is not None]
+        if len(owners) > 1 and owners[0] != owners[1] and common(*(o.ranks for o in owners)):
+            return False
+        return any(len(colouring.ranks) > len(colouring.owner) for colouring in owners)
+
+
+def _can_be_coloured(layer: Layer, jet: Jet) -> bool:
+    """Whether a layer's parameter is owned unit by unit."""
+    if not isinstance(jet, Owning) or layer.units is None:
+        return False
+    return isinstance(jet, Spread) or layer.factors is not None
+
+
+def _divided(layer: Layer, jet: Jet | None, taken: Ranks) -> tuple[Jet | None, Owning | None]:
+    """A parameter's jet along groups that need rows of their own, and along the others."""
+    if jet is None or not _can_be_coloured(layer, jet):
+        return jet, None
+    assert isinstance(jet, Owning)
+    return jet.of(common(jet.ranks, taken)), jet.of(others(jet.ranks, taken))
 
 
 def apply(layer: Layer, call: Call, curvature: Curvature) -> Jet:
     """The jet of a layer's result, and its curvature."""
-    x, weight, bias = jet_of(layer.x), jet_of(layer.weight), jet_of(layer.bias)
+    x, weight = _received(layer), jet_of(layer.weight)
+    owners = _Owners.of(layer, x)
+    if x is not None and weight is not None and call.delta is not None:
+        curve(layer, x, weight, call.delta, curvature)
+    own = _coloured(layer, owners, call, curvature)
+    rows = _rows(layer, x, owners, call, curvature)
+    return rows if own is None else dataclasses.replace(rows, coloured=own)
+
+
+def _received(layer: Layer) -> Jet | None:
+    """The input's jet, in rows of colours where the layer can take them.
+
+    Groups that own a part of the layer too need rows of their own.
+    """
+    x = jet_of(layer.x)
+    if x is None or x.coloured is None:
+        return x
+    owners = [jet.ranks for jet in (jet_of(layer.weight), jet_of(layer.bias)) if jet is not None]
+    layer.x.carried = x.expanded(union(*owners) if layer.takes(x.coloured) else None)
+    return jet_of(layer.x)
+
+
+def _rows(layer: Layer, x: Jet | None, owners: _Owners, call: Call, curvature: Curvature) -> Jet:
+    """The rows of the result's jet along groups that have their own."""
+    weight, bias, shape = owners.weight, owners.bias, call.out.shape
     crossed = None if x is None or weight is None else mixed(x, weight, layer.each)
+    wide = None if x is None else x.coloured
     given = [jet for jet in (x, weight, bias, crossed) if jet is not None]
-    ranks, bent = union(*(jet.ranks for jet in given)), union(*(jet.bent for jet in given))
-    y = Assembly(ranks, bent, call.out.shape, call.out)
-    if x is not None:
-        jet, matrix = x, value_of(layer.weight)
+    reached = [jet.ranks for jet in given] + ([] if wide is None else [wide.colouring.ranks])
+    bent = [jet.bent for jet in given] + ([] if wide is None else [wide.bent])
+    if not any(reached):
+        return nothing(shape, call.out)
+    y, matrix = Assembly(union(*reached), union(*bent), shape, call.out), value_of(layer.weight)
+    if x is not None and x.ranks:
+        jet = x
         y.add(jet.ranks, jet.bent, lambda out: layer.forward(jet.values, matrix, out))
-        if weight is not None and call.delta is not None:
-            _curve(layer, x, weight, call.delta, curvature)
+    if wide is not None and layer.apart is not None:
+        each, first, second = layer.apart.forward, wide.slopes, wide.bends
+        y.add(wide.colouring.ranks, (), lambda out: each(first, matrix, out))
+        if wide.bent:
+            y.add((), wide.bent, lambda out: each(second, matrix, out))
     if crossed is not None:
         y.add((), crossed.bent, lambda _: crossed.values)
-    own, shape = [], call.out.shape
+    own: list[tuple[Operand, Jet, Tensor]] = []
     if weight is not None:
         inputs = value_of(layer.x)[None]
         moved = y.add(weight.ranks, weight.bent, lambda o: layer.moved(inputs, weight, o, shape))
@@ -96,61 +144,49 @@ def apply(layer: Layer, call: Call, curvature: Curvature) -> Jet:
         shift = bias.values.reshape(len(bias.values), *layer.bias_shape)
         own.append((layer.bias, bias, y.add(bias.ranks, bias.bent, lambda _: shift)))
     result = y.finish()
-    if call.delta is not None:
+    if call.delta is not None and own:
         _tell(own, result, x, call.delta, curvature)
     return result
 
 
-def _curve(layer: Layer, x: Jet, weight: Jet, delta: Tensor, curvature: Curvature) -> None:
-    """Add ⟨δ, B(Xˢ, Uᵗ) + B(Xᵗ, Uˢ)⟩, and to D^(3)_sss what groups of both add."""
-    if isinstance(weight, Pieces) and layer.factors is not None:
-        block = _curved_by_pieces(layer.factors, x.values, weight, delta)
-    elif isinstance(weight, Spread) and layer.by_unit and _is_cheaper(len(x.values), weight):
-        z = layer.forward(x.values, weight.u, None).mul_(delta)
-        others = [1 + i for i, n in enumerate(layer.bias_shape) if n == 1]
-        of_units = z.sum(others) if others else z
-        block = of_units.reshape(len(x.values), -1) @ weight.owns.T
-    else:
-        curvature.product(x, weight.linear(lambda U: _drawn(layer, delta, U)))
-        return
-    j = len(x.bent)
-    curvature.between(x.ranks, weight.ranks, block[j:])
-    shared = common(x.bent, weight.ranks)
-    if shared:
-        rows = rows_of(x.bent, block[:j], shared)
-        curvature.pure(shared, rows_of(weight.ranks, rows.T, shared).diagonal(), 3)
+def _coloured(layer: Layer, owners: _Owners, call: Call, curvature: Curvature) -> Coloured | None:
+    """The rows that groups share which own units of the layer; tells the parameters' slopes."""
+    found = []
+    given: tuple[tuple[Any, Owning | None], ...] = (
+        (layer.weight, owners.coloured_weight), (layer.bias, owners.coloured_bias),
+    )  # fmt: skip
+    for operand, own in given:
+        if own is None:
+            continue
+        assert layer.units is not None
+        values = (
+            layer.moved_together(value_of(layer.x)[None], own, call.out.shape)
+            if operand is layer.weight
+            else layer.shifted_together(own, call.out.shape)
+        )
+        rows = Coloured(own.colouring, Jet(tuple(range(len(values))), (), values), layer.units)
+        if call.delta is not None and _is_told(operand):
+            curvature.slope(own.ranks, rows.summed(values * call.delta))
+        found.append(rows)
+    return _joined(found)
 
 
-def _moved_by_pieces(factors: Tensor, weight: Pieces) -> Tensor:
-    """U_i x of each group, at its own unit [k, a, i, b], from the factors [a, j, b]."""
-    k, (a, _, b) = len(weight.ranks), factors.shape
-    units = len(weight.u)
-    moved = torch.einsum("kj,ajb->kab", weight.pieces, factors)
-    y = moved.new_zeros(k, a, units, b)
-    place = weight.unit[:, None, None, None].expand(k, a, 1, b)
-    return y.scatter_(2, place, moved[:, :, None])
+def _joined(found: list[Coloured]) -> Coloured | None:
+    """What a weight and a bias move, together."""
+    if len(found) < 2:
+        return found[0] if found else None
+    one, two = found
+    if one.colouring == two.colouring:
+        values = one.jet.values + two.jet.values
+        return dataclasses.replace(one, jet=dataclasses.replace(one.jet, values=values))
+    values = torch.cat([one.jet.values, two.jet.values])
+    jet = Jet(tuple(range(len(values))), (), values)
+    return Coloured(together(one.colouring, two.colouring), jet, one.axis)
 
 
-def _curved_by_pieces(
-    factors: Callable[[Tensor], Tensor], x: Tensor, weight: Pieces, delta: Tensor
-) -> Tensor:
-    """U_ij ⟨δ_i, Xˢ_j⟩ for every row s of the input's jet, summed over each group, [n, m]."""
-    m = weight.u.numel()
-    each = max(m, delta.numel() * m // len(weight.u) ** 2)  # of products, of factors
-    blocks = []
-    for rows in torch.split(x, max(1, _BLOCK // each)):
-        v = factors(rows)
-        n, a, j, b = v.shape
-        d = delta.reshape(a, -1, b).movedim(1, 0).reshape(-1, a * b)
-        products = torch.matmul(d, v.movedim(2, -1).reshape(n, a * b, j))  # [n, i, j]
-        blocks.append(weight.gathered(products))
-    return torch.cat(blocks)
-
-
-def _is_cheaper(rows: int, weight: Spread) -> bool:
-    """Whether drawing all rows through U is less work than drawing δ back through each group's."""
-    k, units = weight.owns.shape
-    return rows * units < k * (units + rows)
+def _is_told(operand: Operand) -> bool:
+    """Whether a layer says an operand's slopes: of parameters that only layers use."""
+    return operand.name is not None and not operand.apart
 
 
 def _tell(
@@ -161,9 +197,9 @@ def _tell(
     curvature: Curvature,
 ) -> None:
     """Tell the slopes of the parameters that only layers use: ⟨δ, what they alone move⟩."""
-    told = [entry for entry in own if entry[0].name is not None and not entry[0].apart]
+    told = [entry for entry in own if _is_told(entry[0])]
     ranks = union(*(jet.ranks for _, jet, _ in told))
-    if len(told) == len(own) and not (x is not None and common(ranks, x.ranks)):
+    if len(told) == len(own) and not (x is not None and common(ranks, x.every)):
         moved = rows_of(result.ranks, result.matrix.first, ranks)
         curvature.slope(ranks, along(moved, delta.reshape(-1)))
         return
@@ -171,10 +207,3 @@ def _tell(
         first = values[len(jet.bent) :]
         adjoint = delta.sum_to_size(first.shape[1:])
         curvature.slope(jet.ranks, along(first.reshape(len(first), -1), adjoint.reshape(-1)))
-
-
-def _drawn(layer: Layer, delta: Tensor, U: Tensor) -> Tensor:
-    """δ drawn back through each U."""
-    if len(U) == 1:
-        return layer.back(delta, U[0])[None]
-    return torch.stack([layer.back(delta, each) for each in U])

@@ -6,10 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gnlab.summaries.coloured import Axis
 from gnlab.summaries.curvature import Curvature
 from gnlab.summaries.jets import Jet, Operand
-from gnlab.summaries.rules.affine import Layer, apply
+from gnlab.summaries.rules import shares
+from gnlab.summaries.rules.affine import apply
 from gnlab.summaries.rules.calls import Call, NoRuleError, value_of
+from gnlab.summaries.rules.layer import Apart, Layer
 
 
 def linear(call: Call, curvature: Curvature) -> Jet:
@@ -34,7 +37,9 @@ def linear(call: Call, curvature: Curvature) -> Jet:
     if value_of(given["weight"]).dim() != 2:
         raise NoRuleError("with a vector for a weight")
     x, weight, bias = given["input"], given["weight"], given.get("bias")
-    layer = Layer(x, weight, bias, forward, back, bias_shape, factors)
+    units, inputs = Axis(max(len(shape) - 1, 0), 1), Axis(value_of(x).dim() - 1, 0)
+    apart = Apart(inputs, shares.linear, lambda own, W: shares.linear(own, W.T))
+    layer = Layer(x, weight, bias, forward, back, bias_shape, units, factors, apart)
     return apply(layer, call, curvature)
 
 
@@ -64,7 +69,20 @@ def convolution(call: Call, curvature: Curvature) -> Jet:
     bias_shape = (1, shape[1], *[1] * dims)
     shared = factors if options[-1] == 1 else None
     weight, bias = given["weight"], given.get("bias")
-    layer = Layer(given["input"], weight, bias, forward, back, bias_shape, shared)
+    channels = Axis(1, 1)
+    apart = Apart(
+        channels,
+        lambda own, W, out: shares.convolution(
+            own, lambda v, units: func(v, W[:, units], None, *options), out
+        ),
+        lambda own, W: shares.convolution(
+            own, lambda d, units: _drawn_back(func, x, d, W[units], options, dims)
+        ),
+    )
+    layer = Layer(
+        given["input"], weight, bias, forward, back, bias_shape, channels, shared,
+        apart if options[-1] == 1 else None,
+    )  # fmt: skip
     return apply(layer, call, curvature)
 
 
@@ -111,7 +129,7 @@ def transposed(call: Call, curvature: Curvature) -> Jet:
 
     bias_shape = (1, shape[1], *[1] * dims)
     weight, bias = given["weight"], given.get("bias")
-    layer = Layer(given["input"], weight, bias, forward, back, bias_shape, by_unit=False)
+    layer = Layer(given["input"], weight, bias, forward, back, bias_shape)
     return apply(layer, call, curvature)
 
 

@@ -6,6 +6,7 @@
 Legend: n elements, k groups that have reached the value, j of them with a second derivative.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -13,10 +14,13 @@ import torch
 from torch import Tensor
 
 from gnlab.summaries import fused
+from gnlab.summaries.coloured import Coloured
 from gnlab.summaries.curvature import Curvature
-from gnlab.summaries.jets import Jet, index, places
+from gnlab.summaries.jets import Jet
 from gnlab.summaries.products import along
+from gnlab.summaries.ranks import index, places
 from gnlab.summaries.rules import elementwise
+from gnlab.summaries.rules.apart import nothing
 from gnlab.summaries.rules.calls import Call, Rule
 
 # A dozen operations go over the same entries. In blocks of this many they find them in a core's
@@ -39,9 +43,48 @@ def pointwise(function: elementwise.Rule) -> Rule:
 
         if call.name in elementwise.STRAIGHT:
             return x.jet.scaled(derivatives(x.value, call.out)[0])
-        return _bent(x.value, call, x.jet, derivatives, curvature)
+        made = _bent(x.value, call, x.jet, derivatives, curvature)
+        if x.jet.coloured is None:
+            return made
+        own = _coloured(x.jet, x.jet.coloured, call, derivatives(x.value, call.out), curvature)
+        return dataclasses.replace(made, coloured=own)
 
     return apply
+
+
+def _coloured(
+    jet: Jet, own: Coloured, call: Call, slopes: elementwise.Derivatives, curvature: Curvature
+) -> Coloured:
+    """The rows of σ(x)'s jet that groups of the same colour share, and what they add.
+
+    Args:
+        jet: The argument's jet.
+        own: Its rows of colours.
+        call: The call.
+        slopes: σ′, σ″ and σ‴ at the argument.
+        curvature: What to add to.
+
+    Returns:
+        The rows.
+    """
+    (one, two, three), (v, w) = slopes, (own.jet.first, own.jet.second)
+    if two is None:
+        return own.scaled(one)
+    if call.delta is not None:
+        pulled = v * (call.delta * two)
+        own.among(pulled, curvature)
+        if jet.ranks:
+            curvature.between(jet.ranks, own.colouring.ranks, own.crossed(jet.first, pulled))
+        pure = 3 * pulled * w if len(w) else torch.zeros_like(v)
+        if three is not None:
+            pure.addcmul_(v * v * v, call.delta * three)
+        curvature.pure(own.colouring.ranks, own.summed(pure))
+    bend = v * v * two
+    if len(w):
+        bend.addcmul_(w, one)
+    colours = own.jet.ranks
+    rows = Jet(colours, colours, torch.cat([bend, v * one]))
+    return dataclasses.replace(own, jet=rows)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +107,9 @@ class _At:
 
 
 def _bent(value: Tensor, call: Call, jet: Jet, derivatives: Derive, curvature: Curvature) -> Jet:
-    """The jet of σ(x) and its curvature."""
+    """The jet of σ(x) and its curvature, of groups with rows of their own."""
+    if not jet.ranks:
+        return nothing(value.shape, value)
     delta = None if call.delta is None else call.delta.reshape(-1)
     at = _At(value.reshape(-1), call.out.reshape(-1), delta, jet.matrix, derivatives)
     values = _in_one_pass(call.name.rstrip("_"), at, curvature)

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from gnlab.summaries.curvature import Curvature
-from gnlab.summaries.jets import Jet, Operand, common, rows_of, sum_of
+from gnlab.summaries.jets import Jet, Operand, rows_of, sum_of
+from gnlab.summaries.ranks import common
 from gnlab.summaries.rules import elementwise
 from gnlab.summaries.rules.calls import Call, NoRuleError, jet_of, operands, value_of
 from gnlab.summaries.rules.pointwise import pointwise

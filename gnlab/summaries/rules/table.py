@@ -7,11 +7,13 @@ operations that have a rule (``formulas.py``).
 from collections.abc import Mapping
 
 from gnlab.summaries.rules import elementwise, layers, losses, normalisation, products, shapes
+from gnlab.summaries.rules.apart import PLACES, keeping
 from gnlab.summaries.rules.calls import Rule
 from gnlab.summaries.rules.pointwise import pointwise
 
 RULES: Mapping[str, Rule] = {
     **shapes.RULES,
+    **{name: keeping(shapes.RULES[name], place) for name, place in PLACES.items()},
     **{name: pointwise(function) for name, function in elementwise.RULES.items()},
     "mul": products.mul, "div": products.quotient,
     "matmul": products.matmul, "einsum": products.einsum,
@@ -34,6 +36,9 @@ CURVED = frozenset(RULES) - frozenset(shapes.RULES) - elementwise.STRAIGHT - {"e
 
 LAYERS = frozenset({"linear", *(f"conv{way}{d}d" for d in (1, 2, 3) for way in ("", "_transpose"))})
 """Those that say their parameters' slopes themselves."""
+
+APART = LAYERS | frozenset(PLACES) | frozenset(elementwise.RULES)
+"""Those that know jets with a row for each colour."""
 
 KINDS: Mapping[str, str] = {
     **dict.fromkeys(elementwise.RULES, "activation"),

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from gnlab.summaries.curvature import Curvature
-from gnlab.summaries.jets import Jet, Operand, Ranks
+from gnlab.summaries.jets import Jet, Operand
+from gnlab.summaries.ranks import Ranks
 from gnlab.summaries.rules.calls import Call
 from gnlab.summaries.samples.cuts import Axis
 from gnlab.summaries.samples.stretches import Room, Stretch
@@ -54,7 +55,7 @@ def blocks(stretch: Stretch, room: Room) -> list[slice]:
     """
 
     def ranks(operand: Operand) -> Ranks:
-        return () if operand.carried is None else operand.carried.ranks
+        return () if operand.carried is None else operand.carried.every
 
     parts = stretch.parts({id(o): frozenset(ranks(o)) for o in stretch.given()}, room)
     ends = [stretch.count * i // parts for i in range(parts + 1)]
@@ -132,9 +133,9 @@ class _Block:
         if jet is None:
             return
         if operand.carried is None:
-            values = jet.values.new_empty(len(jet.values), *operand.value.shape)
-            operand.carried = Jet(jet.ranks, jet.bent, values)
-        self._of(operand.jet.values, axis, 1).copy_(jet.values)
+            operand.carried = _like(jet, operand.value)
+        for whole, part in zip(_rows(operand.jet), _rows(jet), strict=True):
+            self._of(whole, axis, 1).copy_(part)
 
     def _given(self, given: Any, needs: Mapping[int, Axis]) -> Any:
         """Arguments, those that have to be cut of these samples only."""
@@ -154,10 +155,31 @@ class _Block:
             return self._cut[id(operand)]
         cut, jet = Operand(self._of(operand.value, axis)), operand.carried
         if jet is not None:
-            cut.carried = Jet(jet.ranks, jet.bent, self._of(jet.values, axis, 1))
+            own = jet.coloured
+            if own is not None and own.axis.dim == axis.dim:  # units, not samples, are cut
+                jet, own = jet.expanded(), None
+            values = self._of(jet.values, axis, 1)
+            if own is not None:
+                rows = dataclasses.replace(own.jet, values=self._of(own.jet.values, axis, 1))
+                own = dataclasses.replace(own, jet=rows)
+            cut.carried = Jet(jet.ranks, jet.bent, values, own)
         return cut
 
     def _of(self, values: Tensor, axis: Axis, further: int = 0) -> Tensor:
         """These samples of some values, the cut that many dimensions further on."""
         begin, size = self._part.start, self._part.stop - self._part.start
         return values.narrow(axis.dim + further, begin * axis.times, size * axis.times)
+
+
+def _like(jet: Jet, value: Tensor) -> Jet:
+    """A jet with the same rows, of another value, not filled in yet."""
+    values = jet.values.new_empty(len(jet.values), *value.shape)
+    own = jet.coloured
+    if own is not None:
+        own = dataclasses.replace(own, jet=_like(own.jet, value))
+    return Jet(jet.ranks, jet.bent, values, own)
+
+
+def _rows(jet: Jet) -> list[Tensor]:
+    """A jet's rows, and those of its colours."""
+    return [jet.values] + ([] if jet.coloured is None else [jet.coloured.jet.values])
