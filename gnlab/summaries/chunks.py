@@ -21,6 +21,7 @@ import torch
 from gnlab.summaries.ranks import Ranks, union
 from gnlab.summaries.rules import Call
 from gnlab.summaries.samples.blocks import usual_room
+from gnlab.summaries.samples.reach import Reach
 from gnlab.summaries.samples.stretches import Room, Stretch, jet_bytes, stretches
 
 _SHARE = 0.5  # of the memory that is free; the rest is for what the operations need meanwhile
@@ -43,7 +44,7 @@ class Plan:
 
 def plan(
     calls: Sequence[Call],
-    starting: Mapping[int, Ranks],
+    starting: Mapping[int, Reach],
     size: int,
     budget: float | None,
     device: torch.device,
@@ -107,7 +108,7 @@ def most_at_once(calls: Sequence[Call], size: int) -> float:
 
 
 def most(
-    divided: Sequence[Stretch], starting: Mapping[int, Ranks], some: Ranks, room: Room
+    divided: Sequence[Stretch], starting: Mapping[int, Reach], some: Ranks, room: Room
 ) -> float:
     """The most bytes that the jets of some groups take at any time.
 
@@ -120,8 +121,7 @@ def most(
     Returns:
         An estimate from above: every group is taken to have a second derivative.
     """
-    chosen = set(some)
-    reached = {key: frozenset(chosen.intersection(ranks)) for key, ranks in starting.items()}
+    reached = {key: reach.of(some) for key, reach in starting.items()}
     held: dict[int, float] = {}
     peak = 0.0
     for stretch in divided:

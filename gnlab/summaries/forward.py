@@ -24,6 +24,7 @@ from gnlab.summaries.owned import Pieces, Spread
 from gnlab.summaries.ranks import Ranks, common, index
 from gnlab.summaries.rules import APART, CURVED, RULES, UNUSUAL, Call, NoRuleError, Rule
 from gnlab.summaries.samples.blocks import blocks, carry, usual_room
+from gnlab.summaries.samples.reach import Reach
 from gnlab.summaries.samples.stretches import Room, stretches
 from gnlab.summaries.tape import Tape
 
@@ -101,8 +102,15 @@ class Way:
         if fits_surely(self.tape.calls, self.groups.size, budget):
             return Plan([tuple(range(self.groups.size))], usual_room(self.device))
         _mark_spent(self.tape.calls, self.result)
-        starting = {id(self.tape.leaves[name]): self.groups.ranks[name] for name in self.u}
+        starting = {id(self.tape.leaves[name]): self._starting(name) for name in self.u}
         return plan(self.tape.calls, starting, self.groups.size, budget, self.device)
+
+    def _starting(self, name: str) -> Reach:
+        """The groups of a parameter."""
+        colouring = self.groups.colourings.get(name)
+        if colouring is not None:
+            return Reach(colourings=frozenset({colouring}))
+        return Reach(frozenset(self.groups.ranks[name]))
 
     def _carry(self, some: Ranks, curvature: Curvature, room: Room) -> None:
         """Carry the jets of some groups forward."""

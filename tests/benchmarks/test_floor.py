@@ -44,6 +44,19 @@ def test_a_group_starts_at_its_first_layer():
     assert one.summary < tensors.summary
 
 
+def test_groups_that_own_units_pay_their_share_of_the_next_layer():
+    model = NETWORKS["mlp-mnist"].build("meta")
+    inputs = torch.zeros((1, 1, 28, 28), device="meta")
+    tensors, units = (
+        work(model, inputs, gnlab.partition(model, level)) for level in ("tensor", "unit")
+    )
+    two, three, four = 1024 * 200, 200 * 100, 100 * 10
+    # All weights' groups of a layer together pay for the next as one group would, and all biases'.
+    assert tensors.summary - tensors.gradient == 4 * (two + 2 * three + 3 * four)
+    later = 1024 * (three + four) + 200 * four
+    assert units.summary - units.gradient == 4 * (two + three + four + later)
+
+
 def test_convolutions_count_each_output_and_each_channel_group():
     model = nn.Sequential(nn.Conv2d(4, 6, 3, padding=1, groups=2), nn.Flatten(), nn.Linear(150, 2))
     found = work(model, torch.zeros(3, 4, 5, 5), gnlab.partition(model, "all"))

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from gnlab.summaries.curvature import Curvature
 from gnlab.summaries.jets import Jet, Operand
-from gnlab.summaries.ranks import Ranks
 from gnlab.summaries.rules.calls import Call
 from gnlab.summaries.samples.cuts import Axis
+from gnlab.summaries.samples.reach import reach_of
 from gnlab.summaries.samples.stretches import Room, Stretch
 
 MOST = 24 << 20
@@ -53,11 +53,7 @@ def blocks(stretch: Stretch, room: Room) -> list[slice]:
     Returns:
         The ranges; one if the jets of all are small enough.
     """
-
-    def ranks(operand: Operand) -> Ranks:
-        return () if operand.carried is None else operand.carried.every
-
-    parts = stretch.parts({id(o): frozenset(ranks(o)) for o in stretch.given()}, room)
+    parts = stretch.parts({id(o): reach_of(o) for o in stretch.given()}, room)
     ends = [stretch.count * i // parts for i in range(parts + 1)]
     return [slice(*ends[i : i + 2]) for i in range(parts)]
 

@@ -11,8 +11,7 @@ from typing import Any
 from gnlab.summaries.jets import Operand
 from gnlab.summaries.rules.calls import Call, value_of
 from gnlab.summaries.samples.cuts import Axis, needs, tensors
-
-Groups = frozenset[int]
+from gnlab.summaries.samples.reach import Reach, reach_after
 
 _LARGE = 1 << 20  # bytes of a matrix that is fetched from memory for every product
 _MANY = 512  # groups of which H̄ is as large
@@ -85,7 +84,7 @@ class Stretch:
         """What is needed no more after it, by id; its calls are marked with that."""
         return {id(operand): operand for call in self.every for operand in call.spent}
 
-    def parts(self, reached: Mapping[int, Groups], room: Room) -> int:
+    def parts(self, reached: Mapping[int, Reach], room: Room) -> int:
         """Into how many parts its samples are divided.
 
         A single call's result has to be whole anyway.
@@ -156,7 +155,7 @@ def _rows(call: Call) -> int:
     return call.out[..., 0].numel() if weight.nbytes >= _LARGE else 0
 
 
-def jet_bytes(call: Call, reached: dict[int, Groups]) -> int:
+def jet_bytes(call: Call, reached: dict[int, Reach]) -> int:
     """The bytes of the jets of one of a call's results, at most.
 
     Args:
@@ -166,11 +165,11 @@ def jet_bytes(call: Call, reached: dict[int, Groups]) -> int:
     Returns:
         An estimate from above: every group is taken to have a second derivative.
     """
-    groups = Groups().union(*(reached.get(id(operand), ()) for operand in call.given))
+    after = reach_after(call, reached)
     for operand in call.results:
-        reached[id(operand)] = groups
+        reached[id(operand)] = after
     value = call.out
-    return 2 * len(groups) * value.numel() * value.element_size()
+    return 2 * len(after) * value.numel() * value.element_size()
 
 
 def stretches(calls: Sequence[Call]) -> list[Stretch]:

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from benchmarks.summaries.encoder import Encoder
 from gnlab.problems import networks
 from gnlab.summaries.decompose import decomposed
+from gnlab.summaries.samples.reach import Reach
 from gnlab.summaries.samples.stretches import Room, stretches
 from gnlab.summaries.tape import Tape
 
@@ -88,7 +89,7 @@ def test_a_large_matrix_is_not_fetched_for_a_few_rows():
     """Samples are divided so far that their jets fit, but to no fewer rows than asked for."""
     model = nn.Sequential(nn.Linear(600, 600), nn.Tanh(), nn.Linear(600, 600), nn.Tanh())
     (stretch, *_) = stretches(calls_of(model, torch.randn(40, 600)))
-    reached = {id(o): frozenset((0, 1)) for o in stretch.given()}
+    reached = {id(o): Reach(frozenset((0, 1))) for o in stretch.given()}
     one = 2 * 2 * 600 * 4
     assert stretch.parts(reached, Room(40 * one)) == 1
     assert stretch.parts(reached, Room(5 * one)) == 8
@@ -100,7 +101,7 @@ def test_a_large_matrix_of_sums_is_not_added_to_for_a_few_entries():
     model = nn.Sequential(nn.Linear(6, 30), nn.Tanh(), nn.Linear(30, 30), nn.Tanh())
     (stretch, *_) = stretches(calls_of(model, torch.randn(40, 6)))
     few, many = (
-        {id(o): frozenset(range(n)) for o in stretch.given()} for n in (100, 600)
+        {id(o): Reach(frozenset(range(n))) for o in stretch.given()} for n in (100, 600)
     )  # fmt: skip
     assert stretch.parts(few, Room(1, entries=300)) == 40
     assert stretch.parts(many, Room(1, entries=300)) == 4
