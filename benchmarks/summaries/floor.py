@@ -43,9 +43,10 @@ def work(model: nn.Module, inputs: Tensor, partition: Partition) -> Work:
 
     Counted are linear layers and convolutions, in the order in which they are executed; on the
     meta device nothing is computed. What it leaves out: products that no layer makes (attention),
-    everything elementwise, normalisation, what each pair of groups adds to H̄, and the products of a group's tangents with its own
-    direction in the later layers that it owns. Every layer executed later counts as one after: of
-    two branches side by side, the first is charged for the second too, which is more than it owes.
+    everything elementwise, normalisation, what each pair of groups adds to H̄, and the products of
+    a group's tangents with its own direction in the later layers that it owns. Every layer executed
+    later counts as one after: of two branches side by side, the first is charged for the second
+    too, which is more than it owes.
 
     Args:
         model: The network.
