@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from gnlab.cubic import CubicSolution
+from gnlab.cubic.decrease import decrease
 from gnlab.summaries import Summary
 
 
@@ -49,6 +50,5 @@ def predicted_decrease(summary: Summary | None, eta: Tensor | None, lr: float) -
     """
     if summary is None or eta is None:
         return None
-    H, g = (values.double().cpu() for values in summary.coefficients()[:2])
-    step = lr * eta
-    return float(g @ step - 0.5 * step @ H @ step)
+    H, g = (values.double().cpu().numpy() for values in summary.coefficients()[:2])
+    return decrease(H, g, (lr * eta).cpu().numpy())

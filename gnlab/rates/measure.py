@@ -104,8 +104,17 @@ def step(H: Array, x: Array, owner: Groups) -> Array:
     scaled = (
         unit[..., :, None] * bent * unit[..., None, :] + np.eye(size.shape[-1]) * still[..., None]
     )
-    eta = unit * np.linalg.solve(scaled, (unit * (g * g @ members))[..., None])[..., 0]
-    moved: Array = x - g * eta[..., owner]
+
+    def shift(slopes: Array) -> Array:
+        """How far to go for the groups' slopes to vanish, from where they are these."""
+        eta = unit * np.linalg.solve(scaled, (unit * (g * slopes @ members))[..., None])[..., 0]
+        far: Array = g * eta[..., owner]
+        return far
+
+    moved: Array = x - shift(g)
+    # What is left of the slopes is rounding of x. A group of one coordinate has nothing else, and
+    # in the next step it would be all that there is to go along.
+    moved -= shift(moved @ H)
     return moved
 
 
