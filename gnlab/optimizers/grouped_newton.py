@@ -14,7 +14,7 @@ from typing import Any, overload
 import torch
 from torch import Tensor, nn
 
-from gnlab.cubic import CubicSolution, solve_cubic
+from gnlab.cubic import CubicSolution, Status, solve_cubic
 from gnlab.directions import direction as choose_direction
 from gnlab.errors import InputError
 from gnlab.optimizers.batches import Batch, Source, Stream
@@ -230,12 +230,16 @@ class GroupedNewton(Saved):
 
     @torch.no_grad()
     def update(self) -> None:
-        """Phase 4: θ ← θ − λ₁ U I η, or what the safeguard lets through of it; the step's info."""
+        """Phase 4: θ ← θ − λ₁ U I η, or what the safeguard lets through of it; the step's info.
+
+        Where the summary is no number the direction may be none either, and nothing moves.
+        """
         lr, taken = self.settings["lr"], 1.0
+        lost = self._solution is not None and self._solution.status is Status.nonfinite
         if self.settings["safeguard"] and self._summary is not None and self.step_sizes is not None:
             taken = self._guard(self._summary)
         eta = self.step_sizes
-        if eta is not None:
+        if eta is not None and not lost:
             move(self._named, self.direction, self.partition, lr * eta)
         self.steps += 1
         self.info = StepInfo(
@@ -244,8 +248,8 @@ class GroupedNewton(Saved):
             solution=self._solution,
             step_sizes=eta,
             decrease_predicted=predicted_decrease(self._summary, eta, lr),
-            updated=eta is not None,
-            taken=taken,
+            updated=eta is not None and not lost,
+            taken=0.0 if lost else taken,
         )
 
     def decrease(self) -> float | None:

@@ -88,7 +88,7 @@ def check_trainable(model: nn.Module, named: Named) -> None:
 
 @torch.no_grad()
 def move(named: Named, u: Tensors, partition: Partition, sizes: Tensor) -> None:
-    """θ ← θ − U I x.
+    """θ ← θ − U I x; a group whose size is 0 stays, whatever its direction is.
 
     Args:
         named: θ, moved in place.
@@ -96,11 +96,14 @@ def move(named: Named, u: Tensors, partition: Partition, sizes: Tensor) -> None:
         partition: The groups.
         sizes: x, float64 on the CPU, [S].
     """
+    still = bool((sizes == 0).any())
     for name, owner in partition.groups.items():
         p = named[name]
         if owner.dim():
-            p.sub_(u[name] * sizes.to(p)[owner.to(p.device)])
-        else:  # one group for the whole tensor, and one operation on it
+            size = sizes.to(p)[owner.to(p.device)]
+            shift = u[name] * size
+            p.sub_(shift.masked_fill_(size == 0, 0) if still else shift)
+        elif sizes[owner] != 0:  # one group for the whole tensor, and one operation on it
             # In its own dtype, where a size beyond the range is infinite and no error.
             p.sub_(u[name], alpha=float(sizes[owner].to(p.dtype)))
 

@@ -15,6 +15,9 @@ from torch import Tensor, nn
 
 from gnlab.errors import InputError
 
+_WHOLE = frozenset({torch.int32, torch.int64})
+"""Dtypes of inputs that number something: an embedding takes no others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Normalisation:
@@ -54,13 +57,28 @@ class Data:
 
     Attributes:
         inputs: Raw inputs, [N, ...], on the CPU; uint8 for images. Not to be written to.
-        targets: Class numbers, int64 [N]. Not to be written to.
+        targets: Class numbers, int64 [N], or what else the loss takes, [N, ...]. Not to be written
+            to.
         normalisation: How images become inputs; None where the inputs are ready as they are.
+
+    Raises:
+        InputError: If either is no tensor, or they are not equally many.
     """
 
     inputs: Tensor
     targets: Tensor
     normalisation: Normalisation | None = None
+
+    def __post_init__(self) -> None:
+        for name, given in (("inputs", self.inputs), ("targets", self.targets)):
+            if not isinstance(given, Tensor) or not given.dim():
+                kind = "a number" if isinstance(given, Tensor) else type(given).__name__
+                raise InputError(f"{name} must be a tensor with a row for each sample; got {kind}.")
+        if len(self.inputs) != len(self.targets):
+            raise InputError(
+                "inputs and targets must be equally many, a row of each for every sample; got "
+                f"{len(self.inputs)} inputs and {len(self.targets)} targets."
+            )
 
     def __len__(self) -> int:
         """N, the number of samples."""
@@ -77,21 +95,26 @@ class Data:
         Args:
             indices: Positions of the samples, int64 [n].
             device: Where the batch shall be.
-            dtype: The dtype of the inputs.
+            dtype: The dtype of the inputs; whole numbers of 32 or 64 bits, such as tokens, stay
+                what they are.
 
         Returns:
-            Inputs [n, ...] in ``dtype`` and targets, int64 [n], both on ``device``.
+            Inputs [n, ...] in ``dtype`` and targets [n, ...], both on ``device``.
 
         Raises:
-            InputError: If no sample is chosen.
+            InputError: If no sample is chosen, or one that there is not.
         """
         if not len(indices):
             raise InputError("a batch needs at least one sample; got an empty list of indices.")
+        low, high = indices.min().item(), indices.max().item()
+        if not -len(self) <= low <= high < len(self):
+            wrong = high if high >= len(self) else low
+            raise InputError(f"there are {len(self)} samples, numbered from 0; got number {wrong}.")
         # Raw bytes travel to the device, a quarter of what float32 would be.
         raw = self.inputs[indices].to(device)
         targets = self.targets[indices].to(device)
         if self.normalisation is None:
-            return raw.to(dtype), targets
+            return (raw if raw.dtype in _WHOLE else raw.to(dtype)), targets
         return self.normalisation.apply(raw, dtype), targets
 
 
@@ -141,6 +164,9 @@ class Problem:
         kind: "classification", or "surface" (a function of the parameters alone).
         classes: The number of classes; None for a surface.
         dtype: The dtype of the model's parameters.
+
+    Raises:
+        InputError: If the samples are no ``Data``.
     """
 
     name: str
@@ -154,3 +180,12 @@ class Problem:
     kind: Literal["classification", "surface"]
     classes: int | None
     dtype: torch.dtype
+
+    def __post_init__(self) -> None:
+        for name in ("train", "validation", "test"):
+            data = getattr(self, name)
+            if not isinstance(data, Data) and not (data is None and name != "train"):
+                raise InputError(
+                    f"{name} must be gnlab.problems.Data(inputs, targets); "
+                    f"got {type(data).__name__}."
+                )

@@ -34,7 +34,8 @@ class Run(Course):
     """A training run of one problem.
 
     Args:
-        preset: The problem's name, or settings.
+        preset: The problem's name, or settings; None: the handwritten digits, unless a problem of
+            one's own is given.
         problem: A problem of one's own instead of a named one; its model is trained in place.
         record: A folder to record to, see ``record_to``; None not to record.
         **settings: Choices by name, see ``Settings``; what is left out is the preset's
@@ -46,7 +47,7 @@ class Run(Course):
 
     def __init__(
         self,
-        preset: str | Settings = "digits-mlp",
+        preset: str | Settings | None = None,
         *,
         problem: Problem | None = None,
         record: str | Path | None = None,
@@ -54,12 +55,15 @@ class Run(Course):
     ) -> None:
         if problem is not None and not isinstance(problem, Problem):
             raise InputError(f"problem must be a gnlab Problem; got {type(problem).__name__}.")
+        if problem is not None and preset is not None:
+            raise InputError("give a preset or a problem of your own, not both.")
         if problem is not None:
             chosen = for_problem(problem, **settings)
         elif isinstance(preset, Settings):
             chosen = preset.changed(**settings)
         else:
-            chosen = Settings(preset=preset).changed(**settings)
+            named = Settings() if preset is None else Settings(preset=preset)
+            chosen = named.changed(**settings)
         self._recording: Recording | None = None
         super().__init__(problem or build(chosen), chosen)
         if record is not None:
@@ -169,7 +173,8 @@ class Run(Course):
         begun, choices = (s.to_json() for s in (saved.begun, saved.state.settings))
         del choices["preset"]
         if problem is not None:
-            del begun["preset"]
+            for name in ("preset", "device", "dtype"):  # the last two are the model's own
+                del begun[name]
             run = cls(problem=problem, **begun)
         elif saved.begun.preset.startswith(OWN):
             raise InputError(f"{str(path)!r} is a run of {begun['preset']!r}; give its problem=...")

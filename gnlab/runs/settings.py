@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from gnlab import directions, partitions, problems
 from gnlab.errors import InputError, check_number, check_switch, unknown_choice
 
@@ -204,7 +206,8 @@ def for_problem(problem: problems.Problem, **choices: Any) -> Settings:
         The settings; their preset's name begins with ``OWN``.
 
     Raises:
-        InputError: If a name or value is not valid, or the model has no parameters.
+        InputError: If a name or value is not valid, the model has no parameters, or it is of
+            another dtype or on another device than the problem or a choice says.
     """
     check_names(choices)
     _check_optimizer(choices.get("optimizer", OPTIMIZERS[0]))
@@ -213,10 +216,25 @@ def for_problem(problem: problems.Problem, **choices: Any) -> Settings:
         raise InputError(f"the model of {problem.name!r} has no parameters to train.")
     values = dataclasses.asdict(problem.hyperparameters)
     values["lr"] = _LR.get(choices.get("optimizer", ""), values["lr"])
-    values["dtype"] = str(problem.dtype).removeprefix("torch.")
-    values["device"] = first.device.type
+    values |= {"dtype": _name(first.dtype), "device": first.device.type}
+    if first.dtype != problem.dtype:
+        raise InputError(
+            f"problem.dtype is {_name(problem.dtype)}, but its model's parameters are "
+            f"{_name(first.dtype)}; give both the same."
+        )
+    for key in ("dtype", "device"):
+        if choices.get(key, values[key]) not in (values[key], "auto"):
+            raise InputError(
+                f"{key} is the model's own where the problem is: {values[key]}; got "
+                f"{choices[key]!r}. Move the model, and say so in the problem."
+            )
+    choices = {k: v for k, v in choices.items() if k not in ("dtype", "device")}
     name = OWN + problem.name.removeprefix(OWN)
     return Settings(**{**values, **choices, "preset": name})
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def check_names(choices: Mapping[str, Any]) -> None:

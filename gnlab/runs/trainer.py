@@ -16,6 +16,7 @@ from gnlab import partitions
 from gnlab.cubic import CubicSolution
 from gnlab.optimizers import GroupedNewton, StepInfo
 from gnlab.problems import Batches, Problem, Stream
+from gnlab.runs.modes import Modes
 from gnlab.runs.randomness import seeded
 from gnlab.runs.settings import OWN, Settings
 from gnlab.runs.validation import Validation, Validator
@@ -23,15 +24,8 @@ from gnlab.summaries import Summary, alone, checked_loss, unmoved
 
 PHASES = ("gradient", "summary", "solve", "update")
 _GROUPED = (
-    "partition",
-    "lr",
-    "damping",
-    "period",
-    "direction",
-    "momentum",
-    "step_momentum",
-    "safeguard",
-)
+    "partition", "lr", "damping", "period", "direction", "momentum", "step_momentum", "safeguard",
+)  # fmt: skip
 
 
 class Trainer:
@@ -46,7 +40,7 @@ class Trainer:
     """
 
     def __init__(self, problem: Problem, settings: Settings) -> None:
-        self.problem, self.model = problem, problem.model
+        self.problem, self.model, self._modes = problem, problem.model, Modes(problem.model)
         first = next(problem.model.parameters())
         self.device, self.dtype = first.device, first.dtype
         self.settings = settings
@@ -102,7 +96,7 @@ class Trainer:
             is not).
         """
         x, y = self._batch(self.batches, self.drawn)
-        self.model.train()
+        self._modes.train()
         with self._alone(), self._seeded(self.drawn, 0), torch.enable_grad():
             self.optimizer.zero_grad()
             loss = checked_loss(self.problem.loss_fn(self.model(x), y))

@@ -3,11 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from gnlab.problems import Batches, Problem
+from gnlab.runs.modes import evaluating
+from gnlab.summaries.normalisers import Known, known
 
 SAMPLES = 1000
 _CHUNK = 250
@@ -60,27 +63,27 @@ class Validator:
 
     @torch.no_grad()
     def measure(self, model: nn.Module) -> Validation:
-        """The loss and the accuracy, in evaluation mode; the model is in training mode after it.
+        """The loss and the accuracy, in evaluation mode; the model is in its own mode after it.
 
         Args:
             model: The model.
 
         Returns:
-            Both; NaN without validation samples.
+            Both; NaN without validation samples, the accuracy where the output has no class for
+            each target.
         """
-        total, right, count = 0.0, 0, 0
-        model.eval()
-        for x, y in self._batches():
-            out = model(x)
-            total += self._problem.loss_fn(out, y).item() * len(y)
-            count += len(y)
-            if self._problem.classes is not None:
-                right += int((out.argmax(dim=1) == y).sum())
-        model.train()
-        if not count:
-            return Validation()
-        accurate = right / count if self._problem.classes is not None else math.nan
-        return Validation(total / count, accurate)
+        loss_fn = self._problem.loss_fn
+        usual = known(loss_fn)
+        losses, weights, right, count = [], [], 0, 0
+        with evaluating(model):
+            for x, y in self._batches():
+                output = model(x)
+                losses.append(loss_fn(output, y).item())
+                weights.append(float(len(y) if usual is None else usual.weight(output, y)))
+                agreed, counted = _agreement(output, y)
+                right, count = right + agreed, count + counted
+        accurate = right / count if self._problem.classes is not None and count else math.nan
+        return Validation(_together(losses, weights, usual), accurate)
 
     def _batches(self) -> Sequence[tuple[Tensor, Tensor]]:
         """The validation samples, decoded once and kept."""
@@ -91,3 +94,30 @@ class Validator:
                 data.batch(part, self._device, self._dtype) for part in torch.split(chosen, _CHUNK)
             ]
         return self._kept or ()
+
+
+def _together(losses: list[float], weights: list[float], usual: Known | None) -> float:
+    """The loss of all samples from those of some at a time."""
+    if usual is not None and usual.is_sum:
+        return math.fsum(losses) if losses else math.nan
+    # Where every target is ignored, a loss is 0/0 and has no part in the mean.
+    parts = [weight * loss for loss, weight in zip(losses, weights, strict=True) if weight]
+    return math.fsum(parts) / math.fsum(weights) if parts else math.nan
+
+
+def _agreement(output: Any, targets: Tensor) -> tuple[int, int]:
+    """How many targets an output has the right class for, and of how many it has any."""
+    if not isinstance(output, Tensor) or not output.numel():
+        return 0, 0
+    if output.dim() > 1 and output.shape[1] > 1:
+        classes = output.argmax(1)
+        if targets.shape == output.shape and targets.is_floating_point():
+            targets = targets.argmax(1)
+        if targets.shape != classes.shape:
+            return 0, 0
+        counted = targets >= 0  # below are those to be ignored
+        return int(((classes == targets) & counted).sum()), int(counted.sum())
+    if output.numel() != targets.numel():
+        return 0, 0
+    agreed = (output.reshape(-1) > 0) == (targets.reshape(-1) > 0.5)
+    return int(agreed.sum()), targets.numel()

@@ -10,6 +10,7 @@ Legend: b batches, N samples, C classes.
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -180,7 +181,7 @@ class Weighing:
         if self._by_trial and not alone:
             self._try(batch, evaluation, output)
         if callable(self._normaliser):
-            return float(self._normaliser(*batch))
+            return _checked(self._normaliser(*batch))
         return 1.0 if self._normaliser == "sum" else float(num_samples(batch))
 
     def _try(self, batch: Batch, evaluation: Evaluation, output: Any) -> None:
@@ -208,3 +209,18 @@ class Weighing:
             f"cannot combine batches: on a batch of {size} the loss is not the mean (nor the "
             "sum) of its samples' losses; give normaliser=, a function (x, y) -> weight."
         )
+
+
+def _checked(weight: Any) -> float:
+    """A batch's weight as a person's function gives it."""
+    try:
+        number = float(weight)
+    except (TypeError, ValueError, RuntimeError):
+        number = math.nan
+    if not 0 <= number < math.inf:
+        shown = repr(weight) if isinstance(weight, (str, type(None))) else weight
+        raise InputError(
+            "normaliser must give what a batch's loss is divided by, a finite number of 0 or more; "
+            f"got {shown}."
+        )
+    return number

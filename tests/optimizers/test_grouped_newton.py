@@ -1,5 +1,7 @@
 """GroupedNewton against Algorithm 1 written out, its limits."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -206,3 +208,23 @@ def test_a_step_from_a_very_small_gradient_is_the_one_of_an_ordinary_gradient(
         assert optimizer.info.taken > 0
         paths.append(flat(model) - start)
     assert torch.allclose(*paths, rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("safeguard", [True, False])
+def test_a_step_along_what_is_no_number_moves_nothing(safeguard):
+    torch.manual_seed(0)
+    model, x, y = nn.Linear(5, 3), torch.randn(20, 5), torch.randint(3, (20,))
+    loss_fn = nn.functional.cross_entropy
+    optimizer = GroupedNewton(model, loss_fn, [(x, y)], period=1, safeguard=safeguard)
+
+    def step(inputs):
+        optimizer.zero_grad()
+        loss_fn(model(inputs), y).backward()
+        optimizer.step()
+
+    step(x)
+    before = [p.detach().clone() for p in model.parameters()]
+    step(torch.full_like(x, math.nan))
+    assert all(torch.equal(p, b) for p, b in zip(model.parameters(), before, strict=True))
+    assert optimizer.info.solution.status is Status.nonfinite
+    assert (optimizer.info.updated, optimizer.info.taken) == (False, 0.0)

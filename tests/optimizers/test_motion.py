@@ -1,5 +1,6 @@
 """Moving parameters: by groups, there and exactly back, and beyond a dtype's range."""
 
+import math
 from collections import defaultdict
 
 import pytest
@@ -100,3 +101,21 @@ def test_a_missing_gradient_keeps_nothing_of_another_rule(layer):
     proposed(direction("momentum"), named, state)
     assert not state[named["bias"]]
     assert set(state[named["weight"]]) == {"momentum"}
+
+
+@pytest.mark.parametrize("level", ["tensor", "unit"])
+def test_a_group_of_size_zero_stays_whatever_its_direction_is(level):
+    model = nn.Linear(3, 2)
+    start = {n: p.detach().clone() for n, p in model.named_parameters()}
+    split = partition(model, level)
+    u = {n: torch.full_like(p, math.nan) for n, p in model.named_parameters()}
+    u["bias"].fill_(math.inf)
+    sizes = torch.zeros(split.num_groups, dtype=torch.float64)
+    move(dict(model.named_parameters()), u, split, sizes)
+    assert all(torch.equal(p, start[n]) for n, p in model.named_parameters())
+    u["weight"][0], u["bias"][:] = 1.0, 2.0
+    sizes[0] = 0.5
+    move(dict(model.named_parameters()), u, split, sizes)
+    moved = start["weight"][0] - 0.5
+    assert torch.equal(model.weight[0], moved)
+    assert torch.equal(model.bias, start["bias"])

@@ -1,8 +1,11 @@
 """Data: a batch holds the chosen rows only, decoded in the dtype that was asked for."""
 
+import dataclasses
+
 import pytest
 import torch
 
+from gnlab import problems
 from gnlab.errors import InputError
 from gnlab.problems import Data, Normalisation
 
@@ -52,3 +55,33 @@ def test_a_batch_can_be_written_to():
 def test_empty_batch():
     with pytest.raises(InputError, match="at least one sample"):
         Data(BYTES, TARGETS).batch(torch.empty(0, dtype=torch.int64))
+
+
+def test_whole_numbers_that_count_stay_whole():
+    tokens = torch.tensor([[3, 1], [0, 2], [1, 1]])
+    x, _ = Data(tokens, TARGETS).batch(torch.tensor([0, 2]), dtype=torch.float64)
+    assert x.dtype is torch.int64
+    assert x.tolist() == [[3, 1], [1, 1]]
+    assert Data(BYTES, TARGETS).batch(torch.tensor([0]))[0].dtype is torch.float32
+
+
+def test_inputs_and_targets_are_equally_many():
+    with pytest.raises(InputError, match=r"equally many, .* got 3 inputs and 2 targets"):
+        Data(BYTES, TARGETS[:2])
+    with pytest.raises(InputError, match=r"targets must be a tensor .*; got list"):
+        Data(BYTES, [2, 0, 1])
+    with pytest.raises(InputError, match=r"inputs must be a tensor .*; got a number"):
+        Data(torch.tensor(1.0), TARGETS)
+
+
+def test_samples_that_there_are_not():
+    with pytest.raises(InputError, match="there are 3 samples, numbered from 0; got number 3"):
+        Data(BYTES, TARGETS).batch(torch.tensor([0, 3]))
+
+
+def test_samples_must_be_data():
+    known = problems.problem("moons")
+    with pytest.raises(InputError, match=r"train must be gnlab.problems.Data.*; got tuple"):
+        dataclasses.replace(known, train=(BYTES, TARGETS))
+    with pytest.raises(InputError, match=r"train must be .*; got NoneType"):
+        dataclasses.replace(known, train=None)

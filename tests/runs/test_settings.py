@@ -4,10 +4,11 @@ import pickle
 from types import MappingProxyType
 
 import pytest
+from torch import nn
 
 from gnlab import problems
 from gnlab.errors import InputError
-from gnlab.runs import BOUNDS, Settings, choices, live
+from gnlab.runs import BOUNDS, Run, Settings, choices, live
 
 
 @pytest.mark.parametrize("name", problems.NAMES)
@@ -106,3 +107,27 @@ def test_the_lab_shows_every_step_where_that_takes_little(preset):
     costly = {"vgg11-cifar10", "bigmlp-cifar10", "vbigmlp-cifar10"}
     assert settings.period == (Settings(preset).period if preset in costly else 1)
     assert Settings().changed(**live(preset)) == settings
+
+
+@pytest.mark.parametrize(
+    ("choices", "text"),
+    [
+        ({"dtype": "float64"}, "dtype is the model's own .*: float32; got 'float64'"),
+        ({"device": "cuda"}, "device is the model's own .*: cpu; got 'cuda'"),
+    ],
+)
+def test_a_problem_of_ones_own_is_where_and_what_its_model_is(choices, text, own_problem):
+    with pytest.raises(InputError, match=text):
+        Run(problem=own_problem(nn.Linear(3, 1)), **choices)
+    fine = Run(problem=own_problem(nn.Linear(3, 1)), dtype="float32", device="auto")
+    assert (fine.settings.dtype, fine.settings.device) == ("float32", "cpu")
+
+
+def test_a_problem_whose_model_is_of_another_dtype(own_problem):
+    with pytest.raises(InputError, match=r"problem.dtype is float32, but .* are float64"):
+        Run(problem=own_problem(nn.Linear(3, 1).double()))
+
+
+def test_a_preset_beside_a_problem(own_problem):
+    with pytest.raises(InputError, match="a preset or a problem of your own, not both"):
+        Run("moons", problem=own_problem(nn.Linear(3, 1)))

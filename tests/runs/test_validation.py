@@ -4,9 +4,10 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
 from gnlab import problems
-from gnlab.problems import Batches
+from gnlab.problems import Batches, Data, Hyperparameters, Problem
 from gnlab.runs import Run
 from gnlab.runs.validation import SAMPLES, Validator
 
@@ -38,3 +39,98 @@ def test_a_surface_has_nothing_to_validate():
     validator = Validator(problem, torch.device("cpu"), torch.float32)
     assert not validator.due(1, Batches(1, 1, 0))
     assert math.isnan(validator.measure(problem.model).loss)
+
+
+def own(model, loss_fn, x, y, classes=3):
+    data = Data(x, y)
+    numbers = Hyperparameters(0.1, 1.0, 1, 10, 10)
+    return Problem(
+        "own", "", model, loss_fn, data, data, None, numbers, "classification", classes,
+        torch.float32,
+    )  # fmt: skip
+
+
+def validated(problem):
+    return Validator(problem, torch.device("cpu"), torch.float32).measure(problem.model)
+
+
+@pytest.mark.parametrize(
+    "loss_fn",
+    [
+        nn.CrossEntropyLoss(weight=torch.tensor([0.1, 1.0, 5.0])),
+        nn.CrossEntropyLoss(ignore_index=0),
+        nn.CrossEntropyLoss(reduction="sum"),
+    ],
+)
+def test_the_loss_is_that_of_all_samples_at_once(loss_fn):
+    """Chunks of samples count by what the loss is divided by."""
+    torch.manual_seed(0)
+    model, x, y = nn.Linear(5, 3), torch.randn(700, 5), torch.randint(3, (700,)).sort().values
+    found = validated(own(model, loss_fn, x, y))
+    assert found.loss == pytest.approx(loss_fn(model(x), y).item(), rel=1e-5)
+
+
+def test_accuracy_of_one_logit_of_targets_in_rows_of_soft_and_of_ignored_ones():
+    torch.manual_seed(0)
+    x = torch.randn(300, 5)
+    logit, binary = nn.Linear(5, 1), (torch.randn(300, 1) > 0).float()
+    found = validated(own(logit, nn.BCEWithLogitsLoss(), x, binary, 2))
+    assert found.accuracy == pytest.approx(((logit(x) > 0) == (binary > 0)).double().mean().item())
+    rows, many = (
+        nn.Sequential(nn.Linear(5, 12), nn.Unflatten(1, (3, 4))),
+        torch.randint(3, (300, 4)),
+    )
+    found = validated(own(rows, nn.CrossEntropyLoss(), x, many))
+    assert found.accuracy == pytest.approx((rows(x).argmax(1) == many).double().mean().item())
+    plain, soft = nn.Linear(5, 3), torch.rand(300, 3)
+    found = validated(own(plain, nn.CrossEntropyLoss(), x, soft))
+    right = plain(x).argmax(1) == soft.argmax(1)
+    assert found.accuracy == pytest.approx(right.double().mean().item())
+    some = torch.randint(3, (300,)).where(torch.arange(300) % 3 > 0, -100)
+    found = validated(own(plain, nn.CrossEntropyLoss(), x, some))
+    right = (plain(x).argmax(1) == some)[some >= 0]
+    assert found.accuracy == pytest.approx(right.double().mean().item())
+
+
+def test_outputs_without_a_class_for_each_target_have_no_accuracy():
+    class Pair(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(5, 3)
+
+        def forward(self, x):
+            return self.layer(x), x
+
+    def of_first(output, y):
+        return nn.functional.cross_entropy(output[0], y)
+
+    x, y = torch.randn(20, 5), torch.randint(3, (20,))
+    found = validated(own(Pair(), of_first, x, y))
+    assert math.isfinite(found.loss)
+    assert math.isnan(found.accuracy)
+
+
+def test_what_was_frozen_stays_frozen():
+    """A batch norm in evaluation mode is so after a validation, and after steps, too."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Dropout(0.1), nn.Linear(4, 3))
+    model[1].eval()
+    x, y = torch.randn(60, 5), torch.randint(3, (60,))
+    run = Run(problem=own(model, nn.CrossEntropyLoss(), x, y))
+    for _ in range(3):
+        run.step()
+    assert [module.training for module in run.model] == [True, False, True, True]
+    assert run.model.training
+    assert run.model[1].running_mean.count_nonzero() == 0
+    assert run.model[1].num_batches_tracked == 0
+    run.model.eval()  # to look at something in between
+    run.step()
+    assert [module.training for module in run.model] == [True, False, True, True]
+
+
+def test_a_model_that_comes_in_evaluation_mode_as_a_whole_is_trained():
+    model = nn.Sequential(nn.Linear(5, 4), nn.Dropout(0.1), nn.Linear(4, 3)).eval()
+    x, y = torch.randn(60, 5), torch.randint(3, (60,))
+    run = Run(problem=own(model, nn.CrossEntropyLoss(), x, y))
+    run.step()
+    assert all(module.training for module in run.model.modules())

@@ -132,7 +132,7 @@ def test_a_model_that_assigns_a_buffer_anew():
 
 def test_a_decay_in_the_loss_moves_with_the_step():
     torch.manual_seed(0)
-    model = nn.Linear(4, 1)
+    model = nn.Linear(4, 1).double()
     kept = list(model.parameters())
 
     def loss_fn(output, y):

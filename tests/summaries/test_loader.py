@@ -1,6 +1,7 @@
 """A loader of batches is one big batch, for each loss by its true normaliser."""
 
 import functools
+import math
 
 import pytest
 import torch
@@ -282,3 +283,14 @@ def test_one_sample_does_not_show_how_a_loss_splits():
     data = [(x[:1], y[:1]), (x[1:], y[1:])]
     with pytest.raises(InputError, match="one sample, which does not show"):
         summarise(model, lambda out, y: (out - y).square().mean(), data, partition(model, "all"))
+
+
+@pytest.mark.parametrize("weight", [-5.0, math.nan, math.inf, None, "a", torch.ones(2)])
+def test_a_normaliser_that_gives_no_weight(weight):
+    model = nn.Linear(3, 2)
+    batches = [(torch.randn(4, 3), torch.randint(2, (4,))) for _ in range(2)]
+    with pytest.raises(InputError, match="finite number of 0 or more; got"):
+        summarise(
+            model, nn.CrossEntropyLoss(), batches, partition(model, "all"),
+            normaliser=lambda x, y: weight,
+        )  # fmt: skip

@@ -1,0 +1,47 @@
+"""Which of a model's modules train: a person may have frozen some, as a batch norm's statistics."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import nn
+
+
+class Modes:
+    """Keeps a model's modules in training or evaluation mode as a person has put them.
+
+    Args:
+        model: The model; in evaluation mode as a whole, as many come, it is meant to train.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+        self._frozen: list[nn.Module] = []
+        self.train()
+
+    def train(self) -> None:
+        """Put the model in training mode, but for what was frozen when it last was in it."""
+        if self._model.training:
+            self._frozen = [module for module in self._model.modules() if not module.training]
+            return
+        self._model.train()
+        for module in self._frozen:
+            module.training = False
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """A context in which a model is in evaluation mode; each module is in its own after it.
+
+    Args:
+        model: The model.
+
+    Yields:
+        Nothing.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
