@@ -166,6 +166,25 @@ def write_group(folder: Path, attributes: dict[str, Any]) -> None:
     _replace(folder / "zarr.json", json.dumps(description).encode())
 
 
+def is_group(description: Path) -> bool:
+    """Whether a file is the metadata of a zarr group.
+
+    Args:
+        description: The file.
+
+    Returns:
+        Whether it is.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    try:
+        about = json.loads(description.read_bytes())
+    except ValueError:
+        return False
+    return isinstance(about, dict) and isinstance(about.get("attributes"), dict)
+
+
 def _array(
     kind: str,
     shape: list[int],

@@ -1,6 +1,7 @@
 """Recorded runs: opening what a run wrote, also while it goes on or after it was killed."""
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,9 @@ from gnlab.runs.recording import STORE
 
 if TYPE_CHECKING:
     import xarray as xr
+
+_ALWAYS = (STEP.name, "status", "loss")
+"""Variables that every step of every record has."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,11 +61,41 @@ def open_record(folder: str | Path) -> Recorded:
             int(path.name.removeprefix("part-")) for path in store.glob("part-*") if _steps(path)
         )
         parts = tuple(_part(store, f"part-{number}") for number in numbers)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"the record in {str(folder)!r} is damaged ({error}); restore it from a copy."
         ) from error
     return Recorded(Path(folder), parts, attributes)
+
+
+def _check(part: Path, steps: int) -> None:
+    """Raise if a file of a part is missing or cut off: zarr reads what is missing as a NaN or 0.
+
+    Args:
+        part: Its folder.
+        steps: How many it has.
+
+    Raises:
+        ValueError: Naming the file.
+    """
+    for name in _ALWAYS:
+        if not (part / name / "zarr.json").is_file():
+            raise ValueError(f"{part.name} has no {name}")
+    for description in part.glob("*/zarr.json"):
+        about = json.loads(description.read_bytes())
+        if about["data_type"] == "string":
+            continue
+        shape = about["chunk_grid"]["configuration"]["chunk_shape"]
+        size = math.prod(shape) * np.dtype(about["data_type"]).itemsize
+        for chunk in description.parent.glob("c.*"):
+            if chunk.suffix != ".partial" and chunk.stat().st_size != size:
+                raise ValueError(f"{part.name}/{chunk.parent.name}/{chunk.name} is cut off")
+    for name in _ALWAYS:
+        about = json.loads((part / name / "zarr.json").read_bytes())
+        rows = about["chunk_grid"]["configuration"]["chunk_shape"][0]
+        for number in range(-(-min(steps, about["shape"][0]) // rows)):
+            if not (part / name / f"c.{number}").is_file():
+                raise ValueError(f"{part.name}/{name}/c.{number} is missing")
 
 
 def _part(store: Path, name: str) -> "xr.Dataset":
@@ -69,6 +103,7 @@ def _part(store: Path, name: str) -> "xr.Dataset":
     import xarray as xr  # noqa: PLC0415  (half a second that only a reader should pay)
 
     steps = _steps(store / name)
+    _check(store / name, steps)
     columns = [c for c in (*SCALARS, *GROUPED) if (store / name / c.name).is_dir()]
     try:
         dataset = _open(store, name, [])

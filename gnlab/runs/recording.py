@@ -21,7 +21,7 @@ import torch
 
 import gnlab
 from gnlab.errors import InputError
-from gnlab.runs.part import MATRIX_BYTES, Part, write_group
+from gnlab.runs.part import MATRIX_BYTES, Part, is_group, write_group
 from gnlab.runs.record import Record
 from gnlab.runs.settings import Settings
 
@@ -197,8 +197,12 @@ class Recording:
     def _make_store(self, settings: Settings) -> Path:
         """Make what the parts are in, unless it is there."""
         store = self.folder / STORE
-        if not (store / "zarr.json").exists():
+        description = store / "zarr.json"
+        if not description.exists():
             write_group(store, _about(settings))
+        elif not is_group(description):
+            # What is added to it could not be read again.
+            raise OSError(f"{STORE}/zarr.json is damaged")
         return store
 
     def _of_one_part(self) -> list[_Row]:
