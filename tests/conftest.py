@@ -7,6 +7,8 @@ import torch
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
+from gnlab.problems import Data, Hyperparameters, Problem
+
 settings.register_profile("gnlab", deadline=None)
 settings.load_profile("gnlab")
 
@@ -51,3 +53,20 @@ class Scheduler(LoadFileScheduling):
             text = (self._root / file).read_text(encoding="utf-8")
             self._with_browser[file] = "pytest.mark.browser" in text
         return "browser" if self._with_browser[file] else file
+
+
+@pytest.fixture
+def own_problem():
+    """Makes a regression of three inputs, with a model and inputs of one's own."""
+    return regression
+
+
+def regression(model, inputs=None):
+    source = torch.Generator().manual_seed(0)
+    inputs = torch.randn(40, 3, generator=source) if inputs is None else inputs
+    data = Data(inputs, torch.zeros(len(inputs), dtype=torch.int64))
+    numbers = Hyperparameters(0.1, 1.0, 2, 10, 10)
+    return Problem(
+        "own", "", model, lambda out, y: (out[:, 0] - y).square().mean(), data, None, None,
+        numbers, "classification", None, torch.float32,
+    )  # fmt: skip

@@ -133,6 +133,8 @@ def _serve(given: argparse.Namespace) -> int:
     from gnlab.lab.served import serve
     from gnlab.runs import default_folder
 
+    if given.record == "":
+        raise InputError("--record must be a folder; got ''. Leave it out for the usual one.")
     serve(
         port=given.port,
         address=given.address,

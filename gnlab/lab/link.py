@@ -72,7 +72,8 @@ class Linked(param.Parameterized):
             kind, text = self.param[name], given[name]
             valid = map(str, kind.objects) if isinstance(kind, param.Selector) else ()
             hint = nearest(text[:_LONGEST], valid)
-            remark = f"{name} must be {self.valid(name)}; got {text!r}. It was left out.{hint}"
+            shown = repr(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
+            remark = f"{name} must be {self.valid(name)}; got {shown}. It was left out.{hint}"
             value = _parse(kind, text)
             if value is None or self.choose(name, value):
                 remarks.append(remark)
@@ -88,7 +89,9 @@ def given(query: str | Mapping[str, str]) -> dict[str, str]:
     Returns:
         The values by name, of a name that comes twice the last.
     """
-    return dict(query if isinstance(query, Mapping) else parse_qsl(query.lstrip("?")))
+    if isinstance(query, Mapping):
+        return dict(query)
+    return dict(parse_qsl(query.lstrip("?"), keep_blank_values=True))
 
 
 def query(values: Mapping[str, Any]) -> str:

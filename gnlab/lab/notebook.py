@@ -97,10 +97,13 @@ class Lab:
         Raises:
             InputError: If the count is out of bounds, or the run could not make a step.
         """
+        begun = self._engine.snapshot(self._id).step
         goal = self._engine.send(self._id, runs.Step(count))
         snapshot = self._wait(goal, lambda now: now.state != "playing")
-        if snapshot.record is None:
-            raise InputError(snapshot.message or "no step was made.")
+        made = snapshot.step - begun
+        if snapshot.record is None or (made < count and snapshot.message):
+            why = snapshot.message or "the run was stopped."
+            raise InputError(f"{max(made, 0)} of {count} steps were made: {why}")
         return snapshot.record
 
     def close(self) -> None:

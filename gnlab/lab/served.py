@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,7 +20,7 @@ from panel.io.server import get_server
 
 from gnlab import runs
 from gnlab.errors import InputError, check_number
-from gnlab.lab import board, connection, palettes
+from gnlab.lab import board, connection, palettes, queries
 from gnlab.lab.address import Address
 from gnlab.lab.assets import text
 from gnlab.lab.cadence import ALONE
@@ -54,7 +55,7 @@ def page(
     """
     doc, address = pn.state.curdoc, Address()
     doc.title = "gnlab"
-    given = {**(defaults or {}), **_arguments()}
+    given = {**(defaults or {}), **queries.arguments()}
     branch = given.pop("branch", "")
     try:
         made = Page(
@@ -91,7 +92,7 @@ def slide(host: Host | None = None) -> pn.viewable.Viewable:
             return pn.pane.Markdown(f"### gnlab\n\n{error}", margin=40)
         doc.on_session_destroyed(lambda _context: host.leave(number))
     made = Slide(
-        urlencode(_arguments()), post=doc.add_next_tick_callback, linked=address.show,
+        urlencode(queries.arguments()), post=doc.add_next_tick_callback, linked=address.show,
         lab="" if host is None else "./",
     )  # fmt: skip
     made.hold(address.source)
@@ -228,6 +229,8 @@ def _make(record_dir: str | Path | None) -> None:
         return
     try:
         Path(record_dir).mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=record_dir):  # a folder that is there may be read only
+            pass
     except OSError as error:
         raise InputError(
             f"runs cannot be recorded in {str(record_dir)!r}: {error.strerror}. Choose another "
@@ -270,12 +273,6 @@ def _run(made: Server, address: str, started: Callable[[Server], None] | None) -
     with sparing_what_stays():
         made.io_loop.start()
     made.stop()
-
-
-def _arguments() -> dict[str, str]:
-    """The names and values of the present request's query."""
-    arguments = pn.state.session_args or {}
-    return {name: values[-1].decode("utf-8", "replace") for name, values in arguments.items()}
 
 
 def _origins(address: str, port: int) -> list[str] | None:

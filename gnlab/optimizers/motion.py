@@ -30,9 +30,15 @@ def proposed(rule: Direction, named: Named, state: MutableMapping[Any, Any]) -> 
         u, by parameter name.
 
     Raises:
-        InputError: If no parameter has a gradient.
+        InputError: If no parameter has a gradient, or one has a sparse one.
     """
     given = {n: p.grad for n, p in named.items() if p.grad is not None}
+    sparse = next((n for n, g in given.items() if g.layout is not torch.strided), None)
+    if sparse is not None:
+        raise InputError(
+            f"the gradient of {sparse!r} is sparse, of which no direction is made; build its "
+            "module without sparse=True."
+        )
     if not given:
         raise InputError("no parameter has a gradient; call loss.backward() before the step.")
     u: Tensors = {}

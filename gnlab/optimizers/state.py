@@ -123,6 +123,10 @@ def _check(state_dict: Mapping[str, Any], partition: Partition) -> dict[str, Any
 
     What an older version did not write yet is not compared.
     """
+    if not isinstance(state_dict, Mapping):
+        raise InputError(
+            f"state_dict must be what state_dict() returned; got {type(state_dict).__name__}."
+        )
     own: dict[str, Any] | None = state_dict.get(KEY)
     if own is None:
         raise InputError(f"the state_dict is of another optimizer: no {KEY!r} in it.")
@@ -143,6 +147,15 @@ def _check(state_dict: Mapping[str, Any], partition: Partition) -> dict[str, Any
         raise InputError(
             "the state_dict is of another partition: its groups have the same names, but other "
             "parameters in them; build the optimizer with the same."
+        )
+    missing = [name for name in ("steps", "step_sizes", "batches") if name not in own]
+    sizes = own.get("step_sizes")
+    shape = [partition.num_groups] if sizes is None else list(sizes.shape)
+    if missing or shape != [partition.num_groups]:
+        wrong = f"it has no {missing[0]!r}" if missing else f"its step sizes have shape {shape}"
+        raise InputError(
+            f"the state_dict is damaged: {wrong}, for S = {partition.num_groups} groups; restore "
+            "it from a copy."
         )
     return own
 

@@ -74,10 +74,12 @@ class Partition:
         Raises:
             InputError: If the length of ``values`` is not S.
         """
-        if values.shape != (self.num_groups,):
+        if not isinstance(values, Tensor) or values.shape != (self.num_groups,):
+            is_tensor = isinstance(values, Tensor)
+            got = f"shape {list(values.shape)}" if is_tensor else type(values).__name__
             raise InputError(
-                f"expand needs one value per group, shape [{self.num_groups}]; "
-                f"got shape {list(values.shape)}."
+                f"expand needs one value per group, a tensor of shape [{self.num_groups}]; "
+                f"got {got}."
             )
         return {name: values[owner.to(values.device)] for name, owner in self.groups.items()}
 
@@ -185,6 +187,8 @@ class Partition:
 
     def _membership(self, other: "Partition") -> Tensor | None:
         """For each of this partition's groups the group of ``other`` it lies in, or None."""
+        if not isinstance(other, Partition):
+            raise InputError(f"other must be a gnlab.Partition; got {type(other).__name__}.")
         if dict(self.shapes) != dict(other.shapes):
             raise InputError("the two partitions are of different parameters.")
         low = torch.full((self.num_groups,), other.num_groups, dtype=torch.int64)

@@ -7,7 +7,7 @@ them, and what there is to see is the newest snapshot that the loop has publishe
 import abc
 import itertools
 
-from gnlab.errors import unknown_choice
+from gnlab.errors import InputError, unknown_choice
 from gnlab.runs.commands import Branch, Command
 from gnlab.runs.messages import CloseRun, Message, Open, Send
 from gnlab.runs.settings import Settings
@@ -132,4 +132,6 @@ class Engine(abc.ABC):
     def _check(self, run_id: str) -> None:
         """Raise unless there is such a run."""
         if run_id not in self._latest:
+            if not self._latest:
+                raise InputError(f"unknown run {run_id!r}: there is none, it has been closed.")
             raise unknown_choice("run", run_id, self._latest)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import disable_saved_tensors_hooks
 from torch.func import functional_call
 
+from gnlab.errors import InputError
 from gnlab.summaries.batches import Batch, cast, map_tensors, tensors
 from gnlab.summaries.decompose import decomposed
 from gnlab.summaries.losses import checked_loss
@@ -218,6 +219,23 @@ class Evaluated:
 def device_of(model: nn.Module) -> torch.device:
     """The device of a model's first parameter."""
     return next(model.parameters()).device
+
+
+def check_dtype(dtype: object) -> None:
+    """Raise unless a dtype is one of real numbers, or None.
+
+    Args:
+        dtype: What was given.
+
+    Raises:
+        InputError: If it is not.
+    """
+    fits = isinstance(dtype, torch.dtype) and dtype.is_floating_point
+    if dtype is not None and not fits:
+        raise InputError(
+            "dtype must be a torch dtype of real numbers, torch.float32 or torch.float64 as a "
+            f"rule, or None for the model's own; got {dtype!r}."
+        )
 
 
 def cast_loss(loss_fn: LossFunction, dtype: torch.dtype | None, model: nn.Module) -> LossFunction:

@@ -24,7 +24,7 @@ from gnlab.summaries.autodiff import Along, Groups, groups_of, tensor_of_order
 from gnlab.summaries.batches import batches
 from gnlab.summaries.compute import Computation
 from gnlab.summaries.convolutions import guessed_kernels
-from gnlab.summaries.evaluation import Evaluated, LossFunction, Parameters
+from gnlab.summaries.evaluation import Evaluated, LossFunction, Parameters, check_dtype
 from gnlab.summaries.normalisers import Normaliser
 from gnlab.summaries.passes import Task, Values
 from gnlab.summaries.precision import full_precision
@@ -95,6 +95,7 @@ def summarise(
         raise unknown_choice("method", method, METHODS)
     if memory is not None:
         check_number("memory", memory, low=0)
+    check_dtype(dtype)
     task = Task(model, loss_fn, batches(data), partition, dtype, normaliser)
 
     def computed(u: Parameters) -> Summary:

@@ -129,3 +129,7 @@ def test_an_output_that_is_full_or_closed_is_no_traceback():
     said = "gnlab: the standard output cannot be written to: No space left on device.\n"
     assert (full.returncode, full.stderr) == (1, said)
     assert (closed.returncode, closed.stderr) == (0, "")
+
+
+def test_a_folder_without_a_name_is_no_usual_folder(fails):
+    assert "--record must be a folder; got ''" in fails("serve", "--record", "")

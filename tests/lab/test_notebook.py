@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from torch import nn
 
 import gnlab
 from gnlab.errors import InputError
@@ -98,3 +99,25 @@ def test_the_page_in_a_cell_asks_no_network_for_anything(lab):
 
     addresses = set(re.findall(r"https?://[\w./-]+", asyncio.run(shown())))
     assert addresses <= {"http://www.w3.org/2000/svg"}
+
+
+def test_a_step_that_cannot_be_made_is_an_error_with_how_many_were(own_problem):
+    class Breaking(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.calls = nn.Linear(3, 1), 0
+
+        def forward(self, x):
+            self.calls += 1
+            if self.calls > 8:
+                raise ValueError("on purpose")
+            return self.layer(x)
+
+    lab = Lab(gnlab.Run(problem=own_problem(Breaking())))
+    with pytest.raises(InputError, match=r"[1-9] of 20 steps were made: .*on purpose"):
+        lab.step(20)
+    with pytest.raises(InputError, match=r"0 of 5 steps were made: .*on purpose"):
+        lab.step(5)
+    lab.close()
+    with pytest.raises(InputError, match="it has been closed"):
+        lab.step()

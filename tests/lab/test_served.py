@@ -101,7 +101,7 @@ def test_a_closed_page_closes_its_run(server, host, until):
     run_id = next(iter(host.engine._latest))
     session.close()
     until(lambda: host.sessions == 0)
-    with pytest.raises(InputError, match="unknown run"):
+    with pytest.raises(InputError, match=r"unknown run 'run-.*it has been closed"):
         host.engine.snapshot(run_id)
 
 
@@ -225,3 +225,25 @@ def test_what_cannot_be_served_or_recorded_is_one_line_before_anything_is_begun(
         served.serve(record_dir=tmp_path / "file", show=False)
     with pytest.raises(InputError, match="address must be a host's name or number"):
         served.serve(address="", show=False)
+
+
+@pytest.mark.parametrize("value", ["\u00b2", "\u2461", "9" * 5000, "1e5", "[1", "", "\u0663"])
+@pytest.mark.parametrize("path", ["", "slide"])
+def test_no_text_in_a_link_keeps_the_page_from_opening(server, path, value):
+    session = connect(server, path, seed=value, condition=value, anything=value)
+    named = "condition" if path else "seed"
+    text = session.document.get_model_by_name("message").text
+    assert f"{named} must be" in text or value == "\u0663"
+    assert len(text) < 1000
+    session.close()
+
+
+def test_a_folder_that_is_there_and_read_only_is_told_before_anything_is_begun(
+    tmp_path, monkeypatch
+):
+    def refused(**_options):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(served, "TemporaryFile", refused)
+    with pytest.raises(InputError, match=r"Read-only file system\. Choose another folder"):
+        served.serve(record_dir=tmp_path, show=False)

@@ -234,3 +234,23 @@ def test_a_state_read_onto_a_gpu_goes_on(classifier, data, one_step):
     optimizer.load_state_dict(torch.load(saved, map_location="cuda", weights_only=True))
     one_step(model, optimizer, batch, cross_entropy)
     assert optimizer.step_sizes.device.type == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda own: own.pop("batches"), "it has no 'batches'"),
+        (lambda own: own.update(step_sizes=torch.ones(7)), r"its step sizes have shape \[7\]"),
+    ],
+)
+def test_a_damaged_state_is_told(damage, said, classifier, data, one_step):
+    [batch] = data(1)
+    model = classifier()
+    optimizer = GroupedNewton(model, cross_entropy, [batch], period=1)
+    one_step(model, optimizer, batch, cross_entropy)
+    state = optimizer.state_dict()
+    damage(next(part for key, part in state.items() if key not in ("state", "param_groups")))
+    with pytest.raises(InputError, match=f"the state_dict is damaged: {said}"):
+        optimizer.load_state_dict(state)
+    with pytest.raises(InputError, match=r"must be what state_dict.* returned; got NoneType"):
+        optimizer.load_state_dict(None)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from gnlab.directions import NAMES, direction
+from gnlab.errors import InputError
 from gnlab.optimizers.motion import move, moved, proposed
 from gnlab.partitions import partition
 
@@ -119,3 +120,10 @@ def test_a_group_of_size_zero_stays_whatever_its_direction_is(level):
     moved = start["weight"][0] - 0.5
     assert torch.equal(model.weight[0], moved)
     assert torch.equal(model.bias, start["bias"])
+
+
+def test_a_sparse_gradient_is_named():
+    table = nn.Embedding(5, 2, sparse=True)
+    table(torch.tensor([1, 3])).sum().backward()
+    with pytest.raises(InputError, match="the gradient of 'weight' is sparse"):
+        proposed(direction("momentum"), dict(table.named_parameters()), defaultdict(dict))

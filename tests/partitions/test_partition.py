@@ -221,3 +221,12 @@ def test_wrong_shapes_are_printed():
 def test_a_scripted_model_is_refused():
     with pytest.raises(InputError, match="is a TorchScript module"):
         partition(torch.jit.script(nn.Linear(3, 2)), "tensor")
+
+
+def test_what_is_no_partition_and_no_tensor_is_named():
+    split = partition(nn.Linear(3, 2), "tensor")
+    for ask in (split.refines, split.coarsening, split.membership):
+        with pytest.raises(InputError, match=r"other must be a gnlab\.Partition; got int"):
+            ask(3)
+    with pytest.raises(InputError, match=r"a tensor of shape \[2\]; got list"):
+        split.expand([1.0, 2.0])

@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import nn
 
-from gnlab.problems import Data, Hyperparameters, Problem
 from gnlab.runs import ProcessEngine, ThreadEngine
 
 DEADLINE = 60.0
@@ -124,29 +123,12 @@ def same_value(a, b):
 
 
 @pytest.fixture
-def own_problem():
-    """Makes a regression of three inputs, with a model and inputs of one's own."""
-    return regression
-
-
-@pytest.fixture
-def noisy_problem():
+def noisy_problem(own_problem):
     """Makes a regression with dropout, whose steps draw random numbers."""
 
     def make(inputs=None):
         torch.manual_seed(0)
         model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Dropout(0.5), nn.Linear(4, 1))
-        return dataclasses.replace(regression(model, inputs), name="noisy")
+        return dataclasses.replace(own_problem(model, inputs), name="noisy")
 
     return make
-
-
-def regression(model, inputs=None):
-    source = torch.Generator().manual_seed(0)
-    inputs = torch.randn(40, 3, generator=source) if inputs is None else inputs
-    data = Data(inputs, torch.zeros(len(inputs), dtype=torch.int64))
-    numbers = Hyperparameters(0.1, 1.0, 2, 10, 10)
-    return Problem(
-        "own", "", model, lambda out, y: (out[:, 0] - y).square().mean(), data, None, None,
-        numbers, "classification", None, torch.float32,
-    )  # fmt: skip

@@ -293,3 +293,10 @@ def test_not_finite_is_data():
     assert s.loss.isnan()
     assert s.H.isnan().any()
     assert not s.inert.any()
+
+
+@pytest.mark.parametrize("dtype", ["float32", torch.int32, torch.complex64, 3])
+def test_a_dtype_that_is_none_of_real_numbers(dtype):
+    model, batch = nn.Linear(3, 2), (torch.randn(4, 3), torch.randint(2, (4,)))
+    with pytest.raises(InputError, match="dtype must be a torch dtype of real numbers"):
+        summarise(model, nn.CrossEntropyLoss(), batch, partition(model, "all"), dtype=dtype)

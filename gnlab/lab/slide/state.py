@@ -97,5 +97,11 @@ def from_query(query: str | Mapping[str, str]) -> tuple[Choices, list[str]]:
     """
     choices = Choices()
     remarks = choices.take(link.given(query), ALL)
-    choices.coupling = min(choices.coupling, reach(choices.size))
+    far = reach(choices.size)
+    if choices.coupling > far:
+        remarks.append(
+            f"coupling must be at most {far} where size is {choices.size}; got "
+            f"{choices.coupling}. It is {far}."
+        )
+        choices.coupling = far
     return choices, remarks

@@ -35,6 +35,7 @@ def test_a_link_restores_every_choice():
         ("start_x=3", "a number from -2 to 2"),
         ("damping=-1", "a number from 0 to 1e+06"),
         ("network_steps=-1", "a whole number from 0 to 200"),
+        ("scene=", "one of quadratic, rosenbrock, network"),
         ("data=mnist", "one of moons, spirals, circles"),
         ("seed=half", "a whole number from 0"),
         ("finest=" + "a" * 1000, "one of tensor, unit, element"),
@@ -46,6 +47,7 @@ def test_a_link_out_of_bounds_gives_one_line_and_the_default(query, said):
     assert len(remarks) == 1
     assert said in remarks[0]
     assert remarks[0].startswith(name)
+    assert len(remarks[0]) < 250
     assert getattr(choices, name) == getattr(Choices(), name)
 
 
@@ -56,7 +58,9 @@ def test_a_link_with_names_the_slide_does_not_know_is_a_link_all_the_same():
 
 
 def test_no_more_coupling_than_there_are_coordinates():
-    assert from_query("size=4&coupling=6")[0].coupling == 2
+    choices, (remark,) = from_query("size=4&coupling=6")
+    assert choices.coupling == 2
+    assert remark == "coupling must be at most 2 where size is 4; got 6. It is 2."
     assert from_query("size=64&coupling=6")[0].coupling == 6
 
 
