@@ -18,13 +18,14 @@ from pathlib import Path
 
 import torch
 
-from gnlab.summaries.ranks import Ranks, union
+from gnlab.summaries.ranks import Ranks
 from gnlab.summaries.rules import Call
 from gnlab.summaries.samples.blocks import usual_room
 from gnlab.summaries.samples.reach import Reach
 from gnlab.summaries.samples.stretches import Room, Stretch, jet_bytes, stretches
 
 _SHARE = 0.5  # of the memory that is free; the rest is for what the operations need meanwhile
+_ENTRY = 8  # bytes of an entry of H̄
 _SMALL = 64 * 2**20  # bytes that are there without looking
 _ROOMS = (4, 16, 64, 256)  # the parts of a budget that the jets of one value are to fit into
 
@@ -64,6 +65,8 @@ def plan(
     """
     everything, room = tuple(range(size)), usual_room(device)
     budget = free_memory(device) if budget is None else budget
+    # H̄ and its like are there anyway: to go in smaller pieces would save nothing worth the time.
+    budget = max(budget, _ENTRY * size * size)
     if math.isinf(room.size) and most_at_once(calls, size) <= budget:
         return Plan([everything], room)
     divided = stretches(calls)
@@ -71,12 +74,14 @@ def plan(
     for room in rooms:
         if most(divided, starting, everything, room) <= budget:
             return Plan([everything], room)
-    for count in range(3, size + 1):
+    count = 3
+    while True:
         chunks = [everything[i * size // count : (i + 1) * size // count] for i in range(count)]
-        pairs = [union(*pair) for pair in itertools.combinations(chunks, 2)]
+        # Their union is kept by no cache: there are as many as their number squared.
+        pairs = ((*one, *two) for one, two in itertools.combinations(chunks, 2))
         if count == size or all(most(divided, starting, pair, room) <= budget for pair in pairs):
-            return Plan(pairs, room)
-    raise AssertionError("the last count is the number of groups")
+            return Plan([(*one, *two) for one, two in itertools.combinations(chunks, 2)], room)
+        count = min(size, count + 1 + count // 8)
 
 
 def fits_surely(calls: Sequence[Call], size: int, budget: float | None) -> bool:

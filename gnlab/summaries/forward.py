@@ -183,12 +183,12 @@ def rule_of(operation: str) -> Rule | None:
 
 def _made(call: Call, curvature: Curvature) -> list[Jet]:
     """The jets of a call's results."""
-    if call.name not in APART:
-        for operand in call.given:
-            operand.carried = operand.jet.expanded()
     if call.name in CURVED:
         curvature.begin((call.place, call.name))
     try:
+        if call.name not in APART:
+            for operand in call.given:
+                operand.carried = operand.jet.expanded()
         jets = RULES[call.name](call, curvature)
     except NoRuleError as error:
         raise NoRuleError(f"{call.name} {error}") from error

@@ -9,6 +9,7 @@ Legend: m groups that own a part of the layer, q colours.
 """
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +80,8 @@ def _can_be_coloured(layer: Layer, jet: Jet) -> bool:
     """Whether a layer's parameter is owned unit by unit."""
     if not isinstance(jet, Owning) or layer.units is None:
         return False
+    if jet.colouring.units != math.prod(layer.bias_shape):  # a bias of more dimensions than one
+        return False
     return isinstance(jet, Spread) or layer.factors is not None
 
 
@@ -92,6 +95,9 @@ def _divided(layer: Layer, jet: Jet | None, taken: Ranks) -> tuple[Jet | None, O
 
 def apply(layer: Layer, call: Call, curvature: Curvature) -> Jet:
     """The jet of a layer's result, and its curvature."""
+    for made in (layer.weight, layer.bias):  # by another layer
+        if isinstance(made, Operand) and made.carried is not None:
+            made.carried = made.carried.expanded()
     x, weight = _received(layer), jet_of(layer.weight)
     owners = _Owners.of(layer, x)
     if x is not None and weight is not None and call.delta is not None:

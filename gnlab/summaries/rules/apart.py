@@ -35,7 +35,9 @@ def keeping(rule: Rule, place: Place) -> Rule:
         coloured = jet.coloured
         if coloured is None:
             return rule(call, curvature)
-        axis = place(call, coloured.axis) if len(call.given) == 1 else None
+        # Of a single sample a shape does not show what is in front of the units.
+        whole = call if call.whole is None else call.whole
+        axis = place(whole, coloured.axis) if len(call.given) == 1 else None
         if axis is None:
             x.carried = jet.expanded()
             return rule(call, curvature)

@@ -39,6 +39,7 @@ class Call:
         place: The module that called it, by name; "loss" within the loss.
         delta: The adjoint δ, once it is known; None where the loss does not depend on the result.
         spent: The operands that no later call takes.
+        whole: The call of all samples, of which this is a part; None if it is all of it.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Call:
     place: str = ""
     delta: Tensor | None = None
     spent: list[Operand] = field(default_factory=list)
+    whole: "Call | None" = None
 
     @property
     def out(self) -> Tensor:

@@ -96,6 +96,7 @@ class _Block:
     def __init__(self, stretch: Stretch, part: slice) -> None:
         self._stretch, self._part = stretch, part
         self._cut: dict[int, Operand] = {}
+        self._from_outside: dict[tuple[int, Axis], Operand] = {}
 
     def calls(self) -> Iterator[Call]:
         """The calls, of these samples only; each once those before have been gone through.
@@ -110,6 +111,7 @@ class _Block:
                 self._cut[id(operand)] = Operand(self._of(operand.value, axis))
             yield dataclasses.replace(
                 call,
+                whole=call,
                 args=self._given(call.args, needs),
                 kwargs=self._given(call.kwargs, needs),
                 given=self._given(call.given, needs),
@@ -149,6 +151,14 @@ class _Block:
         """An operand's samples, with their jet."""
         if id(operand) in self._stretch.results:
             return self._cut[id(operand)]
+        # One for all places that take it: who changes its jet in one changes it in all.
+        known = self._from_outside.get((id(operand), axis))
+        if known is None:
+            known = self._from_outside[id(operand), axis] = self._cut_off(operand, axis)
+        return known
+
+    def _cut_off(self, operand: Operand, axis: Axis) -> Operand:
+        """The samples of an operand that the stretch does not make, with their jet."""
         cut, jet = Operand(self._of(operand.value, axis)), operand.carried
         if jet is not None:
             own = jet.coloured
