@@ -2,6 +2,8 @@
 
 A group pays, for its first and its second tangent, the forward work of the layers after the one
 that it starts in. Every two groups that have reached a layer's result meet there in one product.
+Groups that own units of a layer go together, one product for all weights' and one for all biases',
+until the next layer mixes the units.
 Beside these there is the forward pass, the gradients of all layers' inputs but the first's, and at
 each layer one product of its inputs with the direction, and one of the tangents that reach it if
 several groups share the layer. One gradient, the unit, is the forward pass, the gradients of the
@@ -26,6 +28,9 @@ from gnlab.partitions.exclusive import alone
 from gnlab.partitions.naming import home
 from gnlab.partitions.products import Products, numbers, taken_apart
 from gnlab.partitions.unmoved import unmoved
+
+
+_TOGETHER = 2  # products of all weights' groups of a layer, and of all biases'
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +160,14 @@ def in_gradients(layers: Sequence[Layer], starting: Sequence[int], shared: bool)
     Args:
         layers: The layers in the order of their execution.
         starting: How many groups start in each.
-        shared: Whether several groups share a layer.
+        shared: Whether several groups share a layer, each with units of its own.
 
     Returns:
         The work; 1 is one gradient's.
     """
-    total, reached = gradient(layers), 0
+    total, reached, together = gradient(layers), 0, 0
     for layer, new in zip(layers, starting, strict=True):
-        total += (2 + shared) * reached * layer.work
-        reached += new
-        total += reached**2 * layer.values
+        total += (2 + shared) * (reached + min(together, _TOGETHER)) * layer.work
+        reached, together = (reached + together, new) if shared else (reached + new, 0)
+        total += (reached + min(together, _TOGETHER)) ** 2 * layer.values
     return total / max(gradient(layers), 1)
