@@ -29,7 +29,6 @@ from gnlab.partitions.naming import home
 from gnlab.partitions.products import Products, numbers, taken_apart
 from gnlab.partitions.unmoved import unmoved
 
-
 _TOGETHER = 2  # products of all weights' groups of a layer, and of all biases'
 
 
