@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gnlab.summaries.axis import Axis
 from gnlab.summaries.colours import Colouring
 from gnlab.summaries.curvature import Curvature
 from gnlab.summaries.jets import Jet
@@ -21,19 +22,6 @@ from gnlab.summaries.ranks import Ranks, index
 
 _BLOCK = 1 << 18  # numbers that are made at once of what is summed up at once: they stay in cache
 _FEW = 2  # colours whose products by unit are quicker than a product of matrices for each unit
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """Where a value has its units.
-
-    Attributes:
-        dim: The dimension.
-        times: How many entries of it belong to each unit, side by side.
-    """
-
-    dim: int
-    times: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)

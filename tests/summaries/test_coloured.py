@@ -7,7 +7,8 @@ from torch import nn
 import gnlab
 from gnlab.partitions import partition
 from gnlab.summaries import replay, summarise
-from gnlab.summaries.coloured import Axis, Coloured
+from gnlab.summaries.axis import Axis
+from gnlab.summaries.coloured import Coloured
 from gnlab.summaries.colours import by_pieces, by_units
 from gnlab.summaries.jets import Jet
 from gnlab.summaries.rules.layer import Layer

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from gnlab.summaries.coloured import Axis, Coloured
+from gnlab.summaries.axis import Axis
+from gnlab.summaries.coloured import Coloured
 from gnlab.summaries.curvature import Curvature
 from gnlab.summaries.jets import Jet, Operand
 from gnlab.summaries.rules.calls import Call, Rule

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gnlab.summaries.coloured import Axis, Coloured
+from gnlab.summaries.axis import Axis
+from gnlab.summaries.coloured import Coloured
 from gnlab.summaries.jets import Jet
 from gnlab.summaries.owned import Owning, Pieces, Spread
 
@@ -22,13 +23,15 @@ class Apart:
     """A layer's products with each group's own units alone.
 
     Attributes:
-        inputs: Where the input has to have its units.
+        dim: The dimension of the input that has its units.
+        several: Whether several entries of it may belong to one unit.
         forward: (x's first or second derivatives, W, out) -> W x along each group, [m, *y]; in
             ``out`` if given.
         back: (δ in rows of colours of y's units, W) -> Wᵀ δ of each group's units, [m, *x].
     """
 
-    inputs: Axis
+    dim: int
+    several: bool
     forward: Callable[[Coloured, Tensor, Tensor | None], Tensor]
     back: Callable[[Coloured, Tensor], Tensor]
 
@@ -97,13 +100,11 @@ class Layer:
     def takes(self, x: Coloured) -> bool:
         """Whether an input's groups need no rows of their own before this layer."""
         colouring = x.colouring
-        if self.apart is None or not self._fits(x.axis, self.apart.inputs):
+        apart, axis = self.apart, x.axis
+        if apart is None or axis.dim != apart.dim or (axis.times > 1 and not apart.several):
             return False
         multiplied = len(colouring.ranks) * colouring.longest
         return multiplied <= _PADDED * len(colouring.owner) * colouring.units
-
-    def _fits(self, axis: Axis, inputs: Axis) -> bool:
-        return axis.dim == inputs.dim and inputs.times in (0, axis.times)
 
     def _of_owners(self, values: Tensor, own: Owning) -> Tensor:
         """Values on those units that somebody owns, zero elsewhere."""

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gnlab.summaries.coloured import Axis
+from gnlab.summaries.axis import Axis
 from gnlab.summaries.curvature import Curvature
 from gnlab.summaries.jets import Jet, Operand
 from gnlab.summaries.rules import shares
@@ -37,8 +37,8 @@ def linear(call: Call, curvature: Curvature) -> Jet:
     if value_of(given["weight"]).dim() != 2:
         raise NoRuleError("with a vector for a weight")
     x, weight, bias = given["input"], given["weight"], given.get("bias")
-    units, inputs = Axis(max(len(shape) - 1, 0), 1), Axis(value_of(x).dim() - 1, 0)
-    apart = Apart(inputs, shares.linear, lambda own, W: shares.linear(own, W.T))
+    units, last = Axis(max(len(shape) - 1, 0), 1), value_of(x).dim() - 1
+    apart = Apart(last, True, shares.linear, lambda own, W: shares.linear(own, W.T))
     layer = Layer(x, weight, bias, forward, back, bias_shape, units, factors, apart)
     return apply(layer, call, curvature)
 
@@ -71,7 +71,8 @@ def convolution(call: Call, curvature: Curvature) -> Jet:
     weight, bias = given["weight"], given.get("bias")
     channels = Axis(1, 1)
     apart = Apart(
-        channels,
+        channels.dim,
+        False,
         lambda own, W, out: shares.convolution(
             own, lambda v, units: func(v, W[:, units], None, *options), out
         ),

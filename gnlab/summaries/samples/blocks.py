@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gnlab.summaries.axis import Axis
 from gnlab.summaries.curvature import Curvature
 from gnlab.summaries.jets import Jet, Operand
 from gnlab.summaries.rules.calls import Call
-from gnlab.summaries.samples.cuts import Axis
 from gnlab.summaries.samples.reach import reach_of
 from gnlab.summaries.samples.stretches import Room, Stretch
 

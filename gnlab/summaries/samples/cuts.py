@@ -9,28 +9,14 @@ Legend: B samples; a dimension of m·B entries has m for each sample, side by si
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
+from gnlab.summaries.axis import Axis
 from gnlab.summaries.jets import Operand
 from gnlab.summaries.rules.calls import UNUSUAL, Call, NoRuleError, dims_of, value_of
 from gnlab.summaries.rules.elementwise import RULES as POINTWISE
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """Where a value is cut.
-
-    Attributes:
-        dim: The dimension.
-        times: How many entries of it belong to each sample.
-    """
-
-    dim: int
-    times: int
-
 
 Needs = list[tuple[Any, Axis]]
 """Where which arguments have to be cut; those that are not named have to be whole."""

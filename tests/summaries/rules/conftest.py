@@ -20,10 +20,10 @@ from torch.utils._pytree import tree_leaves
 from gnlab.partitions import Partition, partition
 from gnlab.summaries import forward, replay, summarise
 from gnlab.summaries import tape as taping
+from gnlab.summaries.axis import Axis
 from gnlab.summaries.decompose import decomposed
 from gnlab.summaries.rules import Call
 from gnlab.summaries.samples import blocks
-from gnlab.summaries.samples.cuts import Axis
 from gnlab.summaries.samples.stretches import Stretch
 
 DOUBLE = torch.float64

@@ -5,8 +5,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from gnlab.summaries.axis import Axis
 from gnlab.summaries.decompose import decomposed
-from gnlab.summaries.samples.cuts import Axis, needs
+from gnlab.summaries.samples.cuts import needs
 from gnlab.summaries.tape import Tape
 
 DOUBLE = torch.float64
