@@ -187,7 +187,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Carry an operation out, and record it if it computes something."""
-        options = dict(kwargs or {})
+        options = dict(kwargs) if kwargs else {}
         operator = _operator(func)
         name = operator.name
         if operator.relays:
@@ -199,7 +199,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.constants[piece] = args[0]
         result = func(*args, **options)
         written = self._written(operator, args, options) if operator.written else frozenset()
-        results = [leaf for leaf in leaves(result) if isinstance(leaf, Tensor)]
+        results = (
+            [result]
+            if type(result) is Tensor
+            else [leaf for leaf in leaves(result) if isinstance(leaf, Tensor)]
+        )
         if not written and all(map(self._is_known, results)):
             return result  # it only says where something lies, as two of three operations do
         given, named = replaced(Tensor, self.place, (args, options))
