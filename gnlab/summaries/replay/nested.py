@@ -6,7 +6,6 @@ Torch's own functions for this know many more containers, and took half of a rec
 from collections.abc import Callable, Iterator
 from typing import Any
 
-
 _ALONE = frozenset({int, float, bool, str, type(None)})
 
 
