@@ -11,7 +11,7 @@ Legend: S groups, c chunks.
 import itertools
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from gnlab.summaries.samples.stretches import Room, Stretch, jet_bytes, stretche
 
 _SHARE = 0.5  # of the memory that is free; the rest is for what the operations need meanwhile
 _ENTRY = 8  # bytes of an entry of H̄
+_MATRICES = 3  # the loss's part of H̄, the model's, and their sum
 _SMALL = 64 * 2**20  # bytes that are there without looking
 _ROOMS = (4, 16, 64, 256)  # the parts of a budget that the jets of one value are to fit into
 
@@ -110,6 +111,28 @@ def most_at_once(calls: Sequence[Call], size: int) -> float:
     """
     values = [operand.value for call in calls for operand in call.results]
     return 2.0 * size * sum(value.numel() * value.element_size() for value in values)
+
+
+def is_beyond(
+    calls: Sequence[Call], starting: Callable[[], Mapping[int, Reach]], size: int, limit: float
+) -> bool:
+    """Whether the jets of all values and H̄ would take more memory than there may be.
+
+    Args:
+        calls: The calls.
+        starting: Gives the groups of each parameter, by the id of its operand.
+        size: S.
+        limit: Bytes.
+
+    Returns:
+        Whether they would, each group with a second derivative.
+    """
+    matrices = _MATRICES * _ENTRY * size * size
+    if most_at_once(calls, size) + matrices <= limit:
+        return False
+    reached = dict(starting())
+    jets = sum(jet_bytes(call, reached) * len(call.results) for call in calls)
+    return jets + matrices > limit
 
 
 def most(

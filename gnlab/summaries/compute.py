@@ -4,6 +4,7 @@ Legend: S groups.
 """
 
 import contextlib
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -13,9 +14,9 @@ from torch import Tensor
 
 from gnlab.errors import InputError
 from gnlab.summaries.autodiff import Along, Derivatives, Groups, derivatives
-from gnlab.summaries.chunks import most_at_once
 from gnlab.summaries.curvature import LOSS, Origin
 from gnlab.summaries.evaluation import Evaluated, Evaluation, Parameters
+from gnlab.summaries.forward import jets_beyond
 from gnlab.summaries.gauss_newton import gauss_newton
 from gnlab.summaries.inert import (
     Point,
@@ -159,7 +160,7 @@ class Computation:
                 budget=self._memory,
             )
         if sight is not None:
-            sight.refuse_beyond_memory(most_at_once(self._tape.calls, groups.size))
+            sight.refuse_beyond_memory(functools.partial(jets_beyond, self._tape, groups))
         return self._values(seen, found.derivatives, found.slopes, found.origins, found.parts)
 
     def _differentiated(self, seen: Evaluated) -> Values:

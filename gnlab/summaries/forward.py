@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from gnlab.summaries.autodiff import Groups
-from gnlab.summaries.chunks import Plan, fits_surely, most_at_once, plan
+from gnlab.summaries.chunks import Plan, fits_surely, is_beyond, most_at_once, plan
 from gnlab.summaries.curvature import Curvature, Origin
 from gnlab.summaries.jets import Jet, Operand
 from gnlab.summaries.owned import Pieces, Spread
@@ -102,15 +102,8 @@ class Way:
         if fits_surely(self.tape.calls, self.groups.size, budget):
             return Plan([tuple(range(self.groups.size))], usual_room(self.device))
         _mark_spent(self.tape.calls, self.result)
-        starting = {id(self.tape.leaves[name]): self._starting(name) for name in self.u}
+        starting = starting_groups(self.tape, self.groups)
         return plan(self.tape.calls, starting, self.groups.size, budget, self.device)
-
-    def _starting(self, name: str) -> Reach:
-        """The groups of a parameter."""
-        colouring = self.groups.colourings.get(name)
-        if colouring is not None:
-            return Reach(colourings=frozenset({colouring}))
-        return Reach(frozenset(self.groups.ranks[name]))
 
     def _carry(self, some: Ranks, curvature: Curvature, room: Room) -> None:
         """Carry the jets of some groups forward."""
@@ -135,6 +128,40 @@ class Way:
         rows = H.new_empty(len(sums) + len(H), len(H), dtype=self.result.value.dtype)
         found = torch.cat([sums[:1], sums[1:] / self.factor, H], out=rows)
         return Carried(found, curvature.slopes, parts, origins)
+
+
+def starting_groups(tape: Tape, groups: Groups) -> dict[int, Reach]:
+    """The groups of each parameter.
+
+    Args:
+        tape: The operations.
+        groups: The groups by rank.
+
+    Returns:
+        The groups, by the id of the parameter's operand.
+    """
+
+    def of(name: str) -> Reach:
+        colouring = groups.colourings.get(name)
+        if colouring is not None:
+            return Reach(colourings=frozenset({colouring}))
+        return Reach(frozenset(groups.ranks[name]))
+
+    return {id(leaf): of(name) for name, leaf in tape.leaves.items() if name in groups.ranks}
+
+
+def jets_beyond(tape: Tape, groups: Groups, limit: float) -> bool:
+    """Whether the jets of all values would take more memory together than there may be.
+
+    Args:
+        tape: The operations.
+        groups: The groups by rank.
+        limit: Bytes.
+
+    Returns:
+        Whether they would.
+    """
+    return is_beyond(tape.calls, lambda: starting_groups(tape, groups), groups.size, limit)
 
 
 def _start(name: str, u: Tensor, groups: Groups, some: Ranks) -> Jet | None:

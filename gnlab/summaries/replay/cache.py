@@ -104,13 +104,13 @@ class Sight:
         """Whether the computation is never repeated."""
         return self._entry.refused
 
-    def refuse_beyond_memory(self, size: float) -> None:
+    def refuse_beyond_memory(self, is_beyond: Callable[[float], bool]) -> None:
         """Never repeat the computation if what it makes is too large to be recorded.
 
         Args:
-            size: Its bytes.
+            is_beyond: Whether that is more than so many bytes.
         """
-        self._entry.refused |= size > largest(self._entry.device)
+        self._entry.refused |= is_beyond(largest(self._entry.device))
 
     def answer(
         self,

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from gnlab.summaries.chunks import most_at_once
-from gnlab.summaries.forward import Carried, Way
+from gnlab.summaries.forward import Carried, Way, jets_beyond
 from gnlab.summaries.replay.cache import Origins, Told, largest, sighted
 from gnlab.summaries.replay.signature import Signature
 
@@ -19,7 +18,7 @@ def carried(way: Way) -> Carried:
     Returns:
         What they add up to.
     """
-    if most_at_once(way.tape.calls, way.groups.size) > largest(way.device):
+    if jets_beyond(way.tape, way.groups, largest(way.device)):
         return way.carry()
     sight = sighted(lambda: Signature(way), way.device)
     found = None if sight is None else sight.answer(way.carry, _told, _made)
