@@ -10,6 +10,7 @@ import math
 import numbers
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 _ALSO_CALLED = {
     "learning_rate": "lr", "step_size": "lr", "lambda_1": "lr",
@@ -114,3 +115,21 @@ def check_switch(name: str, value: object) -> None:
     """
     if not isinstance(value, bool):
         raise InputError(f"{name} must be True or False; got {value!r}.")
+
+
+def as_path(name: str, value: object) -> Path:
+    """A file or folder as a person gave it.
+
+    Args:
+        name: What it is, as it stands in the message.
+        value: What was given.
+
+    Returns:
+        The path.
+
+    Raises:
+        InputError: If it is no text and no path.
+    """
+    if not isinstance(value, (str, Path)):
+        raise InputError(f"{name} must be a path, such as 'runs/first'; got {value!r}.")
+    return Path(value)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from gnlab.errors import InputError, check_number, unknown_choice
+import gnlab
+from gnlab.errors import InputError, as_path, check_number, unknown_choice
 
 HUGE = pytest.param(10**400, id="huge")
 
@@ -58,3 +59,12 @@ def test_infinity_itself_is_written_as_excluded():
         check_number("lr", float("inf"), low=0.0)
     with pytest.raises(InputError, match=r"number in \(-inf, inf\); got 'x'"):
         check_number("x", "x")
+
+
+@pytest.mark.parametrize("value", [None, 3, b"runs"])
+def test_what_is_no_path(value, tmp_path):
+    run = gnlab.Run("moons")
+    for ask in (run.save, gnlab.Run.load, run.record_to, gnlab.runs.open_record):
+        with pytest.raises(InputError, match=r"must be a path, such as 'runs/first'; got "):
+            ask(value)
+    assert as_path("path", str(tmp_path)) == tmp_path == as_path("path", tmp_path)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gnlab.errors import InputError
+from gnlab.errors import InputError, as_path
 from gnlab.runs.columns import GROUPED, SCALARS, STATUSES, STEP
 from gnlab.runs.recording import STORE
 
@@ -48,7 +48,8 @@ def open_record(folder: str | Path) -> Recorded:
     Raises:
         InputError: If there is none, or it cannot be read.
     """
-    store = Path(folder) / STORE
+    folder = as_path("folder", folder)
+    store = folder / STORE
     description = store / "zarr.json"
     if not description.is_file():
         raise InputError(
@@ -65,7 +66,7 @@ def open_record(folder: str | Path) -> Recorded:
         raise InputError(
             f"the record in {str(folder)!r} is damaged ({error}); restore it from a copy."
         ) from error
-    return Recorded(Path(folder), parts, attributes)
+    return Recorded(folder, parts, attributes)
 
 
 def _check(part: Path, steps: int) -> None:

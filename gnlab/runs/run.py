@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from gnlab import problems
-from gnlab.errors import InputError
+from gnlab.errors import InputError, as_path
 from gnlab.problems import Problem
 from gnlab.runs.checkpoints import Checkpoint
 from gnlab.runs.course import Course
@@ -84,7 +84,7 @@ class Run(Course):
             InputError: If it shall be made now and cannot.
         """
         self.flush()
-        recording = Recording(Path(folder))
+        recording = Recording(as_path("record", folder))
         if at_once:
             recording.begin(self.settings)
         self._recording = recording
@@ -153,7 +153,7 @@ class Run(Course):
         start = self._checkpoints.get(0)
         state = self._checkpoints.before(self.step_count + 1) or start
         now, then = (kept.flat.named(self.model) for kept in (state, start))
-        write(Saved(state, now, then, start.settings, self._log), Path(path))
+        write(Saved(state, now, then, start.settings, self._log), as_path("path", path))
 
     @classmethod
     def load(cls, path: str | Path, *, problem: Problem | None = None) -> "Run":
@@ -169,7 +169,8 @@ class Run(Course):
         Raises:
             InputError: If the file cannot be read or is not a run's.
         """
-        saved = read(Path(path))
+        path = as_path("path", path)
+        saved = read(path)
         begun, choices = (s.to_json() for s in (saved.begun, saved.state.settings))
         del choices["preset"]
         if problem is not None:
@@ -180,7 +181,7 @@ class Run(Course):
             raise InputError(f"{str(path)!r} is a run of {begun['preset']!r}; give its problem=...")
         else:
             run = cls(saved.begun)
-        saved.check_fit(dict(values_of(run.model)), Path(path))
+        saved.check_fit(dict(values_of(run.model)), path)
         run._resume(run._checkpoints.get(0), saved.start)
         settings = run.settings.changed(**choices)
         run._resume(dataclasses.replace(saved.state, settings=settings), saved.model)
