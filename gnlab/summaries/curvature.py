@@ -242,6 +242,9 @@ class Curvature:
         self, rows: Ranks, columns: Ranks, block: Tensor, times: float, whole: Tensor | None = None
     ) -> None:
         H = self._part()
+        if rows == columns == self._all:
+            self._later(H, block, times, whole)
+            return
         row, column = places(self._all, rows), places(self._all, columns)
         if isinstance(row, slice) and isinstance(column, slice):
             self._later(H[row, column], block, times, whole)
@@ -258,6 +261,9 @@ class Curvature:
     def _into(
         self, total: Tensor, ranks: Ranks, values: Tensor, times: float, whole: Tensor | None = None
     ) -> None:
+        if ranks == self._all:
+            self._later(total, values, times, whole)
+            return
         place = places(self._all, ranks)
         if isinstance(place, slice):
             self._later(total[place], values, times, whole)

@@ -44,7 +44,7 @@ class Jet:
     @functools.cached_property
     def first(self) -> Tensor:
         """Vˢ, [k, *shape]."""
-        return self.values[len(self.bent) :]
+        return self.values[len(self.bent) :] if self.bent else self.values
 
     @functools.cached_property
     def second(self) -> Tensor:

@@ -39,7 +39,7 @@ def _divided(n: int) -> int:
 
 def along(rows: Tensor, vector: Tensor) -> Tensor:
     """The product of each row of a matrix with a vector, [k, n], [n] -> [k]."""
-    if fused.multiplies(rows, vector[None]):
+    if rows.is_cuda and fused.multiplies(rows, vector[None]):
         return fused.sums(rows, vector[None])[:, 0]
     return rows @ vector
 
