@@ -121,7 +121,8 @@ class Coloured:
         """
         first = self.by_unit(self.jet.first)
         products = _products(self.by_unit(weighted), first)  # [q, q, units]
-        ranks = self.colouring.rank_numbers(weighted.device)
+        # What nobody owns is zero, and may be added anywhere.
+        ranks = self.colouring.numbers(weighted.device).clamp(min=0)
         row, column = ranks[:, None].expand_as(products), ranks.expand_as(products)
         curvature.scattered(row, column, products)
 

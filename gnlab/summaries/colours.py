@@ -76,10 +76,14 @@ class Colouring:
         """The most units that a group owns."""
         return max((len(owned.units) for owned in self.owned.values()), default=0)
 
-    def rank_numbers(self, device: torch.device) -> Tensor:
-        """The rank that owns each unit, 0 for none, [q, units]."""
-        flat = tuple(max(rank, 0) for owner in self.owner for rank in owner)
-        return index(flat, device).reshape(len(self.owner), -1)
+    @functools.cached_property
+    def _flat(self) -> tuple[int, ...]:
+        """The rank that owns each unit, −1 for none, q·units of them."""
+        return tuple(rank for owner in self.owner for rank in owner)
+
+    def numbers(self, device: torch.device) -> Tensor:
+        """The rank that owns each unit, −1 for none, [q, units]."""
+        return index(self._flat, device).reshape(len(self.owner), -1)
 
     def colour_numbers(self, device: torch.device) -> Tensor:
         """The colour of each group, [m]."""
@@ -87,10 +91,8 @@ class Colouring:
 
     def owns(self, device: torch.device) -> Tensor:
         """Whether a group owns a unit, [m, units]."""
-        flat = tuple(rank for owner in self.owner for rank in owner)
-        numbers = index(flat, device).reshape(len(self.owner), -1)
         each = index(self.ranks, device)[:, None]
-        return numbers.index_select(0, self.colour_numbers(device)) == each
+        return self.numbers(device).index_select(0, self.colour_numbers(device)) == each
 
     def by_group(self, sums: Tensor) -> Tensor:
         """Sums over each group's units of numbers by colour and unit, [n, q, units] -> [n, m]."""
@@ -114,8 +116,7 @@ class Colouring:
 
     def has_owner(self, device: torch.device) -> Tensor:
         """Whether each unit has an owner in each colour, [q, units]."""
-        flat = tuple(rank for owner in self.owner for rank in owner)
-        return index(flat, device).reshape(len(self.owner), -1) != NOBODY
+        return self.numbers(device) != NOBODY
 
     def places(self, device: torch.device) -> Tensor:
         """Where the owner of each unit stands among the groups, m for none, [q·units]."""
@@ -125,7 +126,7 @@ class Colouring:
     def _places(self) -> tuple[int, ...]:
         """Where the owner of each unit stands among the groups, m for none, q·units of them."""
         at = {rank: i for i, rank in enumerate(self.ranks)} | {NOBODY: len(self.ranks)}
-        return tuple(at[rank] for owner in self.owner for rank in owner)
+        return tuple(at[rank] for rank in self._flat)
 
 
 def by_units(owner: Tensor) -> Colouring:

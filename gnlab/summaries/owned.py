@@ -6,6 +6,7 @@ group, nearly all of them zero. A layer's rule asks for what the groups share in
 Legend: k groups, S in all; m elements in a unit's row.
 """
 
+import abc
 import functools
 
 from torch import Tensor
@@ -15,7 +16,7 @@ from gnlab.summaries.jets import Jet
 from gnlab.summaries.ranks import Ranks, common, index
 
 
-class Owning(Jet):
+class Owning(Jet, abc.ABC):
     """The jet of a parameter whose groups own units of it, or parts of them.
 
     Args:
@@ -38,8 +39,9 @@ class Owning(Jet):
         colouring = self.colouring.of(ranks)
         return self if colouring is self.colouring else self._of(colouring)
 
+    @abc.abstractmethod
     def _of(self, colouring: Colouring) -> "Owning":
-        raise NotImplementedError
+        """The same with other groups."""
 
 
 class Spread(Owning):

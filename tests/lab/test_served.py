@@ -233,7 +233,8 @@ def test_no_text_in_a_link_keeps_the_page_from_opening(server, path, value):
     session = connect(server, path, seed=value, condition=value, anything=value)
     named = "condition" if path else "seed"
     text = session.document.get_model_by_name("message").text
-    assert f"{named} must be" in text or value == "\u0663"
+    # The last is a three, for Python and for whoever writes it so.
+    assert (f"{named} must be" in text) == (value != "\u0663")
     assert len(text) < 1000
     session.close()
 

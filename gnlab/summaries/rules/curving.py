@@ -112,7 +112,7 @@ def _pieces_with_colours(
 ) -> None:
     """Add U_ij ⟨δ_i, Xˢ_j⟩ of every element ij with the group s that owns input j, for a colour."""
     u, device = weight.u.reshape(len(weight.u), -1), weight.u.device
-    ranks = x.colouring.rank_numbers(device)  # [q, units of the input]
+    ranks = x.colouring.numbers(device).clamp(min=0)  # [q, units of the input]
     ranks = ranks.repeat_interleave(u.shape[1] // ranks.shape[1], 1)
     own = weight.owner.reshape(u.shape)
     for colour, rows in enumerate(torch.split(x.jet.first, 1)):
