@@ -76,7 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = _answer(given)
+        try:
+            code = _answer(given)
+        except SystemExit:  # of --help and --version
+            write(end="")
+            raise
         write(end="")  # here, where it can be told that nobody reads it
     except NoReaderError as error:
         # Python would try once more at its end.

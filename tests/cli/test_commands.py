@@ -1,5 +1,6 @@
 """The command line: what it shows, and that a mistake is one line and exit code 2."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -72,12 +73,15 @@ def test_the_help_of_train_has_every_level(capsys):
     assert all(level in said for level in LEVELS)
 
 
-@pytest.mark.parametrize("arguments", [["info"], ["train", "--help"]])
-def test_a_reader_that_leaves_is_no_fault(arguments):
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("arguments", [["info"], ["--version"], ["train", "--help"]])
+def test_a_reader_that_leaves_is_no_fault(arguments, unbuffered):
+    """Whether Python writes at once or at its end, as an environment variable decides."""
     command = [sys.executable, "-m", "gnlab", *arguments]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as left:
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+    ) as left:  # fmt: skip
         left.stdout.close()  # before anything is written
         assert left.stderr.read() == ""
     assert left.returncode in {0, 1}  # argparse itself passes over a help that nobody reads
