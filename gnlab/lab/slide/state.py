@@ -70,7 +70,7 @@ class Choices(link.Linked):
     )
     finest = param.Selector(
         default="unit", objects=list(FINEST),
-        doc='The finest level of the network; of the spirals a step at "element" takes seconds.',
+        doc='The finest level of the network; a step at "element" takes some tenths of a second.',
     )  # fmt: skip
     network_damping = param.Number(
         default=31.6, bounds=DAMPING, doc="λ_int of the network (no unit); 0 turns it off."
