@@ -18,7 +18,7 @@ from gnlab.summaries.replay.cache import (
     sighted,
 )
 from gnlab.summaries.replay.early import Occasion
-from gnlab.summaries.replay.recorder import DrawnError
+from gnlab.summaries.replay.steps import DrawnError
 from gnlab.summaries.replay.suspended import eager
 
 __all__ = [

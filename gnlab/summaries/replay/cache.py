@@ -15,8 +15,9 @@ from gnlab.summaries.curvature import Origin
 from gnlab.summaries.replay.early import Latest, Occasion
 from gnlab.summaries.replay.graph import Repetition
 from gnlab.summaries.replay.key import Collected, Key, UnknownError
-from gnlab.summaries.replay.making import Making
-from gnlab.summaries.replay.recorder import DrawnError, NotRepeatableError, Recorder
+from gnlab.summaries.replay.making import PIECES, Making
+from gnlab.summaries.replay.recorder import Recorder
+from gnlab.summaries.replay.steps import DrawnError, NotRepeatableError
 from gnlab.summaries.replay.suspended import eager, is_eager
 
 _log = logging.getLogger(__name__)
@@ -27,9 +28,8 @@ _LARGEST = 256 * 2**20
 _SHARE = 1 / 8  # of a GPU's memory, for what a computation makes and for all programs
 # To record takes as long as a dozen repetitions save: what comes a few times, as when a person
 # drags a slider over all partitions, is not worth it.
-SIGHTS = 8
+SIGHTS = 11
 """At which sight a computation is ready to be repeated."""
-_PIECES = 3  # recorded, built and tried: see making.py
 _DRAWN = 3  # times that random numbers may be drawn meanwhile before it is the computation's doing
 _MOST = 32  # computations that are remembered
 _ROOM = 512 * 2**20  # bytes of all programs' own memory
@@ -142,7 +142,7 @@ class Sight:
                     _log.debug("not repeated: %s", error)
                     return None
             entry.sights += 1
-            if entry.sights <= SIGHTS - _PIECES:
+            if entry.sights < SIGHTS - 1 - PIECES:
                 return None
             if entry.making is None:
                 return self._recorded(compute, told)
@@ -188,8 +188,9 @@ class Sight:
             outputs, origins = told(result)
             if not self._usable(outputs):
                 return result
-            making.build()
-            if entry.sights >= SIGHTS:
+            if entry.sights < SIGHTS:
+                making.further()
+            else:
                 entry.kept = _Kept(making.tried(self._inputs, outputs), origins)
         except (NotRepeatableError, RuntimeError, TypeError, ValueError, AttributeError) as error:
             self._refuse(error)

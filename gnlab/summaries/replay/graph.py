@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gnlab.summaries.convolutions import tried_kernels
 from gnlab.summaries.replay.program import Program, check
-from gnlab.summaries.replay.recorder import NotRepeatableError
+from gnlab.summaries.replay.steps import NotRepeatableError
 
 _log = logging.getLogger("gnlab")
 _told: set[str] = set()

@@ -1,17 +1,20 @@
-"""A program in the making: recorded, built and tried, at one sight of its computation each.
+"""A program in the making: recorded, built and tried, a piece at one sight of its computation each.
 
-All three at once take as long as three more computations, and a run whose slider was moved would
-stand still for so many steps. So each is done beside a computation of its own, and none takes
-longer than about one more.
+All at once takes as long as three more computations, and a run whose slider was moved would stand
+still for so many steps. So each piece is done beside a computation of its own, and of a small
+computation none takes longer than it takes itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from torch import Tensor
 
 from gnlab.summaries.replay.graph import Repetition, captured
 from gnlab.summaries.replay.program import Program
 from gnlab.summaries.replay.recorder import Recorder
+
+PIECES = 4
+"""In how many pieces what was recorded becomes a program that can be tried."""
 
 
 class Making:
@@ -22,25 +25,38 @@ class Making:
         outputs: The tensors that are wanted, as they were made then.
 
     Raises:
-        NotRepeatableError: If one of them comes from elsewhere.
+        NotRepeatableError: If something cannot be repeated, as far as that is known by now.
     """
 
     def __init__(self, recorder: Recorder, outputs: Sequence[Tensor]) -> None:
-        self._wanted = [recorder.place(output) for output in outputs]
-        self._recorder = recorder
+        if recorder.is_large:
+            recorder.settle()
         self._program: Program | None = None
+        self._pieces = self._in_pieces(recorder, outputs)
 
-    def build(self) -> None:
-        """Make the program, unless that is done.
+    def further(self) -> None:
+        """Do the next piece, if there is one.
 
         Raises:
             NotRepeatableError: If something cannot be repeated.
         """
-        if self._program is None:
-            self._program = Program(self._recorder, self._wanted)
+        next(self._pieces, None)
+
+    def _in_pieces(self, recorder: Recorder, outputs: Sequence[Tensor]) -> Iterator[None]:
+        """Take up the operations and build the program, in PIECES halves."""
+        recorder.settle(-(-recorder.waiting // 2))
+        yield
+        recorder.settle()
+        wanted = [recorder.record.place(output) for output in outputs]
+        yield
+        program = Program(recorder.record, wanted)
+        program.build(len(recorder.record.steps) // 2)
+        yield
+        program.build()
+        self._program = program
 
     def tried(self, inputs: Sequence[Tensor], known: Sequence[Tensor]) -> Repetition:
-        """Hold the built program against the computation anew.
+        """Do all that is left, and hold the program against the computation anew.
 
         Args:
             inputs: What the computation reads now.
@@ -50,8 +66,11 @@ class Making:
             What repeats it from now on.
 
         Raises:
-            NotRepeatableError: If the program gives something else.
+            NotRepeatableError: If something cannot be repeated, or the program gives something
+                else.
         """
+        for _ in self._pieces:
+            pass
         assert self._program is not None
         self._program.prove(inputs, known)
         return captured(self._program, inputs)

@@ -1,5 +1,6 @@
 """A program: recorded operations, to be repeated with other numbers in memory of its own."""
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,7 +11,8 @@ from torch import Tensor
 from gnlab.summaries.replay.memory import Lifetime, layout
 from gnlab.summaries.replay.nested import replaced
 from gnlab.summaries.replay.outs import EMPTY, FILLED, ZERO, Function, plain_name
-from gnlab.summaries.replay.recorder import NotRepeatableError, Place, Recorder, Step, places
+from gnlab.summaries.replay.record import Record
+from gnlab.summaries.replay.steps import NotRepeatableError, Place, Step, places
 
 _TOLERANCE = 1e-6  # the same kernels, or nearly
 
@@ -25,10 +27,10 @@ class Program:
     """Recorded operations on fixed tensors.
 
     What an operation makes is put into memory of the program's own where torch lets one say where.
-    Else, as with the inputs, the fixed tensors are moved to where it is.
+    Else, as with the inputs, the fixed tensors are moved to where it is. First it has to be built.
 
     Args:
-        recorder: What was recorded.
+        record: What was recorded.
         wanted: The places of the tensors that are wanted.
 
     Attributes:
@@ -41,27 +43,35 @@ class Program:
     is_beside = False
 
     @torch.inference_mode()
-    def __init__(self, recorder: Recorder, wanted: Sequence[Place]) -> None:
-        device = recorder.devices[0]
-        self._constants = dict(recorder.constants)
-        steps = self._without_constants(recorder)
-        if any(recorder.devices[p.piece] != device for s in steps for p in s.made):
+    def __init__(self, record: Record, wanted: Sequence[Place]) -> None:
+        device = record.devices[0]
+        self._constants = dict(record.constants)
+        steps = self._without_constants(record)
+        if any(record.devices[p.piece] != device for s in steps for p in s.made):
             raise NotRepeatableError("numbers on another device")
         placed = [_is_placed(step) for step in steps]
-        lives = _lifetimes(steps, placed, wanted, recorder.sizes)
+        lives = _lifetimes(steps, placed, wanted, record.sizes)
         self._at, self.size = layout(list(lives))
         self._memory = torch.empty(self.size, dtype=torch.uint8, device=device)
         self._nothing = self._memory.new_empty(0).untyped_storage()
         self._views: defaultdict[int, Views] = defaultdict(list)
         self._fixed: dict[Place, Tensor] = {}
-        spent = _spent(steps, placed, wanted)
-        self._actions = [
-            action
-            for at, (step, own) in enumerate(zip(steps, placed, strict=True))
-            if (action := self._action(step, own, spent[at])) is not None
-        ]
+        self._rest = zip(steps, placed, _spent(steps, placed, wanted), strict=True)
+        self._actions: list[Action] = []
         self._outputs = [self._tensor(place) for place in wanted]
-        self._reads = [(piece, self._views[piece]) for piece in range(recorder.inputs)]
+        self._reads = [(piece, self._views[piece]) for piece in range(record.inputs)]
+
+    @torch.inference_mode()
+    def build(self, most: int | None = None) -> None:
+        """Prepare the operations to be repeated.
+
+        Args:
+            most: How many; None: all that are left.
+        """
+        for step, placed, spent in itertools.islice(self._rest, most):
+            action = self._action(step, placed, spent)
+            if action is not None:
+                self._actions.append(action)
 
     def prove(self, inputs: Sequence[Tensor], known: Sequence[Tensor]) -> None:
         """Hold a repetition against the computation itself.
@@ -144,15 +154,15 @@ class Program:
             found.append((min(ends, default=0), max(ends, default=0)))
         return found
 
-    def _without_constants(self, recorder: Recorder) -> list[Step]:
+    def _without_constants(self, record: Record) -> list[Step]:
         """The steps but those that make the same at each time, which is kept."""
-        written = frozenset[int]().union(*(step.written for step in recorder.steps))
+        written = frozenset[int]().union(*(step.written for step in record.steps))
         rest = []
-        for step in recorder.steps:
+        for step in record.steps:
             filled = plain_name(step.func) in FILLED
             fixed = filled or all(p.piece in self._constants for p in places(step))
             if fixed and not step.written and not any(p.piece in written for p in step.made):
-                self._constants |= {p.piece: recorder.fixed[p.piece] for p in step.made}
+                self._constants |= {p.piece: record.fixed[p.piece] for p in step.made}
             else:
                 rest.append(step)
         return rest

@@ -119,21 +119,22 @@ def test_what_comes_a_few_times_is_not_recorded(monkeypatch):
 
 def test_a_recording_is_made_in_pieces_beside_one_computation_each(monkeypatch):
     """All at once is as long as four computations: the run of a moved slider would stand still."""
-    monkeypatch.setattr(cache, "SIGHTS", 8)
-    done, sweep = [], compute.sweep
-    for owner, name in ((Recorder, "__enter__"), (Program, "__init__"), (Program, "begin")):
+    monkeypatch.setattr(cache, "SIGHTS", 11)
+    done = []
+    pieces = (Recorder, "__enter__"), (Recorder, "settle"), (Program, "build"), (Program, "begin")
+    for owner, name in (*pieces, (compute, "sweep")):
         monkeypatch.setattr(owner, name, noted(getattr(owner, name), name, done))
-    monkeypatch.setattr(compute, "sweep", noted(sweep, "compute", done))
     model, data, p = network(), batch(), partition(network(), "tensor")
     at = []
-    for _ in range(10):
+    for _ in range(13):
         summarise(model, nn.CrossEntropyLoss(), data, p)
         at.append(sorted(done))
         done.clear()
-    assert at[:5] == [["compute"]] * 5
-    assert at[5:8] == [["__enter__", "compute"], ["__init__", "compute"], ["begin", "compute"]]
+    assert at[:5] == [["sweep"]] * 5
+    for sight, name in enumerate(["__enter__", "settle", "settle", "build", "build", "begin"], 5):
+        assert at[sight] == sorted([name, "sweep"])
     whole = Computation._repeated.__name__ == "_repeated"
-    assert at[8:] == [["begin"] if whole else ["begin", "compute"]] * 2
+    assert at[11:] == [["begin"] if whole else ["begin", "sweep"]] * 2
 
 
 def noted(function, name, done):

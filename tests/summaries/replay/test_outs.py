@@ -60,7 +60,7 @@ def test_what_a_network_compares_goes_into_its_programs_memory(monkeypatch):
     for _ in range(3):
         summarise(model, nn.CrossEntropyLoss(), data, partition(model, "tensor"))
     assert replay.kept() == 1
-    steps = [step for step in made[0].steps if len(step.made) == 1 and not step.written]
+    steps = [step for step in made[0].record.steps if len(step.made) == 1 and not step.written]
     truths = [step for step in steps if step.made[0].dtype is torch.bool]
     assert {"gt", "lt", "ne"} <= {outs.plain_name(step.func) for step in truths}
     assert [step.func for step in truths if step.way is step.func] == []

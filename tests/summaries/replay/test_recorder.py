@@ -1,53 +1,57 @@
-"""What is recorded can be done again, though the tensors that it was recorded with are gone."""
+"""What a small computation did is taken up later, what a large one did at once."""
 
 import pytest
 import torch
-from torch.multiprocessing.reductions import StorageWeakRef
 
-from gnlab.summaries.replay.program import Program
-from gnlab.summaries.replay.recorder import NotRepeatableError, Recorder
+from gnlab.summaries.replay import recorder as recording
+from gnlab.summaries.replay.recorder import Recorder
+from gnlab.summaries.replay.steps import NotRepeatableError
 
 
-def test_what_is_made_on_the_way_is_let_go():
+def test_operations_are_taken_up_in_order_and_as_many_as_are_asked_for():
     x = torch.randn(7)
     with Recorder([x]) as recorder:
-        made = x * 2
-        held = StorageWeakRef(made.untyped_storage())
-        made = made + 1
-    assert held.expired()
-    assert len(recorder.sizes) == 3
+        (x + 1).sin().cos()
+    assert (recorder.waiting, len(recorder.record.steps)) == (3, 0)
+    recorder.settle(2)
+    assert [step.func._schema.name for step in recorder.record.steps] == ["aten::add", "aten::sin"]
+    recorder.settle()
+    assert (recorder.waiting, len(recorder.record.steps)) == (0, 3)
+    assert not recorder.is_large
 
 
-def test_memory_that_is_used_again_is_another_piece():
+def test_what_is_large_is_not_held(monkeypatch):
+    monkeypatch.setattr(recording, "_HELD", 4 * 100)
     x = torch.randn(50)
     with Recorder([x]) as recorder:
-        total = x
-        for _ in range(50):
-            total = total + (x * 2).sin()
-    assert len(recorder.sizes) == 1 + 3 * 50
-    program = Program(recorder, [recorder.place(total)])
-    again = torch.randn(50)
-    program.begin([again])
-    torch.testing.assert_close(program.finish()[0], again + 50 * (again * 2).sin())
+        for _ in range(2):
+            x + 1
+        assert (recorder.waiting, recorder.is_large) == (2, False)
+        for _ in range(2):
+            x + 1
+            assert (recorder.waiting, recorder.is_large) == (0, True)
 
 
-def test_what_is_the_same_at_each_time_is_kept_until_it_is_written():
-    x = torch.randn(3)
+def test_views_take_no_room(monkeypatch):
+    monkeypatch.setattr(recording, "_HELD", 4 * 50)
+    x = torch.randn(50)
     with Recorder([x]) as recorder:
-        ones = torch.ones(3)
-        twos = ones + ones
-        filled = torch.zeros(3)
-        before = filled + 1
-        filled.add_(x)
-        found = x * twos + filled + before
-    assert len(recorder.fixed) == 3  # of what was made of zeros nobody knows then that they change
-    program = Program(recorder, [recorder.place(found)])
-    again = torch.randn(3)
-    program.begin([again])
-    torch.testing.assert_close(program.finish()[0], 3 * again + 1)
+        x[:10].view(2, 5).t()
+    assert not recorder.is_large
 
 
-def test_numbers_from_elsewhere_are_not_repeated():
-    x, other = torch.randn(3), torch.randn(3)
-    with Recorder([x]), pytest.raises(NotRepeatableError, match="elsewhere"):
-        x + other
+@pytest.mark.parametrize(
+    "draw",
+    [
+        torch.rand_like,
+        lambda x: x[x > 0],
+        lambda x: x.nonzero(),
+        lambda x: x.clone().resize_(2),
+        lambda x: x.clone().set_(),
+    ],
+    ids=["random", "mask", "nonzero", "resize", "set"],
+)
+def test_what_depends_on_more_than_its_arguments_is_refused(draw):
+    x = torch.randn(3)
+    with pytest.raises(NotRepeatableError), Recorder([x]):
+        draw(x)

@@ -1,0 +1,147 @@
+"""A record: the operations that compute something, and which pieces of memory they need.
+
+A tensor is known by the piece of memory that it lies in and by its layout there. So a view is
+nothing to be done again, only another layout, and nothing else has to be told about it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
+
+from gnlab.summaries.ranks import is_kept
+from gnlab.summaries.replay.nested import leaves, replaced
+from gnlab.summaries.replay.operators import Operator
+from gnlab.summaries.replay.outs import FILLED, plain_name, quickest
+from gnlab.summaries.replay.steps import NotRepeatableError, Place, Step, places
+
+
+class Record:
+    """Operations in order; of the tensors met those are kept that may be constants.
+
+    Attributes:
+        inputs: How many inputs there are.
+        steps: The operations in order.
+        sizes: The bytes of each piece of memory.
+        devices: Where each is.
+        constants: A tensor in each piece that is neither an input nor made by a step.
+        fixed: A tensor in each piece that steps make from constants alone.
+
+    Args:
+        inputs: A tensor in each piece that the computation may read, numbered from 0.
+    """
+
+    def __init__(self, inputs: Sequence[Tensor]) -> None:
+        self.steps: list[Step] = []
+        self.sizes: list[int] = []
+        self.devices: list[torch.device] = []
+        self.constants: dict[int, Tensor] = {}
+        self.fixed: dict[int, Tensor] = {}
+        self.inputs = len(inputs)
+        self._numbers: dict[int, int] = {}
+        # What is let go leaves its number to nobody else as long as there is such a reference.
+        self._met: list[StorageWeakRef] = []
+        for tensor in inputs:
+            self._take(tensor)
+
+    def place(self, tensor: Tensor) -> Place:
+        """Where a tensor lies.
+
+        Args:
+            tensor: The tensor.
+
+        Returns:
+            Its place.
+
+        Raises:
+            NotRepeatableError: If its numbers come from somewhere that was not seen.
+        """
+        piece = self._numbers.get(tensor.untyped_storage()._cdata)
+        if piece is None:
+            if not is_kept(tensor):
+                raise NotRepeatableError("a tensor from elsewhere")
+            piece = self._take(tensor)
+            self.constants[piece] = tensor
+        if tensor.layout != torch.strided or tensor.is_conj() or tensor.is_neg():
+            raise NotRepeatableError("a tensor of an unusual layout")
+        offset = int(tensor.storage_offset())
+        return Place(piece, tensor.dtype, offset, tuple(tensor.shape), tensor.stride())
+
+    def add(
+        self, operator: Operator, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any
+    ) -> None:
+        """Take up what was done, if it computed something.
+
+        Args:
+            operator: The operator.
+            args: What it was given; no tensor's layout has changed since, nor has any of those in
+                earlier operations been let go before they were taken up.
+            kwargs: What it was given by name, likewise.
+            result: What came out.
+
+        Raises:
+            NotRepeatableError: If its repetition could give something else.
+        """
+        if operator.lifts:  # what Python makes of numbers of its own
+            piece = self._take(args[0])
+            self.constants[piece] = args[0]
+        written = self._written(operator, args, kwargs) if operator.written else frozenset()
+        results = (
+            [result]
+            if type(result) is Tensor
+            else [leaf for leaf in leaves(result) if isinstance(leaf, Tensor)]
+        )
+        if not written and all(map(self._is_known, results)):
+            return  # it only says where something lies, as two of three operations do
+        given, named = replaced(Tensor, self.place, (args, dict(kwargs)))
+        new = [leaf for leaf in results if not self._is_known(leaf)]
+        if new and (written or len(new) < len(results)):
+            raise NotRepeatableError(operator.name)
+        for tensor in new:
+            self._take(tensor)
+        if new or written:
+            made = tuple(self.place(tensor) for tensor in new)
+            func = operator.func
+            way = quickest(func, lambda: (args, kwargs), makes=len(made), writes=bool(written))
+            step = Step(func, way, given, named, made, written)
+            self.steps.append(step)
+            if self._is_fixed(step):
+                self.fixed |= zip((place.piece for place in made), new, strict=True)
+            for piece in written:
+                self.fixed.pop(piece, None)
+
+    def _is_fixed(self, step: Step) -> bool:
+        """Whether a step makes the same at each time, as far as can be told by now."""
+        return not step.written and (
+            plain_name(step.func) in FILLED
+            or all(p.piece in self.constants or p.piece in self.fixed for p in places(step))
+        )
+
+    def _is_known(self, tensor: Tensor) -> bool:
+        return tensor.untyped_storage()._cdata in self._numbers
+
+    def _take(self, tensor: Tensor) -> int:
+        """A number for a new piece of memory."""
+        storage = tensor.untyped_storage()
+        self._numbers[storage._cdata] = len(self._met)
+        # Torch declares no types for it.
+        self._met.append(StorageWeakRef(storage))  # type: ignore[no-untyped-call]
+        self.sizes.append(storage.nbytes())
+        self.devices.append(tensor.device)
+        return len(self._met) - 1
+
+    def _written(
+        self, operator: Operator, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> frozenset[int]:
+        """The pieces that an operation writes into."""
+        written = {
+            self.place(tensor).piece
+            for at, name in operator.written
+            for tensor in leaves(args[at] if at < len(args) else kwargs.get(name))
+            if isinstance(tensor, Tensor)
+        }
+        if any(piece < self.inputs or piece in self.constants for piece in written):
+            raise NotRepeatableError(f"{operator.name}, of an input")
+        return frozenset(written)
