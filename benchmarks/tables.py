@@ -53,7 +53,7 @@ def summaries(results: Results) -> str:
         times = [_time(found, kind) for kind in KINDS]
         body.append([_named(found), str(found["batch"]), *_sizes(found), *times, *_ratios(found)])
     head = ["network", "batch", "P", "S", "gradient", "fast", "plain", "fast, in gradients"]
-    head += ["floor", "over the floor", "plain / fast", "MiB added, in the same order"]
+    head += ["floor", "over the floor", "plain / fast", "MiB added: gradient, fast, plain"]
     return rows(head, body) + where(results)
 
 

@@ -31,10 +31,10 @@ def what_if(run: Course, *, most: int = 512, rate: float = 1.0) -> "xr.Dataset":
 
     Returns:
         By "level", coarse to fine, and "cubic", "with" or "without" the cubic term: the
-        "predicted" and the "measured" decrease of the loss, NaN where there is no step, and the
-        solve's "status". By level: "groups" (S), "label", "known_as"; the "seconds" of the
-        summary, the same in "gradients" measured here, its "cost" in gradients by arithmetic, and
-        "solve_seconds".
+        "predicted" (ḡᵀη − ½ηᵀH̄η of the step λη) and the "measured" decrease of the loss, NaN where
+        there is no step, and the solve's "status". By level: "groups" (S), "label", "known_as"; the
+        "seconds" of the summary, the same in "gradients" measured here, its "cost" in gradients by
+        arithmetic, and "solve_seconds".
 
     Raises:
         InputError: If it is no run, or ``most`` or ``rate`` is out of bounds.

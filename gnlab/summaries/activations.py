@@ -26,7 +26,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     if alpha > 0:
         result = functional.elu(x / alpha) * alpha
     else:  # below zero all the same, where x/α is above it
-        result = torch.where(x > 0, x, torch.expm1(x / alpha) * alpha)
+        result = torch.where(x >= 0, x, torch.expm1(x / alpha) * alpha)
     return input.copy_(result) if inplace else result
 
 
@@ -35,10 +35,25 @@ def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
     return celu(input, alpha, inplace=True)
 
 
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """X above zero, w x below, with one w or one for each channel of x [N, C, ...].
+
+    At zero torch's own takes its slope from one side and the slope's derivatives from the other.
+    """
+    channels = input.shape[1] if input.dim() > 1 else 1
+    if weight.numel() not in (1, channels):  # which torch refuses
+        return functional.prelu(input, weight)
+    # One w for each channel, each in front of what is behind the channel's number.
+    slope = weight.reshape([-1] * (input.dim() > 0) + [1] * (input.dim() - 2))
+    return torch.where(input > 0, input, slope * input)
+
+
 FORMULAS: Mapping[Callable[..., Any], Callable[..., Any]] = {
     functional.hardsigmoid: hardsigmoid,
     functional.hardswish: hardswish,
     functional.celu: celu,
     torch.celu: celu,
     torch.celu_: celu_,
+    torch.prelu: prelu,
+    Tensor.prelu: prelu,
 }

@@ -19,7 +19,7 @@ from gnlab.errors import InputError
 from gnlab.summaries.batches import Batch, cast, map_tensors, tensors
 from gnlab.summaries.decompose import decomposed
 from gnlab.summaries.losses import checked_loss
-from gnlab.summaries.places import Elsewhere, Place, Replaced, check_reached
+from gnlab.summaries.places import NO_CHECKPOINT, Elsewhere, Place, Replaced, check_reached
 from gnlab.summaries.randomness import RandomState
 
 LossFunction = Callable[[Any, Any], Tensor]
@@ -47,10 +47,6 @@ class Watcher(Protocol):
     def __enter__(self) -> object: ...
 
     def __exit__(self, *_: Any) -> None: ...
-
-
-# A part recomputed in the backward pass would be recomputed with its fused kernels.
-_NO_CHECKPOINT = "there is no derivative for checkpointed layers; turn checkpointing off"
 
 
 class Evaluation:
@@ -118,7 +114,7 @@ class Evaluation:
         self._random.hold()
         with (
             torch.enable_grad(),
-            disable_saved_tensors_hooks(_NO_CHECKPOINT),
+            disable_saved_tensors_hooks(NO_CHECKPOINT),
             Replaced(places),
         ):
             return work(self._output(), leaves)

@@ -93,6 +93,8 @@ def summarise(
     """
     if method not in METHODS:
         raise unknown_choice("method", method, METHODS)
+    if parts not in (True, False, "fast"):
+        raise InputError(f"parts must be True, False or 'fast'; got {parts!r}.")
     if memory is not None:
         check_number("memory", memory, low=0)
     check_dtype(dtype)

@@ -26,6 +26,7 @@ from gnlab.summaries.evaluation import (
     Watcher,
 )
 from gnlab.summaries.normalisers import Normaliser, Weighing
+from gnlab.summaries.places import NO_CHECKPOINT
 from gnlab.summaries.randomness import RandomState, same_random_state
 from gnlab.summaries.splitting import check_modules
 
@@ -34,7 +35,7 @@ Repeat = Callable[[Evaluation], tuple[Any, Values] | None]
 """Gives the output and the values of an evaluation without making it, or None."""
 
 _NO_DERIVATIVE = re.compile(
-    r"derivative for|double.backward|3rd\+ order|once_differentiable|checkpoint"
+    r"derivative for|double.backward|3rd\+ order|once_differentiable"
     r"|output_padding is not supported"  # of a transposed convolution, as the second derivative
 )
 
@@ -225,6 +226,8 @@ class Task:
             values = values if after is None else after(plain, values)
             return float(weight), values  # at the end: to read a number waits for the device
         except RuntimeError as error:
+            if "checkpoint" in str(error):  # torch has words of its own for the older kind
+                raise InputError(NO_CHECKPOINT) from error
             if _NO_DERIVATIVE.search(str(error)):
                 raise InputError(
                     "torch cannot differentiate an operation of the model or the loss often "

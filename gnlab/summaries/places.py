@@ -16,6 +16,11 @@ Place = tuple[dict[str, Any], str, Tensor, Tensor]
 """Where a module holds a tensor: the dictionary and the name, the tensor, and another for it."""
 
 _LEAF = "torch::autograd::AccumulateGrad"
+_CHECKPOINT = "CheckpointFunctionBackward"
+NO_CHECKPOINT = (
+    "checkpointed layers are computed anew in the backward pass, where torch's fused kernels "
+    "cannot be replaced by differentiable ones; turn checkpointing off."
+)
 
 
 class Replaced:
@@ -85,17 +90,18 @@ def elsewhere(own: Mapping[str, Tensor], moved: Mapping[str, Tensor]) -> Elsewhe
 
 
 def check_reached(loss: Tensor, own: Mapping[int, str]) -> None:
-    """Raise if a loss depends on a model's parameter itself, not on what stands in for it.
+    """Raise if a loss depends on a model's parameters in a way that cannot be followed.
 
     A person's own ``autograd.Function`` takes its arguments from no function of torch's, and a
-    graph made beforehand cannot be made anew.
+    graph made beforehand cannot be made anew. A checkpoint of torch's older kind hands the slopes
+    of the parameters in it to their ``.grad`` alone, where nobody asked for them.
 
     Args:
         loss: The loss, with its graph.
         own: The parameters' names, by their ids.
 
     Raises:
-        InputError: If it does; the message names the parameter.
+        InputError: If it does; the message names the parameter, or says that it is a checkpoint.
     """
     nodes: list[Any] = [loss.grad_fn]
     seen = set(nodes)
@@ -103,6 +109,8 @@ def check_reached(loss: Tensor, own: Mapping[int, str]) -> None:
         node = nodes.pop()
         if node is None:
             continue
+        if node.name() == _CHECKPOINT:
+            raise InputError(NO_CHECKPOINT)
         if node.name() == _LEAF and id(node.variable) in own:
             raise InputError(
                 f"the loss depends on parameter {own[id(node.variable)]!r} in a way that cannot be "

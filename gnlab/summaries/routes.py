@@ -18,8 +18,8 @@ _aten: Any = torch.ops.aten  # its operators have no types
 
 _SAME = (
     "layer_norm", "rms_norm", "group_norm", "_weight_norm", "scaled_dot_product_attention",
-    "hardsigmoid", "hardswish", "celu", "celu_", "linalg_vector_norm", "dist", "cdist", "pdist",
-    "pairwise_distance", "cosine_similarity", "logcumsumexp",
+    "hardsigmoid", "hardswish", "celu", "celu_", "prelu", "linalg_vector_norm", "dist",
+    "cdist", "pdist", "pairwise_distance", "cosine_similarity", "logcumsumexp",
 )  # fmt: skip
 """The operators that take what the function of the same name takes."""
 

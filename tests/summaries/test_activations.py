@@ -1,4 +1,4 @@
-"""Activations whose own derivatives in torch are rounded to single precision."""
+"""Activations whose own derivatives in torch are wrong, or rounded to single precision."""
 
 import pytest
 import torch
@@ -39,3 +39,16 @@ def test_celu_bends_below_zero_whatever_the_sign_of_alpha(make):
 def test_celu_without_an_alpha_is_refused_as_torch_does():
     with decomposed(), pytest.raises(RuntimeError, match="alpha cannot be 0"):
         F.celu(torch.ones(2), 0.0)
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (5, 3), (2, 3, 4)], ids=str)
+@pytest.mark.parametrize("weights", [1, 3])
+def test_prelu_is_torchs(shape, weights):
+    x, weight = torch.randn(shape, dtype=DOUBLE), torch.rand(weights, dtype=DOUBLE)
+    if weights > 1 and len(shape) < 2:
+        with decomposed(), pytest.raises(RuntimeError, match=r"parameter numbers|zero-dim"):
+            F.prelu(x, weight)
+        return
+    known = F.prelu(x, weight)
+    with decomposed():
+        torch.testing.assert_close(F.prelu(x, weight), known, rtol=0, atol=0)

@@ -30,7 +30,10 @@ def test_a_wrong_small_group_is_found(name, wrong):
     fast = dataclasses.replace(plain, **{name: value})
     with pytest.raises(ArithmeticError, match=name):
         check_agreement(fast, plain)
-    with pytest.raises(ArithmeticError, match=name):
+    if not math.isnan(wrong) or name in ("loss", "g"):
+        with pytest.raises(ArithmeticError, match=name):
+            check_agreement(plain, fast)
+    else:  # the definition by autograd does not know
         check_agreement(plain, fast)
 
 

@@ -105,8 +105,26 @@ def test_checkpointed_layers_are_refused(reentrant):
             return self.last(checkpoint(self.norm, self.first(x), use_reentrant=reentrant))
 
     model, batch = Net(), (torch.zeros(4, 3), torch.zeros(4, 1))
-    with pytest.raises(InputError, match=r"cannot differentiate .*checkpoint"):
+    with pytest.raises(InputError, match="turn checkpointing off"):
         summarise(model, nn.MSELoss(), batch, partition(model, "tensor"))
+
+
+@pytest.mark.parametrize("method", ["auto", "autodiff"])
+def test_a_checkpoint_that_depends_on_no_parameter_before_it_is_refused(method):
+    """The slopes of its own go to ``.grad``; those that are asked for would be zero."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = nn.Linear(3, 4), nn.Linear(4, 1)
+
+        def forward(self, x):
+            asks = x.detach().requires_grad_()
+            return self.last(checkpoint(self.first, asks, use_reentrant=True))
+
+    model, batch = Net(), (torch.randn(4, 3), torch.zeros(4, 1))
+    with pytest.raises(InputError, match="turn checkpointing off"):
+        summarise(model, nn.MSELoss(), batch, partition(model, "tensor"), method=method)
 
 
 def test_double_precision_does_not_change_the_model():

@@ -50,6 +50,8 @@ def test_bad_arguments_are_one_line():
         summarise(MODEL, nn.MSELoss(), (X, Y), p, method="autodif")
     with pytest.raises(InputError, match=r"unknown normaliser 'sample'. Did you mean 'samples'"):
         summarise(MODEL, nn.MSELoss(), (X, Y), p, normaliser="sample")
+    with pytest.raises(InputError, match="parts must be True, False or 'fast'; got 'all'"):
+        summarise(MODEL, nn.MSELoss(), (X, Y), p, parts="all")
     for order in (0, -1, 1.5):
         with pytest.raises(InputError, match="order must be a whole number"):
             derivative_tensor(MODEL, nn.MSELoss(), (X, Y), p, order)

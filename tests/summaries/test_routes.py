@@ -106,6 +106,13 @@ SAME = {
     ),
     "hardswish": (F.hardswish, {"operator": aten.hardswish}),
     "celu": (lambda z: F.celu(z, 0.3), {"operator": lambda z: aten.celu(z, 0.3)}),
+    "prelu": (
+        lambda z: F.prelu(z - 0.5, SCALE),
+        {
+            "method": lambda z: (z - 0.5).prelu(SCALE),
+            "operator": lambda z: aten.prelu(z - 0.5, SCALE),
+        },
+    ),
     "norm": (
         lambda z: torch.linalg.vector_norm(z, dim=1, keepdim=True) * z,
         {"operator": lambda z: aten.linalg_vector_norm(z, 2, [1], True) * z},

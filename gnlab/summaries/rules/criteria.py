@@ -103,7 +103,7 @@ def huber_loss(
         raise NoRuleError("with weights")
     error = x - y
     size = torch.abs(error)
-    each = torch.where(size <= delta, torch.square(error) * 0.5, (size - 0.5 * delta) * delta)
+    each = torch.where(size < delta, torch.square(error) * 0.5, (size - 0.5 * delta) * delta)
     return _reduced(each, reduction, each.numel())
 
 

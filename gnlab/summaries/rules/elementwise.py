@@ -1,8 +1,9 @@
 """Elementwise functions σ, each beside its first three derivatives.
 
 A rule takes x and y = σ(x), and what else the call was given, and returns (σ′, σ″, σ‴) at x; None
-stands for a derivative that is zero everywhere. Where σ has a corner the derivatives are those of
-the side that torch's backward pass takes.
+stands for a derivative that is zero everywhere. Where σ has a corner, or one of its derivatives has
+a jump, each derivative is that of the side which torch takes for it, and for the next one torch may
+take the other.
 """
 
 import math
@@ -37,8 +38,9 @@ def softplus(x: Tensor, y: Tensor, beta: float = 1.0, threshold: float = 20.0) -
     """Y = log(1 + e^{βx}) / β, and x itself where βx is above the threshold."""
     s = torch.sigmoid(beta * x)
     one, two, _ = _all(sigmoid(x, s))
-    bent = beta * x <= threshold
-    return s.where(bent, 1), (beta * one).where(bent, 0), (beta**2 * two).where(bent, 0)
+    bent = beta * x < threshold
+    slope = s.where(beta * x <= threshold, 1)
+    return slope, (beta * one).where(bent, 0), (beta**2 * two).where(bent, 0)
 
 
 def logsigmoid(x: Tensor, y: Tensor) -> Derivatives:
@@ -223,9 +225,9 @@ def elu(
 ) -> Derivatives:
     """Y = s·x above zero, s·α(e^{kx} − 1) below."""
     below = scale * alpha * torch.exp(input_scale * x.clamp(max=0))
-    up = x > 0
-    k = input_scale
-    return (k * below).where(~up, scale), (k**2 * below).where(~up, 0), (k**3 * below).where(~up, 0)
+    k, bent = input_scale, x < 0
+    one = (k * below).where(x <= 0, scale)
+    return one, (k**2 * below).where(bent, 0), (k**3 * below).where(bent, 0)
 
 
 def selu(x: Tensor, y: Tensor) -> Derivatives:
@@ -275,6 +277,25 @@ STRAIGHT = frozenset(
      "softshrink", "hardshrink", "sign", "floor", "ceil", "round", "trunc"}
 )  # fmt: skip
 """Those whose second derivative is zero."""
+
+_SINGULAR: frozenset[Rule] = frozenset({log, log1p, sqrt, rsqrt, reciprocal, power})
+
+
+def is_singular(function: Rule, *arguments: Any, **options: Any) -> bool:
+    """Whether a function has infinite derivatives somewhere.
+
+    Args:
+        function: Its rule.
+        *arguments: What else it is given.
+        **options: What it is given by name.
+
+    Returns:
+        Whether it has; of powers those that are no polynomials.
+    """
+    exponent = next(iter((*arguments, *options.values())), math.nan) if function is power else -1
+    whole = isinstance(exponent, (int, float)) and exponent in (0, 1, 2, 3, 4)
+    return function in _SINGULAR and not whole
+
 
 RULES: Mapping[str, Rule] = {
     "tanh": tanh, "sigmoid": sigmoid, "softplus": softplus, "exp": exp, "log": log, "sqrt": sqrt,

@@ -110,12 +110,6 @@ def logarithm(base: float) -> Callable[[Tensor], Tensor]:
     return lambda x: torch.log(x) * (1 / math.log(base))
 
 
-def prelu(x: Tensor, weight: Tensor) -> Tensor:
-    """X above zero, w x below, with one w or one for each channel of x [N, C, ...]."""
-    slope = weight.reshape(-1, *[1] * (x.dim() - 2)) if x.dim() > 1 else weight
-    return torch.where(x > 0, x, slope * x)
-
-
 def glu(x: Tensor, dim: int = -1) -> Tensor:
     """One half of x times the sigmoid of the other."""
     a, b = x.chunk(2, dim)
@@ -156,7 +150,7 @@ FORMULAS: Mapping[str, Callable[..., Any]] = {
     "softmax": softmax, "dropout": dropout, "feature_dropout": feature_dropout,
     "addmm": addmm, "baddbmm": baddbmm, "addmv": addmv, "addbmm": addbmm, "addr": addr,
     "addcmul": addcmul, "addcdiv": addcdiv, "lerp": lerp, "bilinear": bilinear,
-    "relu6": relu6, "mish": mish, "prelu": prelu, "glu": glu,
+    "relu6": relu6, "mish": mish, "glu": glu,
     "rpow": raised, "exp2": lambda x: raised(x, 2.0), "log2": logarithm(2), "log10": logarithm(10),
     "trace": trace, "linalg_vecdot": vecdot, "hypot": hypot,
 }  # fmt: skip

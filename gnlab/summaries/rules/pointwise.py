@@ -43,41 +43,74 @@ def pointwise(function: elementwise.Rule) -> Rule:
 
         if call.name in elementwise.STRAIGHT:
             return x.jet.scaled(derivatives(x.value, call.out)[0])
-        made = _bent(x.value, call, x.jet, derivatives, curvature)
+        at = _At(x.value, call.out, call.delta, derivatives)
+        if elementwise.is_singular(function, *call.args[1:], **options):
+            at = at.where_moved(x.jet)
+        made = _bent(call.name, at, x.jet, curvature)
         if x.jet.coloured is None:
             return made
-        own = _coloured(x.jet, x.jet.coloured, call, derivatives(x.value, call.out), curvature)
+        own = _coloured(at, x.jet, x.jet.coloured, curvature)
         return dataclasses.replace(made, coloured=own)
 
     return apply
 
 
-def _coloured(
-    jet: Jet, own: Coloured, call: Call, slopes: elementwise.Derivatives, curvature: Curvature
-) -> Coloured:
+@dataclass(frozen=True, slots=True, eq=False)
+class _At:
+    """An elementwise function at its argument.
+
+    Attributes:
+        x: The argument.
+        y: σ(x).
+        delta: δ, if the function's curvature counts.
+        derivatives: σ′, σ″ and σ‴ from some of x and of y.
+    """
+
+    x: Tensor
+    y: Tensor
+    delta: Tensor | None
+    derivatives: Derive
+
+    @property
+    def flat(self) -> "_At":
+        """The same with its elements in one row, [n]."""
+        delta = None if self.delta is None else self.delta.reshape(-1)
+        return _At(self.x.reshape(-1), self.y.reshape(-1), delta, self.derivatives)
+
+    def where_moved(self, jet: Jet) -> "_At":
+        """The same but for the elements that no group moves, which are put at σ(1) = 1.
+
+        Behind a unit that is dead, σ′ may be infinite; nothing of it comes back from there.
+        """
+        rows = [jet.values] if jet.coloured is None else [jet.values, jet.coloured.jet.values]
+        moved = torch.stack([(each != 0).any(0) for each in rows]).any(0)
+        delta = None if self.delta is None else self.delta.where(moved, 0)
+        return _At(self.x.where(moved, 1), self.y.where(moved, 1), delta, self.derivatives)
+
+
+def _coloured(at: _At, jet: Jet, own: Coloured, curvature: Curvature) -> Coloured:
     """The rows of σ(x)'s jet that groups of the same colour share, and what they add.
 
     Args:
+        at: The function.
         jet: The argument's jet.
         own: Its rows of colours.
-        call: The call.
-        slopes: σ′, σ″ and σ‴ at the argument.
         curvature: What to add to.
 
     Returns:
         The rows.
     """
-    (one, two, three), (v, w) = slopes, (own.jet.first, own.jet.second)
+    (one, two, three), (v, w) = at.derivatives(at.x, at.y), (own.jet.first, own.jet.second)
     if two is None:
         return own.scaled(one)
-    if call.delta is not None:
-        pulled = v * (call.delta * two)
+    if at.delta is not None:
+        pulled = v * (at.delta * two)
         own.among(pulled, curvature)
         if jet.ranks:
             curvature.between(jet.ranks, own.colouring.ranks, own.crossed(jet.first, pulled))
         pure = 3 * pulled * w if len(w) else torch.zeros_like(v)
         if three is not None:
-            pure.addcmul_(v * v * v, call.delta * three)
+            pure.addcmul_(v * v * v, at.delta * three)
         curvature.pure(own.colouring.ranks, own.summed(pure))
     bend = v * v * two
     if len(w):
@@ -87,40 +120,18 @@ def _coloured(
     return dataclasses.replace(own, jet=rows)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _At:
-    """An elementwise function at its argument.
-
-    Attributes:
-        x: The argument, [n].
-        y: σ(x), [n].
-        delta: δ, [n], if the function's curvature counts.
-        jet: The argument's jet, each derivative as one row.
-        derivatives: σ′, σ″ and σ‴ from some of x and of y.
-    """
-
-    x: Tensor
-    y: Tensor
-    delta: Tensor | None
-    jet: Jet
-    derivatives: Derive
-
-
-def _bent(value: Tensor, call: Call, jet: Jet, derivatives: Derive, curvature: Curvature) -> Jet:
+def _bent(name: str, at: _At, jet: Jet, curvature: Curvature) -> Jet:
     """The jet of σ(x) and its curvature, of groups with rows of their own."""
     if not jet.ranks:
-        return nothing(value.shape, value)
-    delta = None if call.delta is None else call.delta.reshape(-1)
-    at = _At(value.reshape(-1), call.out.reshape(-1), delta, jet.matrix, derivatives)
-    values = _in_one_pass(call.name.rstrip("_"), at, curvature)
+        return nothing(at.x.shape, at.x)
+    values = _in_one_pass(name.rstrip("_"), at.flat, jet.matrix, curvature)
     if values is None:
-        values = _in_blocks(at, curvature)
-    return Jet(jet.ranks, jet.ranks, values.reshape(-1, *value.shape))
+        values = _in_blocks(at.flat, jet.matrix, curvature)
+    return Jet(jet.ranks, jet.ranks, values.reshape(-1, *at.x.shape))
 
 
-def _in_one_pass(name: str, at: _At, curvature: Curvature) -> Tensor | None:
+def _in_one_pass(name: str, at: _At, jet: Jet, curvature: Curvature) -> Tensor | None:
     """The rows of σ(x)'s jet, and its curvature, as a GPU has them at once; None where not."""
-    jet = at.jet
     place = places(jet.ranks, jet.bent)
     if not isinstance(place, slice) or not fused.fits(jet.values, at.y):
         return None
@@ -138,9 +149,9 @@ def _in_one_pass(name: str, at: _At, curvature: Curvature) -> Tensor | None:
     return found.values
 
 
-def _in_blocks(at: _At, curvature: Curvature) -> Tensor:
+def _in_blocks(at: _At, jet: Jet, curvature: Curvature) -> Tensor:
     """The rows of σ(x)'s jet, and its curvature, block by block of the elements."""
-    jet, rows, k = at.jet, at.jet.values, len(at.jet.ranks)
+    rows, k = jet.values, len(jet.ranks)
     out = rows.new_empty(2 * k, at.x.numel())
     blocks = list(_blocks(at.x.numel(), k, at.x.device))
     for part in blocks:
