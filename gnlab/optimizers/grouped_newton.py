@@ -21,7 +21,7 @@ from gnlab.optimizers.batches import Batch, Source, Stream
 from gnlab.optimizers.choices import Level, as_partition, check_settings, checked
 from gnlab.optimizers.info import StepInfo, predicted_decrease
 from gnlab.optimizers.inherited import inherited
-from gnlab.optimizers.motion import check_trainable, move, moved, proposed, trainable
+from gnlab.optimizers.motion import are_finite, check_trainable, move, moved, proposed, trainable
 from gnlab.optimizers.safeguard import guarded
 from gnlab.optimizers.state import Saved
 from gnlab.summaries import Reading, Summary, summarise
@@ -89,6 +89,7 @@ class GroupedNewton(Saved):
         self._solution: CubicSolution | None = None
         self._reading: Reading | None = None
         self._loss_after: float | None = None
+        self._finite = True
         choices = {
             "lr": lr,
             "damping": damping,
@@ -177,12 +178,15 @@ class GroupedNewton(Saved):
     def propose(self) -> None:
         """Phase 1: the direction u, from the gradients and the direction's memory.
 
+        Gradients that are not finite leave no trace in the memory, and the step moves nothing.
+
         Raises:
             InputError: If no parameter has a gradient, or a hyperparameter was put out of bounds.
         """
         check_settings(self.settings)
         rule = choose_direction(self.settings["direction"], momentum=self.settings["momentum"])
-        self.direction = proposed(rule, self._named, self.state)
+        self._finite = are_finite(self._named)
+        self.direction = proposed(rule, self._named, self.state, remember=self._finite)
         self._summary = self._solution = None
 
     def measure(self) -> Summary:
@@ -232,10 +236,11 @@ class GroupedNewton(Saved):
     def update(self) -> None:
         """Phase 4: θ ← θ − λ₁ U I η, or what the safeguard lets through of it; the step's info.
 
-        Where the summary is no number the direction may be none either, and nothing moves.
+        Where the gradient or the summary is no number nothing moves.
         """
         lr, taken = self.settings["lr"], 1.0
         lost = self._solution is not None and self._solution.status is Status.nonfinite
+        lost = lost or not self._finite
         if self.settings["safeguard"] and self._summary is not None and self.step_sizes is not None:
             taken = self._guard(self._summary)
         eta = self.step_sizes

@@ -3,6 +3,7 @@
 Legend: S groups, U = Diag(u), I the partition's matrix, x sizes of a step, [S].
 """
 
+import math
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any
@@ -17,7 +18,27 @@ from gnlab.partitions import Partition
 Named = Mapping[str, nn.Parameter]
 
 
-def proposed(rule: Direction, named: Named, state: MutableMapping[Any, Any]) -> Tensors:
+def are_finite(named: Named) -> bool:
+    """Whether every entry of the gradients in ``.grad`` is a finite number.
+
+    Args:
+        named: The parameters; some may have no gradient.
+
+    Returns:
+        Whether it is.
+    """
+    given = [p.grad for p in named.values() if p.grad is not None]
+    grads = [g for g in given if g.numel() and g.layout is torch.strided]
+    if not grads:
+        return True
+    # The largest sizes: no sum overflows. Several devices are asked one by one.
+    largest = [size.to("cpu", torch.float64) for size in torch._foreach_norm(grads, math.inf)]
+    return bool(torch.stack(largest).isfinite().all())
+
+
+def proposed(
+    rule: Direction, named: Named, state: MutableMapping[Any, Any], *, remember: bool = True
+) -> Tensors:
     """The direction of the gradients in ``.grad``, whose memory is kept parameter by parameter.
 
     Args:
@@ -25,6 +46,7 @@ def proposed(rule: Direction, named: Named, state: MutableMapping[Any, Any]) -> 
         named: The parameters; one without a gradient does not move, and keeps its memory.
         state: A torch optimizer's state; it takes the rule's new memory, and nothing else stays:
             what another rule left behind would be stale if it were ever taken up again.
+        remember: Whether the rule's memory takes these gradients in.
 
     Returns:
         u, by parameter name.
@@ -48,16 +70,23 @@ def proposed(rule: Direction, named: Named, state: MutableMapping[Any, Any]) -> 
     for name, g in given.items():
         alike.setdefault(frozenset(state[named[name]]), {})[name] = g
     for keys, grads in alike.items():
-        memory = {key: {n: state[named[n]][key] for n in grads} for key in keys}
+        memory = {key: {n: _like(state[named[n]][key], grads[n]) for n in grads} for key in keys}
         found, memory = rule.update(grads, memory)
         u |= found
+        if not remember:
+            continue
         kept |= memory.keys()
         for name in grads:
             state[named[name]] = {key: values[name] for key, values in memory.items()}
-    for p in named.values():
+    for p in named.values() if remember else ():
         if p.grad is None and state[p].keys() != kept:
             state[p] = {}
     return {n: u[n] if n in u else torch.zeros_like(p) for n, p in named.items()}
+
+
+def _like(kept: Tensor, grad: Tensor) -> Tensor:
+    """An average in the dtype and on the device that the gradients have now; a count as it is."""
+    return kept.to(grad) if kept.is_floating_point() else kept
 
 
 def trainable(model: nn.Module) -> dict[str, nn.Parameter]:

@@ -28,7 +28,7 @@ KEY = "grouped_newton"
 _COPIED = (
     *("model", "loss_fn", "partition", "steps", "step_sizes", "direction", "summary_batch", "info"),
     *("_parts", "_named", "_batches", "_summary", "_solution", "_reading", "_loss_after"),
-    "_inherited",
+    *("_inherited", "_finite"),
 )
 
 
