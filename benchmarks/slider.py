@@ -5,7 +5,8 @@
 The run plays in the engine's own process, which records it, as in the lab; what it publishes is
 read as a page reads it. The slider goes over all levels that the run can have, up and down: first
 dragged, off each level as soon as its first step is seen; then it stays at each for some steps, in
-which a summary that comes again is recorded; then the same rounds again.
+which a summary that comes again is recorded; then the same rounds again. Where a step takes
+seconds, three steps are a stay.
 
 What a step takes at a level is the median of what is published there; one whose summary is made
 anew, as after a change, takes longer. Between two publications some steps were made; the rest of

@@ -10,6 +10,7 @@ from gnlab.runs import Change, Engine, Play, ProcessEngine, Snapshot
 
 _PATIENCE = 120.0  # seconds in which a step is to be seen
 _OFTEN = 0.0005  # seconds between two looks
+_LONG, _FEWEST = 10.0, 3  # seconds of a stay, after which so many steps are enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class Watch:
 
         Args:
             level: Where to.
-            stay: How many steps to stay there after the first.
+            stay: How many steps to stay there after the first; fewer of steps that take long.
 
         Returns:
             What was seen.
@@ -118,8 +119,9 @@ class Watch:
         while found.applied < number or found.record is None or found.record.partition != level:
             found, gap = self.next()
             change.append(gap)
-        first = found.step
-        while found.step < first + stay:
+        first, begun = found.step, found.time
+        fewest = min(stay, _FEWEST)
+        while found.step < first + (fewest if found.time > begun + _LONG else stay):
             found, gap = self.next()
             rest.append(gap)
         return Stay(level, before, tuple(change), tuple(rest), self.halts - halts)

@@ -175,15 +175,17 @@ class Painter:
         curvature, inverse = record.H, inverted.matrix
         if view.scale == "scale-free":
             curvature, inverse = matrices.scale_free(curvature), matrices.scale_free(inverse)
-        notes = {"hessian": _signs(record.H), "inverse": inverted.remark}
+        notes = self._once(
+            "remarks", record, lambda: matrices.remarks(record.H, inverted, len(record.group))
+        )
         shown = {"hessian": curvature, "inverse": inverse}
         return {
             name: heatmap.update(
-                matrix, record.group, record.role,
+                matrix, *record.rows,
                 self._scale(f"{name} {view.scale}", matrix, view, record), view.order, theme,
-                notes[name], view.window,
+                note, view.window,
             )
-            for name, matrix in shown.items()
+            for (name, matrix), note in zip(shown.items(), notes, strict=True)
         }  # fmt: skip
 
     def _groups(self, snapshot: Snapshot, view: View, theme: palettes.Theme) -> dict[str, Update]:
@@ -264,15 +266,6 @@ def _latest_rates(record: Record | None, summary: Record | None) -> Record | Non
     if record is None or summary is None or record.group != summary.group:
         return record
     return summary if record.step_size is None else record
-
-
-def _signs(H: np.ndarray) -> str:
-    """One clause about H̄: its size, and how many of its eigenvalues are negative."""
-    if not np.isfinite(H).all():
-        return "not finite"
-    own = np.abs(np.diag(H))
-    scaled = matrices.scale_free(H, np.diag(np.where(own > 0, own, 1.0)))
-    return f"S = {len(H)} · {matrices.signs(scaled, 1e-12)}"
 
 
 def _same(old: Any, new: Any) -> bool:

@@ -111,6 +111,28 @@ def inverse(H: Array) -> Inverse:
     return Inverse(matrix, int(kept.sum()), int(live.size), float(size.max() / size[kept].min()))
 
 
+def remarks(H: Array, inverted: Inverse, groups: int) -> tuple[str, str]:
+    """One line about H̄, its size and whether it is indefinite, and one about its inverse.
+
+    Args:
+        H: H̄, or its sums over bundles of groups, [m, m].
+        inverted: Its inverse.
+        groups: S.
+
+    Returns:
+        The lines.
+    """
+    of, size = "", f"S = {groups}"
+    if len(H) < groups:
+        over = f"over {len(H)} bundles of neighbours"
+        of, size = f"of the sums {over} · ", f"{size}, summed {over}"
+    if not np.isfinite(H).all():
+        return "not finite", of + inverted.remark
+    own = np.abs(np.diag(H))
+    scaled = scale_free(H, np.diag(np.where(own > 0, own, 1.0)))
+    return f"{size} · {signs(scaled, 1e-12)}", of + inverted.remark
+
+
 def block_order(roles: Sequence[str], order: str) -> NDArray[np.intp]:
     """The order in which the groups are shown.
 

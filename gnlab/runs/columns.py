@@ -1,6 +1,6 @@
 """Columns: the variables of a record on disk, with their dimensions, units and names.
 
-Legend: S groups, T steps, K kinds of operation.
+Legend: S groups, m rows of H̄ as it is kept, T steps, K kinds of operation.
 """
 
 import math
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnlab.cubic import Status
+from gnlab.runs import bundles
 from gnlab.runs.record import KINDS, Array, Record
 
 STATUSES = ("", *(status.name for status in Status))
@@ -22,7 +23,7 @@ class Column:
 
     Attributes:
         name: Its name, in the record and on disk.
-        axes: How many axes of length S follow the step's.
+        axes: How many axes follow the step's: one of length S, or two of length m.
         long_name: For a person.
         units: Of its values; "loss" stands for the unit of the loss.
         kinds: Whether an axis of the kinds of operation follows the step's.
@@ -34,37 +35,45 @@ class Column:
     units: str = "1"
     kinds: bool = False
 
-    @property
-    def dimensions(self) -> tuple[str, ...]:
-        """The names of its dimensions."""
-        return ("step", *(["kind"] if self.kinds else []), *("group", "group_")[: self.axes])
+    def dimensions(self, roles: tuple[str, ...]) -> tuple[str, ...]:
+        """The names of its dimensions.
 
-    def shape(self, groups: int) -> tuple[int, ...]:
+        Args:
+            roles: The groups' roles.
+
+        Returns:
+            The names; of many groups H̄ is over bundles.
+        """
+        rows = "bundle" if self.axes == 2 and bundles.are_bundled(roles) else "group"
+        return ("step", *(["kind"] if self.kinds else []), *(rows, f"{rows}_")[: self.axes])
+
+    def shape(self, roles: tuple[str, ...]) -> tuple[int, ...]:
         """The shape of one step's value.
 
         Args:
-            groups: S.
+            roles: The groups' roles, S of them.
 
         Returns:
             The lengths of its dimensions, but for the step's.
         """
-        return (*([len(KINDS)] if self.kinds else []), *[groups] * self.axes)
+        rows = len(bundles.begins(roles)) if self.axes == 2 else len(roles)
+        return (*([len(KINDS)] if self.kinds else []), *[rows] * self.axes)
 
-    def values(self, records: list[Record], groups: int) -> NDArray[np.generic]:
+    def values(self, records: list[Record], roles: tuple[str, ...]) -> NDArray[np.generic]:
         """The variable's values over some steps.
 
         Args:
             records: The steps, T of them.
-            groups: S.
+            roles: The groups' roles, S of them.
 
         Returns:
-            [T], [T, S], [T, S, S] or [T, K, S, S]; NaN where a record has none.
+            [T], [T, S], [T, m, m] or [T, K, m, m]; NaN where a record has none.
         """
         if self.name == "status":
             return np.array([STATUSES.index(record.status) for record in records], dtype=np.int8)
         if self.name == "step":
             return np.array([record.step for record in records], dtype=np.int64)
-        rows: Array = np.full((len(records), *self.shape(groups)), math.nan)
+        rows: Array = np.full((len(records), *self.shape(roles)), math.nan)
         for row, record in enumerate(records):
             value = getattr(record, self.name)
             if value is not None:
@@ -95,6 +104,7 @@ GROUPED = (
     Column("step_size", 1, "step sizes as applied"),
     Column("step_size_solved", 1, "step sizes as solved for"),
     Column("regulariser", 1, "diagonal of the matrix that regularises H", "loss"),
+    Column("H_diagonal", 1, "diagonal of the Hessian according to the partition", "loss"),
     Column("H", 2, "Hessian according to the partition", "loss"),
     Column("H_parts", 2, "parts of H by kind of operation, whose sum is H", "loss", kinds=True),
 )

@@ -1,6 +1,6 @@
 """Composing a record: a step's numbers, taken from the optimizer as plain arrays.
 
-Legend: S groups, K kinds of operation.
+Legend: S groups, m rows of H̄ as it is kept, K kinds of operation.
 """
 
 import math
@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from gnlab.optimizers import StepInfo
+from gnlab.runs import bundles
 from gnlab.runs.record import KINDS, Array, Record
 from gnlab.runs.trainer import Trainer
 from gnlab.runs.validation import Validation
@@ -51,6 +52,8 @@ def compose(step: int, trainer: Trainer, outcome: Outcome, info: StepInfo | None
     summary = None if info is None else info.summary
     solution = None if info is None else info.solution
     settings, partition = trainer.settings, trainer.partition
+    step_size = None if info is None else _maybe(info.step_sizes)
+    parts, bends = _parts(summary, partition.roles, step_size)
     return Record(
         step=step,
         epoch=trainer.epoch,
@@ -61,10 +64,11 @@ def compose(step: int, trainer: Trainer, outcome: Outcome, info: StepInfo | None
         group=partition.names,
         role=partition.roles,
         g=None if summary is None else _array(summary.g),
-        H=None if summary is None else _array(summary.H),
+        H=None if summary is None else _still(bundles.summed(_array(summary.H), partition.roles)),
+        H_diagonal=None if summary is None else _array(summary.H.diagonal()),
         third=None if summary is None else _array(summary.third),
         d=None if summary is None else _array(summary.d),
-        step_size=None if info is None else _maybe(info.step_sizes),
+        step_size=step_size,
         step_size_solved=None if solution is None else _array(solution.step_sizes),
         radius=math.nan if solution is None else solution.radius,
         radius_min=math.nan if solution is None else solution.radius_min,
@@ -78,27 +82,37 @@ def compose(step: int, trainer: Trainer, outcome: Outcome, info: StepInfo | None
         seconds=outcome.seconds,
         direction=settings.direction,
         taken=math.nan if info is None or summary is None else info.taken,
-        H_parts=None if summary is None else _parts(summary),
+        H_parts=parts,
+        bends=bends,
     )
 
 
-def _parts(summary: Summary) -> Array | None:
-    """H̄'s parts by kind, [K, S, S], if the summary has any."""
-    if not summary.parts:
-        return None
-    total = np.zeros((len(KINDS), *summary.H.shape))
-    with np.errstate(invalid="ignore"):  # of a summary that is not finite the sum is not either
+def _parts(
+    summary: Summary | None, roles: tuple[str, ...], step_size: Array | None
+) -> tuple[Array | None, Array | None]:
+    """H̄'s parts by kind, [K, m, m], and how each bends along the step, [K]; if there are any."""
+    if summary is None or not summary.parts:
+        return None, None
+    rows = len(bundles.begins(roles))
+    total, along = np.zeros((len(KINDS), rows, rows)), np.zeros(len(KINDS))
+    # Of a summary that is not finite the sums are not either.
+    with np.errstate(invalid="ignore", over="ignore"):
         for part in summary.parts:
-            total[KINDS.index(_KINDS.get(part.kind, "activations"))] += _array(part.H)
-    total.flags.writeable = False
-    return total
+            kind, own = KINDS.index(_KINDS.get(part.kind, "activations")), _array(part.H)
+            total[kind] += bundles.summed(own, roles)
+            along[kind] += math.nan if step_size is None else own @ step_size @ step_size
+    return _still(total), None if step_size is None else _still(along)
+
+
+def _still(array: Array) -> Array:
+    """An array that is not to be written to any more."""
+    array.flags.writeable = False
+    return array
 
 
 def _array(values: Tensor) -> Array:
     """A tensor as an array of its own, float64 on the CPU, not to be written to."""
-    array: Array = values.detach().cpu().numpy().astype(np.float64)
-    array.flags.writeable = False
-    return array
+    return _still(values.detach().cpu().numpy().astype(np.float64))
 
 
 def _maybe(values: Tensor | None) -> Array | None:

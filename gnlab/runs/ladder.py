@@ -1,7 +1,7 @@
 """The ladder of a run's levels: name, number of groups, label, and why one is too large.
 
-A level is too large for a run if its matrices are too large to be kept and shown at every step, or
-if a single summary would take many minutes. A summary of one's own has neither limit.
+A level is too large for a run if its matrices are too large for the device, or if a single summary
+would take many minutes, which one's own may.
 
 Legend: S groups.
 """
@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from gnlab import partitions
 from gnlab.partitions import Rung
 from gnlab.runs.snapshot import Level
+from gnlab.summaries.limits import most_groups
 
-MOST = 1024
-"""Groups that a run may have: every step's record and snapshot has H̄ and its parts."""
 _WORK = {"cpu": 2e13, "cuda": 1e15}
 """Multiplications that a summary may take, some minutes' work, by the device's type."""
 
@@ -53,8 +52,9 @@ class Ladder:
 
     def _refusal(self, rung: Rung, samples: int, device: torch.device) -> str:
         """Why a run cannot have this level, "" if it can."""
-        if rung.num_groups > MOST:
-            return f"more than the {MOST} groups that are kept and shown at every step"
+        most = most_groups(device)
+        if rung.num_groups > most:
+            return f"more than the {most} groups that can be summarised on this device"
         work = rung.cost * self.gradient * samples
         if work > _WORK.get(device.type, _WORK["cpu"]):
             return f"each summary is the work of {rung.cost:.0f} gradients, many minutes"

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gnlab.runs import bundles
 from gnlab.runs.chunks import Matrices
 from gnlab.runs.columns import GROUPED, SCALARS, STATUSES, STEP, Column
 from gnlab.runs.record import KINDS, Record
@@ -57,22 +58,24 @@ class Part:
         attributes: dict[str, Any],
         matrix_bytes: int = MATRIX_BYTES,
     ) -> None:
-        self._folder, self._size = folder, len(groups)
+        self._folder, self._roles = folder, roles
         self._columns = (*SCALARS, *(GROUPED if grouped else ()))
         self._tails: dict[str, NDArray[np.generic]] = {}
         self._rows = 0
-        rows = _chunk_rows(2, len(groups))
-        each = sum(8 * math.prod(c.shape(self._size)) for c in self._columns if c.axes == 2)
+        rows = _chunk_rows(2, roles)
+        each = sum(8 * math.prod(c.shape(roles)) for c in self._columns if c.axes == 2)
         thinning = Thinning(rows, max(1, matrix_bytes // (rows * max(1, each))))
         self._matrices = {
-            column.name: Matrices(folder / column.name, column.shape(len(groups)), thinning)
+            column.name: Matrices(folder / column.name, column.shape(roles), thinning)
             for column in self._columns
             if column.axes == 2
         }
         write_group(folder, attributes)
+        bundled = bundles.named(groups, roles)[0] if grouped and bundles.are_bundled(roles) else ()
         self._unnamed = [
             ("group", groups, "names of the groups", "group"),
             ("role", roles, "roles of the groups", "group"),
+            *([("bundle", bundled, "groups of each row of H", "bundle")] if bundled else []),
             *([("kind", KINDS, "kinds of operation", "kind")] if grouped else []),
         ]
 
@@ -101,7 +104,7 @@ class Part:
                 new = [getattr(record, column.name) for record in records]
                 yield from self._matrices[column.name].write(new, self._rows)
             else:
-                values = column.values(records, self._size)
+                values = column.values(records, self._roles)
                 tails[column.name] = self._write(column, values)
             self._describe(column, rows)
             if column is not STEP:
@@ -113,7 +116,7 @@ class Part:
 
     def _write(self, column: Column, values: NDArray[np.generic]) -> NDArray[np.generic]:
         """Write a variable's new values into its chunks; the last of them, which may be begun."""
-        rows = _chunk_rows(column.axes, self._size)
+        rows = _chunk_rows(column.axes, self._roles)
         offset = self._rows % rows
         if offset:
             values = np.concatenate([self._tails[column.name][:offset], values])
@@ -129,7 +132,7 @@ class Part:
     def _describe(self, column: Column, rows: int) -> None:
         """Write a variable's metadata, with its present length."""
         kind = {"status": "int8", "step": "int64"}.get(column.name, "float64")
-        shape = column.shape(self._size)
+        shape = column.shape(self._roles)
         attributes: dict[str, Any] = {"long_name": column.long_name, "units": column.units}
         if column.name == "status":
             attributes["flag_values"] = list(range(len(STATUSES)))
@@ -137,17 +140,17 @@ class Part:
         description = _array(
             kind,
             [rows, *shape],
-            [_chunk_rows(column.axes, self._size), *shape],
-            column.dimensions,
+            [_chunk_rows(column.axes, self._roles), *shape],
+            column.dimensions(self._roles),
             attributes,
         )
         _replace(self._folder / column.name / "zarr.json", description)
 
 
-def _chunk_rows(axes: int, size: int) -> int:
-    """Steps per chunk of a variable with so many axes of length S."""
+def _chunk_rows(axes: int, roles: tuple[str, ...]) -> int:
+    """Steps per chunk of a variable with so many axes."""
     most = _MATRIX_CHUNK_BYTES if axes == 2 else _CHUNK_BYTES
-    row: int = 8 * size**axes
+    row: int = 8 * (len(bundles.begins(roles)) if axes == 2 else len(roles)) ** axes
     return max(1, min(_CHUNK_ROWS, most // row))
 
 

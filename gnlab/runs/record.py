@@ -1,6 +1,6 @@
 """Records: what one step did, as plain arrays.
 
-Legend: S groups, K kinds of operation.
+Legend: S groups, m rows of H̄ (S, or bundles of many groups: ``bundles.py``), K kinds of operation.
 """
 
 import math
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gnlab.runs import bundles
 
 Array = NDArray[np.float64]
 
@@ -33,7 +35,8 @@ class Record:
         group: The groups' names, S of them.
         role: The groups' roles.
         g: ḡ, [S].
-        H: H̄, [S, S].
+        H: H̄, [m, m].
+        H_diagonal: H̄'s diagonal, [S].
         third: D^(3)_sss, signed, [S].
         d: D, [S].
         step_size: η as applied, [S]; None before the first solve and for adam and sgd.
@@ -52,8 +55,9 @@ class Record:
         direction: The direction's name.
         taken: The share of the step that the safeguard let through, in [0, 1]; it is in
             ``step_size`` already. NaN without a summary, 1 without a safeguard.
-        H_parts: H̄'s parts, whose sum is H̄, in the order of ``KINDS``, [K, S, S]; None where the
+        H_parts: H̄'s parts, whose sum is H̄, in the order of ``KINDS``, [K, m, m]; None where the
             summary took the plain way, which would need extra passes to tell them apart.
+        bends: ηᵀH_kη of each part along the step sizes as applied, [K]; None without parts.
     """
 
     step: int
@@ -66,6 +70,7 @@ class Record:
     role: tuple[str, ...]
     g: Array | None
     H: Array | None
+    H_diagonal: Array | None
     third: Array | None
     d: Array | None
     step_size: Array | None
@@ -83,3 +88,9 @@ class Record:
     direction: str
     taken: float = math.nan
     H_parts: Array | None = None
+    bends: Array | None = None
+
+    @property
+    def rows(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What the rows of H̄ and its parts stand for: names and roles, m each."""
+        return bundles.named(self.group, self.role)

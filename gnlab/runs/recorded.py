@@ -119,12 +119,15 @@ def _part(store: Path, name: str) -> "xr.Dataset":
             combine_attrs="override",
         )
     # A record of an earlier version, and one of adam or sgd, knows no kinds.
-    named = [name for name in ("group", "role", "kind") if name in dataset]
+    named = [name for name in ("group", "role", "kind", "bundle") if name in dataset]
     dataset = dataset.isel(step=slice(0, steps)).set_coords(named)
     status = dataset["status"]
     said = status.copy(data=np.array(STATUSES)[status.values.astype(int)])
     said.attrs = {"long_name": status.attrs["long_name"]}
-    return dataset.assign(status=said).assign_coords(group_=("group_", dataset["group"].values))
+    rows = "bundle" if "bundle" in named else "group"
+    return dataset.assign(status=said).assign_coords(
+        {f"{rows}_": (f"{rows}_", dataset[rows].values)}
+    )
 
 
 def _steps(part: Path) -> int:

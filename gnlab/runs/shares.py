@@ -23,9 +23,8 @@ def shares(record: Record) -> Array | None:
         The shares in the order of ``KINDS``, whose magnitudes' sum is 1, [K]; None without parts
         or step sizes, and where nothing bends.
     """
-    if record.H_parts is None or record.step_size is None:
+    if record.bends is None:
         return None
     with np.errstate(over="ignore", invalid="ignore"):
-        along: Array = record.H_parts @ record.step_size @ record.step_size
-        total = float(np.abs(along).sum())
-    return along / total if 0 < total < math.inf else None
+        total = float(np.abs(record.bends).sum())
+    return record.bends / total if 0 < total < math.inf else None

@@ -52,7 +52,8 @@ PARTS = np.stack([CURVATURE - BENT - CROSSED, BENT, CROSSED])
 def make_record(**changes) -> Record:
     made = Record(
         step=3, epoch=0.5, loss=1.25, val_loss=1.5, accuracy=0.75, partition="tensor",
-        group=GROUPS, role=ROLES, g=np.ones(4), H=CURVATURE, third=np.array([8.0, 1.0, 0.0, -27.0]),
+        group=GROUPS, role=ROLES, g=np.ones(4), H=CURVATURE,
+        H_diagonal=np.diag(CURVATURE), third=np.array([8.0, 1.0, 0.0, -27.0]),
         d=np.array([2.0, 1.0, 0.0, 3.0]), step_size=np.array([0.5, 0.0, 2.0, 0.03]),
         step_size_solved=np.array([0.6, -4.0, 2.0, 0.03]), radius=1.5, radius_min=0.2,
         eigenvalue_min=-0.4, regulariser=np.array([3.0, 0.75, 0.0, 6.75]), damping=1.0, lr=0.1,

@@ -183,18 +183,19 @@ def test_all_the_way_from_cauchy_to_newton_while_it_trains(tab, address, drag, k
     lab.wait(f"() => ({SHAPE})() == 256")
 
 
-def test_a_level_that_is_too_large_is_refused_with_the_reason(lab, drag):
-    assert lab.page.locator(".rung.off").count() == 3
+def test_a_level_that_is_too_large_is_refused_with_the_reason(tab, address, drag):
+    lab = Lab(tab(), f"{address}?preset=digits-deep")
+    assert lab.page.locator(".rung.off").count() == 4
     drag(lab.page, 1.0)
-    lab.page.get_by_text("more than the 1024 groups").wait_for()
-    lab.page.get_by_text("Taken instead: S = 954").wait_for()
+    lab.page.get_by_text("more than the 5000 groups").wait_for()
+    lab.page.get_by_text("Taken instead: S = 3250").wait_for()
     finest = lab.page.locator(".rung:not(.off)").count() - 1
     lab.wait("(finest) => model_named('coarseness').value == finest", finest)
     lab.page.wait_for_timeout(500)  # frames go on coming: none may move it
     assert lab.read("() => model_named('coarseness').value") == finest
     drag(lab.page, "one group per tensor")
     lab.press("Step")
-    lab.wait(f"() => ({SHAPE})() == 8")
+    lab.wait(f"() => ({SHAPE})() == 42")
 
 
 def test_what_if(lab, keep):

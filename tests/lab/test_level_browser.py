@@ -1,4 +1,4 @@
-"""What the level slider says of the level that a link names, in a real browser."""
+"""The level slider: what it says of a level that a link names, and a very fine one, in a browser."""
 
 import pytest
 
@@ -39,3 +39,17 @@ def test_the_keyboard_goes_from_a_level_off_the_ladder_to_its_neighbours(tab, ad
     page.keyboard.press("[")
     page.wait_for_function(f"() => ({GROUPS})() < 34")
     assert 8 < page.evaluate(GROUPS) < 34
+
+
+def test_of_very_many_groups_the_curvature_between_bundles_is_shown(tab, address, drag, keep):
+    page = tab()
+    page.goto(f"{address}?preset=spirals&period=1")
+    page.wait_for_function(f"() => window.Bokeh != null && ({GROUPS})() > 1")
+    drag(page, 1.0)
+    page.wait_for_function(f"() => ({GROUPS})() == 1322")
+    page.get_by_role("button", name="Step", exact=True).click()
+    page.wait_for_function(f"() => ({SHAPE})() == 256")
+    (note,) = page.evaluate("() => Array.from(model_named('hessian-note').data.text)")
+    assert note.startswith("S = 1322, summed over ")
+    assert len(page.evaluate("() => Array.from(model_named('rates-groups').data.name)")) == 1322
+    keep(page, "newton-bundled")

@@ -104,3 +104,11 @@ def test_a_window_fits_every_size(S, place):
             assert 0 <= part.start < part.stop <= S
             assert part.stop - part.start >= min(4, S)
         window = window.nearer(place, 1 - place)
+
+
+def test_of_bundles_it_is_said_what_is_shown():
+    H = np.diag([2.0, -1.0])
+    few, many = (matrices.remarks(H, matrices.inverse(H), groups) for groups in (2, 5000))
+    assert few == ("S = 2 · one negative eigenvalue", matrices.inverse(H).remark)
+    assert many[0].startswith("S = 5000, summed over 2 bundles of neighbours · one")
+    assert many[1] == f"of the sums over 2 bundles of neighbours · {matrices.inverse(H).remark}"

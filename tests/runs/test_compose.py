@@ -55,7 +55,12 @@ def test_a_record_has_the_curvature_by_kind_of_operation():
     assert np.linalg.eigvalsh(loss)[0] > -1e-9 * np.abs(loss).max()  # a convex loss
     assert (np.diag(products) == 0).all()  # a product is linear in each of its factors
     assert np.abs(activations).max() > 0
+    eta = record.step_size
+    np.testing.assert_allclose(record.bends, record.H_parts @ eta @ eta, rtol=1e-9)
+    np.testing.assert_array_equal(record.H_diagonal, np.diag(record.H))
     assert between.H_parts is None
+    assert between.bends is None
+    assert between.H_diagonal is None
     assert run.history.share_step.tolist() == [1]
     # A run that is rewound has the step's shares, not those of the way that was given up.
     run.step()

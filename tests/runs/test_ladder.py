@@ -8,6 +8,7 @@ import torch
 from gnlab import Run
 from gnlab.runs import Settings, ladder
 from gnlab.runs.commands import Change
+from gnlab.summaries import limits
 
 CPU = torch.device("cpu")
 
@@ -19,21 +20,26 @@ def test_each_level_is_finer_than_the_one_before():
     assert (levels[0].S, levels[-1].S) == (1, 4522)
 
 
-def test_a_small_network_goes_all_the_way_to_newton():
-    levels = Run("moons").levels
+@pytest.mark.parametrize(
+    ("preset", "parameters"), [("moons", 354), ("spirals", 1322), ("digits-mlp", 4522)]
+)
+def test_a_small_network_goes_all_the_way_to_newton(preset, parameters):
+    levels = Run(preset).levels
     assert [level.refusal for level in levels] == [""] * len(levels)
-    assert (levels[-1].name, levels[-1].S) == ("element", 354)
+    assert (levels[-1].name, levels[-1].S) == ("element", parameters)
 
 
-def test_more_groups_than_can_be_shown_are_refused():
-    levels = Run("digits-mlp").levels
-    assert {level.name for level in levels if level.refusal} == {"row:16", "row:32", "element"}
-    assert f"more than the {ladder.MOST} groups" in levels[-1].refusal
-    assert ladder.finest(levels).name == "row:8"
+def test_more_groups_than_can_be_summarised_are_refused():
+    levels = Run("digits-deep").levels
+    refused = {level.name for level in levels if level.refusal}
+    assert refused == {"row:8", "row:16", "row:32", "element"}
+    assert f"more than the {limits.CPU} groups" in levels[-1].refusal
+    assert ladder.finest(levels).name == "row:4"
 
 
-def test_more_work_than_minutes_is_refused():
+def test_more_work_than_minutes_is_refused(monkeypatch):
     """The same level of the same network, of ever more samples."""
+    monkeypatch.setattr(ladder, "most_groups", lambda _: 5000)
     rungs = Run("digits-mlp").ladder
 
     def refused(samples):
@@ -46,28 +52,28 @@ def test_more_work_than_minutes_is_refused():
 
 
 def test_what_is_told_names_the_level_the_reason_and_the_finest():
-    levels = Run("digits-mlp").levels
+    levels = Run("digits-deep").levels
     assert ladder.refusal(levels, "tensor") == ""
     assert ladder.refusal(levels, {"own": ["layers.0.weight"]}) == ""
     told = ladder.refusal(levels, "element")
-    assert told.startswith("S = 4522, one group per element: more than the 1024 groups")
-    assert told.endswith("The finest level here: S = 954, 8 parts of each unit's row.")
+    assert told.startswith("S = 22474, one group per element: more than the 5000 groups")
+    assert told.endswith("The finest level here: S = 3250, 4 parts of each unit's row.")
 
 
 def test_an_engine_refuses_a_level_that_is_too_large_and_goes_on(engine):
-    run = engine.ready(Settings("digits-mlp", device="cpu"))
+    run = engine.ready(Settings("digits-deep", device="cpu"))
     seen = engine.do(run, Change({"partition": "element"}))
     assert (seen.settings.partition, seen.severity) == ("tensor", "warning")
-    assert "S = 4522" in seen.message
+    assert "S = 22474" in seen.message
     seen = engine.do(run, Change({"partition": "role"}))
     assert (seen.settings.partition, seen.message) == ("role", "")
 
 
 def test_a_link_to_a_level_that_is_too_large_gets_the_finest(engine):
-    run = engine.ready(Settings("digits-mlp", device="cpu", partition="element"))
+    run = engine.ready(Settings("digits-deep", device="cpu", partition="element"))
     seen = engine.snapshot(run)
-    assert seen.settings.partition == "row:8"
-    assert "S = 4522" in seen.message
+    assert seen.settings.partition == "row:4"
+    assert "S = 22474" in seen.message
 
 
 @pytest.mark.parametrize("preset", ["quadratic", "rosenbrock", "circles"])

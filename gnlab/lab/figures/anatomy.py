@@ -118,7 +118,7 @@ def update(
         why = UNKNOWN if record is not None else ""
         return {name: heatmap.update(None, (), (), limits, order, theme, why) for name in names}
     return {
-        name: heatmap.update(part, record.group, record.role, limits, order, theme, note, window)
+        name: heatmap.update(part, *record.rows, limits, order, theme, note, window)
         for name, part, note in zip(names, parts, notes, strict=True)
     }
 

@@ -94,9 +94,9 @@ def regulariser(
     Returns:
         The new data and limits.
     """
-    if record is None or record.H is None or record.regulariser is None:
+    if record is None or record.H_diagonal is None or record.regulariser is None:
         return _pairs((), (), np.empty(0), np.empty(0), order, theme, before)
-    diagonal = np.abs(np.diag(record.H))
+    diagonal = np.abs(record.H_diagonal)
     return _pairs(record.group, record.role, record.regulariser, diagonal, order, theme, before)
 
 

@@ -30,6 +30,7 @@ from gnlab.lab.figures.base import (
     tagged,
 )
 from gnlab.lab.figures.names import short_names
+from gnlab.runs.bundles import SEVERAL
 
 _WIDTH, _HEIGHT = (-0.27, 1.045), (-0.26, 1.2)
 _CELLS = ("image", "raw", "x", "y", "dw", "dh")
@@ -155,7 +156,7 @@ def update(
     values = matrices.block_means(shown[np.ix_(down, across)])
     ticks, text = scales.signed_ticks(limits, gap=0.4)  # three matrices stand side by side
     if window != matrices.WHOLE:
-        note = f"{len(down)} × {len(across)} of {len(place)} groups · double-click beside: all"
+        note = f"{len(down)} × {len(across)} of {len(place)} rows · double-click beside: all"
     return Update(
         {
             "cells": {
@@ -234,10 +235,14 @@ def _axis(
 ) -> _Axis:
     """What stands at an axis, for the groups that are shown along it."""
     blocks = matrices.shown_of(len(place))
-    ends = [(names[place[first]], names[place[after - 1]]) for first, after in blocks]
+    # A row may stand for several groups already, from one to another.
+    ends = [
+        (names[place[first]].split(SEVERAL)[0], names[place[after - 1]].split(SEVERAL)[-1])
+        for first, after in blocks
+    ]
     of = [roles[place[first]] for first, _ in blocks]
     return _Axis(
-        [one if one == other else f"{one} … {other}" for one, other in ends],
+        [one if one == other else f"{one}{SEVERAL}{other}" for one, other in ends],
         as_float([after - first for first, after in blocks]),
         short_names([one for one, _ in ends]),
         of,

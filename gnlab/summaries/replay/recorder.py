@@ -19,7 +19,7 @@ from gnlab.summaries.replay.operators import Operator, operator_of
 from gnlab.summaries.replay.record import Record
 from gnlab.summaries.replay.steps import NotRepeatableError
 
-_HELD = 16 * 2**20  # bytes of results that may wait
+_HELD = 6 * 2**20  # bytes of results that may wait
 
 
 # Torch declares no types for its base class; strict checking forbids to call what has none, and

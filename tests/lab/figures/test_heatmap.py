@@ -62,6 +62,13 @@ def cut(H, window, order="tensor"):
     ).data  # fmt: skip
 
 
+def test_rows_that_stand_for_several_groups_are_called_by_the_first_and_the_last():
+    names = tuple(f"g{3 * i} … g{3 * i + 2}" for i in range(512))
+    roles = ("weights",) * 512
+    data = heatmap.update(np.eye(512), names, roles, LIMITS, "tensor", palettes.LIGHT).data
+    assert data["names"]["name"][:2] == ["g0 … g5", "g6 … g11"]
+
+
 def test_a_large_matrix_is_shown_by_block_means_and_refined_by_zooming():
     H = np.random.default_rng(0).standard_normal((1024, 1024))
     whole = cut(H, matrices.WHOLE)
@@ -73,7 +80,7 @@ def test_a_large_matrix_is_shown_by_block_means_and_refined_by_zooming():
     shown = cut(H, near)
     assert shown["cells"]["raw"][0] == pytest.approx(H[768:, 768:], rel=1e-5)
     assert shown["names"]["name"][-1] == shown["columns"]["name"][-1] == "g1023"
-    assert "256 × 256 of 1024 groups" in shown["note"]["text"][0]
+    assert "256 × 256 of 1024 rows" in shown["note"]["text"][0]
     far = near
     for _ in range(8):
         far = far.nearer(0.5, 0.5)
