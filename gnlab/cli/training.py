@@ -20,6 +20,7 @@ from tqdm import tqdm
 from gnlab import runs
 from gnlab.cli.output import complain, write
 from gnlab.errors import InputError, check_number
+from gnlab.runs.lock import alone_in
 from gnlab.runs.recording import default_folder, new_folder
 from gnlab.runs.train import CHECKPOINT
 
@@ -51,7 +52,8 @@ def train(
         The exit code: 0, or 1 if the run could not go on or was not recorded to its end.
 
     Raises:
-        InputError: If a choice is not valid, the folder holds another run or cannot be written.
+        InputError: If a choice is not valid, the folder holds another run or cannot be written,
+            or another training is in it.
     """
     settings = runs.Settings(preset=preset).changed(**choices)
     if steps is not None:
@@ -61,7 +63,12 @@ def train(
     if folder == "":
         raise InputError("--out must name a folder; got ''.")
     target = Path(folder) if folder else new_folder(default_folder(), settings)
-    run = _opened(target, settings, choices)
+    with alone_in(target):  # from before its checkpoint is read
+        return _train(_opened(target, settings, choices), target, steps, epochs)
+
+
+def _train(run: runs.Run, target: Path, steps: int | None, epochs: float | None) -> int:
+    """Train a run to its goal in its folder; the exit code."""
     goal = steps or _steps(run, epochs or 1.0)
     if run.step_count >= goal:
         write(f"{target} is at step {run.step_count} already; ask for more --steps or --epochs.")

@@ -1,9 +1,11 @@
 """Training without a page: steps until a goal, interruptible and resumable."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from gnlab.errors import InputError, check_number
+from gnlab.runs.lock import alone_in
 from gnlab.runs.record import Record
 from gnlab.runs.run import Run
 
@@ -29,13 +31,14 @@ def train(
         epochs: Passes through the training data to reach.
         progress: Called with each finished step's record.
         out: A folder to which the record and, at the end, on a failure and on Ctrl-C, a
-            checkpoint is written; ``resume`` goes on from it.
+            checkpoint is written; ``resume`` goes on from it. Nobody else trains in it meanwhile.
 
     Returns:
         Why the run stopped before its goal, "" if it reached it.
 
     Raises:
-        InputError: If not exactly one goal is given, or ``out`` cannot be written.
+        InputError: If not exactly one goal is given, ``out`` cannot be written, or another
+            training is in it.
         KeyboardInterrupt: On Ctrl-C, after the checkpoint was written.
     """
     if (steps is None) == (epochs is None):
@@ -45,21 +48,17 @@ def train(
         check_number("steps", steps, low=0, integer=True)
     if epochs is not None:
         check_number("epochs", epochs, low=0)
-    if out is not None:
-        run.record_to(out, at_once=True)
-    try:
-        while not _reached(run, steps, epochs):
-            record = run.step()
-            if progress is not None and not run.undone:
-                progress(record)
-            if run.stopped:
-                break
-    finally:
+    with nullcontext() if out is None else alone_in(Path(out)):
+        if out is not None:
+            run.record_to(out, at_once=True)
         try:
-            run.flush()
-        finally:  # what could not be recorded is not lost: the run goes on from its checkpoint
-            if out is not None:
-                run.save(Path(out) / CHECKPOINT)
+            _advance(run, lambda: _reached(run, steps, epochs), progress)
+        finally:
+            try:
+                run.flush()
+            finally:  # what could not be recorded is not lost: the run goes on from its checkpoint
+                if out is not None:
+                    run.save(Path(out) / CHECKPOINT)
     return run.stopped
 
 
@@ -76,6 +75,18 @@ def resume(out: str | Path) -> Run:
         InputError: If there is none.
     """
     return Run.load(Path(out) / CHECKPOINT)
+
+
+def _advance(
+    run: Run, reached: Callable[[], bool], progress: Callable[[Record], None] | None
+) -> None:
+    """Make steps until a goal is reached or the run has stopped."""
+    while not reached():
+        record = run.step()
+        if progress is not None and not run.undone:
+            progress(record)
+        if run.stopped:
+            break
 
 
 def _reached(run: Run, steps: int | None, epochs: float | None) -> bool:

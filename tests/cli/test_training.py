@@ -2,6 +2,7 @@
 
 import errno
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -9,6 +10,7 @@ import gnlab
 from gnlab import runs
 from gnlab.cli import training
 from gnlab.runs import part
+from gnlab.runs.lock import alone_in
 
 QUICK = ("moons", "--optimizer", "sgd", "--seed", "1")
 
@@ -85,6 +87,18 @@ def test_another_run_is_never_written_over(tmp_path, fails, train):
     assert "0.25" in error
     assert "--out" in error
     assert gnlab.Run.load(tmp_path / "checkpoint.pt").step_count == 2
+
+
+def test_a_folder_in_which_another_trains_is_left_alone(tmp_path, fails, train):
+    train(tmp_path, "--steps", "2")
+    before = sorted(tmp_path.rglob("*"))
+    with ThreadPoolExecutor(1) as other, alone_in(tmp_path):
+        again = ("train", *QUICK, "--out", str(tmp_path), "--steps", "9")
+        error = other.submit(fails, *again).result()
+    assert "another training is writing in" in error
+    assert "--out" in error
+    assert sorted(tmp_path.rglob("*")) == before
+    assert train(tmp_path, "--steps", "9")[0] == 0
 
 
 @pytest.fixture
