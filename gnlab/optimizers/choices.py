@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from gnlab.directions import direction as choose_direction
-from gnlab.errors import check_number, check_switch, unknown_choice
+from gnlab.errors import InputError, check_number, check_switch, unknown_choice
 from gnlab.partitions import Partition
 from gnlab.partitions import partition as build_partition
 
@@ -81,6 +81,9 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         settings: A group of torch's ``param_groups``, which anybody may write into.
 
     Raises:
-        InputError: Naming the first that is not.
+        InputError: Naming the first that is not, or is not there.
     """
+    missing = next((name for name in _NAMES if name not in settings), None)
+    if missing is not None:
+        raise InputError(f"param_groups has no {missing!r} any more; give it a value again.")
     checked({name: settings[name] for name in _NAMES})

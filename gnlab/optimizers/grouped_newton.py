@@ -138,8 +138,8 @@ class GroupedNewton(Saved):
             self._inherited = None if had is None else inherited(had, before, self.partition)
             self.step_sizes = None
             self._take_trainable()
-        new_rule = choices.get("direction", self.settings["direction"])
-        if new_rule != self.settings["direction"]:
+        rule = self.settings.get("direction")
+        if choices.get("direction", rule) != rule:
             # Another rule's step sizes are in other units.
             self.step_sizes = self._inherited = None
         self.settings.update(plain)

@@ -9,7 +9,7 @@ Legend: S groups, η step sizes.
 
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from gnlab.cubic import CubicSolution
 from gnlab.errors import InputError
 from gnlab.optimizers.batches import Stream
 from gnlab.optimizers.choices import check_settings
+from gnlab.optimizers.damage import check_sizes, check_whole
 from gnlab.optimizers.info import StepInfo
 from gnlab.partitions import Partition
 from gnlab.summaries import Summary
@@ -88,10 +89,10 @@ class Saved(torch.optim.Optimizer):
             state_dict: What ``state_dict`` returned, for the same model and partition.
 
         Raises:
-            InputError: If it is another optimizer's, another model's or another partition's, or a
-                hyperparameter in it is out of bounds.
+            InputError: If it is another optimizer's, another model's or another partition's, it is
+                damaged, or a hyperparameter in it is out of bounds.
         """
-        own = _check(state_dict, self.partition)
+        own = _check(state_dict, self.partition, self.param_groups[0]["params"])
         completed = _completed(state_dict, self.defaults)
         for group in completed["param_groups"]:
             check_settings(group)
@@ -118,7 +119,9 @@ def _identity(partition: Partition) -> dict[str, Any]:
     return {"groups": list(partition.names), "shapes": shapes, "digest": _digest(partition)}
 
 
-def _check(state_dict: Mapping[str, Any], partition: Partition) -> dict[str, Any]:
+def _check(
+    state_dict: Mapping[str, Any], partition: Partition, params: Sequence[Tensor]
+) -> dict[str, Any]:
     """The part of a state that is not torch's own, or the error that says whose it is instead.
 
     What an older version did not write yet is not compared.
@@ -127,9 +130,17 @@ def _check(state_dict: Mapping[str, Any], partition: Partition) -> dict[str, Any
         raise InputError(
             f"state_dict must be what state_dict() returned; got {type(state_dict).__name__}."
         )
-    own: dict[str, Any] | None = state_dict.get(KEY)
-    if own is None:
+    if state_dict.get(KEY) is None:
         raise InputError(f"the state_dict is of another optimizer: no {KEY!r} in it.")
+    check_whole(state_dict, KEY)
+    own: dict[str, Any] = state_dict[KEY]
+    _check_owner(own, partition)
+    check_sizes(state_dict, KEY, params, partition.num_groups)
+    return own
+
+
+def _check_owner(own: Mapping[str, Any], partition: Partition) -> None:
+    """Raise unless a state is of the same parameters, grouped in the same way."""
     mine = {name: list(shape) for name, shape in partition.shapes.items()}
     theirs = own.get("shapes", mine)
     if mine != theirs:
@@ -148,16 +159,6 @@ def _check(state_dict: Mapping[str, Any], partition: Partition) -> dict[str, Any
             "the state_dict is of another partition: its groups have the same names, but other "
             "parameters in them; build the optimizer with the same."
         )
-    missing = [name for name in ("steps", "step_sizes", "batches") if name not in own]
-    sizes = own.get("step_sizes")
-    shape = [partition.num_groups] if sizes is None else list(sizes.shape)
-    if missing or shape != [partition.num_groups]:
-        wrong = f"it has no {missing[0]!r}" if missing else f"its step sizes have shape {shape}"
-        raise InputError(
-            f"the state_dict is damaged: {wrong}, for S = {partition.num_groups} groups; restore "
-            "it from a copy."
-        )
-    return own
 
 
 def _completed(state_dict: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

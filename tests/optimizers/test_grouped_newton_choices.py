@@ -98,6 +98,18 @@ def test_what_torchs_own_route_puts_out_of_bounds_moves_nothing(name, given, qua
     assert fresh.steps == 0
 
 
+@pytest.mark.parametrize("name", ["lr", "damping", "direction", "safeguard"])
+def test_what_torchs_own_route_took_away_is_named(name, quadratic, one_step):
+    model, _, _ = quadratic()
+    optimizer = GroupedNewton(model, value, [NOTHING], period=1)
+    del optimizer.param_groups[0][name]
+    with pytest.raises(InputError, match=f"param_groups has no '{name}' any more"):
+        one_step(model, optimizer, NOTHING, value)
+    optimizer.change(**{name: {"direction": "adam", "safeguard": True}.get(name, 0.5)})
+    one_step(model, optimizer, NOTHING, value)
+    assert optimizer.steps == 1
+
+
 @pytest.mark.parametrize("kind", [torch.tensor, np.float32, float])
 def test_a_rate_may_be_given_as_a_tensor(kind, quadratic, one_step):
     model, _, _ = quadratic()
