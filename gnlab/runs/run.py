@@ -21,9 +21,10 @@ from gnlab.problems import Problem
 from gnlab.runs.checkpoints import Checkpoint
 from gnlab.runs.course import Course
 from gnlab.runs.flat import flatten, put, values_of
+from gnlab.runs.intact import fault_of
 from gnlab.runs.record import Record
 from gnlab.runs.recording import Recording
-from gnlab.runs.saved import Saved, read, write
+from gnlab.runs.saved import Saved, damaged, read, write
 from gnlab.runs.settings import OWN, Settings, for_problem
 
 _FLUSH_SECONDS = 1.0
@@ -184,7 +185,13 @@ class Run(Course):
         saved.check_fit(dict(values_of(run.model)), path)
         run._resume(run._checkpoints.get(0), saved.start)
         settings = run.settings.changed(**choices)
-        run._resume(dataclasses.replace(saved.state, settings=settings), saved.model)
+        try:
+            run._resume(dataclasses.replace(saved.state, settings=settings), saved.model)
+        # Torch's own optimizers look at nothing before they take it.
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise damaged(path, f"optimizer: {error}") from error
+        if run._trainer.grouped is None and (wrong := fault_of(run._trainer.optimizer)):
+            raise damaged(path, wrong)
         run._log = saved.log
         return run
 

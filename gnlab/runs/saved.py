@@ -9,6 +9,7 @@ import dataclasses
 import errno
 import os
 import pickle
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,16 @@ from gnlab.errors import InputError
 from gnlab.runs.checkpoints import Checkpoint
 from gnlab.runs.flat import Flat
 from gnlab.runs.history import HistoryLog
+from gnlab.runs.intact import fault
 from gnlab.runs.record import Record
 from gnlab.runs.settings import Settings
 
 FORMAT = 1
+DAMAGE = (
+    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError,
+    RuntimeError, TypeError, ValueError, pickle.UnpicklingError, struct.error,
+)  # fmt: skip
+"""What reading bits that have flipped ends in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +135,36 @@ def read(path: Path) -> Saved:
         The run's state, on the CPU.
 
     Raises:
-        InputError: If the file cannot be read or is not a run's.
+        InputError: If the file cannot be read, is damaged or is not a run's.
     """
     content = _content(path)
+    if wrong := fault(content):
+        raise damaged(path, wrong)
     try:
         return _saved(content)
+    except InputError as error:  # of the settings
+        raise damaged(path, str(error)) from error
     except (KeyError, TypeError, AttributeError) as error:  # a field more or less than here
         raise _of_another_version(path) from error
+    except DAMAGE as error:
+        raise damaged(path, str(error)) from error
+
+
+def damaged(path: Path, what: str) -> InputError:
+    """The error for a file that is a run's, but not whole.
+
+    Args:
+        path: The file.
+        what: What is wrong with it.
+
+    Returns:
+        The error to raise.
+    """
+    line = " ".join(what.split()).rstrip(".")
+    return InputError(
+        f"{str(path)!r} is damaged ({line}); give a copy, or another file that "
+        "Run.save has written."
+    )
 
 
 def _saved(content: dict[str, Any]) -> Saved:
@@ -164,7 +194,7 @@ def _content(path: Path) -> dict[str, Any]:
     """The file's content, if it is a run's."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except (OSError, *DAMAGE) as error:
         # torch looks for the parts of a file that is cut off before its beginning.
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise InputError(f"{str(path)!r} cannot be read: {error.strerror}.") from error

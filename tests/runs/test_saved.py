@@ -1,5 +1,7 @@
+import contextlib
 import errno
 import os
+import random
 import re
 from pathlib import Path
 
@@ -115,6 +117,94 @@ def test_a_run_of_another_version_is_told(changed, tmp_path):
     torch.save(saved, path)
     with pytest.raises(InputError, match=r"is not a run saved by this version of gnlab; load it"):
         Run.load(path)
+
+
+@pytest.fixture
+def edited(tmp_path):
+    """Saves a run, changes what the file holds, and returns the file."""
+
+    def edit(change, **choices):
+        path, run = tmp_path / "run.pt", Run("moons", device="cpu", **choices)
+        for _ in range(2):
+            run.step()
+        run.save(path)
+        content = torch.load(path, weights_only=True)
+        change(content)
+        torch.save(content, path)
+        return path
+
+    return edit
+
+
+EDITS = [
+    (lambda saved: saved.update(step="a"), "step is 'a'"),
+    (lambda saved: saved.update(drawn=None), "drawn is None"),
+    (lambda saved: saved.update(optimizer=3), "optimizer is 3"),
+    (lambda saved: saved.update(optimizer={}), "optimizer: "),
+    (lambda saved: saved["model"].update({"0.weight": 3}), "model is a dict"),
+    (lambda saved: saved["settings"].update(lr=-1.0), "lr must be"),
+    (lambda saved: saved["settings"].update(preset="nope"), "unknown preset 'nope'"),
+    (lambda saved: saved["record"].update(loss="a"), "record: loss is 'a'"),
+    (lambda saved: saved["record"].update(group=3), "record: group is 3"),
+    (lambda saved: saved.update(record=3), "record: 3"),
+    (lambda saved: saved["log"].update(since="a"), "log: since is 'a'"),
+    (lambda saved: saved["log"]["scalars"].update(table=torch.zeros(2)), ".* table is"),
+    (lambda saved: saved["log"]["scalars"].update(table=torch.zeros(2, 3).double()), ".* table is"),
+    (lambda saved: saved["log"]["scalars"].update(rows=1), "log: scalars: table is a"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "said"), EDITS)
+def test_a_file_edited_by_hand_is_damaged(change, said, edited):
+    with pytest.raises(InputError, match=r"run\.pt' is damaged \(" + said + r".*\); give a copy"):
+        Run.load(edited(change))
+
+
+OPTIMIZER_EDITS = [
+    lambda state: state.clear(),
+    lambda state: state.update(param_groups=[]),
+    lambda state: state["param_groups"][0].update(lr="a"),
+    lambda state: state["state"].update({0: 3}),
+    lambda state: state["state"].update({0: dict.fromkeys(state["state"][0], torch.zeros(7))}),
+]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "grouped-newton"])
+@pytest.mark.parametrize("change", OPTIMIZER_EDITS)
+def test_an_optimizer_edited_by_hand_is_damaged(change, optimizer, edited):
+    path = edited(lambda saved: change(saved["optimizer"]), optimizer=optimizer)
+    with pytest.raises(InputError, match=r"run\.pt' is damaged \(optimizer: "):
+        Run.load(path)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_an_optimizer_without_a_rate_is_damaged(optimizer, edited):
+    path = edited(
+        lambda saved: saved["optimizer"]["param_groups"][0].pop("lr"), optimizer=optimizer
+    )
+    with pytest.raises(InputError, match=r"is damaged \(optimizer: lr is None"):
+        Run.load(path)
+
+
+def test_an_adam_without_an_average_is_damaged(edited):
+    path = edited(
+        lambda saved: saved["optimizer"]["state"][0].pop("exp_avg"), optimizer="adam", lr=0.01
+    )
+    with pytest.raises(InputError, match=r"is damaged \(optimizer: no exp_avg\)"):
+        Run.load(path)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # torch's, of what the bits have become
+def test_flipped_bits_are_told_or_harmless(edited):
+    path = edited(lambda _: None)
+    whole, draw = path.read_bytes(), random.Random(0)
+    for _ in range(150):
+        flipped = bytearray(whole)
+        for _ in range(3):
+            flipped[draw.randrange(len(whole))] ^= 1 << draw.randrange(8)
+        path.write_bytes(flipped)
+        with contextlib.suppress(InputError):
+            Run.load(path).step()
 
 
 def test_files_that_are_no_runs(tmp_path):
