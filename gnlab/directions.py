@@ -17,7 +17,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from gnlab.errors import check_number, unknown_choice
+from gnlab.errors import check_choice, check_number
 
 Tensors = dict[str, Tensor]
 State = dict[str, Tensors]
@@ -165,8 +165,7 @@ def direction(name: str, *, momentum: float = 0.9) -> Direction:
         "adam": lambda: Adam(momentum),
         "orthogonal": lambda: Orthogonal(momentum),
     }
-    if name not in build:
-        raise unknown_choice("direction", name, NAMES)
+    check_choice("direction", name, NAMES)
     return build[name]()
 
 

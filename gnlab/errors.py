@@ -9,7 +9,7 @@ import difflib
 import math
 import numbers
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 _ALSO_CALLED = {
@@ -38,7 +38,24 @@ def unknown_choice(kind: str, given: object, valid: Iterable[str]) -> InputError
     """
     names = list(valid)
     hint = nearest(given, names)
-    return InputError(f"unknown {kind} {given!r}.{hint} Valid: {', '.join(names)}.")
+    shown = repr(given) if isinstance(given, str) else " ".join(repr(given).split())
+    return InputError(f"unknown {kind} {shown}.{hint} Valid: {', '.join(names)}.")
+
+
+def check_choice(kind: str, given: object, valid: Collection[str]) -> None:
+    """Raise unless something is one of the valid names.
+
+    Args:
+        kind: What is being chosen, as it stands in the message.
+        given: What was given, of any kind.
+        valid: The valid names, in the order to list them.
+
+    Raises:
+        InputError: If it is not; the message names the nearest valid choice and lists all.
+    """
+    # What is no name may not be comparable with one, or have no hash.
+    if not isinstance(given, str) or given not in valid:
+        raise unknown_choice(kind, given, valid)
 
 
 def nearest(given: object, valid: Iterable[str]) -> str:
@@ -128,8 +145,8 @@ def as_path(name: str, value: object) -> Path:
         The path.
 
     Raises:
-        InputError: If it is no text and no path.
+        InputError: If it is no text and no path, or has a character that no path can have.
     """
-    if not isinstance(value, (str, Path)):
+    if not isinstance(value, (str, Path)) or "\0" in str(value):
         raise InputError(f"{name} must be a path, such as 'runs/first'; got {value!r}.")
     return Path(value)

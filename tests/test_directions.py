@@ -153,3 +153,9 @@ def test_unknown_direction_names_the_nearest():
 def test_momentum_out_of_bounds_is_refused(momentum):
     with pytest.raises(InputError, match=r"momentum must be a finite number in \[0, 1\)"):
         direction("momentum", momentum=momentum)
+
+
+@pytest.mark.parametrize("name", [["adam"], {"adam": 1}, None])
+def test_what_is_no_name_is_no_direction(name):
+    with pytest.raises(InputError, match="unknown direction"):
+        direction(name)

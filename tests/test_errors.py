@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gnlab
-from gnlab.errors import InputError, as_path, check_number, unknown_choice
+from gnlab.errors import InputError, as_path, check_choice, check_number, unknown_choice
 
 HUGE = pytest.param(10**400, id="huge")
 
@@ -15,6 +15,16 @@ def test_unknown_choice_lists_and_suggests():
         "unknown preset 'digit-mlp'. Did you mean 'digits-mlp'? Valid: digits-mlp, moons."
     )
     assert "Did you mean" not in str(unknown_choice("preset", "zzz", ["moons"]))
+
+
+@pytest.mark.parametrize("given", [["adam"], {"adam": 1}, 3, None, np.array(["adam", "sgd"])])
+def test_what_is_no_name_is_no_choice(given):
+    with pytest.raises(InputError, match=r"unknown rule .*[.?] Valid: adam, sgd\."):
+        check_choice("rule", given, ("adam", "sgd"))
+
+
+def test_a_choice_is_passed():
+    check_choice("rule", "sgd", ("adam", "sgd"))
 
 
 def test_another_common_name_is_understood_where_it_has_a_meaning():
@@ -61,7 +71,7 @@ def test_infinity_itself_is_written_as_excluded():
         check_number("x", "x")
 
 
-@pytest.mark.parametrize("value", [None, 3, b"runs"])
+@pytest.mark.parametrize("value", [None, 3, b"runs", "a\0b"])
 def test_what_is_no_path(value, tmp_path):
     run = gnlab.Run("moons")
     for ask in (run.save, gnlab.Run.load, run.record_to, gnlab.runs.open_record):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from gnlab.errors import InputError, unknown_choice
+from gnlab.errors import InputError, check_choice
 from gnlab.problems.catalogue import PRESETS, Options, Preset
 from gnlab.problems.problem import Hyperparameters, Problem
 
@@ -109,8 +109,7 @@ def live_period(name: str) -> int:
 
 def _preset(name: str) -> Preset:
     """The preset of a name, or the error that lists the names."""
-    if name not in PRESETS:
-        raise unknown_choice("preset", name, NAMES)
+    check_choice("preset", name, NAMES)
     return PRESETS[name]
 
 

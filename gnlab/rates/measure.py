@@ -28,7 +28,7 @@ from gnlab.rates.checks import (
     check_seed,
     check_starts,
 )
-from gnlab.rates.quadratics import Quadratic, runs
+from gnlab.rates.quadratics import Quadratic, check_quadratic, runs
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -135,7 +135,7 @@ def convergence(problem: Quadratic, owner: Groups, start: Array, steps: int) -> 
             step, H is not positive definite, or something is not finite.
     """
     check_number("steps", steps, low=1, integer=True)
-    H = check_definite(problem.H)
+    H = check_definite(check_quadratic(problem).H)
     owner = check_groups(owner, len(H))
     return _converging(in_range(H), owner, check_starts("start", start, (len(H),)), steps)
 
@@ -187,11 +187,11 @@ def worst_start(problem: Quadratic, sign: int = 1) -> Array:
         v_min/λ_min ± v_max/λ_max, [P]; with one coordinate, where every start is as bad, ±1/λ.
 
     Raises:
-        InputError: If the sign is neither.
+        InputError: If it is no quadratic, or the sign is neither.
     """
     if sign not in (1, -1):
         raise InputError(f"sign must be 1 or -1, there are two worst starts; got {sign!r}.")
-    values, vectors = problem.eigenvalues, problem.eigenvectors
+    values, vectors = check_quadratic(problem).eigenvalues, problem.eigenvectors
     if len(values) == 1:
         return sign * vectors[:, 0] / values
     start: Array = vectors[:, 0] / values[0] + sign * vectors[:, -1] / values[-1]
@@ -228,7 +228,7 @@ def measure(
     check_number("starts", starts, low=0, integer=True)
     check_number("steps", steps, low=1, integer=True)
     check_seed(seed)
-    H = check_definite(problem.H)
+    H = check_definite(check_quadratic(problem).H)
     size, near = len(H), in_range(H)
     named = _named(levels, size)
     rng = np.random.default_rng(seed)

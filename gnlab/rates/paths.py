@@ -19,7 +19,7 @@ from gnlab.rates.checks import (
     check_starts,
 )
 from gnlab.rates.measure import DONE, in_range, scale, step
-from gnlab.rates.quadratics import Quadratic
+from gnlab.rates.quadratics import Quadratic, check_quadratic
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +80,7 @@ def paths(problem: Quadratic, owner: Groups, starts: Array, steps: int) -> Paths
             step, H is not positive definite, or something is not finite.
     """
     check_number("steps", steps, low=1, integer=True)
-    problem = replace(problem, H=in_range(check_definite(problem.H)))
+    problem = replace(problem, H=in_range(check_definite(check_quadratic(problem).H)))
     H = problem.H
     owner = check_groups(owner, len(H))
     starts = check_starts("starts", starts, (None, len(H)))

@@ -65,6 +65,26 @@ class Quadratic:
         return ellipse
 
 
+def check_quadratic(problem: object) -> Quadratic:
+    """A quadratic, if that is what was given.
+
+    Args:
+        problem: What was given.
+
+    Returns:
+        The quadratic.
+
+    Raises:
+        InputError: If it is none.
+    """
+    if not isinstance(problem, Quadratic):
+        raise InputError(
+            "problem must be a quadratic, as rates.quadratic makes it; got "
+            f"{type(problem).__name__}."
+        )
+    return problem
+
+
 def quadratic(
     spectrum: ArrayLike,
     coupling: str = "dense",

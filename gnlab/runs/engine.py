@@ -32,8 +32,10 @@ class Engine(abc.ABC):
             Its id, at once.
 
         Raises:
-            InputError: If there is no room for its snapshots.
+            InputError: If they are no settings, or there is no room for its snapshots.
         """
+        if not isinstance(settings, Settings):
+            raise InputError(f"open takes settings, as Settings('moons'); got {settings!r}.")
         run_id = self._new(settings)
         self._tell(Open(run_id, settings))
         return run_id

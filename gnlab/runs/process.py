@@ -13,6 +13,7 @@ import weakref
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from gnlab.errors import as_path
 from gnlab.runs.board import Reader
 from gnlab.runs.child import serve
 from gnlab.runs.cores import split
@@ -51,7 +52,7 @@ class ProcessEngine(Engine):
         self._reading = threading.Lock()
         context = multiprocessing.get_context("spawn")
         theirs, ours = context.Pipe(duplex=False)
-        folder = None if record_dir is None else Path(record_dir)
+        folder = None if record_dir is None else as_path("record_dir", record_dir)
         cores = split()[1] if pinned else set()
         self._process = context.Process(
             target=serve,

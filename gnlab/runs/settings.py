@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from gnlab import directions, partitions, problems
-from gnlab.errors import InputError, check_number, check_switch, unknown_choice
+from gnlab.errors import InputError, check_choice, check_number, check_switch, unknown_choice
 
 OPTIMIZERS = ("grouped-newton", "adam", "sgd")
 DEVICES = ("auto", "cpu", "cuda")
@@ -127,10 +127,8 @@ class Settings:
             check_number(name, value, **dataclasses.asdict(bound))
             object.__setattr__(self, name, int(value) if bound.integer else float(value))
         for kind, valid in (("device", DEVICES), ("dtype", DTYPES)):
-            if getattr(self, kind) not in valid:
-                raise unknown_choice(kind, getattr(self, kind), valid)
-        if self.direction not in directions.NAMES:
-            raise unknown_choice("direction", self.direction, directions.NAMES)
+            check_choice(kind, getattr(self, kind), valid)
+        check_choice("direction", self.direction, directions.NAMES)
         check_switch("safeguard", self.safeguard)
         _check_level(self.partition)
         if isinstance(self.partition, Mapping):
@@ -157,7 +155,8 @@ class Settings:
         check_names(choices)
         _check_optimizer(choices.get("optimizer", self.optimizer))
         values: dict[str, Any] = self.to_json()
-        if choices.get("preset", self.preset) != self.preset:
+        preset = choices.get("preset", self.preset)
+        if not isinstance(preset, str) or preset != self.preset:
             kept = ("optimizer", "seed", "device", "dtype")
             values = {name: values[name] for name in kept}
         elif choices.get("optimizer", self.optimizer) != self.optimizer:
@@ -261,15 +260,14 @@ def live(preset: str) -> dict[str, Any]:
     Returns:
         Choices for ``Settings`` or ``Settings.changed``.
     """
-    if preset not in problems.NAMES:
+    if not isinstance(preset, str) or preset not in problems.NAMES:
         return {"preset": preset}
     return {"preset": preset, "period": problems.live_period(preset)}
 
 
 def _check_optimizer(name: object) -> None:
     """Raise unless it is an optimizer's name."""
-    if name not in OPTIMIZERS:
-        raise unknown_choice("optimizer", name, OPTIMIZERS)
+    check_choice("optimizer", name, OPTIMIZERS)
 
 
 def _check_level(level: Level) -> None:
@@ -283,6 +281,7 @@ def _check_level(level: Level) -> None:
                     f"got {names!r}."
                 )
         return
-    named = tuple(name for name in partitions.LEVELS if ":" not in name)
-    if level not in named and not re.fullmatch(r"(chunk|part|block|row):\d+", str(level)):
-        raise unknown_choice("level", level, partitions.LEVELS)
+    if not isinstance(level, str) or not re.fullmatch(r"(chunk|part|block|row):\d+", level):
+        named = tuple(name for name in partitions.LEVELS if ":" not in name)
+        if not isinstance(level, str) or level not in named:
+            raise unknown_choice("level", level, partitions.LEVELS)

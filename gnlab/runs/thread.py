@@ -4,6 +4,7 @@ import threading
 import weakref
 from pathlib import Path
 
+from gnlab.errors import as_path
 from gnlab.runs.engine import Engine
 from gnlab.runs.loop import Loop
 from gnlab.runs.messages import Message
@@ -20,7 +21,7 @@ class ThreadEngine(Engine):
 
     def __init__(self, *, record_dir: str | Path | None = None) -> None:
         super().__init__()
-        self._loop = Loop(self, None if record_dir is None else Path(record_dir))
+        self._loop = Loop(self, None if record_dir is None else as_path("record_dir", record_dir))
         self._thread = threading.Thread(target=self._loop.run, name="gnlab-engine", daemon=True)
         self._thread.start()
         # A thread that is inside torch when the interpreter ends would abort the program.

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
-from gnlab.errors import InputError, check_number
+from gnlab.errors import InputError, as_path, check_number
 from gnlab.runs.lock import alone_in
 from gnlab.runs.record import Record
 from gnlab.runs.run import Run
@@ -37,10 +37,14 @@ def train(
         Why the run stopped before its goal, "" if it reached it.
 
     Raises:
-        InputError: If not exactly one goal is given, ``out`` cannot be written, or another
-            training is in it.
+        InputError: If it is no run, not exactly one goal is given, ``out`` cannot be written, or
+            another training is in it.
         KeyboardInterrupt: On Ctrl-C, after the checkpoint was written.
     """
+    if not isinstance(run, Run):
+        raise InputError(f"train takes a gnlab Run, as Run('moons'); got {run!r}.")
+    if progress is not None and not callable(progress):
+        raise InputError(f"progress must be a function of a step's record; got {progress!r}.")
     if (steps is None) == (epochs is None):
         got = "neither" if steps is None else f"steps={steps!r} and epochs={epochs!r}"
         raise InputError(f"train takes one goal, steps=... or epochs=...; got {got}.")
@@ -48,17 +52,18 @@ def train(
         check_number("steps", steps, low=0, integer=True)
     if epochs is not None:
         check_number("epochs", epochs, low=0)
-    with nullcontext() if out is None else alone_in(Path(out)):
-        if out is not None:
-            run.record_to(out, at_once=True)
+    folder = None if out is None else as_path("out", out)
+    with nullcontext() if folder is None else alone_in(folder):
+        if folder is not None:
+            run.record_to(folder, at_once=True)
         try:
             _advance(run, lambda: _reached(run, steps, epochs), progress)
         finally:
             try:
                 run.flush()
             finally:  # what could not be recorded is not lost: the run goes on from its checkpoint
-                if out is not None:
-                    run.save(Path(out) / CHECKPOINT)
+                if folder is not None:
+                    run.save(folder / CHECKPOINT)
     return run.stopped
 
 
@@ -74,7 +79,7 @@ def resume(out: str | Path) -> Run:
     Raises:
         InputError: If there is none.
     """
-    return Run.load(Path(out) / CHECKPOINT)
+    return Run.load(as_path("out", out) / CHECKPOINT)
 
 
 def _advance(

@@ -63,6 +63,7 @@ def test_a_refused_change_changes_nothing(quadratic):
         ({"step_momentum": 2.0}, "step_momentum must be"),
         ({"safeguard": "no"}, "safeguard must be True or False; got 'no'"),
         ({"direction": "adm"}, "Did you mean 'adam'"),
+        ({"direction": ["adam"]}, "unknown direction"),
         ({"partition": "tenor"}, "Did you mean 'tensor'"),
         ({"summary_batches": 3}, "summary_batches must be"),
     ],
@@ -76,7 +77,7 @@ def test_bad_choices_are_named(choice, message, quadratic):
 OUT_OF_BOUNDS = [
     ("lr", float("nan")), ("lr", -1.0), ("lr", torch.tensor(-1.0)), ("lr", torch.ones(1)),
     ("damping", -1.0), ("period", 0), ("period", 1.5), ("momentum", 1.0), ("step_momentum", 1.5),
-    ("direction", "up"), ("safeguard", 2),
+    ("direction", "up"), ("direction", ["up"]), ("safeguard", 2),
 ]  # fmt: skip
 
 
@@ -88,11 +89,11 @@ def test_what_torchs_own_route_puts_out_of_bounds_moves_nothing(name, given, qua
     saved = optimizer.state_dict()
     before = [p.detach().clone() for p in model.parameters()]
     optimizer.param_groups[0][name] = saved["param_groups"][0][name] = given
-    with pytest.raises(InputError, match=f"{name}.*got|unknown direction 'up'"):
+    with pytest.raises(InputError, match=f"{name}.*got|unknown direction"):
         one_step(model, optimizer, NOTHING, value)
     assert all(map(torch.equal, before, model.parameters()))
     fresh = GroupedNewton(model, value, [NOTHING], lr=0.1, period=1)
-    with pytest.raises(InputError, match=f"{name}.*got|unknown direction 'up'"):
+    with pytest.raises(InputError, match=f"{name}.*got|unknown direction"):
         fresh.load_state_dict(saved)
     assert fresh.settings["lr"] == 0.1
     assert fresh.steps == 0

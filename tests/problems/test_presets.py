@@ -115,3 +115,9 @@ def test_the_default_problem_waits_for_no_large_import():
         "assert not {'sklearn', 'torchvision'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", [["moons"], {"moons": 1}, None])
+def test_what_is_no_name_is_no_preset(name):
+    with pytest.raises(InputError, match="unknown preset"):
+        problem(name)

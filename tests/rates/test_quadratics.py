@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gnlab import rates
 from gnlab.errors import InputError
 from gnlab.rates import COUPLINGS, quadratic, runs
 
@@ -65,3 +66,15 @@ def test_runs_are_as_equal_as_can_be(numbers):
 def test_what_is_no_quadratic(spectrum, options, message):
     with pytest.raises(InputError, match=message):
         quadratic(spectrum, **options)
+
+
+@pytest.mark.parametrize("other", [3, None, np.eye(2)])
+def test_what_is_no_quadratic_has_no_rates(other):
+    for ask in (
+        rates.worst_start,
+        lambda q: rates.convergence(q, np.zeros(2, int), np.ones(2), 1),
+        lambda q: rates.paths(q, np.zeros(2, int), np.ones((1, 2)), 1),
+        lambda q: rates.measure(q, [1]),
+    ):
+        with pytest.raises(InputError, match=r"problem must be a quadratic, as rates\.quadratic"):
+            ask(other)

@@ -11,12 +11,14 @@ from gnlab.runs import (
     Pace,
     Pause,
     Play,
+    ProcessEngine,
     Reset,
     Rewind,
     Run,
     Settings,
     Step,
     Substep,
+    ThreadEngine,
 )
 
 MOONS = Settings("moons", device="cpu")
@@ -268,3 +270,15 @@ def test_a_closed_run_is_gone(engine):
         engine.snapshot(run)
     other = engine.ready(MOONS)
     assert engine.do(other, Step()).step == 1
+
+
+def test_what_are_no_settings_open_nothing(engine):
+    with pytest.raises(InputError, match=r"open takes settings, as .*; got 'moons'\."):
+        engine.open("moons")
+
+
+@pytest.mark.parametrize("kind", [ProcessEngine, ThreadEngine])
+def test_what_is_no_folder_is_recorded_to_by_nobody(kind):
+    for given in (3, "a\0b"):
+        with pytest.raises(InputError, match="record_dir must be a path"):
+            kind(record_dir=given)

@@ -3,6 +3,7 @@ import math
 import pickle
 from types import MappingProxyType
 
+import numpy as np
 import pytest
 from torch import nn
 
@@ -131,3 +132,15 @@ def test_a_problem_whose_model_is_of_another_dtype(own_problem):
 def test_a_preset_beside_a_problem(own_problem):
     with pytest.raises(InputError, match="a preset or a problem of your own, not both"):
         Run("moons", problem=own_problem(nn.Linear(3, 1)))
+
+
+@pytest.mark.parametrize("given", [["moons"], {"moons": 1}, 3, np.array(["moons", "xor"])])
+@pytest.mark.parametrize(
+    "name", ["preset", "optimizer", "direction", "device", "dtype", "partition"]
+)
+def test_what_is_no_name_is_no_choice(name, given):
+    expected = f"{'level' if name == 'partition' else name}|list of parameter names"
+    for choose in (Settings, Settings().changed):
+        with pytest.raises(InputError, match=expected):
+            choose(**{name: given})
+    assert live(["moons"]) == {"preset": ["moons"]}  # Settings refuses it

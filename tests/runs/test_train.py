@@ -68,3 +68,15 @@ def test_a_training_that_diverges_says_why_and_keeps_its_last_good_step(tmp_path
 def test_a_goal_is_needed(goal, message):
     with pytest.raises(InputError, match=re.escape(message)):
         train(Run("moons"), **goal)
+
+
+def test_what_is_no_run_no_folder_and_no_function_is_one_line(tmp_path):
+    with pytest.raises(InputError, match=r"train takes a gnlab Run, .*; got 3\."):
+        train(3, steps=1)
+    with pytest.raises(InputError, match=r"progress must be a function .*; got 3\."):
+        train(Run("moons"), steps=1, progress=3)
+    for given in (3, "a\0b"):
+        with pytest.raises(InputError, match=r"out must be a path"):
+            train(Run("moons"), steps=1, out=given)
+        with pytest.raises(InputError, match=r"out must be a path"):
+            resume(given)
