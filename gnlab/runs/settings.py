@@ -112,7 +112,9 @@ class Settings:
         _check_optimizer(self.optimizer)
         if not isinstance(self.preset, str):
             raise InputError(f"preset must be a problem's name; got {self.preset!r}.")
-        if not self.preset.startswith(OWN):
+        if self.preset.startswith(OWN):
+            self._check_given()
+        else:
             self._fill(problems.recommended(self.preset))
         self.validate()
 
@@ -183,6 +185,17 @@ class Settings:
     def to_json(self) -> dict[str, Any]:
         """The settings as plain values, for a file or a link; ``Settings(**...)`` restores them."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    def _check_given(self) -> None:
+        """Raise if something was left out that only a person's own problem could recommend."""
+        names = (field.name for field in dataclasses.fields(problems.Hyperparameters))
+        missing = next((name for name in names if getattr(self, name) is None), None)
+        if missing is not None:
+            raise InputError(
+                f"{self.preset!r} is the name of a problem of one's own, for which nothing is "
+                f"recommended (no {missing} was given); train it from Python with "
+                f"Run(problem=...), or choose a preset: {', '.join(problems.NAMES)}."
+            )
 
     def _fill(self, recommended: problems.Hyperparameters) -> None:
         """Put the preset's recommendation where nothing was chosen."""

@@ -140,6 +140,7 @@ def test_a_run_that_cannot_go_on_says_why_and_keeps_its_last_good_step(tmp_path,
     ("arguments", "expected"),
     [
         (["moon"], "'moons'"),
+        (["own:x"], "'own:x' is the name of a problem of one's own"),
         (["moons", "--optimizer", "grouped-newtn"], "'grouped-newton'"),
         (["moons", "--partition", "tensr"], "'tensor'"),
         (["moons", "--lr", "-1"], "lr must be"),

@@ -45,7 +45,7 @@ def test_left_out_choices_are_the_presets_recommendation(name):
         ({"direction": {}}, "unknown direction"),
         ({"optimizer": None}, "unknown optimizer"),
         ({"optimizer": ["adam"]}, "unknown optimizer"),
-        ({"lr": None, "preset": "own:x"}, "lr must be"),
+        ({"lr": None, "preset": "own:x"}, "no lr was given"),
     ],
 )
 def test_an_invalid_choice_is_named_with_what_is_valid(values, said):
@@ -66,6 +66,12 @@ def test_own_groups_are_the_settings_own():
     groups["a"].append("layer2.weight")
     assert settings.partition == {"a": ["layer1.weight"], "b": ["layer1.bias"]}
     assert json.loads(json.dumps(settings.to_json()))["partition"] == settings.partition
+
+
+def test_the_name_of_a_problem_of_ones_own_is_no_preset():
+    for make in (Settings, Run, lambda name: Settings().changed(preset=name)):
+        with pytest.raises(InputError, match=r"'own:x' is .* one's own.*Run\(problem=.*moons"):
+            make("own:x")
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
