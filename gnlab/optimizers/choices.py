@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from gnlab.directions import direction as choose_direction
 from gnlab.errors import InputError, check_number, check_switch, unknown_choice
 from gnlab.partitions import Partition
-from gnlab.partitions import partition as build_partition
+from gnlab.summaries import summarisable
 
 Level = str | Mapping[str, Sequence[str]] | Partition
 """A level's name, own groups, or a partition."""
@@ -42,7 +42,7 @@ def as_partition(model: nn.Module, given: Level) -> Partition:
     Raises:
         InputError: If the level is unknown or the groups do not fit the model.
     """
-    return given if isinstance(given, Partition) else build_partition(model, given)
+    return given if isinstance(given, Partition) else summarisable(model, given)
 
 
 def checked(choices: Mapping[str, Any]) -> dict[str, Any]:

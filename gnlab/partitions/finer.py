@@ -220,8 +220,8 @@ def finer(
     count = number(level, parts)
     if count > MOST:
         raise InputError(
-            f"level {level!r} has {count} groups in this model; at most {MOST} can be had. "
-            f"{_instead(parts)}"
+            f"level {level!r} has {count} groups in this model; at most {MOST} can be had, "
+            f"and fewer be summarised. {_instead(parts)}"
         )
     if kind == "neuron":
         return _neurons(shapes, roles, parts)

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gnlab import partitions
 from gnlab.cubic import CubicSolution
 from gnlab.optimizers import GroupedNewton, StepInfo
 from gnlab.problems import Batches, Problem, Stream
@@ -20,7 +19,7 @@ from gnlab.runs.modes import Modes
 from gnlab.runs.randomness import seeded
 from gnlab.runs.settings import OWN, Settings
 from gnlab.runs.validation import Validation, Validator
-from gnlab.summaries import Summary, alone, checked_loss, unmoved
+from gnlab.summaries import Summary, alone, checked_loss, summarisable, unmoved
 
 PHASES = ("gradient", "summary", "solve", "update")
 _GROUPED = (
@@ -46,7 +45,7 @@ class Trainer:
         self.settings = settings
         self.drawn = 0
         self.batches, self.summary_batches = self._orders(settings)
-        self.partition = partitions.partition(self.model, settings.partition)
+        self.partition = summarisable(self.model, settings.partition)
         self.optimizer = self._build(settings)
         self._validator = Validator(problem, self.device, self.dtype)
         self._found: tuple[Summary | None, CubicSolution | None] = (None, None)
@@ -198,7 +197,7 @@ class Trainer:
         orders = self._orders(settings)
         partition = self.partition
         if settings.partition != old.partition:
-            partition = partitions.partition(self.model, settings.partition)
+            partition = summarisable(self.model, settings.partition)
         self.drawn = orders[0].after(self.batches, self.drawn)
         self.settings, self.partition = settings, partition
         self.batches, self.summary_batches = orders
@@ -223,7 +222,7 @@ class Trainer:
         """
         self.batches, self.summary_batches = self._orders(settings)
         if settings.partition != self.settings.partition:
-            self.partition = partitions.partition(self.model, settings.partition)
+            self.partition = summarisable(self.model, settings.partition)
         self.settings, self.drawn = settings, drawn
         self.optimizer = self._build(settings)
         self.optimizer.load_state_dict(optimizer)

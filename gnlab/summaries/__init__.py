@@ -3,7 +3,7 @@
 from gnlab.partitions.exclusive import alone
 from gnlab.partitions.unmoved import unmoved
 from gnlab.summaries.batches import generators_of
-from gnlab.summaries.limits import most_groups, refusal
+from gnlab.summaries.limits import most_groups, refusal, summarisable
 from gnlab.summaries.losses import checked_loss
 from gnlab.summaries.measure import derivative_tensor, summarise
 from gnlab.summaries.places import elsewhere
@@ -20,6 +20,7 @@ __all__ = [
     "generators_of",
     "most_groups",
     "refusal",
+    "summarisable",
     "summarise",
     "unmoved",
 ]

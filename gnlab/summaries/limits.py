@@ -68,6 +68,29 @@ def refusal(
     return _reason(model, name, partitions.number(model, level), where)
 
 
+def summarisable(model: nn.Module, level: str | Mapping[str, Sequence[str]]) -> Partition:
+    """The partition of a level at which a model is to be summarised.
+
+    Args:
+        model: The model.
+        level: The level's name, or own groups, as for ``partition``.
+
+    Returns:
+        The partition.
+
+    Raises:
+        InputError: As ``partition`` does; of a level that has more groups than can be named, with
+            the text of ``refusal``: the finest that can be named is not one to go on with.
+    """
+    try:
+        return partitions.partition(model, level)
+    except InputError:
+        reason = refusal(model, level)
+        if reason is None:
+            raise
+    raise InputError(reason)
+
+
 def check(model: nn.Module, partition: Partition) -> None:
     """Raise if a model cannot be summarised with a partition.
 

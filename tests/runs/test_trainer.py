@@ -1,15 +1,19 @@
 import math
 import random
+import re
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
 from gnlab import problems
+from gnlab.errors import InputError
 from gnlab.optimizers import GroupedNewton
-from gnlab.partitions import generators
+from gnlab.partitions import finer, generators
 from gnlab.problems import Batches, Stream
 from gnlab.runs import Run
+from gnlab.summaries import limits
 
 
 def test_random_choices_inside_a_model_repeat_and_leave_no_trace(noisy_problem):
@@ -91,3 +95,12 @@ def test_measuring_a_step_leaves_the_running_statistics_alone(own_problem):
     mean = norm.running_mean.clone()
     run.rewind(3)
     assert torch.equal(norm.running_mean, mean)
+
+
+def test_a_run_is_refused_with_a_level_that_it_can_have(monkeypatch):
+    monkeypatch.setattr(finer, "MOST", 4000)
+    monkeypatch.setattr(limits, "CPU", 2000)
+    with pytest.raises(InputError, match="at most 2 000 can be summarised") as refused:
+        Run("digits-mlp", device="cpu", partition="element")
+    nearest = re.search(r"The nearest level: '(.*)', with", str(refused.value))[1]
+    Run("digits-mlp", device="cpu", partition=nearest, period=1).step()

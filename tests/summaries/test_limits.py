@@ -1,14 +1,16 @@
 """What is too large is refused, with how many groups there may be and the nearest level."""
 
+import re
+
 import pytest
 import torch
 from torch import nn
 
 import gnlab
 from gnlab.errors import InputError
-from gnlab.partitions import number, partition
+from gnlab.partitions import finer, number, partition
 from gnlab.problems import networks
-from gnlab.summaries import derivative_tensor, limits, refusal, summarise
+from gnlab.summaries import derivative_tensor, limits, refusal, summarisable, summarise
 
 
 def test_what_is_too_large_is_refused_with_the_nearest_level():
@@ -26,6 +28,26 @@ def test_what_is_too_large_is_refused_with_the_nearest_level():
     batch = torch.zeros(2, 3, 32, 32), torch.zeros(2, dtype=torch.int64)
     with pytest.raises(InputError, match="62 006 groups"):
         summarise(model, nn.CrossEntropyLoss(), batch, partition(model, "element"))
+
+
+def test_a_level_of_more_groups_than_can_be_named_is_refused_with_one_that_can_be_summarised(
+    monkeypatch,
+):
+    model = networks.perceptron((64, 100, 10), "tanh", seed=0)
+    monkeypatch.setattr(finer, "MOST", 7000)
+    monkeypatch.setattr(limits, "CPU", 2000)
+    loss = nn.CrossEntropyLoss()
+    for ask in (
+        lambda level: summarisable(model, level),
+        lambda level: gnlab.GroupedNewton(model, loss, [], level),
+    ):
+        with pytest.raises(InputError, match=r"7 510 groups .* at most 2 000 can be") as refused:
+            ask("element")
+        nearest = re.search(r"The nearest level: '(.*)', with", str(refused.value))[1]
+        ask(nearest)
+        assert refusal(model, nearest) is None
+    with pytest.raises(InputError, match="unknown level"):
+        summarisable(model, "elemnt")
 
 
 def test_a_gpu_takes_more_groups():
