@@ -8,6 +8,7 @@ from gnlab.errors import InputError, as_path, check_number
 from gnlab.runs.lock import alone_in
 from gnlab.runs.record import Record
 from gnlab.runs.run import Run
+from gnlab.runs.saved import read
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -63,7 +64,7 @@ def train(
                 run.flush()
             finally:  # what could not be recorded is not lost: the run goes on from its checkpoint
                 if folder is not None:
-                    run.save(folder / CHECKPOINT)
+                    _save(run, folder / CHECKPOINT)
     return run.stopped
 
 
@@ -80,6 +81,20 @@ def resume(out: str | Path) -> Run:
         InputError: If there is none.
     """
     return Run.load(as_path("out", out) / CHECKPOINT)
+
+
+def _save(run: Run, path: Path) -> None:
+    """Write a checkpoint; where that fails, say which one is there still."""
+    try:
+        run.save(path)
+    except InputError as error:
+        try:
+            step = read(path).state.step
+        except InputError:  # there is none
+            raise error from None
+        raise InputError(
+            f"{error} The checkpoint that is there stands at step {step}; a run can go on from it."
+        ) from error
 
 
 def _advance(

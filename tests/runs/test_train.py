@@ -1,6 +1,8 @@
+import errno
 import re
 
 import pytest
+import torch
 
 from gnlab import InputError
 from gnlab.runs import Run, open_record, resume, train
@@ -80,3 +82,26 @@ def test_what_is_no_run_no_folder_and_no_function_is_one_line(tmp_path):
             train(Run("moons"), steps=1, out=given)
         with pytest.raises(InputError, match=r"out must be a path"):
             resume(given)
+
+
+def test_a_last_checkpoint_that_cannot_be_written_leaves_the_one_before_and_says_so(
+    tmp_path, monkeypatch
+):
+    def full(_content, file):
+        file.write(b"begun")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def fails(run, folder):
+        with monkeypatch.context() as patched:
+            patched.setattr(torch, "save", full)
+            with pytest.raises(InputError) as caught:
+                train(run, steps=run.step_count + 2, out=folder)
+        return str(caught.value)
+
+    train(Run("moons"), steps=3, out=tmp_path / "first")
+    said = fails(resume(tmp_path / "first"), tmp_path / "first")
+    assert "No space left on device" in said
+    assert said.endswith("The checkpoint that is there stands at step 3; a run can go on from it.")
+    assert resume(tmp_path / "first").step_count == 3
+    said = fails(Run("moons"), tmp_path / "second")
+    assert said.endswith("No space left on device; free room there, or give another folder.")
