@@ -4,7 +4,7 @@ Legend: λ₁ = lr, λ_int = damping, τ = period.
 """
 
 import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -26,6 +26,9 @@ _BOUNDS: dict[str, dict[str, Any]] = {
 }
 
 
+_PLAIN: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (bool, bool), (str, str), (numbers.Integral, int), (numbers.Real, float),
+)  # fmt: skip
 _NAMES = (*_BOUNDS, "direction", "safeguard")
 
 
@@ -57,28 +60,44 @@ def checked(choices: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: Naming the first that is not.
     """
-    plain: dict[str, Any] = {
-        name: value.item() if isinstance(value, Tensor) and not value.dim() else value
-        for name, value in choices.items()
-    }
-    for name, value in plain.items():
+    found = {name: plain(value) for name, value in choices.items()}
+    for name, value in found.items():
         if name == "direction":
             choose_direction(value)
         elif name == "safeguard":
             check_switch(name, value)
         elif name in _BOUNDS:
             check_number(name, value, **_BOUNDS[name])
-            plain[name] = int(value) if isinstance(value, numbers.Integral) else float(value)
         else:
             raise unknown_choice("hyperparameter", name, _NAMES)
-    return plain
+    return found
 
 
-def check_settings(settings: Mapping[str, Any]) -> None:
-    """Raise unless the hyperparameters among an optimizer's settings are in bounds.
+def plain(value: Any) -> Any:
+    """A number or a text as Python's own, which a state can be saved and read with.
+
+    Args:
+        value: Python's, NumPy's or torch's.
+
+    Returns:
+        The same as Python's; what is neither, as it is.
+    """
+    if isinstance(value, Tensor) and not value.dim():
+        return value.item()
+    for kind, own in _PLAIN:
+        if isinstance(value, kind):
+            return own(value)
+    return value
+
+
+def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The hyperparameters among an optimizer's settings, if they are in bounds.
 
     Args:
         settings: A group of torch's ``param_groups``, which anybody may write into.
+
+    Returns:
+        The hyperparameters, NumPy's numbers and tensors as Python's.
 
     Raises:
         InputError: Naming the first that is not, or is not there.
@@ -86,4 +105,4 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     missing = next((name for name in _NAMES if name not in settings), None)
     if missing is not None:
         raise InputError(f"param_groups has no {missing!r} any more; give it a value again.")
-    checked({name: settings[name] for name in _NAMES})
+    return checked({name: settings[name] for name in _NAMES})

@@ -18,7 +18,7 @@ from gnlab.cubic import CubicSolution, Status, solve_cubic
 from gnlab.directions import direction as choose_direction
 from gnlab.errors import InputError
 from gnlab.optimizers.batches import Batch, Source, Stream
-from gnlab.optimizers.choices import Level, as_partition, check_settings, checked
+from gnlab.optimizers.choices import Level, as_partition, checked, checked_settings, plain
 from gnlab.optimizers.info import StepInfo, predicted_decrease
 from gnlab.optimizers.inherited import inherited
 from gnlab.optimizers.motion import are_finite, check_trainable, move, moved, proposed, trainable
@@ -109,10 +109,10 @@ class GroupedNewton(Saved):
     @property
     def due(self) -> bool:
         """Whether the coming step makes a summary."""
-        if self.step_sizes is None or self.steps % self.settings["period"] == 0:
+        if self.step_sizes is None or self.steps % self._now("period") == 0:
             return True
         # The safeguard let nothing of the last step through: another direction is to be measured.
-        return bool(self.settings["safeguard"]) and not bool(self.step_sizes.any())
+        return bool(self._now("safeguard")) and not bool(self.step_sizes.any())
 
     def change(self, *, partition: Level | None = None, **choices: float | str) -> None:
         """Change the partition or hyperparameters in the middle of training.
@@ -131,7 +131,7 @@ class GroupedNewton(Saved):
         Raises:
             InputError: If a choice is unknown or out of bounds; nothing is changed then.
         """
-        plain = checked(choices)
+        new = checked(choices)
         if partition is not None:
             before, self.partition = self.partition, as_partition(self.model, partition)
             had = self._inherited if self.step_sizes is None else self.step_sizes
@@ -142,7 +142,7 @@ class GroupedNewton(Saved):
         if choices.get("direction", rule) != rule:
             # Another rule's step sizes are in other units.
             self.step_sizes = self._inherited = None
-        self.settings.update(plain)
+        self.settings.update(new)
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -183,8 +183,8 @@ class GroupedNewton(Saved):
         Raises:
             InputError: If no parameter has a gradient, or a hyperparameter was put out of bounds.
         """
-        check_settings(self.settings)
-        rule = choose_direction(self.settings["direction"], momentum=self.settings["momentum"])
+        now = checked_settings(self.settings)
+        rule = choose_direction(now["direction"], momentum=now["momentum"])
         self._finite = are_finite(self._named)
         self.direction = proposed(rule, self._named, self.state, remember=self._finite)
         self._summary = self._solution = None
@@ -221,10 +221,10 @@ class GroupedNewton(Saved):
         summary = self._summary
         if summary is None:
             raise InputError("solve() needs a summary; call measure() first.")
-        solution = solve_cubic(*summary.coefficients(), self.settings["damping"])
+        solution = solve_cubic(*summary.coefficients(), self._now("damping"))
         if solution.status.ok:
             positive = solution.step_sizes.clamp(min=0)
-            decay = self.settings["step_momentum"]
+            decay = self._now("step_momentum")
             previous = positive if self.step_sizes is None else self.step_sizes
             self.step_sizes = torch.lerp(positive, previous, decay)
         elif self.step_sizes is None:
@@ -238,10 +238,10 @@ class GroupedNewton(Saved):
 
         Where the gradient or the summary is no number nothing moves.
         """
-        lr, taken = self.settings["lr"], 1.0
+        lr, taken = self._now("lr"), 1.0
         lost = self._solution is not None and self._solution.status is Status.nonfinite
         lost = lost or not self._finite
-        if self.settings["safeguard"] and self._summary is not None and self.step_sizes is not None:
+        if self._now("safeguard") and self._summary is not None and self.step_sizes is not None:
             taken = self._guard(self._summary)
         eta = self.step_sizes
         if eta is not None and not lost:
@@ -270,6 +270,10 @@ class GroupedNewton(Saved):
             self._loss_after = self._reading.loss()
         return float(self.info.summary.loss) - self._loss_after
 
+    def _now(self, name: str) -> Any:
+        """A hyperparameter's present value as Python's, whatever was written there."""
+        return plain(self.settings[name])
+
     def _take_trainable(self) -> None:
         """Move what is trainable now, and nothing else."""
         self._named = trainable(self.model)
@@ -283,7 +287,7 @@ class GroupedNewton(Saved):
         candidates = [self.step_sizes]
         if self._solution is not None and self._solution.status.ok:
             candidates.append(self._solution.step_sizes.clamp(min=0))  # without the past
-        lr, damping = self.settings["lr"], self.settings["damping"]
+        lr, damping = self._now("lr"), self._now("damping")
         found = guarded(summary, candidates, lr, damping, self._loss_at)
         self.step_sizes, self._loss_after = found.eta, found.loss
         return found.taken

@@ -18,7 +18,7 @@ from torch import Tensor
 from gnlab.cubic import CubicSolution
 from gnlab.errors import InputError
 from gnlab.optimizers.batches import Stream
-from gnlab.optimizers.choices import check_settings
+from gnlab.optimizers.choices import checked_settings, plain
 from gnlab.optimizers.damage import check_sizes, check_whole
 from gnlab.optimizers.info import StepInfo
 from gnlab.partitions import Partition
@@ -70,6 +70,8 @@ class Saved(torch.optim.Optimizer):
     def state_dict(self) -> dict[str, Any]:
         """Everything the next step needs; see ``torch.optim.Optimizer.state_dict``."""
         state_dict = super().state_dict()
+        for group in state_dict["param_groups"]:  # anybody may have written NumPy's numbers there
+            group.update({name: plain(value) for name, value in group.items() if name != "params"})
         state_dict[KEY] = {
             "steps": self.steps,
             "step_sizes": None if self.step_sizes is None else self.step_sizes.clone(),
@@ -95,7 +97,7 @@ class Saved(torch.optim.Optimizer):
         own = _check(state_dict, self.partition, self.param_groups[0]["params"])
         completed = _completed(state_dict, self.defaults)
         for group in completed["param_groups"]:
-            check_settings(group)
+            group.update(checked_settings(group))
         super().load_state_dict(completed)
         self.steps = own["steps"]
         # On the CPU like every solve's answer, wherever the rest of a file was mapped to.
