@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from gnlab.cubic import CubicSolution, Status, solve_cubic
 from gnlab.directions import direction as choose_direction
-from gnlab.errors import InputError
+from gnlab.errors import InputError, check_switch
 from gnlab.optimizers.batches import Batch, Source, Stream
 from gnlab.optimizers.choices import Level, as_partition, checked, checked_settings, plain
 from gnlab.optimizers.info import StepInfo, predicted_decrease
@@ -75,6 +75,7 @@ class GroupedNewton(Saved):
         safeguard: bool = False,
         parts: bool = False,
     ) -> None:
+        check_switch("parts", parts)
         self.model, self.loss_fn, self._parts = model, loss_fn, parts
         self.partition = as_partition(model, partition)
         self._named = trainable(model)

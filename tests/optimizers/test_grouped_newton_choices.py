@@ -62,6 +62,7 @@ def test_a_refused_change_changes_nothing(quadratic):
         ({"momentum": 1.0}, "momentum must be"),
         ({"step_momentum": 2.0}, "step_momentum must be"),
         ({"safeguard": "no"}, "safeguard must be True or False; got 'no'"),
+        ({"parts": "all"}, "parts must be True or False; got 'all'"),
         ({"direction": "adm"}, "Did you mean 'adam'"),
         ({"direction": ["adam"]}, "unknown direction"),
         ({"partition": "tenor"}, "Did you mean 'tensor'"),
