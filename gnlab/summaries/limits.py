@@ -63,9 +63,10 @@ def refusal(
     Raises:
         InputError: If there is no such level.
     """
+    count = partitions.number(model, level)  # which refuses what is no model
     where = device_of(model) if device is None else torch.device(device)
     name = repr(level) if isinstance(level, str) else "of own groups"
-    return _reason(model, name, partitions.number(model, level), where)
+    return _reason(model, name, count, where)
 
 
 def summarisable(model: nn.Module, level: str | Mapping[str, Sequence[str]]) -> Partition:

@@ -48,6 +48,8 @@ def test_a_level_of_more_groups_than_can_be_named_is_refused_with_one_that_can_b
         assert refusal(model, nearest) is None
     with pytest.raises(InputError, match="unknown level"):
         summarisable(model, "elemnt")
+    with pytest.raises(InputError, match="model must be"):
+        summarisable(model.parameters(), "element")
 
 
 def test_a_gpu_takes_more_groups():
