@@ -24,6 +24,12 @@ def fault(content: Mapping[str, Any]) -> str:
         A few words; "" for nothing.
     """
     found = _first(content, _FIELDS, "")
+    for name in ("model", "start"):
+        if not found and name in content:
+            found = _first(content[name], dict.fromkeys(content[name], _is_tensor), f"{name}: ")
+    for name in ("state", "param_groups"):
+        if not found and "optimizer" in content and name not in content["optimizer"]:
+            found = f"optimizer: no {name}"
     for name in ("record", "summary"):
         if not found and content.get(name) is not None:
             found = _first(content[name], _RECORD, f"{name}: ")
@@ -112,9 +118,8 @@ def _are_choices(value: Any) -> bool:
     return isinstance(value, Mapping) and all(isinstance(name, str) for name in value)
 
 
-def _are_tensors(value: Any) -> bool:
-    named = _are_choices(value)
-    return named and all(isinstance(one, Tensor) for one in value.values())
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, Tensor)
 
 
 def _short(value: Any) -> str:
@@ -131,8 +136,8 @@ _FIELDS: dict[str, Callable[[Any], bool]] = {
     "begun": _are_choices,
     "step": _is_count,
     "drawn": _is_count,
-    "model": _are_tensors,
-    "start": _are_tensors,
+    "model": _are_choices,
+    "start": _are_choices,
     "optimizer": _are_choices,
 }
 _KINDS: dict[Any, Callable[[Any], bool]] = {
