@@ -1,4 +1,4 @@
-"""The level slider: what it says of a level that a link names, and a very fine one, in a browser."""
+"""The level slider in a browser: what it says of the level of a link, and a very fine level."""
 
 import pytest
 
