@@ -35,6 +35,14 @@ CLOUD = """() => {
   const {groups, largest} = model_named('quadratic-factors-cloud').data
   return [Array.from(groups), Array.from(largest)]
 }"""
+PAINTED = """(layers) => layers.some((layer) => layer.getContext("2d")
+  .getImageData(0, 0, layer.width, layer.height).data.some((value) => value != 0))"""
+FIGURE = {
+    "Quadratic": "quadratic-cauchy",
+    "Rosenbrock": "rosenbrock-cauchy",
+    "Network": "network-map-0",
+}
+"""A figure of each scene, by the button that opens it."""
 BEFORE, BEYOND = -0.1, 1.1
 """Where a slider is dragged to for its first and its last place, in lengths of its rail."""
 RANDOM_STARTS = 20
@@ -237,6 +245,21 @@ def test_a_card_is_no_higher_for_what_ended_its_runs(slide, keep):
         heights.append(page.page.locator(".gn-network-curves").bounding_box()["height"])
     keep(page.page, "slide-network-undamped")
     assert heights[1] == heights[0]
+
+
+def test_every_scene_opens_by_a_click_from_every_other(slide, keep, until):
+    page = slide("?network_steps=2&finest=tensor")
+    for name in ["Network", "Rosenbrock", "Quadratic", "Rosenbrock", "Network", "Quadratic"]:
+        page.scene(name)
+        page.shows(scene=name.lower())
+        layers = page.page.locator(f".gn-{FIGURE[name]} canvas")
+        layers.first.wait_for()
+        shown = [
+            one for one, plot in FIGURE.items() if page.page.locator(f".gn-{plot}").is_visible()
+        ]
+        assert shown == [name]
+        until(lambda layers=layers: layers.evaluate_all(PAINTED))
+        keep(page.page, f"slide-clicked-{name.lower()}")
 
 
 def test_the_page_answers_while_networks_train(slide):

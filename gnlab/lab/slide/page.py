@@ -129,11 +129,12 @@ class Slide(pn.viewable.Viewer):
                 if plot.name.startswith("rosenbrock") and plot.mapper is not None:
                     plot.figure.on_event("tap", self._tapped)
             self._painted = ""  # not yet in the theme's colours
-            self._main.append(made.layout)
         for other, scene in self._scenes.items():
             scene.layout.visible = other == name
         if self._painted != self.choices.theme:
             self._paint()
+        if self._scenes[name].layout not in self._main:
+            self._main.append(self._scenes[name].layout)  # a browser gets it as it stands now
 
     def _paint(self) -> None:
         """Give every figure the theme's colours."""

@@ -2,13 +2,23 @@
 
 import numpy as np
 import pytest
+from bokeh.document import Document
 from bokeh.models import LogAxis
 
 from gnlab.lab.slide import state
 from gnlab.lab.slide.figures import curves, factors
 from gnlab.lab.slide.network import build as build_network
 from gnlab.lab.slide.quadratic import build, frames
+from gnlab.lab.slide.rosenbrock import build as build_rosenbrock
 from gnlab.lab.slide.views import show
+
+
+@pytest.mark.parametrize("scene", [build, build_rosenbrock, build_network])
+def test_a_figure_can_be_sent_before_it_is_painted(scene):
+    document = Document()
+    for plot in scene().values():
+        document.add_root(plot.figure)
+    assert len(document.to_json(deferred=False)["roots"]) > 2
 
 
 def curve(*values):

@@ -3,6 +3,7 @@
 import numpy as np
 from bokeh.models import LinearColorMapper
 
+from gnlab.lab import palettes
 from gnlab.lab.figures.base import Plot, Span, Update, as_float, canvas, source, tagged
 
 _BORDERS = dict.fromkeys(
@@ -27,7 +28,9 @@ def build(name: str) -> Plot:
         "first": source(f"{name}-first", "x", "y"),
         "second": source(f"{name}-second", "x", "y"),
     }
-    mapper = tagged(LinearColorMapper(low=-1.15, high=1.15), palette="diverging", nan_color="nan")
+    # Without a palette the figure could not be sent before it is painted.
+    mapper = LinearColorMapper(low=-1.15, high=1.15, palette=palettes.LIGHT.diverging)
+    tagged(mapper, palette="diverging", nan_color="nan")
     made.image("image", x="x", y="y", dw="dw", dh="dh", source=sources["map"], color_mapper=mapper)
     for which, colour in (("first", "accent"), ("second", "contrast")):
         points = made.scatter("x", "y", source=sources[which], size=4.5, line_width=0.8)
