@@ -272,11 +272,12 @@ class Controls(pn.viewable.Viewer):
         self._rewind_at, self._here = now, snapshot.step
         self._kept = kept = snapshot.kept_steps
         end = max(*kept, snapshot.step, 1) if kept else 1
-        if self.rewind.end != end or self.rewind.disabled != (end < 2):
+        if self.rewind.end != end or self.rewind.disabled != (len(kept) < 2):
             self.rewind.update(end=end, disabled=len(kept) < 2)
-        # A handle between two kept steps stays where the hand left it.
-        if self._playing or widgets.last_kept(kept, self.rewind.value) != snapshot.step:
-            self.rewind.value = snapshot.step
+        # A handle between two kept steps stays where the hand left it, but none beyond the last.
+        at, here = self.rewind.value, snapshot.step
+        if self._playing or widgets.last_kept(kept, at) != here or at > kept[-1]:
+            self.rewind.value = here
 
     def _follow_choices(self, settings: runs.Settings) -> None:
         """Follow the run's settings."""

@@ -229,3 +229,26 @@ def test_own_groups_have_a_place_and_can_be_returned_to(page, controls, snapshot
     controls.levels.value = 0
     controls.levels.value = here
     assert dict(page.sent[-1].values)["partition"] == own
+
+
+@pytest.mark.parametrize("found_at", [634, 1])
+def test_after_a_reset_the_handle_leaves_a_step_that_is_no_more(page, controls, snapshot, found_at):
+    def at(step, *kept):
+        controls.follow(dataclasses.replace(snapshot, step=step, kept_steps=kept), settled=True)
+        return controls.rewind.value, controls.rewind.end, controls.rewind.disabled
+
+    assert at(found_at, 0, found_at)[:2] == (found_at, found_at)
+    assert at(0, 0) == (0, 1, True)
+    assert at(1, 0, 1) == (1, 1, False)
+    assert page.sent == []
+
+
+def test_the_handle_stays_between_two_kept_steps_as_long_as_there_are_two(controls, snapshot):
+    def at(step, *kept):
+        controls.follow(dataclasses.replace(snapshot, step=step, kept_steps=kept), settled=True)
+        return controls.rewind.value
+
+    assert at(10, 0, 5, 10) == 10
+    controls.rewind.value = 7
+    assert at(5, 0, 5, 10) == 7
+    assert at(6, 0, 5, 6) == 6
