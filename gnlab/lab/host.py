@@ -1,12 +1,15 @@
 """What the pages of one server or notebook share: the engine, and how many of them there are."""
 
 import itertools
+import logging
 import secrets
 from typing import Any
 
 from gnlab import runs
 from gnlab.errors import InputError, check_number
 from gnlab.lab.cadence import ALONE, Cadence
+
+_log = logging.getLogger(__name__)
 
 MOST_SESSIONS = 40
 
@@ -52,6 +55,20 @@ class Host:
         self._sessions: set[int] = set()
         self._numbers = itertools.count(1)
         self._branches: dict[str, Any] = {}
+
+    def living(self) -> runs.Engine:
+        """The engine for the run of a new page: another, if the present one has ended.
+
+        Pages whose runs ended with it go on saying so.
+
+        Returns:
+            The engine.
+        """
+        if not self.engine.alive:
+            _log.warning("the engine has ended; pages that are opened from now on get another")
+            self.engine = self.engine.again()
+            self._branches.clear()  # the copies ended too
+        return self.engine
 
     @property
     def sessions(self) -> int:

@@ -64,8 +64,9 @@ class Page(pn.viewable.Viewer):
             self.zoom = ColumnDataSource(data={"x": [], "y": []}, name="zoom")
             self.zoom.on_change("data", self._zoomed)
             self.window = matrices.WHOLE
+            engine = host.living() if run_id is None else host.engine
             self.session = Session(
-                host.engine, frame, ack, post=post, view=self._view, heard=self._heard,
+                engine, frame, ack, post=post, view=self._view, heard=self._heard,
                 due=host.due, ended=self._ended,
             )  # fmt: skip
             undo.callback(self.session.close)
@@ -116,14 +117,16 @@ class Page(pn.viewable.Viewer):
         Args:
             command: The command.
         """
-        self.message.acted()
-        self.session.send(command)
+        if self.session.engine.alive:  # else there is nobody to take it, and the page says so
+            self.message.acted()
+            self.session.send(command)
 
     def branch(self) -> None:
         """Open a copy of the run and say where it is."""
-        if self.session.run_id is None:
+        engine = self.session.engine
+        if self.session.run_id is None or not engine.alive:
             return
-        token = self._host.offer(self._host.engine.branch(self.session.run_id))
+        token = self._host.offer(engine.branch(self.session.run_id))
         step = 0 if self.session.snapshot is None else self.session.snapshot.step
         self.message.say(
             f"A copy of this run waits at step {step}.",

@@ -33,8 +33,11 @@ def offered(snapshot: runs.Snapshot) -> tuple[str, ...]:
         snapshot: The run now.
 
     Returns:
-        Some of ``LABELS``: below one group for all there is no coarser partition.
+        Some of ``LABELS``: below one group for all there is no coarser partition, and a run that
+        can go no further has no step to go back to.
     """
+    if snapshot.state == "stopped":
+        return ()
     return tuple(name for name in LABELS if name != LABELS[1] or _coarser(snapshot) is not None)
 
 

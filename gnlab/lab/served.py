@@ -210,17 +210,16 @@ def serve(
     runs.Settings(preset=preset)
     check_rate(frames_per_second)
     _make(record_dir)
-    engine = runs.ProcessEngine(record_dir=record_dir)
+    host = Host(runs.ProcessEngine(record_dir=record_dir), most_sessions, frames_per_second)
     try:
         pin_server()
-        host = Host(engine, most_sessions, frames_per_second)
         defaults = {"preset": preset, "play": str(play).lower()}
         made = server(host, port=port, address=address, show=show, defaults=defaults)
         if record_dir is not None:
             _log.warning("each run records itself in %s", record_dir)
         _run(made, address, started)
     finally:
-        engine.close()
+        host.engine.close()
 
 
 def _make(record_dir: str | Path | None) -> None:

@@ -6,6 +6,7 @@ them, and what there is to see is the newest snapshot that the loop has publishe
 
 import abc
 import itertools
+from typing import Self
 
 from gnlab.errors import InputError, unknown_choice
 from gnlab.runs.commands import Branch, Command
@@ -104,6 +105,19 @@ class Engine(abc.ABC):
         self._check(run_id)
         self._tell(CloseRun(run_id))
         self._drop(run_id)
+
+    @property
+    @abc.abstractmethod
+    def alive(self) -> bool:
+        """Whether it makes steps; once it does not, it never does again."""
+
+    @abc.abstractmethod
+    def again(self) -> Self:
+        """Another engine of the same kind, without runs, to take the place of one that has ended.
+
+        Returns:
+            The new engine.
+        """
 
     @abc.abstractmethod
     def close(self) -> None:

@@ -12,6 +12,7 @@ import threading
 import weakref
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Self
 
 from gnlab.errors import as_path
 from gnlab.runs.board import Reader
@@ -36,7 +37,8 @@ class ProcessEngine(Engine):
     Args:
         record_dir: The folder in which each run records itself; None not to record.
         threads: Threads of torch per operation; one is best where many runs take turns.
-        pinned: Whether to keep the process on the half of the cores that ``pin_server`` leaves.
+        pinned: Whether to keep the process on the half of the cores that ``pin_server`` leaves;
+            or the cores to keep it on.
     """
 
     def __init__(
@@ -44,7 +46,7 @@ class ProcessEngine(Engine):
         *,
         record_dir: str | Path | None = None,
         threads: int = 1,
-        pinned: bool = True,
+        pinned: bool | set[int] = True,
     ) -> None:
         super().__init__()
         self._prefix = f"gn-{os.getpid()}-{secrets.token_hex(2)}-"  # macOS: 31 at most
@@ -52,11 +54,12 @@ class ProcessEngine(Engine):
         self._reading = threading.Lock()
         context = multiprocessing.get_context("spawn")
         theirs, ours = context.Pipe(duplex=False)
-        folder = None if record_dir is None else as_path("record_dir", record_dir)
-        cores = split()[1] if pinned else set()
+        self._folder = None if record_dir is None else as_path("record_dir", record_dir)
+        self._threads = threads
+        self._cores = pinned if isinstance(pinned, set) else split()[1] if pinned else set()
         self._process = context.Process(
             target=serve,
-            args=(theirs, self._prefix, folder, threads, cores),
+            args=(theirs, self._prefix, self._folder, threads, self._cores),
             name="gnlab-engine",
             daemon=True,
         )
@@ -69,6 +72,15 @@ class ProcessEngine(Engine):
     def alive(self) -> bool:
         """Whether the process runs."""
         return self._process.is_alive()
+
+    def again(self) -> Self:
+        """Another engine in a new process, on the same cores.
+
+        Returns:
+            The new engine.
+        """
+        # Not the half of what this thread may use now: that is the server's half.
+        return type(self)(record_dir=self._folder, threads=self._threads, pinned=set(self._cores))
 
     @property
     def pid(self) -> int:
@@ -102,7 +114,7 @@ class ProcessEngine(Engine):
             found = self._readers[run_id].read(latest.version)
             if found is not None:
                 latest = self._latest[run_id] = unpack(found[1])
-            elif latest.state != "stopped" and not self._process.is_alive():
+            elif latest.state != "stopped" and not self.alive:
                 latest = self._latest[run_id] = ended(latest, self._how())
         return latest
 

@@ -152,8 +152,8 @@ def ended(latest: Snapshot, how: str) -> Snapshot:
         version=latest.version + 1,
         state="stopped",
         steps_per_second=0.0,
-        message=f"The engine has ended ({how}). What was recorded is readable; open the run again "
-        "to start anew.",
+        message=f"The engine has ended ({how}). What was recorded is readable. To start anew, "
+        "reload the page, or run the notebook's cell again.",
         severity="error",
         time=time.monotonic(),
     )

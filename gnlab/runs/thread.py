@@ -3,6 +3,7 @@
 import threading
 import weakref
 from pathlib import Path
+from typing import Self
 
 from gnlab.errors import as_path
 from gnlab.runs.engine import Engine
@@ -21,11 +22,25 @@ class ThreadEngine(Engine):
 
     def __init__(self, *, record_dir: str | Path | None = None) -> None:
         super().__init__()
-        self._loop = Loop(self, None if record_dir is None else as_path("record_dir", record_dir))
+        self._folder = None if record_dir is None else as_path("record_dir", record_dir)
+        self._loop = Loop(self, self._folder)
         self._thread = threading.Thread(target=self._loop.run, name="gnlab-engine", daemon=True)
         self._thread.start()
         # A thread that is inside torch when the interpreter ends would abort the program.
         self._end = weakref.finalize(self, _end, self._loop, self._thread)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    def again(self) -> Self:
+        """Another engine on a new thread.
+
+        Returns:
+            The new engine.
+        """
+        return type(self)(record_dir=self._folder)
 
     def adopt(self, run: Run) -> str:
         """Take over a run that exists, paused.
@@ -82,7 +97,7 @@ class ThreadEngine(Engine):
 
     def _newest(self, run_id: str) -> Snapshot:
         latest = self._latest[run_id]
-        if latest.state != "stopped" and not self._thread.is_alive():
+        if latest.state != "stopped" and not self.alive:
             latest = self._latest[run_id] = ended(latest, "its thread has stopped")
         return latest
 

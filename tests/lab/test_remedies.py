@@ -6,6 +6,7 @@ import pytest
 
 from gnlab import runs
 from gnlab.lab import remedies
+from gnlab.runs.snapshot import ended
 
 COARSER = "Rewind, coarser partition"
 
@@ -38,3 +39,9 @@ def test_only_what_changes_something_is_offered(snapshot):
     two, one = runs.Level("role", 2, "S = 2"), runs.Level("all", 1, "S = 1")
     assert remedies.offered(snapshot(level=two)) == remedies.LABELS
     assert COARSER not in remedies.offered(snapshot(level=one))
+
+
+def test_a_run_that_can_go_no_further_is_offered_nothing(snapshot):
+    level = runs.Level("role", 2, "S = 2")
+    assert remedies.offered(ended(snapshot(level=level), "it was killed")) == ()
+    assert remedies.offered(snapshot(level=level, state="stopped", kept_steps=())) == ()

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 import torch
@@ -137,3 +138,16 @@ def test_a_program_may_end_while_a_run_is_loading(pause):
         [sys.executable, "-c", script], capture_output=True, timeout=120, check=False
     )
     assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_another_engine_takes_the_place_of_one_that_has_ended(until, tmp_path):
+    ended = ThreadEngine(record_dir=tmp_path)
+    assert ended.alive
+    ended.close()
+    assert not ended.alive
+    engine = ended.again()
+    run = engine.open(Settings("moons"))
+    engine.send(run, Step())
+    seen = until(lambda: engine.snapshot(run), lambda s: s.step == 1)
+    assert Path(seen.folder).parent == tmp_path
+    engine.close()
