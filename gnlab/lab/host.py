@@ -1,5 +1,6 @@
 """What the pages of one server or notebook share: the engine, and how many of them there are."""
 
+import contextlib
 import itertools
 import logging
 import secrets
@@ -12,6 +13,8 @@ from gnlab.lab.cadence import ALONE, Cadence
 _log = logging.getLogger(__name__)
 
 MOST_SESSIONS = 40
+COPIES = 8
+"""The most copies of a page's run that wait to be opened: each takes as much memory as a run."""
 
 
 def check_rate(frames_per_second: float) -> float:
@@ -54,7 +57,7 @@ class Host:
         self._cadence = Cadence(check_rate(frames_per_second))
         self._sessions: set[int] = set()
         self._numbers = itertools.count(1)
-        self._branches: dict[str, Any] = {}
+        self._copies: dict[str, tuple[int, Any]] = {}  # by token: the page's number, the run
 
     def living(self) -> runs.Engine:
         """The engine for the run of a new page: another, if the present one has ended.
@@ -67,7 +70,7 @@ class Host:
         if not self.engine.alive:
             _log.warning("the engine has ended; pages that are opened from now on get another")
             self.engine = self.engine.again()
-            self._branches.clear()  # the copies ended too
+            self._copies.clear()  # they have ended too
         return self.engine
 
     @property
@@ -96,10 +99,13 @@ class Host:
     def leave(self, number: int) -> None:
         """A page was closed; saying it twice does no harm.
 
+        The copies that it made and nobody has opened are closed.
+
         Args:
             number: The page's number.
         """
         self._sessions.discard(number)
+        self._let_go(self._waiting(number))
 
     def rate(self) -> float:
         """The most frames per second of each page now."""
@@ -117,21 +123,28 @@ class Host:
         """
         return self._cadence.due(before, now, len(self._sessions))
 
-    def offer(self, run_id: Any) -> str:
-        """Keep a run for a page that is about to ask for it.
+    def branch(self, number: int, run_id: Any) -> tuple[str, bool]:
+        """Copy a page's run for another page, which is about to ask for it.
 
         Args:
+            number: The number of the page whose run it is.
             run_id: The engine's id of the run.
 
         Returns:
-            The token that the page's link carries.
+            The token that the other page's link carries, and whether the oldest copy was closed,
+            as there were too many that nobody has opened.
+
+        Raises:
+            InputError: If there is no such run, or no room for the copy.
         """
+        old = self._waiting(number)[: 1 - COPIES]
+        self._let_go(old)
         token = secrets.token_urlsafe(9)
-        self._branches[token] = run_id
-        return token
+        self._copies[token] = number, self.engine.branch(run_id)
+        return token, bool(old)
 
     def take(self, token: str) -> Any:
-        """The run kept under a token, once.
+        """The copy that waits under a token, once.
 
         Args:
             token: The token.
@@ -139,4 +152,14 @@ class Host:
         Returns:
             The engine's id of the run, None if there is none any more.
         """
-        return self._branches.pop(token, None)
+        return self._copies.pop(token, (0, None))[1]
+
+    def _waiting(self, number: int) -> list[str]:
+        """The tokens of a page's copies that nobody has opened, the oldest first."""
+        return [token for token, (page, _) in self._copies.items() if page == number]
+
+    def _let_go(self, tokens: list[str]) -> None:
+        """Close copies."""
+        for token in tokens:
+            with contextlib.suppress(InputError):  # the engine may have been closed before
+                self.engine.close_run(self.take(token))

@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 
 import panel as pn
-from bokeh.models import Button, Column, ColumnDataSource, CustomJS, Row, Widget
+from bokeh.models import Column, ColumnDataSource, CustomJS, Row, Widget
 
 from gnlab import runs
 from gnlab.errors import InputError
@@ -18,14 +18,17 @@ from gnlab.lab import board, captions, matrices, remedies, state
 from gnlab.lab.assets import css, one_document, text
 from gnlab.lab.controls import Controls
 from gnlab.lab.frames import View
-from gnlab.lab.host import Host
+from gnlab.lab.host import COPIES, Host
 from gnlab.lab.session import Post, Session
-from gnlab.lab.views import Message
+from gnlab.lab.views import Message, remedy
 from gnlab.lab.views import text as words
 
 _FRAME = ("version", "step", "applied", "published_at", "state", "text", "numbers")
 _GAP = {"gap": "7px"}
-_GONE = "That copy is gone, as each opens once: this is a new run with the link's choices."
+_GONE = (
+    "That copy is gone: each opens once, while the page that made it is open. This is a new run "
+    "with the link's choices."
+)
 
 
 class Page(pn.viewable.Viewer):
@@ -54,7 +57,7 @@ class Page(pn.viewable.Viewer):
     ) -> None:
         super().__init__()
         self._beside = f' · <a href="{slide}">the slide</a>' if slide else ""
-        number = host.admit()
+        self._number = number = host.admit()
         with ExitStack() as undo:
             # First of all: whatever raises from here on, the run and the place are given back.
             undo.callback(host.leave, number)
@@ -123,13 +126,18 @@ class Page(pn.viewable.Viewer):
 
     def branch(self) -> None:
         """Open a copy of the run and say where it is."""
-        engine = self.session.engine
-        if self.session.run_id is None or not engine.alive:
+        run_id, now = self.session.run_id, self.session.snapshot
+        if run_id is None or not self.session.engine.alive:
             return
-        token = self._host.offer(engine.branch(self.session.run_id))
-        step = 0 if self.session.snapshot is None else self.session.snapshot.step
+        try:
+            token, crowded = self._host.branch(self._number, run_id)
+        except InputError as error:
+            self.say(str(error))
+            return
+        more = f" The oldest of the {COPIES} that waited was let go." if crowded else ""
         self.message.say(
-            f"A copy of this run waits at step {step}.",
+            f"A copy of this run waits at step {now.step if now else 0}, while this page is "
+            f"open.{more}",
             link=("Open it", self.choices.query(branch=token, play=False)),
         )
 
@@ -182,7 +190,7 @@ class Page(pn.viewable.Viewer):
         """Build the layout, once."""
         self.controls = Controls(self.choices, self)
         self.controls.branch.visible = self._linked is not None
-        self._remedies = [_remedy(label, self._cure) for label in remedies.LABELS]
+        self._remedies = [remedy(label, self._cure) for label in remedies.LABELS]
         self.message = Message(self._remedies)
         brand = words('<div class="brand">gnlab</div>')
         brand.update(sizing_mode=None, width=82)
@@ -290,10 +298,3 @@ def _part(rows: list[Any], order: int) -> Column:
     edges = {"padding": "var(--gn-part, 0)", "border-bottom": "var(--gn-part-edge, none)"}
     within = {"background": "var(--gn-card)", "box-sizing": "border-box", "width": "100%"}
     return Column(*rows, margin=0, styles={**_GAP, **edges, **within, "order": str(order)})
-
-
-def _remedy(label: str, act: Callable[[str], None]) -> Button:
-    """A remedy's button."""
-    made = Button(label=label, stylesheets=[css("widgets")], margin=0)
-    made.on_click(lambda: act(label))
-    return made

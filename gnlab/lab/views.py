@@ -1,6 +1,6 @@
 """The page's parts as views: each builds its layout once and never again."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from html import escape
 from typing import Any
 
@@ -83,6 +83,21 @@ class Message:
         """
         if self._own:
             self.say("")
+
+
+def remedy(label: str, act: Callable[[str], None]) -> Button:
+    """A remedy's button.
+
+    Args:
+        label: What stands on it.
+        act: Called with the label by a click.
+
+    Returns:
+        The button.
+    """
+    made = Button(label=label, stylesheets=[css("widgets")], margin=0)
+    made.on_click(lambda: act(label))
+    return made
 
 
 def text(html: str, **options: Any) -> Div:

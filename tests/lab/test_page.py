@@ -108,7 +108,7 @@ def test_a_copy_that_is_gone_is_a_new_run_and_says_so(opened, host, until):
 def test_a_copy_whose_page_cannot_be_built_is_closed(opened, host, until, monkeypatch):
     first = opened("?preset=moons")
     token, said = branched(first)
-    (copy,) = host._branches.values()
+    ((_, copy),) = host._copies.values()
     monkeypatch.setattr(Page, "_build", lambda _page: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         opened(said, branch=token)

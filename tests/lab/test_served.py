@@ -105,6 +105,20 @@ def test_a_closed_page_closes_its_run(server, host, until):
         host.engine.snapshot(run_id)
 
 
+def test_a_closed_page_closes_the_copies_that_nobody_opened(server, host, until):
+    session = connect(server)
+    until(lambda: host.sessions == 1)
+    (source,) = host.engine._latest
+    tokens = [host.branch(1, source)[0] for _ in range(2)]
+    other = connect(server, branch=tokens[0])
+    opened = list(host.engine._latest)[1]
+    session.close()
+    until(lambda: host.sessions == 1)
+    until(lambda: list(host.engine._latest) == [opened])
+    other.close()
+    until(lambda: not host.engine._latest)
+
+
 def test_a_page_that_raises_leaves_no_run_alive(host, monkeypatch):
     def broken(_self):
         raise RuntimeError("on purpose")
@@ -152,13 +166,6 @@ def test_several_pages_get_fewer_frames_each(host):
     assert Host(host.engine, frames_per_second=4).rate() == 4
     with pytest.raises(InputError, match="frames_per_second must be"):
         Host(host.engine, frames_per_second=0)
-
-
-def test_a_branch_is_taken_once(host):
-    token = host.offer("run-5")
-    assert host.take("something else") is None
-    assert host.take(token) == "run-5"
-    assert host.take(token) is None
 
 
 # Bokeh does not close the socket of its failed attempt: the collector does, and warns of it.
