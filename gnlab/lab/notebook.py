@@ -4,6 +4,7 @@ Cells stay usable while it trains: ``lab.run`` is the run itself, ``lab.play()``
 and ``lab.step(n)`` do what the buttons do.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ import panel as pn
 
 from gnlab import runs
 from gnlab.errors import InputError
+from gnlab.lab import palettes
 from gnlab.lab.cells import replace_earlier
 from gnlab.lab.host import Host
 from gnlab.lab.page import Page
@@ -31,12 +33,14 @@ class Lab:
         **settings: Choices by name for a new run, see ``gnlab.runs.Settings``.
 
     Raises:
-        InputError: If a choice is unknown, or settings are given for a run that has its own.
+        InputError: If a choice or the theme is unknown, or settings are given for a run that has
+            its own.
     """
 
     def __init__(
         self, run_or_preset: runs.Run | str = "digits-mlp", *, theme: str = "light", **settings: Any
     ) -> None:
+        self._theme = palettes.theme(theme).name
         self._engine = runs.ThreadEngine()
         if isinstance(run_or_preset, runs.Run):
             if settings:
@@ -48,7 +52,6 @@ class Lab:
         else:
             chosen = runs.Settings(**runs.live(run_or_preset)).changed(**settings)
             self._id = self._engine.open(chosen)
-        self._theme = theme
         self._page: Page | None = None
         replace_earlier(self.close)
 
@@ -134,7 +137,7 @@ class Lab:
             is drawn in one place cannot be drawn in another.
 
         Raises:
-            InputError: If the packages for notebooks are not installed.
+            InputError: If the packages for notebooks are not installed, or no event loop runs here.
         """
         try:
             from jupyter_bokeh.widgets import BokehModel  # noqa: PLC0415  (comes with the extra)
@@ -142,6 +145,7 @@ class Lab:
             raise InputError(
                 'the lab in a notebook needs more packages: pip install "gnlab[notebook]".'
             ) from None
+        _check_loop()
         pn.extension(comms="ipywidgets", inline=True)
         if self._page is not None:
             self._page.leave()
@@ -151,10 +155,29 @@ class Lab:
         return BokehModel(self.page().root, combine_events=True)
 
     def page(self) -> Page:
-        """The page, built when it is first asked for; it begins to follow the run at once."""
+        """The page, built when it is first asked for; it begins to follow the run at once.
+
+        Returns:
+            The page, the same at every call.
+
+        Raises:
+            InputError: If no event loop runs here.
+        """
         if self._page is None:
+            _check_loop()
             query = urlencode({"theme": self._theme})
             self._page = Page(Host(self._engine), query, post=lambda act: act(), run_id=self._id)
             self._page.controls.echoes = True
             self._page.start()
         return self._page
+
+
+def _check_loop() -> None:
+    """Raise unless an event loop runs here, as one does in a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise InputError(
+            "the lab's page is shown in a notebook's cell, and here no event loop runs that could "
+            "show it. In a terminal, gnlab serve shows the lab in a browser."
+        ) from None

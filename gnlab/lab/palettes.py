@@ -117,6 +117,6 @@ def theme(name: str) -> Theme:
     Raises:
         InputError: If there is no theme of that name.
     """
-    if name not in THEMES:
+    if not isinstance(name, str) or name not in THEMES:
         raise unknown_choice("theme", name, THEMES)
     return THEMES[name]

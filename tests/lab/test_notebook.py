@@ -3,6 +3,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -65,6 +66,21 @@ def test_settings_for_a_run_that_has_its_own_are_refused():
 def test_an_unknown_preset_is_refused_with_the_nearest():
     with pytest.raises(InputError, match="Did you mean 'moons'"):
         Lab("moon")
+
+
+@pytest.mark.parametrize("theme", ["pink", None, ["dark"]])
+def test_an_unknown_theme_is_refused_before_anything_is_begun(theme):
+    before = threading.active_count()
+    with pytest.raises(InputError, match=r"^unknown theme .*Valid: light, dark\.$"):
+        Lab("moons", theme=theme)
+    assert threading.active_count() == before
+
+
+def test_outside_a_notebook_there_is_no_page_and_what_shows_one_is_told(lab):
+    for ask in (lab.widget, lab.page):
+        with pytest.raises(InputError, match=r"in a notebook's cell.*gnlab serve"):
+            ask()
+    assert lab.step().step == 1
 
 
 def test_its_page_is_the_served_one_and_is_built_once(lab):
