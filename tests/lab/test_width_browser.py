@@ -85,7 +85,16 @@ WIDE = """([name, ticks]) => {
   model_named(ticks).data = {at: [-0.5, 0, 0.5], label: ["−1000", "0", "1000"]}
   axis.ticker.ticks = [-0.5, 0, 0.5]
 }"""
-# How much each canvas has painted at its left edge.
+NAMED = "([name, labels]) => { model_named(`${name}-labels`).data = labels }"
+LETTERS = """(name) => {
+  const named = (one) => one.data_source == model_named(`${name}-labels`)
+  return parseFloat(model_named(name).renderers.find(named).glyph.text_font_size.value)
+}"""
+# How much each canvas has painted at its foot, and at its left edge.
+FOOT = """(all) => all.map((canvas) => {
+  const {data} = canvas.getContext("2d").getImageData(0, canvas.height - 2, canvas.width, 2)
+  return data.filter((_, i) => i % 4 == 3).reduce((sum, alpha) => sum + alpha, 0)
+})"""
 EDGE = """(all) => all.map((canvas) => {
   const {data} = canvas.getContext("2d").getImageData(0, 0, 2, canvas.height)
   return data.filter((_, i) => i % 4 == 3).reduce((sum, alpha) => sum + alpha, 0)
@@ -200,6 +209,29 @@ def test_wide_labels_push_no_axis_name_over_the_edge(tab, address, plot):
     page.evaluate(PAINTED)
     painted = page.locator(f"[data-plot={name}] canvas").evaluate_all(EDGE)
     assert sum(painted) == 0
+
+
+@pytest.mark.parametrize(("width", "size"), [(320, 6), (480, 9), (1280, 10.5)])
+def test_no_name_beside_a_matrix_is_cut_off(tab, address, keep, H, roles, width, size):
+    page = tab(width, 900)
+    page.goto(f"{address}?preset=moons&play=false")
+    page.wait_for_function("() => window.gnlab_frames?.length > 0")
+    names = [f"layer1{i}.weight[0:64]" for i in range(4)]
+    limits = scales.Limits(1.0, 1.0)
+    made = heatmap.update(H, names, roles, limits, "tensor", palettes.LIGHT).data["labels"]
+    told = {name: list(column) for name, column in made.items() if name not in ("x", "y", "angle")}
+    told |= {name: [float(value) for value in made[name]] for name in ("x", "y", "angle")}
+    assert told["text"][0] == "l10 W[0:64]"  # as many letters as there are at most
+    for name in ("hessian", "anatomy-products"):
+        page.wait_for_function("(name) => model_named(name)?.inner_width > 0", arg=name)
+        page.locator(f"[data-plot={name}]").scroll_into_view_if_needed()
+        page.evaluate(NAMED, [name, told])
+        page.evaluate(PAINTED)
+        keep(page, f"names-{name}-{width}")
+        canvases = page.locator(f"[data-plot={name}] canvas")
+        assert sum(canvases.evaluate_all(EDGE)) == 0
+        assert sum(canvases.evaluate_all(FOOT)) == 0
+    assert page.evaluate(LETTERS, "hessian") >= size
 
 
 @pytest.mark.parametrize("scene", ["quadratic", "rosenbrock", "network"])

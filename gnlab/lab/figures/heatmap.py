@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from bokeh.models import CustomJSHover, LinearColorMapper, Range1d
+from bokeh.models import CustomJS, CustomJSHover, LinearColorMapper, Range1d
 
 from gnlab.lab import matrices, palettes, scales
+from gnlab.lab.assets import text as script
 from gnlab.lab.figures.base import (
     APART,
     BORDERLESS,
@@ -33,6 +34,8 @@ from gnlab.lab.figures.names import short_names
 from gnlab.runs.bundles import SEVERAL
 
 _WIDTH, _HEIGHT = (-0.27, 1.045), (-0.26, 1.2)
+_ASIDE = -0.042
+_NAMES = {"room": _ASIDE - max(_WIDTH[0], _HEIGHT[0]), "largest": 10.5, "smallest": 6.0}
 _CELLS = ("image", "raw", "x", "y", "dw", "dh")
 
 FRAME = (*_WIDTH, *_HEIGHT)
@@ -102,10 +105,14 @@ def _surroundings(made, sources, mapper) -> None:
         "x", "y", "width", "height", source=sources["strip"], fill_color="color", line_color=None,
         **APART,
     )  # fmt: skip
-    made.text(
+    names = made.text(
         "x", "y", "text", angle="angle", text_color="color", source=sources["labels"],
         text_align="right", text_baseline="middle", **TEXT, **APART,
     )  # fmt: skip
+    told = {"made": made, "names": sources["labels"], "glyph": names.glyph, **_NAMES}
+    fitted = CustomJS(args=told, code=script("names.js"))
+    made.js_on_change("inner_width", fitted)
+    sources["labels"].js_on_change("data", fitted)
     borders = made.segment(
         "x0", "y0", "x1", "y1", source=sources["blocks"], line_width=1.5, **APART
     )
@@ -148,7 +155,7 @@ def update(
         is the mean over a block of them.
     """
     if shown is None:
-        why = note or "Press Play: the first summary appears here."
+        why = note or "Press Play:\nthe first summary appears here."
         empty = {"x": [0.5], "y": [0.5], "text": [why]}
         return Update({**_nothing(), "note": empty})
     place = matrices.block_order(roles, order)
@@ -266,10 +273,9 @@ def _labels(rows: _Axis, columns: _Axis) -> dict[str, object]:
     """The names of as many groups as fit, left of the matrix and, turned, below it."""
     down, across = (scales.thin(len(axis.names), LABELS) for axis in (rows, columns))
     picked = [(rows, i) for i in down] + [(columns, i) for i in across]
-    aside = -0.042
     return {
-        "x": as_float(np.concatenate([np.full(down.size, aside), columns.middle[across]])),
-        "y": as_float(np.concatenate([1 - rows.middle[down], np.full(across.size, aside)])),
+        "x": as_float(np.concatenate([np.full(down.size, _ASIDE), columns.middle[across]])),
+        "y": as_float(np.concatenate([1 - rows.middle[down], np.full(across.size, _ASIDE)])),
         "text": [axis.labels[i] for axis, i in picked],
         "angle": as_float([0.0] * down.size + [np.pi / 2] * across.size),
         "color": [axis.colours[i] for axis, i in picked],
