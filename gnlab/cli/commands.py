@@ -127,6 +127,11 @@ def _add_serve(commands: "_Commands") -> None:
     serve.add_argument(
         "--frames", type=float, default=18.0, help="most frames per second; default: %(default)s"
     )
+    serve.add_argument(
+        "--most-groups", type=int, metavar="S",
+        help="the finest level of every run, for a class: a step of thousands of groups takes "
+        "many seconds, in which the other runs wait; default: what the device allows",
+    )  # fmt: skip
     where = serve.add_mutually_exclusive_group()
     where.add_argument("--record", metavar="DIR", help="where each run records itself")
     where.add_argument("--no-record", action="store_true", help="record nothing")
@@ -145,6 +150,7 @@ def _serve(given: argparse.Namespace) -> int:
         show=not given.no_show,
         preset=given.preset,
         play=not given.paused,
+        most_groups=given.most_groups,
         frames_per_second=given.frames,
         record_dir=None if given.no_record else Path(given.record or default_folder()),
     )

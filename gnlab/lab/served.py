@@ -188,6 +188,7 @@ def serve(
     most_sessions: int = MOST_SESSIONS,
     frames_per_second: float = ALONE,
     record_dir: str | Path | None = None,
+    most_groups: int | None = None,
     started: Callable[[Server], None] | None = None,
 ) -> None:
     """Serve the lab until interrupted.
@@ -201,16 +202,18 @@ def serve(
         most_sessions: The most pages admitted at a time.
         frames_per_second: The most frames per second of a page that is alone.
         record_dir: The folder in which each run records itself; None not to record.
+        most_groups: The most groups that a run may have; None: what the device allows.
         started: Called with the server once it listens.
 
     Raises:
         InputError: If the preset is unknown, the port not valid or in use, the frames per second
-            are out of bounds, or nothing can be written to the folder.
+            or the groups are out of bounds, or nothing can be written to the folder.
     """
     runs.Settings(preset=preset)
     check_rate(frames_per_second)
     _make(record_dir)
-    host = Host(runs.ProcessEngine(record_dir=record_dir), most_sessions, frames_per_second)
+    engine = runs.ProcessEngine(record_dir=record_dir, most_groups=most_groups)
+    host = Host(engine, most_sessions, frames_per_second)
     try:
         pin_server()
         defaults = {"preset": preset, "play": str(play).lower()}

@@ -17,6 +17,7 @@ from gnlab.runs.board import Writer
 from gnlab.runs.collector import sparing_what_stays
 from gnlab.runs.cores import one_thread, pin
 from gnlab.runs.failure import FAULTS
+from gnlab.runs.ladder import allow
 from gnlab.runs.loop import Loop
 from gnlab.runs.messages import Close, Message
 from gnlab.runs.packing import pack
@@ -67,7 +68,12 @@ class Boards:
 
 
 def serve(
-    connection: Connection, prefix: str, record_dir: Path | None, threads: int, cores: set[int]
+    connection: Connection,
+    prefix: str,
+    record_dir: Path | None,
+    threads: int,
+    cores: set[int],
+    most_groups: int | None,
 ) -> None:
     """The process's body: make steps until told to end or until the parent is gone.
 
@@ -77,12 +83,14 @@ def serve(
         record_dir: The folder in which each run records itself, or None.
         threads: Threads of torch per operation.
         cores: The cores to keep to; none for all.
+        most_groups: The most groups that a run may have; None: what the device allows.
     """
     # A Ctrl-C in the terminal reaches the parent too, which ends this process in good order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pin(cores)
     one_thread()
     torch.set_num_threads(threads)
+    allow(most_groups)
     loop = Loop(Boards(prefix), record_dir)
     signal.signal(signal.SIGTERM, lambda *_: loop.close())
     done = threading.Event()

@@ -6,6 +6,7 @@ would take many minutes, which one's own may.
 Legend: S groups.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +19,27 @@ from gnlab.summaries.limits import most_groups
 
 _WORK = {"cpu": 2e13, "cuda": 1e15}
 """Multiplications that a summary may take, some minutes' work, by the device's type."""
+
+
+@dataclass(slots=True)
+class _Allowed:
+    """The groups that a run of this process may have, by whoever keeps the engine."""
+
+    most: float = math.inf
+
+
+_allowed = _Allowed()
+
+
+def allow(most: int | None) -> None:
+    """Bound the groups that a run of this process may have.
+
+    A step of thousands of groups takes many seconds, in which the other runs of an engine wait.
+
+    Args:
+        most: The largest S; None: what the device allows.
+    """
+    _allowed.most = math.inf if most is None else most
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +77,8 @@ class Ladder:
         most = most_groups(device)
         if rung.num_groups > most:
             return f"more than the {most} groups that can be summarised on this device"
+        if rung.num_groups > _allowed.most:
+            return f"more than the {_allowed.most} groups that this lab allows"
         work = rung.cost * self.gradient * samples
         if work > _WORK.get(device.type, _WORK["cpu"]):
             return f"each summary is the work of {rung.cost:.0f} gradients, many minutes"

@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Self
 
-from gnlab.errors import as_path
+from gnlab.errors import as_path, check_number
 from gnlab.runs.board import Reader
 from gnlab.runs.child import serve
 from gnlab.runs.cores import split
@@ -39,6 +39,7 @@ class ProcessEngine(Engine):
         threads: Threads of torch per operation; one is best where many runs take turns.
         pinned: Whether to keep the process on the half of the cores that ``pin_server`` leaves;
             or the cores to keep it on.
+        most_groups: The most groups that a run may have; None: what the device allows.
     """
 
     def __init__(
@@ -47,19 +48,22 @@ class ProcessEngine(Engine):
         record_dir: str | Path | None = None,
         threads: int = 1,
         pinned: bool | set[int] = True,
+        most_groups: int | None = None,
     ) -> None:
         super().__init__()
+        if most_groups is not None:
+            check_number("most_groups", most_groups, low=1, integer=True)
         self._prefix = f"gn-{os.getpid()}-{secrets.token_hex(2)}-"  # macOS: 31 at most
         self._readers: dict[str, Reader] = {}
         self._reading = threading.Lock()
         context = multiprocessing.get_context("spawn")
         theirs, ours = context.Pipe(duplex=False)
         self._folder = None if record_dir is None else as_path("record_dir", record_dir)
-        self._threads = threads
+        self._threads, self._most_groups = threads, most_groups
         self._cores = pinned if isinstance(pinned, set) else split()[1] if pinned else set()
         self._process = context.Process(
             target=serve,
-            args=(theirs, self._prefix, self._folder, threads, self._cores),
+            args=(theirs, self._prefix, self._folder, threads, self._cores, most_groups),
             name="gnlab-engine",
             daemon=True,
         )
@@ -80,7 +84,12 @@ class ProcessEngine(Engine):
             The new engine.
         """
         # Not the half of what this thread may use now: that is the server's half.
-        return type(self)(record_dir=self._folder, threads=self._threads, pinned=set(self._cores))
+        return type(self)(
+            record_dir=self._folder,
+            threads=self._threads,
+            pinned=set(self._cores),
+            most_groups=self._most_groups,
+        )
 
     @property
     def pid(self) -> int:

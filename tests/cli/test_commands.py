@@ -56,6 +56,20 @@ def test_what_is_served_is_recorded_unless_not_wanted(run, monkeypatch, argument
     assert heard["record_dir"] == (None if folder is None else Path(folder))
 
 
+@pytest.mark.parametrize(("arguments", "most"), [((), None), (("--most-groups", "64"), 64)])
+def test_what_is_served_may_be_bounded(run, monkeypatch, arguments, most):
+    heard = {}
+    monkeypatch.setattr("gnlab.lab.served.serve", lambda **options: heard.update(options))
+    assert run("serve", "--no-record", *arguments)[0] == 0
+    assert heard["most_groups"] == most
+
+
+def test_a_bound_on_groups_is_a_number_of_groups(fails):
+    assert "most_groups must be a whole number" in fails(
+        "serve", "--no-record", "--most-groups", "0"
+    )
+
+
 def test_an_unknown_command_gets_the_nearest(fails):
     error = fails("trian")
     assert "'train'" in error

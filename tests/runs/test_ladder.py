@@ -51,6 +51,16 @@ def test_more_work_than_minutes_is_refused(monkeypatch):
     assert len(rungs.levels(10**9, torch.device("cuda"))) == len(rungs.rungs)
 
 
+def test_whoever_keeps_the_engine_may_allow_fewer(monkeypatch):
+    monkeypatch.setattr(ladder, "_allowed", ladder._Allowed())
+    ladder.allow(100)
+    levels = Run("digits-mlp").levels
+    assert ladder.finest(levels).name == "block:8"
+    assert levels[-1].refusal == "more than the 100 groups that this lab allows"
+    ladder.allow(None)
+    assert ladder.finest(Run("digits-mlp").levels).name == "element"
+
+
 def test_what_is_told_names_the_level_the_reason_and_the_finest():
     levels = Run("digits-deep").levels
     assert ladder.refusal(levels, "tensor") == ""

@@ -53,7 +53,7 @@ def test_a_killed_engine_is_noticed_and_what_was_written_is_readable(tmp_path, u
 @ON_LINUX
 def test_another_engine_takes_the_place_of_one_that_has_ended(tmp_path, until):
     cores = {max(os.sched_getaffinity(0))}
-    ended = ProcessEngine(record_dir=tmp_path, pinned=cores)
+    ended = ProcessEngine(record_dir=tmp_path, pinned=cores, most_groups=1)
     os.kill(ended.pid, signal.SIGKILL)
     until(lambda: ended.alive, lambda alive: not alive)
     engine = ended.again()
@@ -61,6 +61,7 @@ def test_another_engine_takes_the_place_of_one_that_has_ended(tmp_path, until):
     engine.send(run, Step(2))
     seen = until(lambda: engine.snapshot(run), lambda s: s.step == 2)
     assert os.sched_getaffinity(engine.pid) == cores
+    assert [bool(level.refusal) for level in seen.levels] == [False, True]
     assert Path(seen.folder).parent == tmp_path
     engine.close()
     ended.close()
