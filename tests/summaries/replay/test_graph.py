@@ -13,6 +13,7 @@ from gnlab.partitions import partition
 from gnlab.summaries import compute, replay, summarise
 from gnlab.summaries.replay import cache, graph
 from gnlab.summaries.replay.graph import Copies, Graph
+from gnlab.summaries.replay.making import PIECES
 from gnlab.summaries.replay.program import Program
 
 pytestmark = pytest.mark.usefixtures("nothing_kept")
@@ -164,12 +165,12 @@ def test_nothing_waits_for_the_gpu_within_a_pass(on_gpu, monkeypatch):
 
         return call
 
-    monkeypatch.setattr(cache, "SIGHTS", 6)
+    monkeypatch.setattr(cache, "SIGHTS", 3 + 1 + PIECES + 1)
     with monkeypatch.context() as patched:
         patched.setattr(compute, "sweep", watched(compute.sweep))
         for _ in range(3):
             summarise(*asked)
-    for _ in range(3):
+    for _ in range(1 + PIECES + 1):
         found = summarise(*asked)
     for name in ("begin", "finish"):
         monkeypatch.setattr(Graph, name, watched(getattr(Graph, name)))
