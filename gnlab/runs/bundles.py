@@ -80,7 +80,8 @@ def named(groups: Names, roles: Names) -> tuple[Names, Names]:
         groups[first] if after == first + 1 else f"{groups[first]}{SEVERAL}{groups[after - 1]}"
         for first, after in zip(firsts, ends, strict=True)
     ]
-    return tuple(names), tuple(roles[first] for first in firsts)
+    of = [set(roles[first:after]) for first, after in zip(firsts, ends, strict=True)]
+    return tuple(names), tuple(one.pop() if len(one) == 1 else "mixed" for one in of)
 
 
 def summed(matrix: Array, roles: Names) -> Array:

@@ -64,7 +64,7 @@ def compose(step: int, trainer: Trainer, outcome: Outcome, info: StepInfo | None
         group=partition.names,
         role=partition.roles,
         g=None if summary is None else _array(summary.g),
-        H=None if summary is None else _still(bundles.summed(_array(summary.H), partition.roles)),
+        H=None if summary is None else _summed(summary.H, partition.roles),
         H_diagonal=None if summary is None else _array(summary.H.diagonal()),
         third=None if summary is None else _array(summary.third),
         d=None if summary is None else _array(summary.d),
@@ -102,6 +102,12 @@ def _parts(
             total[kind] += bundles.summed(own, roles)
             along[kind] += math.nan if step_size is None else own @ step_size @ step_size
     return _still(total), None if step_size is None else _still(along)
+
+
+def _summed(H: Tensor, roles: tuple[str, ...]) -> Array:
+    """H̄ as it is kept, [m, m]."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return _still(bundles.summed(_array(H), roles))
 
 
 def _still(array: Array) -> Array:

@@ -65,7 +65,8 @@ def summarise(
         partition: The model's partition, S groups.
         direction: u by parameter name, matched by name; None: the gradient of this very data.
         method: "jets", the fast pass; "autodiff", the plain definition; "auto", the fast pass
-            where every operation has a rule, else the plain definition, said once by name.
+            where every operation has a rule and the derivatives are numbers, else the plain
+            definition, said once by name.
         dtype: What to compute in (``torch.float64``); None: the model's own dtype. The sums over a
             group are in float64 all the same; from bfloat16 (float16) expect two (three) digits
             of each order's largest entry, fewer where its terms cancel.
@@ -148,18 +149,34 @@ def _fast(wanted: Computation, method: str) -> Summary:
             raise InputError(
                 f"the fast pass has no rule for {error}; use method='auto'."
             ) from error
-        _tell(str(error))
+        _tell(f"no fast summary of {error}")
         return wanted.by_definition()
+    # An infinite derivative times zero is no number here, and may be zero by the definition.
+    if method == "auto" and _are_finite(found.loss) and not _are_finite(*_orders(found)):
+        plain = wanted.by_definition()
+        if _are_finite(*_orders(plain)):
+            _tell("a derivative of the loss is infinite times zero, no number in the fast pass")
+            return plain
     if os.environ.get(COMPARE):
         check_agreement(found, wanted.by_definition(compared=True))
     return found
 
 
-def _tell(operation: str) -> None:
-    """Say once which operation made a summary take the plain way."""
-    if operation not in _told:
-        _told.add(operation)
-        _log.warning("no fast summary of %s: summaries take the plain way, slowly.", operation)
+def _orders(summary: Summary) -> tuple[Tensor, ...]:
+    """The derivatives of a summary."""
+    return summary.g, summary.H, summary.third
+
+
+def _are_finite(*values: Tensor) -> bool:
+    """Whether all entries are finite numbers; a GPU is waited for once."""
+    return bool(torch.stack([value.isfinite().all() for value in values]).all())
+
+
+def _tell(reason: str) -> None:
+    """Say once why a summary takes the plain way."""
+    if reason not in _told:
+        _told.add(reason)
+        _log.warning("%s: summaries take the plain way, slowly.", reason)
 
 
 def derivative_tensor(

@@ -1,13 +1,15 @@
 """Neighbouring groups taken together: every group once, few enough, and no curvature lost."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnlab.runs import Run, bundles, open_record
+from gnlab.runs import Run, bundles, compose, open_record
 from gnlab.runs.recording import Recording
 
 
@@ -37,6 +39,8 @@ def test_very_many_stretches_are_cut_through():
     found = bundles.begins(roles)
     assert bundles.MOST / 2 < len(found) <= bundles.MOST
     assert set(np.diff([*found, 3000])) <= {2, 3}
+    _, of = bundles.named(tuple(map(str, range(3000))), roles)
+    assert set(of) == {"mixed"}
 
 
 def test_few_groups_are_their_own_bundles():
@@ -89,6 +93,13 @@ def test_a_run_of_many_groups_keeps_what_a_coarser_partition_would_have(tmp_path
     assert read.g.dims == ("step", "group")
     np.testing.assert_array_equal(read.H.values[0], record.H)
     np.testing.assert_array_equal(read.H_diagonal.values[0], record.H_diagonal)
+
+
+@pytest.mark.usefixtures("four")
+def test_a_summary_that_is_no_number_is_kept_as_it_is():
+    H = torch.full((6, 6), math.inf)
+    H[0, 0] = -math.inf
+    assert np.isnan(compose._summed(H, ("weights",) * 6)[0, 0])
 
 
 def test_curvature_along_the_step_is_that_of_every_group(monkeypatch):

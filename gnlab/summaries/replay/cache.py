@@ -144,9 +144,10 @@ class Sight:
             entry.sights += 1
             if entry.sights < SIGHTS - 1 - PIECES:
                 return None
-            if entry.making is None:
+            making, entry.making = entry.making, None  # what Ctrl-C breaks off is begun anew
+            if making is None:
                 return self._recorded(compute, told)
-            return self._furthered(entry.making, compute, told)
+            return self._furthered(making, compute, told)
         finally:
             entry.busy.release()
 
@@ -190,12 +191,13 @@ class Sight:
                 return result
             if entry.sights < SIGHTS:
                 making.further()
+                entry.making = making
             else:
-                entry.kept = _Kept(making.tried(self._inputs, outputs), origins)
+                program = making.tried(self._inputs, outputs)
+                entry.kept, entry.sights = _Kept(program, origins), 0
         except (NotRepeatableError, RuntimeError, TypeError, ValueError, AttributeError) as error:
             self._refuse(error)
         if entry.kept is not None:
-            entry.making, entry.sights = None, 0
             with _lock:
                 _make_room(entry)
         return result
@@ -277,12 +279,10 @@ def _bytes(device: torch.device, otherwise: int) -> float:
 
 def _make_room(newest: _Entry) -> None:
     """Let go of the programs that were used longest ago, until the others fit."""
-    room = _bytes(newest.device, _ROOM)
-    taken = 0
+    room, taken = _bytes(newest.device, _ROOM), 0
     for entry in reversed(_known.values()):
         if entry.kept is not None and entry.device == newest.device:
-            size = entry.kept.program.size
-            taken += size
+            taken += (size := entry.kept.program.size)
             if taken > room:
                 entry.kept, entry.sights = None, 0
                 entry.refused |= size > room  # it never fits

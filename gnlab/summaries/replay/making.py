@@ -32,7 +32,9 @@ class Making:
         if recorder.is_large:
             recorder.settle()
         self._program: Program | None = None
-        self._pieces = self._in_pieces(recorder, outputs)
+        # Without the graph behind them, which has all that they were computed from.
+        self._outputs = [output.detach() for output in outputs]
+        self._pieces = self._in_pieces(recorder)
 
     def further(self) -> None:
         """Do the next piece, if there is one.
@@ -42,12 +44,13 @@ class Making:
         """
         next(self._pieces, None)
 
-    def _in_pieces(self, recorder: Recorder, outputs: Sequence[Tensor]) -> Iterator[None]:
+    def _in_pieces(self, recorder: Recorder) -> Iterator[None]:
         """Take up the operations and build the program, in PIECES halves."""
         recorder.settle(-(-recorder.waiting // 2))
         yield
         recorder.settle()
-        wanted = [recorder.record.place(output) for output in outputs]
+        wanted = [recorder.record.place(output) for output in self._outputs]
+        self._outputs.clear()
         yield
         program = Program(recorder.record, wanted)
         program.build(len(recorder.record.steps) // 2)

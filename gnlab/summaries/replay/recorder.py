@@ -20,6 +20,7 @@ from gnlab.summaries.replay.record import Record
 from gnlab.summaries.replay.steps import NotRepeatableError
 
 _HELD = 6 * 2**20  # bytes of results that may wait
+_met: set[Operator] = set()  # what was recorded before
 
 
 # Torch declares no types for its base class; strict checking forbids to call what has none, and
@@ -79,6 +80,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             raise NotRepeatableError(operator.name)
         result = func(*args, **options)
         self._waiting.append((operator, args, options, result))
+        if (
+            operator not in _met
+        ):  # how to do it again is tried with its numbers, while they are there
+            _met.add(operator)
+            self.settle()
         if operator.makes:
             self._room -= _bytes(result)
             if self._room < 0:

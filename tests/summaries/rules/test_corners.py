@@ -152,3 +152,36 @@ def test_what_a_dead_unit_hands_on_has_no_part(name, level):
     known = summarise(same, nn.MSELoss(), data, partition(same, level), u, method="autodiff")
     for one, two in ((found.g, known.g), (found.H, known.H), (found.third, known.third)):
         assert (one - two).abs().max() <= 1e-12 * two.abs().max()
+
+
+BETWEEN = {
+    "h log h": lambda h: torch.where(h > 0, h * torch.log(h), 0.0),
+    "root of a square": lambda h: torch.where(h > 0, torch.sqrt(h * h), 0.0),
+    "root of tanh": lambda h: torch.where(h > 0, torch.sqrt(torch.tanh(h)), 0.0),
+    "norm by hand": lambda h: h / (h * h).sum(1, keepdim=True).sqrt().clamp_min(1e-6),
+}
+
+
+@pytest.mark.parametrize("name", BETWEEN)
+def test_where_the_fast_pass_has_no_number_the_definition_is_asked(name):
+    torch.manual_seed(1)
+    data = torch.randn(5, 3, dtype=DOUBLE), torch.randn(5, 2, dtype=DOUBLE)
+    model = Behind(lambda v: BETWEEN[name](F.relu(v)), width=4)
+    with torch.no_grad():
+        model.first.weight[0], model.first.bias[:] = 0, -1
+    u = {n: torch.randn_like(p) for n, p in model.named_parameters()}
+    given = model, nn.MSELoss(), data, partition(model, "tensor"), u
+    found, known = summarise(*given), summarise(*given, method="autodiff")
+    assert found.method == "autodiff"
+    for one, two in ((found.g, known.g), (found.H, known.H), (found.third, known.third)):
+        assert two.isfinite().all()
+        torch.testing.assert_close(one, two, rtol=1e-12, atol=1e-14)
+
+
+def test_what_is_no_number_by_the_definition_either_stays_the_fast_pass():
+    model = Behind(lambda v: torch.sqrt(v - v), width=4)
+    data = torch.randn(5, 3, dtype=DOUBLE), torch.randn(5, 2, dtype=DOUBLE)
+    found = summarise(model, nn.MSELoss(), data, partition(model, "tensor"))
+    assert found.loss.isfinite()
+    assert not found.H.isfinite().all()
+    assert found.method == "jets"
