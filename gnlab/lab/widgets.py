@@ -90,6 +90,10 @@ def rung(level: runs.Level) -> str:
     return level.label if len(level.label) <= _WIDTH else count
 
 
+_SLOW = 1024
+"""Groups beyond which a person who waits for a step should know why."""
+
+
 def rungs(levels: Sequence[runs.Level], present: object) -> str:
     """What stands below the coarseness slider: a dot for each level, and the ends' names.
 
@@ -108,6 +112,8 @@ def rungs(levels: Sequence[runs.Level], present: object) -> str:
     here = next((level for level in levels if level.name == present), None)
     told = "" if here is None else here.known_as or here.label
     known = told.partition(":")[0]  # what follows has no room here, and stands in the tooltip
+    if here is not None and here.S > _SLOW:
+        known = f"{here.known_as or 'Very fine'}: a step takes seconds"
     return (
         f'<div class="rungs">{dots}</div>'
         '<div class="ends"><span>◀ Cauchy</span><span>Newton ▶</span></div>'
