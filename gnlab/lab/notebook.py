@@ -85,7 +85,11 @@ class Lab:
         self._engine.send(self._id, runs.Play())
 
     def pause(self) -> None:
-        """Stop after the step being made; returns when the run has stopped."""
+        """Stop after the step being made; returns when the run has stopped.
+
+        Raises:
+            InputError: If there is nothing any more that could stop it.
+        """
         self._wait(self._engine.send(self._id, runs.Pause()))
 
     def step(self, count: int = 1) -> runs.Record:
@@ -123,6 +127,8 @@ class Lab:
             now = self._engine.snapshot(self._id)
             if now.applied >= number and ready(now):
                 return now
+            if not self._engine.alive:
+                raise InputError("this lab's engine has ended; make another, gnlab.Lab(...).")
             time.sleep(0.002)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:

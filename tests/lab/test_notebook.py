@@ -49,6 +49,15 @@ def test_cells_stay_usable_while_it_trains(lab):
     assert sum(p.numel() for p in lab.run.model.parameters()) > 0
 
 
+def test_nobody_waits_for_an_engine_that_has_ended(lab, monkeypatch):
+    lab.step()
+    monkeypatch.setattr(lab._engine, "_tell", lambda _: None)
+    monkeypatch.setattr(lab._engine, "_thread", threading.Thread())  # one that does not run
+    for ask in (lab.pause, lab.step):
+        with pytest.raises(InputError, match="engine has ended; make another"):
+            ask()
+
+
 def test_it_goes_on_with_a_run_that_exists():
     run = gnlab.Run("moons")
     run.step()
