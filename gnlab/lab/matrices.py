@@ -124,8 +124,7 @@ def remarks(H: Array, inverted: Inverse, groups: int) -> tuple[str, str]:
     """
     of, size = "", f"S = {groups}"
     if len(H) < groups:
-        over = f"over {len(H)} bundles of neighbours"
-        of, size = f"of the sums {over} · ", f"{size}, summed {over}"
+        of, size = "of the sums · ", f"{size}, summed in {len(H)} bundles"
     if not np.isfinite(H).all():
         return "not finite", of + inverted.remark
     own = np.abs(np.diag(H))

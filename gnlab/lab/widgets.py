@@ -90,7 +90,7 @@ def rung(level: runs.Level) -> str:
     return level.label if len(level.label) <= _WIDTH else count
 
 
-_SLOW = 1024
+_SLOW = 1500
 """Groups beyond which a person who waits for a step should know why."""
 
 

@@ -50,6 +50,6 @@ def test_of_very_many_groups_the_curvature_between_bundles_is_shown(tab, address
     page.get_by_role("button", name="Step", exact=True).click()
     page.wait_for_function(f"() => ({SHAPE})() == 256")
     (note,) = page.evaluate("() => Array.from(model_named('hessian-note').data.text)")
-    assert note.startswith("S = 1322, summed over ")
+    assert note.startswith("S = 1322, summed in ")
     assert len(page.evaluate("() => Array.from(model_named('rates-groups').data.name)")) == 1322
     keep(page, "newton-bundled")

@@ -110,5 +110,5 @@ def test_of_bundles_it_is_said_what_is_shown():
     H = np.diag([2.0, -1.0])
     few, many = (matrices.remarks(H, matrices.inverse(H), groups) for groups in (2, 5000))
     assert few == ("S = 2 · one negative eigenvalue", matrices.inverse(H).remark)
-    assert many[0].startswith("S = 5000, summed over 2 bundles of neighbours · one")
-    assert many[1] == f"of the sums over 2 bundles of neighbours · {matrices.inverse(H).remark}"
+    assert many[0] == "S = 5000, summed in 2 bundles · one negative eigenvalue"
+    assert many[1] == f"of the sums · {matrices.inverse(H).remark}"
