@@ -72,8 +72,7 @@ def build(name: str, quantity: str) -> Plot:
         **BORDERLESS,
     )  # fmt: skip
     made.x_range, made.y_range = Range1d(*_WIDTH), Range1d(*_HEIGHT)
-    made.axis.visible = False
-    made.grid.visible = False
+    made.axis.visible = made.grid.visible = False
     sources = {
         "cells": source(f"{name}-cells", *_CELLS),
         "names": source(f"{name}-names", "name", "size"),
@@ -91,9 +90,8 @@ def build(name: str, quantity: str) -> Plot:
     )  # fmt: skip
     _surroundings(made, sources, mapper)
     told = {"names": sources["names"], "others": sources["columns"], "cells": sources["cells"]}
-    reader = CustomJSHover(args=told, code=_HOVER)
     rows = [("row", "$y{row}"), ("column", "$y{column}"), (quantity, "$y{raw}")]
-    hover(made, [cells], rows, formatters={"$y": reader})
+    hover(made, [cells], rows, formatters={"$y": CustomJSHover(args=told, code=_HOVER)})
     return Plot(name, made, sources, zooms=True)
 
 

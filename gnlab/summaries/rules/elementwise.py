@@ -278,25 +278,6 @@ STRAIGHT = frozenset(
 )  # fmt: skip
 """Those whose second derivative is zero."""
 
-_SINGULAR: frozenset[Rule] = frozenset({log, log1p, sqrt, rsqrt, reciprocal, power})
-
-
-def is_singular(function: Rule, *arguments: Any, **options: Any) -> bool:
-    """Whether a function has infinite derivatives somewhere.
-
-    Args:
-        function: Its rule.
-        *arguments: What else it is given.
-        **options: What it is given by name.
-
-    Returns:
-        Whether it has; of powers those that are no polynomials.
-    """
-    exponent = next(iter((*arguments, *options.values())), math.nan) if function is power else -1
-    whole = isinstance(exponent, (int, float)) and exponent in (0, 1, 2, 3, 4)
-    return function in _SINGULAR and not whole
-
-
 RULES: Mapping[str, Rule] = {
     "tanh": tanh, "sigmoid": sigmoid, "softplus": softplus, "exp": exp, "log": log, "sqrt": sqrt,
     "rsqrt": rsqrt, "reciprocal": reciprocal, "square": square, "pow": power, "sin": sin,

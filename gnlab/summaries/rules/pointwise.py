@@ -7,8 +7,10 @@ Legend: n elements, k groups that have reached the value, j of them with a secon
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,6 +33,13 @@ Derive = Callable[[Tensor, Tensor], elementwise.Derivatives]
 """σ′, σ″ and σ‴ from some of x and of y = σ(x)."""
 
 
+_SINGULAR: frozenset[elementwise.Rule] = frozenset(
+    {elementwise.log, elementwise.log1p, elementwise.sqrt, elementwise.rsqrt}
+    | {elementwise.reciprocal, elementwise.power}
+)
+"""The functions that have infinite derivatives somewhere."""
+
+
 def pointwise(function: elementwise.Rule) -> Rule:
     """The rule of an elementwise function, given the function's derivatives."""
 
@@ -44,7 +53,7 @@ def pointwise(function: elementwise.Rule) -> Rule:
         if call.name in elementwise.STRAIGHT:
             return x.jet.scaled(derivatives(x.value, call.out)[0])
         at = _At(x.value, call.out, call.delta, derivatives)
-        if elementwise.is_singular(function, *call.args[1:], **options):
+        if _is_singular(function, *call.args[1:], **options):
             at = at.where_moved(x.jet)
         made = _bent(call.name, at, x.jet, curvature)
         if x.jet.coloured is None:
@@ -53,6 +62,14 @@ def pointwise(function: elementwise.Rule) -> Rule:
         return dataclasses.replace(made, coloured=own)
 
     return apply
+
+
+def _is_singular(function: elementwise.Rule, *arguments: Any, **options: Any) -> bool:
+    """Whether a function has infinite derivatives somewhere; of powers those of no polynomial."""
+    if function is elementwise.power:
+        exponent = next(iter((*arguments, *options.values())), math.nan)
+        return not (isinstance(exponent, (int, float)) and exponent in (0, 1, 2, 3, 4))
+    return function in _SINGULAR
 
 
 @dataclass(frozen=True, slots=True, eq=False)
