@@ -29,7 +29,7 @@ def check_whole(state_dict: Mapping[str, Any], key: str) -> None:
         if name not in _LATER or name in own:
             _check(own, name, fits)
     for name in ("drawn", "in_pass"):
-        _check(own["batches"], name, _is_count)
+        _check(own["batches"], name, is_count)
 
 
 def check_sizes(
@@ -57,10 +57,10 @@ def check_sizes(
     for place, p in enumerate(params):
         memory = state_dict["state"].get(place, {})
         if not _is_mapping(memory):
-            raise damaged(f"what it keeps of parameter {place} is {_short(memory)}")
+            raise damaged(f"what it keeps of parameter {place} is {short(memory)}")
         for name, value in memory.items():
             if not isinstance(value, Tensor) or (value.dim() and value.shape != p.shape):
-                raise damaged(f"{name!r} of parameter {place} is {_short(value)} in it")
+                raise damaged(f"{name!r} of parameter {place} is {short(value)} in it")
 
 
 def damaged(what: str) -> InputError:
@@ -80,7 +80,7 @@ def _check(mapping: Mapping[str, Any], name: str, fits: Callable[[Any], bool]) -
     if name not in mapping:
         raise damaged(f"it has no {name!r}")
     if not fits(mapping[name]):
-        raise damaged(f"its {name!r} is {_short(mapping[name])}")
+        raise damaged(f"its {name!r} is {short(mapping[name])}")
 
 
 def _is_mapping(value: Any) -> bool:
@@ -95,7 +95,15 @@ def _are_groups(value: Any) -> bool:
     return isinstance(params, list) and all(isinstance(number, int) for number in params)
 
 
-def _is_count(value: Any) -> bool:
+def is_count(value: Any) -> bool:
+    """Whether a value is a whole number that counts something.
+
+    Args:
+        value: Anything.
+
+    Returns:
+        Whether it is.
+    """
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
@@ -103,12 +111,27 @@ def _are_sizes(value: Any) -> bool:
     return value is None or (isinstance(value, Tensor) and value.is_floating_point())
 
 
-def _are_names(value: Any) -> bool:
+def are_names(value: Any) -> bool:
+    """Whether a value is a list or a tuple of texts.
+
+    Args:
+        value: Anything.
+
+    Returns:
+        Whether it is.
+    """
     return isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)
 
 
-def _short(value: Any) -> str:
-    """A value for a message."""
+def short(value: Any) -> str:
+    """A value for a message.
+
+    Args:
+        value: Anything.
+
+    Returns:
+        The value if its text is short, else its kind; of a tensor its shape.
+    """
     if isinstance(value, Tensor):
         return f"a tensor of shape {list(value.shape)}"
     text = repr(value)
@@ -116,9 +139,9 @@ def _short(value: Any) -> str:
 
 
 _OWN: dict[str, Callable[[Any], bool]] = {
-    "groups": _are_names,
+    "groups": are_names,
     "shapes": _is_mapping,
-    "steps": _is_count,
+    "steps": is_count,
     "step_sizes": _are_sizes,
     "inherited": _are_sizes,
     "batches": _is_mapping,

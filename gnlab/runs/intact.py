@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gnlab.optimizers.damage import are_names, is_count, short
 from gnlab.runs.history import COLUMNS
 from gnlab.runs.record import Record
 
@@ -50,7 +51,7 @@ def fault_of(optimizer: torch.optim.Optimizer) -> str:
     for group in optimizer.param_groups:
         for name, usual in optimizer.defaults.items():
             if name not in group or (_is_number(usual) and not _is_number(group[name])):
-                return f"optimizer: {name} is {_short(group.get(name))}"
+                return f"optimizer: {name} is {short(group.get(name))}"
         needed = _ADAM if isinstance(optimizer, torch.optim.Adam) else ()
         for p in group["params"]:
             memory = optimizer.state.get(p, {})
@@ -60,7 +61,7 @@ def fault_of(optimizer: torch.optim.Optimizer) -> str:
             for name, value in memory.items():
                 fits = isinstance(value, Tensor) and (not value.dim() or value.shape == p.shape)
                 if value is not None and not fits:
-                    return f"optimizer: {name} is {_short(value)}"
+                    return f"optimizer: {name} is {short(value)}"
     return ""
 
 
@@ -77,33 +78,25 @@ def _fault_of_log(log: Any) -> str:
         if not found and "table" in part:
             table, width = part["table"], len(COLUMNS) if name == "scalars" else None
             if len(table) > part.get("rows", 0) or width not in (None, table.shape[1]):
-                found = f"log: {name}: table is {_short(table)}"
+                found = f"log: {name}: table is {short(table)}"
     return found
 
 
 def _first(values: Any, kinds: Mapping[str, Callable[[Any], bool]], where: str) -> str:
     """The first of some values that is there and not of its kind."""
     if not isinstance(values, Mapping):
-        return f"{where}{_short(values)}"
+        return f"{where}{short(values)}"
     wrong = (name for name, fits in kinds.items() if name in values and not fits(values[name]))
     name = next(wrong, None)
-    return "" if name is None else f"{where}{name} is {_short(values[name])}"
+    return "" if name is None else f"{where}{name} is {short(values[name])}"
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
-
-
-def _are_names(value: Any) -> bool:
-    return isinstance(value, (tuple, list)) and all(isinstance(name, str) for name in value)
 
 
 def _is_array(value: Any) -> bool:
@@ -122,29 +115,21 @@ def _is_tensor(value: Any) -> bool:
     return isinstance(value, Tensor)
 
 
-def _short(value: Any) -> str:
-    """A value for a message."""
-    if isinstance(value, Tensor):
-        return f"a tensor of shape {list(value.shape)}"
-    text = repr(value)
-    return text if len(text) <= 40 else f"a {type(value).__name__}"
-
-
 _ADAM = ("step", "exp_avg", "exp_avg_sq")  # which it looks up once it has any
 _FIELDS: dict[str, Callable[[Any], bool]] = {
     "settings": _are_choices,
     "begun": _are_choices,
-    "step": _is_count,
-    "drawn": _is_count,
+    "step": is_count,
+    "drawn": is_count,
     "model": _are_choices,
     "start": _are_choices,
     "optimizer": _are_choices,
 }
 _KINDS: dict[Any, Callable[[Any], bool]] = {
-    int: _is_count,
+    int: is_count,
     float: _is_number,
     str: _is_text,
-    tuple[str, ...]: _are_names,
+    tuple[str, ...]: are_names,
 }
 _RECORD = {field.name: _KINDS.get(field.type, _is_array) for field in dataclasses.fields(Record)}
 _LOG: dict[str, Callable[[Any], bool]] = {
@@ -152,12 +137,12 @@ _LOG: dict[str, Callable[[Any], bool]] = {
     "sizes": lambda value: value is None or _are_choices(value),
     "shares": _are_choices,
     "partition": _is_text,
-    "groups": _are_names,
-    "since": _is_count,
+    "groups": are_names,
+    "since": is_count,
 }
 _PART: dict[str, Callable[[Any], bool]] = {
     "table": _is_table,
-    "rows": _is_count,
-    "in_last": _is_count,
-    "stride": _is_count,
+    "rows": is_count,
+    "in_last": is_count,
+    "stride": is_count,
 }
