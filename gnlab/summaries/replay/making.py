@@ -45,7 +45,7 @@ class Making:
         next(self._pieces, None)
 
     def _in_pieces(self, recorder: Recorder) -> Iterator[None]:
-        """Take up the operations and build the program, in PIECES halves."""
+        """Take up the operations and build the program, each in two halves."""
         recorder.settle(-(-recorder.waiting // 2))
         yield
         recorder.settle()
