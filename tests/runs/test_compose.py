@@ -1,11 +1,14 @@
 """What a step's record holds."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from gnlab.runs import Run
+from gnlab.runs import compose as composing
 from gnlab.summaries import compute, measure
 from gnlab.summaries.replay import forget
 from gnlab.summaries.rules.table import RULES
@@ -86,3 +89,22 @@ def test_where_the_plain_way_is_taken_the_parts_are_left_out(monkeypatch):
     assert record.H is not None
     assert record.H_parts is None
     assert run.history.share.shape == (0, 3)
+
+
+def test_what_each_part_bends_along_the_step_is_the_same_in_other_units():
+    """The same function, with the second group's direction ten times as long."""
+    parts = [[[3.0, 1.0], [1.0, 2.0]], [[0.0, -1.0], [-1.0, 0.0]], [[0.0, 0.0], [0.0, -2.0]]]
+    found = []
+    for unit in (torch.tensor([1.0, 1.0]), torch.tensor([1.0, 10.0])):
+        own = [
+            SimpleNamespace(kind=kind, H=torch.tensor(H) * torch.outer(unit, unit))
+            for kind, H in zip(("loss", "activation", "product"), parts, strict=True)
+        ]
+        step_size = 1 / unit.double().numpy()
+        found.append(
+            composing._parts(SimpleNamespace(parts=own, H=own[0].H), ("weights",) * 2, step_size)
+        )
+    (kept, bends), (_, others) = found
+    np.testing.assert_array_equal(kept, np.array(parts))
+    np.testing.assert_allclose(bends, [7, -2, -2])
+    np.testing.assert_allclose(others, bends, rtol=1e-6)
