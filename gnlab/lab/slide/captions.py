@@ -63,8 +63,9 @@ CARDS: dict[str, dict[str, tuple[str, str]]] = {
     "network": {
         "network-curves": (
             "Loss of all points",
-            "Each curve is one level's run from the same network on the same points; a curve that "
-            "goes up had steps that were too long for its many groups: give it more λ_int.",
+            "Each curve is one level's run from the same network on the same points; one of many "
+            "groups that lies flat has steps so long that the safeguard cuts them: give it more "
+            "λ_int.",
         ),
         "network-table": (
             "In numbers",

@@ -1,7 +1,8 @@
 """Runs side by side: one network, one start, the same data, and a level of the ladder for each run.
 
-The method as it stands: along the gradient of all points, λ₁ = 1, nothing averaged. Everything of
-every step is kept that a picture needs, so that a person can go back and forth.
+The method as it stands: along the gradient of all points, λ₁ = 1, nothing averaged, and with the
+safeguard, so that no loss of these points goes up. Everything of every step is kept that a picture
+needs, so that a person can go back and forth.
 
 Legend: N points, n × m places of the map.
 """
