@@ -139,7 +139,7 @@ def _cut(model: nn.Module, name: str, shape: torch.Size) -> Cut:
     owner, last = home(name)
     layer = model.get_submodule(owner)
     units, unit = _units(layer, last, shape)
-    return Cut(name, shape, units, unit, (owner or last) + _deeper(layer, last))
+    return Cut(name, shape, units, unit, owner + _deeper(layer, last) if owner else last)
 
 
 def _units(layer: nn.Module, last: str, shape: torch.Size) -> tuple[int, Callable[[], Tensor]]:

@@ -115,6 +115,8 @@ def _preset(name: str) -> Preset:
 
 def _device(device: torch.device | str) -> torch.device:
     """The device, if it can be used."""
+    if not isinstance(device, (torch.device, str, int)):
+        raise InputError(f"device must be a torch.device or a name such as 'cpu'; got {device!r}.")
     try:
         chosen = torch.device(device)
         torch.empty(1, device=chosen)

@@ -102,14 +102,19 @@ class Data:
             Inputs [n, ...] in ``dtype`` and targets [n, ...], both on ``device``.
 
         Raises:
-            InputError: If no sample is chosen, or one that there is not.
+            InputError: If no sample is chosen, one that there is not, or not by numbers.
         """
+        told = f"there are {len(self)} samples, numbered from 0"
+        if not isinstance(indices, Tensor) or indices.dtype not in _WHOLE or indices.dim() != 1:
+            got = type(indices).__name__
+            if isinstance(indices, Tensor):
+                got = f"{indices.dtype} of shape {list(indices.shape)}"
+            raise InputError(f"indices must be a tensor of their numbers, {told}; got {got}.")
         if not len(indices):
             raise InputError("a batch needs at least one sample; got an empty list of indices.")
-        low, high = indices.min().item(), indices.max().item()
-        if not -len(self) <= low <= high < len(self):
-            wrong = high if high >= len(self) else low
-            raise InputError(f"there are {len(self)} samples, numbered from 0; got number {wrong}.")
+        low, high = int(indices.min()), int(indices.max())
+        if not 0 <= low <= high < len(self):
+            raise InputError(f"{told}; got number {low if low < 0 else high}.")
         # Raw bytes travel to the device, a quarter of what float32 would be.
         raw = self.inputs[indices].to(device)
         targets = self.targets[indices].to(device)

@@ -134,6 +134,8 @@ def test_each_layer_and_direction_of_a_recurrent_module_has_its_own_neurons():
         "0_l1_reverse[0]",
     ]
     assert p.refines(partition(nn.Sequential(nn.LSTM(3, 4, 2, bidirectional=True)), "layer"))
+    alone = partition(nn.LSTM(3, 4, 2, bidirectional=True), "neuron")  # each tensor is a layer
+    assert {name.partition("[")[0] for name in alone.names} == set(alone.shapes)
 
 
 @pytest.mark.parametrize("level", ["neuron", "unit", "row:2", "element"])

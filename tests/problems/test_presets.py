@@ -105,6 +105,8 @@ def test_bad_dtype_device_and_seed():
         problem("moons", dtype=torch.float16)
     with pytest.raises(InputError, match=r"device 'gpu' cannot be used here \(.*\); try 'cpu'"):
         problem("moons", device="gpu")
+    with pytest.raises(InputError, match=r"device must be .* such as 'cpu'; got None\."):
+        problem("moons", device=None)
     with pytest.raises(InputError, match="seed must be a whole number"):
         problem("moons", seed=-1)
 

@@ -79,6 +79,22 @@ def test_samples_that_there_are_not():
         Data(BYTES, TARGETS).batch(torch.tensor([0, 3]))
 
 
+@pytest.mark.parametrize(
+    ("indices", "got"),
+    [
+        ([0, 1], "list"),
+        (None, "NoneType"),
+        (torch.tensor([0.0, 1.0]), r"torch\.float32 of shape \[2\]"),
+        (torch.tensor([True, False, True]), r"torch\.bool of shape \[3\]"),
+        (torch.tensor(1), r"torch\.int64 of shape \[\]"),
+        (torch.tensor([-1]), "number -1"),
+    ],
+)
+def test_samples_are_chosen_by_their_numbers(indices, got):
+    with pytest.raises(InputError, match=rf"numbered from 0.*; got {got}"):
+        Data(BYTES, TARGETS).batch(indices)
+
+
 def test_samples_must_be_data():
     known = problems.problem("moons")
     with pytest.raises(InputError, match=r"train must be gnlab.problems.Data.*; got tuple"):
