@@ -26,8 +26,9 @@ class Recorded:
     Attributes:
         folder: Its folder.
         parts: One dataset per part, in the order in which they were written; a new part begins
-            where the groups or a setting changed or the run was rewound (attribute
-            ``rewound_from``). Values are read from disk when they are looked at.
+            where the groups or a setting changed (but for lr and damping, which are variables), the
+            run was rewound (attribute ``rewound_from``), or it was read from a file and went on.
+            Values are read from disk when they are looked at.
         attributes: Preset, seed, hyperparameters and versions at the start.
     """
 
