@@ -67,6 +67,16 @@ def test_it_goes_on_with_a_run_that_exists():
     lab.close()
 
 
+def test_a_model_that_the_data_do_not_fit_is_told_by_its_own_error(own_problem):
+    lab = Lab(gnlab.Run(problem=own_problem(nn.Linear(4, 1))))
+    with pytest.raises(InputError, match=r"could not be taken over: RuntimeError: mat1 and mat2"):
+        lab.step()
+    with pytest.raises(InputError, match="could not be taken over"):
+        _ = lab.run
+    assert lab._engine.alive
+    lab.close()
+
+
 def test_settings_for_a_run_that_has_its_own_are_refused():
     with pytest.raises(InputError, match="a run has its own settings; got lr"):
         Lab(gnlab.Run("moons"), lr=0.1)
