@@ -87,6 +87,11 @@ def test_an_unknown_preset_is_refused_with_the_nearest():
         Lab("moon")
 
 
+def test_a_problem_is_told_in_one_line_how_it_is_shown(own_problem):
+    with pytest.raises(InputError, match=r"^a lab is of .*; got a Problem\. .*Run\(problem=...\)"):
+        Lab(own_problem(nn.Linear(3, 1)))
+
+
 @pytest.mark.parametrize("theme", ["pink", None, ["dark"]])
 def test_an_unknown_theme_is_refused_before_anything_is_begun(theme):
     before = threading.active_count()
@@ -112,6 +117,35 @@ def test_its_page_is_the_served_one_and_is_built_once(lab):
     page = asyncio.run(show())
     assert lab.page() is page
     assert "numbers" in page.session.frame.data
+
+
+def test_a_page_that_follows_its_run_no_more_says_so(lab):
+    async def show():
+        first = shown(lab)
+        second = shown(lab)
+        lab.close()
+        return first, second
+
+    first, second = asyncio.run(show())
+    assert [page.session.closed for page in (first, second)] == [True, True]
+    assert "shown again, elsewhere" in first.message._text.text
+    assert "was closed" in second.message._text.text
+
+
+def shown(lab):
+    lab.widget()
+    return lab.page()
+
+
+def test_a_lab_that_was_closed_is_not_shown(lab):
+    async def show():
+        lab.close()
+        for ask in (lab.widget, lab.page):
+            with pytest.raises(InputError, match="it has been closed"):
+                ask()
+
+    lab.step()
+    asyncio.run(show())
 
 
 def test_the_lab_needs_no_page_to_be_imported():
