@@ -100,7 +100,7 @@ class Lab:
         self._wait(self._engine.send(self._id, runs.Pause()))
 
     def step(self, count: int = 1) -> runs.Record:
-        """Make steps, and return when they are made.
+        """Make steps, and return when they are made; interrupted, the run pauses.
 
         Args:
             count: How many.
@@ -113,7 +113,11 @@ class Lab:
         """
         begun = self._engine.snapshot(self._id).step
         goal = self._engine.send(self._id, runs.Step(count))
-        snapshot = self._wait(goal, lambda now: now.state != "playing")
+        try:
+            snapshot = self._wait(goal, lambda now: now.state != "playing")
+        except KeyboardInterrupt:  # who interrupts the cell wants no more of its steps
+            self._engine.send(self._id, runs.Pause())
+            raise
         made = snapshot.step - begun
         if snapshot.record is None or (made < count and snapshot.message):
             why = snapshot.message or "the run was stopped."

@@ -11,7 +11,9 @@ from torch import nn
 
 import gnlab
 from gnlab.errors import InputError
+from gnlab.lab import notebook
 from gnlab.lab.notebook import Lab
+from gnlab.runs import Pause, Step
 
 
 @pytest.fixture
@@ -47,6 +49,19 @@ def test_cells_stay_usable_while_it_trains(lab):
     assert lab.snapshot.state == "paused"
     assert lab.run.history.step[-1] == step
     assert sum(p.numel() for p in lab.run.model.parameters()) > 0
+
+
+def test_steps_that_are_interrupted_are_not_made(lab, monkeypatch):
+    def interrupted(_seconds):
+        raise KeyboardInterrupt
+
+    lab.step()
+    sent, send = [], lab._engine.send
+    monkeypatch.setattr(lab._engine, "send", lambda run, new: sent.append(new) or send(run, new))
+    monkeypatch.setattr(notebook.time, "sleep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        lab.step(1_000_000)
+    assert sent == [Step(1_000_000), Pause()]
 
 
 def test_nobody_waits_for_an_engine_that_has_ended(lab, monkeypatch):
