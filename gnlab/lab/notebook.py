@@ -20,6 +20,8 @@ from gnlab.lab.host import Host
 from gnlab.lab.page import Page
 
 _PATIENCE = 60.0
+_CLOSED = "This lab was closed: nothing goes on here, what is shown stays. Run the cell again."
+_ELSEWHERE = "The lab was shown again, elsewhere: nothing goes on here, what is shown stays."
 
 
 class Lab:
@@ -33,13 +35,18 @@ class Lab:
         **settings: Choices by name for a new run, see ``gnlab.runs.Settings``.
 
     Raises:
-        InputError: If a choice or the theme is unknown, or settings are given for a run that has
-            its own.
+        InputError: If it is of something else, a choice or the theme is unknown, or settings are
+            given for a run that has its own.
     """
 
     def __init__(
         self, run_or_preset: runs.Run | str = "digits-mlp", *, theme: str = "light", **settings: Any
     ) -> None:
+        if not isinstance(run_or_preset, runs.Run | str):
+            raise InputError(
+                f"a lab is of a run or of a preset's name; got a {type(run_or_preset).__name__}. "
+                "Of a problem of your own make a run: gnlab.Lab(gnlab.Run(problem=...))."
+            )
         self._theme = palettes.theme(theme).name
         self._engine = runs.ThreadEngine()
         if isinstance(run_or_preset, runs.Run):
@@ -93,7 +100,7 @@ class Lab:
         self._wait(self._engine.send(self._id, runs.Pause()))
 
     def step(self, count: int = 1) -> runs.Record:
-        """Make steps, and return when they are made.
+        """Make steps, and return when they are made; interrupted, the run pauses.
 
         Args:
             count: How many.
@@ -106,7 +113,11 @@ class Lab:
         """
         begun = self._engine.snapshot(self._id).step
         goal = self._engine.send(self._id, runs.Step(count))
-        snapshot = self._wait(goal, lambda now: now.state != "playing")
+        try:
+            snapshot = self._wait(goal, lambda now: now.state != "playing")
+        except KeyboardInterrupt:  # who interrupts the cell wants no more of its steps
+            self._engine.send(self._id, runs.Pause())
+            raise
         made = snapshot.step - begun
         if snapshot.record is None or (made < count and snapshot.message):
             why = snapshot.message or "the run was stopped."
@@ -116,6 +127,7 @@ class Lab:
     def close(self) -> None:
         """End the run and its page."""
         if self._page is not None:
+            self._page.say(_CLOSED)
             self._page.close()
         self._engine.close()
 
@@ -143,7 +155,8 @@ class Lab:
             is drawn in one place cannot be drawn in another.
 
         Raises:
-            InputError: If the packages for notebooks are not installed, or no event loop runs here.
+            InputError: If the packages for notebooks are not installed, no event loop runs here, or
+                the lab was closed.
         """
         try:
             from jupyter_bokeh.widgets import BokehModel  # noqa: PLC0415  (comes with the extra)
@@ -152,8 +165,10 @@ class Lab:
                 'the lab in a notebook needs more packages: pip install "gnlab[notebook]".'
             ) from None
         _check_loop()
+        _ = self.snapshot  # raises where there is none any more
         pn.extension(comms="ipywidgets", inline=True)
         if self._page is not None:
+            self._page.say(_ELSEWHERE)
             self._page.leave()
             self._page = None
         # Bokeh's own widget around the page, not Panel's: that one asks a network for style sheets,
@@ -167,10 +182,11 @@ class Lab:
             The page, the same at every call.
 
         Raises:
-            InputError: If no event loop runs here.
+            InputError: If no event loop runs here, or the lab was closed.
         """
         if self._page is None:
             _check_loop()
+            _ = self.snapshot  # raises where there is none any more
             query = urlencode({"theme": self._theme})
             self._page = Page(Host(self._engine), query, post=lambda act: act(), run_id=self._id)
             self._page.controls.echoes = True

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from gnlab.directions import Direction, Tensors
 from gnlab.errors import InputError
 from gnlab.partitions import Partition
+from gnlab.partitions.exclusive import alone
 
 Named = Mapping[str, nn.Parameter]
 
@@ -98,7 +99,8 @@ def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
     Returns:
         Those that are not frozen.
     """
-    return {n: p for n, p in model.named_parameters() if p.requires_grad}
+    with alone(model):  # a summary of another thread has other tensors in their places
+        return {n: p for n, p in model.named_parameters() if p.requires_grad}
 
 
 def check_trainable(model: nn.Module, named: Named) -> None:

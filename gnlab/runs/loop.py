@@ -233,7 +233,12 @@ class Loop:
         return seat
 
     def _take_over(self, run_id: str, run: Run) -> None:
-        self._seat(run_id, run.settings).take_seat(run)
+        seat = self._seat(run_id, run.settings)
+        try:
+            seat.take_seat(run)
+        except FAULTS as error:  # the levels are counted by a call of the model, a person's own
+            _log.exception("a run could not be taken over")
+            seat.refuse(f"The run could not be taken over: {describe(error)}")
         self._share_memory()
 
     def _forget(self, run_id: str) -> None:

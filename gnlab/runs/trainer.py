@@ -171,8 +171,8 @@ class Trainer:
     def gradient_of(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         """The gradient of the loss on a batch, by parameter name; nothing is changed by it."""
         x, y = batch
-        named = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         with self._alone(), self.seeded_summary(), torch.enable_grad(), unmoved(self.model):
+            named = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
             loss = checked_loss(self.problem.loss_fn(self.model(x), y))
             found = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
         return {
@@ -263,7 +263,8 @@ class Trainer:
 
     def _build(self, settings: Settings) -> torch.optim.Optimizer:
         """The optimizer, new."""
-        moved = [p for p in self.model.parameters() if p.requires_grad]
+        with self._alone():
+            moved = [p for p in self.model.parameters() if p.requires_grad]
         choices = _torch_choices(settings)
         if settings.optimizer == "adam":
             return torch.optim.Adam(moved, **choices)

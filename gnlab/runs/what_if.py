@@ -9,6 +9,7 @@ from gnlab.errors import InputError, check_number
 from gnlab.runs.course import Course
 from gnlab.runs.curve import Trials
 from gnlab.runs.trials import try_levels
+from gnlab.summaries import alone
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,7 +23,7 @@ def what_if(run: Course, *, most: int = 512, rate: float = 1.0) -> "xr.Dataset":
     Along the direction of the run's last step and on its summary batch; before the first step, and
     in a run of Adam or SGD, along the gradient of the next summary batch and on that. Amid a step,
     once it has its gradient, along its own direction, and until it has its summary on the
-    summary batch of the one before. The run is left as it is.
+    summary batch of the one before. The run is left as it is, and makes no step meanwhile.
 
     Args:
         run: The run.
@@ -43,7 +44,8 @@ def what_if(run: Course, *, most: int = 512, rate: float = 1.0) -> "xr.Dataset":
         raise InputError(f"run must be a gnlab.Run; got {run!r}.")
     check_number("most", most, low=1, integer=True)
     check_number("rate", rate, low=0.0)
-    *_, trials = try_levels(run, run.ladder.rungs, most, rate)
+    with alone(run.model):  # for all levels: an engine's thread may be stepping
+        *_, trials = try_levels(run, run.ladder.rungs, most, rate)
     return _dataset(trials, rate, run.settings.damping)
 
 

@@ -11,7 +11,9 @@ from torch import nn
 
 import gnlab
 from gnlab.errors import InputError
+from gnlab.lab import notebook
 from gnlab.lab.notebook import Lab
+from gnlab.runs import Pause, Step
 
 
 @pytest.fixture
@@ -49,6 +51,19 @@ def test_cells_stay_usable_while_it_trains(lab):
     assert sum(p.numel() for p in lab.run.model.parameters()) > 0
 
 
+def test_steps_that_are_interrupted_are_not_made(lab, monkeypatch):
+    def interrupted(_seconds):
+        raise KeyboardInterrupt
+
+    lab.step()
+    sent, send = [], lab._engine.send
+    monkeypatch.setattr(lab._engine, "send", lambda run, new: sent.append(new) or send(run, new))
+    monkeypatch.setattr(notebook.time, "sleep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        lab.step(1_000_000)
+    assert sent == [Step(1_000_000), Pause()]
+
+
 def test_nobody_waits_for_an_engine_that_has_ended(lab, monkeypatch):
     lab.step()
     monkeypatch.setattr(lab._engine, "_tell", lambda _: None)
@@ -67,6 +82,16 @@ def test_it_goes_on_with_a_run_that_exists():
     lab.close()
 
 
+def test_a_model_that_the_data_do_not_fit_is_told_by_its_own_error(own_problem):
+    lab = Lab(gnlab.Run(problem=own_problem(nn.Linear(4, 1))))
+    with pytest.raises(InputError, match=r"could not be taken over: RuntimeError: mat1 and mat2"):
+        lab.step()
+    with pytest.raises(InputError, match="could not be taken over"):
+        _ = lab.run
+    assert lab._engine.alive
+    lab.close()
+
+
 def test_settings_for_a_run_that_has_its_own_are_refused():
     with pytest.raises(InputError, match="a run has its own settings; got lr"):
         Lab(gnlab.Run("moons"), lr=0.1)
@@ -75,6 +100,11 @@ def test_settings_for_a_run_that_has_its_own_are_refused():
 def test_an_unknown_preset_is_refused_with_the_nearest():
     with pytest.raises(InputError, match="Did you mean 'moons'"):
         Lab("moon")
+
+
+def test_a_problem_is_told_in_one_line_how_it_is_shown(own_problem):
+    with pytest.raises(InputError, match=r"^a lab is of .*; got a Problem\. .*Run\(problem=...\)"):
+        Lab(own_problem(nn.Linear(3, 1)))
 
 
 @pytest.mark.parametrize("theme", ["pink", None, ["dark"]])
@@ -102,6 +132,35 @@ def test_its_page_is_the_served_one_and_is_built_once(lab):
     page = asyncio.run(show())
     assert lab.page() is page
     assert "numbers" in page.session.frame.data
+
+
+def test_a_page_that_follows_its_run_no_more_says_so(lab):
+    async def show():
+        first = shown(lab)
+        second = shown(lab)
+        lab.close()
+        return first, second
+
+    first, second = asyncio.run(show())
+    assert [page.session.closed for page in (first, second)] == [True, True]
+    assert "shown again, elsewhere" in first.message._text.text
+    assert "was closed" in second.message._text.text
+
+
+def shown(lab):
+    lab.widget()
+    return lab.page()
+
+
+def test_a_lab_that_was_closed_is_not_shown(lab):
+    async def show():
+        lab.close()
+        for ask in (lab.widget, lab.page):
+            with pytest.raises(InputError, match="it has been closed"):
+                ask()
+
+    lab.step()
+    asyncio.run(show())
 
 
 def test_the_lab_needs_no_page_to_be_imported():

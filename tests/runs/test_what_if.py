@@ -1,6 +1,7 @@
 """One step at every level: known answers, nothing moved, and never less promised by a finer one."""
 
 import itertools
+import threading
 
 import numpy as np
 import pytest
@@ -155,3 +156,21 @@ def test_a_decay_in_the_loss_moves_with_the_step():
 def test_what_cannot_be_asked(name, value):
     with pytest.raises(InputError, match=name):
         gnlab.what_if(gnlab.Run("quadratic"), **{name: value})
+
+
+def test_a_run_that_another_thread_steps_waits_until_all_levels_are_tried(monkeypatch):
+    run, still, tried = gnlab.Run("moons"), gnlab.Run("moons"), trials._tried
+    other = threading.Thread(target=run.step)
+
+    def tried_later(*args):
+        if other.ident is None:
+            other.start()
+        other.join(0.1)
+        return tried(*args)
+
+    expected = gnlab.what_if(still, most=6)
+    monkeypatch.setattr(trials, "_tried", tried_later)
+    found = gnlab.what_if(run, most=6)
+    other.join()
+    assert run.step_count == 1
+    np.testing.assert_array_equal(found.measured, expected.measured)

@@ -10,7 +10,7 @@ from torch.nn import functional
 import gnlab
 from gnlab.errors import InputError
 from gnlab.partitions import partition
-from gnlab.summaries import summarise
+from gnlab.summaries import alone, summarise
 
 DATA = torch.randn(9, 4), torch.randint(0, 3, (9,))
 
@@ -86,3 +86,21 @@ def test_a_run_steps_while_its_model_is_summarised(optimizer):
         other.step()
     for a, b in zip(own, other.model.parameters(), strict=True):
         assert a.equal(b)
+
+
+def test_what_an_optimizer_moves_is_looked_up_when_no_summary_is_being_made():
+    model = nn.Linear(4, 3)
+    optimizer = gnlab.GroupedNewton(
+        model, functional.cross_entropy, [DATA], partition="tensor", lr=0.1, period=1
+    )
+    functional.cross_entropy(model(DATA[0]), DATA[1]).backward()
+    optimizer.propose()
+    own, found = model._parameters["weight"], []
+    other = threading.Thread(target=lambda: found.append(optimizer.measure()))
+    with alone(model):
+        model._parameters["weight"] = own.detach().clone()
+        other.start()
+        other.join(0.1)
+        model._parameters["weight"] = own
+    other.join()
+    assert len(found) == 1
