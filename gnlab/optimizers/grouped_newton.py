@@ -187,7 +187,7 @@ class GroupedNewton(Saved):
         now = checked_settings(self.settings)
         rule = choose_direction(now["direction"], momentum=now["momentum"])
         self._finite = are_finite(self._named)
-        self.direction = proposed(rule, self._named, self.state, remember=self._finite)
+        self.direction = proposed(rule, self.model, self._named, self.state, remember=self._finite)
         self._summary = self._solution = None
 
     def measure(self) -> Summary:
@@ -197,7 +197,7 @@ class GroupedNewton(Saved):
             The summary.
 
         Raises:
-            InputError: If a parameter was frozen or unfrozen since the partition was made.
+            InputError: If a parameter was frozen, unfrozen or replaced since.
         """
         check_trainable(self.model, self._named)
         self.summary_batch = self._batches.next()

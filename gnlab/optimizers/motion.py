@@ -38,12 +38,18 @@ def are_finite(named: Named) -> bool:
 
 
 def proposed(
-    rule: Direction, named: Named, state: MutableMapping[Any, Any], *, remember: bool = True
+    rule: Direction,
+    model: nn.Module,
+    named: Named,
+    state: MutableMapping[Any, Any],
+    *,
+    remember: bool = True,
 ) -> Tensors:
     """The direction of the gradients in ``.grad``, whose memory is kept parameter by parameter.
 
     Args:
         rule: How gradients become a direction.
+        model: The model.
         named: The parameters; one without a gradient does not move, and keeps its memory.
         state: A torch optimizer's state; it takes the rule's new memory, and nothing else stays:
             what another rule left behind would be stale if it were ever taken up again.
@@ -53,7 +59,8 @@ def proposed(
         u, by parameter name.
 
     Raises:
-        InputError: If no parameter has a gradient, or one has a sparse one.
+        InputError: If no parameter has a gradient, or one has a sparse one; if the model has
+            other parameters by now, that is said.
     """
     given = {n: p.grad for n, p in named.items() if p.grad is not None}
     sparse = next((n for n, g in given.items() if g.layout is not torch.strided), None)
@@ -63,6 +70,7 @@ def proposed(
             "module without sparse=True."
         )
     if not given:
+        check_trainable(model, named)  # a backward pass gave the gradients to others
         raise InputError("no parameter has a gradient; call loss.backward() before the step.")
     u: Tensors = {}
     kept: set[str] = set()
@@ -104,7 +112,7 @@ def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
 
 
 def check_trainable(model: nn.Module, named: Named) -> None:
-    """Raise if parameters were frozen or unfrozen since the optimizer took them.
+    """Raise if the trainable parameters are others than those that the optimizer took.
 
     Args:
         model: The model.
@@ -115,12 +123,20 @@ def check_trainable(model: nn.Module, named: Named) -> None:
     """
     now = trainable(model)
     for name in [*named, *now]:
-        if (name in named) != (name in now):
+        if named.get(name) is not now.get(name):
             raise InputError(
-                f"parameter {name!r} was {'frozen' if name in named else 'unfrozen'} after the "
+                f"parameter {name!r} was {_became(model, name, named, now)} after the "
                 "optimizer was made; call its change(partition=...) to go on with the parameters "
                 "that are trainable now."
             )
+
+
+def _became(model: nn.Module, name: str, named: Named, now: Named) -> str:
+    """What happened to a parameter since the optimizer took the model's."""
+    if name in now:
+        return "replaced by another" if name in named else "unfrozen or added"
+    frozen = any(n == name for n, _ in model.named_parameters())
+    return "frozen" if frozen else "taken out or tied to another"
 
 
 @torch.no_grad()

@@ -231,3 +231,25 @@ def check_usable(parameters: Mapping[str, Tensor]) -> None:
             f"other; make them one parameter ({two} = {one}), or use {one}.T and the like in "
             "forward."
         )
+
+
+def check_there(parameters: Mapping[str, Tensor]) -> None:
+    """Raise if a parameter has no values, or none that can be differentiated.
+
+    Args:
+        parameters: The parameters by name.
+
+    Raises:
+        InputError: Naming the first that has none.
+    """
+    for name, p in parameters.items():
+        if p.is_meta:
+            raise InputError(
+                f"parameter {name!r} is on the meta device and has no values; "
+                "call model.to_empty(device='cpu') and initialise it, or load a state."
+            )
+        if p.is_inference() and p.requires_grad:
+            raise InputError(
+                f"parameter {name!r} was made in torch.inference_mode(), so torch does not "
+                "differentiate it; make the model outside of it."
+            )

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gnlab.partitions.unmoved import unmoved
 from gnlab.problems import Batches, Problem
 from gnlab.runs.modes import evaluating
 from gnlab.summaries.normalisers import Known, known
@@ -63,7 +64,7 @@ class Validator:
 
     @torch.no_grad()
     def measure(self, model: nn.Module) -> Validation:
-        """The loss and the accuracy, in evaluation mode; the model is in its own mode after it.
+        """The loss and the accuracy, in evaluation mode; the model is as it was after it.
 
         Args:
             model: The model.
@@ -75,7 +76,7 @@ class Validator:
         loss_fn = self._problem.loss_fn
         usual = known(loss_fn)
         losses, weights, right, count = [], [], 0, 0
-        with evaluating(model):
+        with evaluating(model), unmoved(model):
             for x, y in self._batches():
                 output = model(x)
                 losses.append(loss_fn(output, y).item())

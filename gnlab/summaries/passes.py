@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from gnlab.errors import InputError
 from gnlab.partitions import Partition
-from gnlab.partitions.partition import check_usable
+from gnlab.partitions.partition import check_there, check_usable
 from gnlab.summaries.autodiff import Along, groups_of
 from gnlab.summaries.batches import Batch, Loader, cast, check_lengths
 from gnlab.summaries.evaluation import (
@@ -75,7 +75,7 @@ class Task:
 
         Raises:
             InputError: If it is not, the loss is no function, a parameter is complex or has no
-                shape yet, two are in one memory, or the model is compiled to a script.
+                shape or value yet, two are in one memory, or the model is compiled to a script.
         """
         if not isinstance(self.partition, Partition):
             raise InputError(
@@ -87,7 +87,11 @@ class Task:
             raise InputError(
                 f"loss_fn must be a function, loss_fn(model(x), y) -> scalar; got {self.loss_fn!r}."
             )
+        if isinstance(self.loss_fn, type) and issubclass(self.loss_fn, nn.Module):
+            kind = self.loss_fn.__name__
+            raise InputError(f"loss_fn is the class {kind} itself; make one of it: {kind}().")
         check_usable({n: p for n, p in self.parameters.items() if p.requires_grad})
+        check_there(self.parameters)
         shapes = {n: p.shape for n, p in self.parameters.items() if p.requires_grad}
         theirs = dict(self.partition.shapes)
         if shapes != theirs:

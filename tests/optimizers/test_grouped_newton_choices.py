@@ -191,3 +191,34 @@ def test_what_was_frozen_or_unfrozen_later_is_named_and_a_new_partition_takes_it
     again = GroupedNewton(model, cross_entropy, [batch], period=1)
     again.load_state_dict(optimizer.state_dict())
     assert torch.equal(again.step_sizes, optimizer.step_sizes)
+
+
+def test_what_was_replaced_later_is_named_and_not_left_behind(one_step, classifier, data):
+    [batch] = data(1)
+    model = classifier()
+    optimizer = GroupedNewton(model, cross_entropy, [batch], period=1)
+    one_step(model, optimizer, batch, cross_entropy)
+    model[0].weight = torch.nn.Parameter(model[0].weight.detach().clone())
+    with pytest.raises(InputError, match=r"'0.weight' was replaced .*change\(partition="):
+        one_step(model, optimizer, batch, cross_entropy)
+    # Where all are, no gradient is left to the optimizer.
+    values = {name: value.clone() for name, value in model.state_dict().items()}
+    model.load_state_dict({name: v.clone() for name, v in values.items()}, assign=True)
+    with pytest.raises(InputError, match=r"'0.weight' was replaced .*change\(partition="):
+        one_step(model, optimizer, batch, cross_entropy)
+    optimizer.change(partition="tensor")
+    one_step(model, optimizer, batch, cross_entropy)
+    assert all(not torch.equal(model.state_dict()[name], value) for name, value in values.items())
+
+
+def test_what_was_added_or_tied_later_is_told_as_that(one_step, classifier, data):
+    [batch] = data(1)
+    model = torch.nn.Sequential(classifier(), torch.nn.Linear(3, 3), torch.nn.Linear(3, 3)).double()
+    optimizer = GroupedNewton(model, cross_entropy, [batch], period=1)
+    model[2].weight = model[1].weight
+    with pytest.raises(InputError, match=r"'2.weight' was taken out or tied to another after"):
+        one_step(model, optimizer, batch, cross_entropy)
+    optimizer.change(partition="tensor")
+    model.append(torch.nn.Linear(3, 3).double())
+    with pytest.raises(InputError, match=r"'3.weight' was unfrozen or added after"):
+        one_step(model, optimizer, batch, cross_entropy)

@@ -73,7 +73,7 @@ def test_a_size_beyond_the_parameters_range_is_infinite_and_no_error(level, laye
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_missing_gradient_gives_no_motion_and_leaves_the_memory(name, layer):
-    _, named, _ = layer
+    model, named, _ = layer
     rule, state = direction(name), defaultdict(dict)
     steady, apart = defaultdict(dict), nn.Parameter(torch.zeros(2))
     for k in range(6):
@@ -82,24 +82,24 @@ def test_a_missing_gradient_gives_no_motion_and_leaves_the_memory(name, layer):
         if k in (0, 3):  # missing from the first step, and again later
             named["bias"].grad = None
         before = dict(state[named["bias"]])
-        u = proposed(rule, named, state)
+        u = proposed(rule, model, named, state)
         assert list(u) == list(named)
         if named["bias"].grad is None:
             assert not u["bias"].any()
             assert state[named["bias"]] == before
         else:  # as if the steps without it had not been
             apart.grad = named["bias"].grad
-            assert torch.equal(u["bias"], proposed(rule, {"bias": apart}, steady)["bias"])
+            assert torch.equal(u["bias"], proposed(rule, model, {"bias": apart}, steady)["bias"])
 
 
 def test_a_missing_gradient_keeps_nothing_of_another_rule(layer):
-    _, named, _ = layer
+    model, named, _ = layer
     state = defaultdict(dict)
     for p in named.values():
         p.grad = torch.ones_like(p)
-    proposed(direction("adam"), named, state)
+    proposed(direction("adam"), model, named, state)
     named["bias"].grad = None
-    proposed(direction("momentum"), named, state)
+    proposed(direction("momentum"), model, named, state)
     assert not state[named["bias"]]
     assert set(state[named["weight"]]) == {"momentum"}
 
@@ -126,4 +126,4 @@ def test_a_sparse_gradient_is_named():
     table = nn.Embedding(5, 2, sparse=True)
     table(torch.tensor([1, 3])).sum().backward()
     with pytest.raises(InputError, match="the gradient of 'weight' is sparse"):
-        proposed(direction("momentum"), dict(table.named_parameters()), defaultdict(dict))
+        proposed(direction("momentum"), table, dict(table.named_parameters()), defaultdict(dict))

@@ -134,3 +134,30 @@ def test_a_model_that_comes_in_evaluation_mode_as_a_whole_is_trained():
     run = Run(problem=own(model, nn.CrossEntropyLoss(), x, y))
     run.step()
     assert all(module.training for module in run.model.modules())
+
+
+class Counting(nn.Linear):
+    """Counts its calls in a buffer, and averages its outputs in another, in either mode."""
+
+    def __init__(self):
+        super().__init__(2, 3)
+        self.register_buffer("calls", torch.zeros((), dtype=torch.long))
+        self.register_buffer("mean", torch.zeros(3))
+
+    def forward(self, x):
+        out = super().forward(x)
+        self.calls += 1
+        self.mean = 0.9 * self.mean + 0.1 * out.detach().mean(0)
+        return out - self.mean
+
+
+def test_a_validation_leaves_buffers_alone_and_a_rewound_run_repeats():
+    torch.manual_seed(0)
+    x, y = torch.randn(20, 2), torch.randint(3, (20,))
+    run = Run(problem=own(Counting(), nn.CrossEntropyLoss(), x, y), optimizer="sgd")
+    assert not math.isnan(run.step().val_loss)
+    assert run.model.calls == 1
+    there = {name: value.clone() for name, value in run.model.state_dict().items()}
+    run.step()
+    run.rewind(1)
+    assert all(torch.equal(run.model.state_dict()[name], value) for name, value in there.items())

@@ -60,6 +60,8 @@ def test_bad_arguments_are_one_line():
             derivative_tensor(MODEL, nn.MSELoss(), (X, Y), p, order)
     with pytest.raises(InputError, match=r"loss_fn must be a function, .*got 'mse'"):
         summarise(MODEL, "mse", (X, Y), p)
+    with pytest.raises(InputError, match=r"loss_fn is the class MSELoss itself; .*: MSELoss\(\)"):
+        summarise(MODEL, nn.MSELoss, (X, Y), p)
     with pytest.raises(InputError, match=r"model must be a torch.nn.Module; got None"):
         summarise(None, nn.MSELoss(), (X, Y), p)
     other = partition(nn.Linear(3, 4), "tensor")
@@ -90,3 +92,17 @@ def test_a_dtype_that_is_none_of_real_numbers(dtype):
     model, batch = nn.Linear(3, 2), (torch.randn(4, 3), torch.randint(2, (4,)))
     with pytest.raises(InputError, match="dtype must be a torch dtype of real numbers"):
         summarise(model, nn.CrossEntropyLoss(), batch, partition(model, "all"), dtype=dtype)
+
+
+@pytest.mark.parametrize("method", ["auto", "autodiff"])
+def test_parameters_without_values_that_can_be_differentiated_are_named(method):
+    with torch.device("meta"):
+        empty = nn.Linear(3, 2)
+    with torch.inference_mode():
+        constant = nn.Linear(3, 2)
+    for model, message in [
+        (empty, "'weight' is on the meta device and has no values"),
+        (constant, r"'weight' was made in torch.inference_mode\(\)"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            summarise(model, nn.MSELoss(), (X, Y), partition(model, "tensor"), method=method)
