@@ -4,15 +4,21 @@ Bokeh writes one message as three or more websocket frames. With Nagle's algorit
 the browser's answer to the one before; without it each is a packet of its own, which wakes the
 browser's network process every time. So the socket never waits (TCP_NODELAY), and is corked while
 one message is written to it.
+
+Bokeh's keep-alive takes the session from a websocket whose page has gone, while the page's messages
+may still wait to be read: each of them, and the websocket's end, would be a traceback. So it is
+told nothing: the end comes anyway, once they are read.
 """
 
+import contextlib
 import socket
 from typing import Any
 
 from bokeh.protocol.message import Message
 from bokeh.server.views.ws import WSHandler
+from tornado.websocket import WebSocketClosedError
 
-_opened, _sent = WSHandler.open, WSHandler.send_message
+_opened, _sent, _pinged = WSHandler.open, WSHandler.send_message, WSHandler.ping
 _CORK = getattr(socket, "TCP_CORK", None)  # Linux's own
 
 
@@ -24,6 +30,7 @@ def send_at_once() -> None:
     """
     WSHandler.open = _open
     WSHandler.send_message = _send_message
+    WSHandler.ping = _ping
 
 
 def _open(self: WSHandler, *args: Any, **kwargs: Any) -> Any:
@@ -39,6 +46,12 @@ async def _send_message(self: WSHandler, message: Message[Any]) -> None:
         await _sent(self, message)
     finally:
         _cork(self, False)
+
+
+def _ping(self: WSHandler, data: str | bytes = b"") -> None:
+    """Ask a page for a sign of life; one that has gone is nobody to ask."""
+    with contextlib.suppress(WebSocketClosedError):
+        _pinged(self, data)
 
 
 def _cork(handler: WSHandler, on: bool) -> None:

@@ -41,7 +41,6 @@ class Archive:
         self._parent = parent
         self._recordings: dict[str, Recording] = {}
         self._starts: dict[str, tuple[object, ...]] = {}
-        self._failed: set[str] = set()
         self._next = self._asked = 0.0
         self._current: str | None = None  # whose steps are being written
         self._spent = 0.0  # seconds, on them
@@ -61,18 +60,21 @@ class Archive:
     def add(self, run_id: str, record: Record, settings: Settings) -> None:
         """Take a finished step; another start of the run is another recording.
 
+        A start whose recording has failed is not recorded any more.
+
         Args:
             run_id: The run's id.
             record: The step's record.
             settings: The settings it was made with.
         """
-        if self._parent is None or run_id in self._failed:
+        if self._parent is None:
             return
         if self._starts.get(run_id) != settings.start:
             self.forget(run_id)
             self._starts[run_id] = settings.start
             self._recordings[run_id] = Recording(new_folder(self._parent, settings), MATRIX_BYTES)
-        self._recordings[run_id].add(record, settings)
+        if run_id in self._recordings:
+            self._recordings[run_id].add(record, settings)
 
     def write(self, *, idle: bool) -> tuple[str, str] | None:
         """Write the steps of one run, or some of them, if it is time to.
@@ -81,7 +83,7 @@ class Archive:
             idle: Whether no run is stepping, so that there is time.
 
         Returns:
-            A run's id and why it cannot be recorded any more, or None.
+            A run's id and why this start of it cannot be recorded any more, or None.
         """
         now = time.monotonic()
         between, self._asked = now - self._asked, now
@@ -102,8 +104,7 @@ class Archive:
             at_once = idle or recording.overfull
             done = recording.write_for(math.inf if at_once else part * between)
         except InputError as error:
-            self._failed.add(run_id)
-            del self._recordings[run_id]
+            del self._recordings[run_id]  # its start is still known, and so is not recorded anew
             return run_id, str(error)
         finally:
             self._account(None if done else run_id, now)

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import socket
 import threading
 from contextlib import contextmanager
@@ -9,7 +10,9 @@ from contextlib import contextmanager
 import pytest
 from bokeh.client import pull_session
 from bokeh.core.validation.check import check_integrity
+from bokeh.document.events import ModelChangedEvent
 from bokeh.models import InlineStyleSheet
+from bokeh.protocol import Protocol
 
 from gnlab.errors import InputError
 from gnlab.lab import page, served
@@ -93,6 +96,27 @@ def test_the_slide_is_served_beside_the_lab_and_counts_as_a_page(server, host, u
     assert not host.engine._latest
     session.close()
     until(lambda: host.sessions == 0)
+
+
+def test_a_page_that_goes_while_its_messages_wait_is_no_error(server, host, until, caplog):
+    session = connect(server, "slide")
+    until(lambda: host.sessions == 1)
+    (connection,) = server._tornado._clients
+    handler = connection._socket
+    slider = session.document.get_model_by_name("rotation")
+    late = ModelChangedEvent(session.document, slider, "value", 50)
+    message = Protocol().create("PATCH-DOC", [late])
+
+    async def go():
+        handler.ws_connection.stream.close()
+        server._tornado._keep_alive()
+        # What has come already is still read from a closed stream.
+        for fragment in (message.header_json, message.metadata_json, message.content_json):
+            await handler.on_message(fragment)
+
+    server.io_loop.add_callback(go)
+    until(lambda: host.sessions == 0)
+    assert [one for one in caplog.records if one.levelno >= logging.ERROR] == []
 
 
 def test_a_closed_page_closes_its_run(server, host, until):

@@ -51,6 +51,26 @@ def test_a_disk_is_not_filled(tmp_path, monkeypatch, run):
     assert not os.listdir(tmp_path)
 
 
+def test_a_new_start_is_recorded_where_there_is_room_again(tmp_path, monkeypatch, run):
+    usage = shutil.disk_usage(tmp_path)
+    written = archive.Archive(tmp_path)
+    with monkeypatch.context() as full:
+        full.setattr(shutil, "disk_usage", lambda _folder: type(usage)(2**30, 2**30, 0))
+        written.add("one", run.step(), run.settings)
+        assert "has 0 MiB left" in written.write(idle=True)[1]
+        again = Run(Settings("moons", seed=1))
+        written.add("one", again.step(), again.settings)
+        assert "has 0 MiB left" in written.write(idle=True)[1]  # told of each start
+        written.add("one", again.step(), again.settings)
+        assert written.write(idle=True) is None
+    written.add("one", again.step(), again.settings)
+    assert written.folder("one") == ""  # a record without its first steps would be none
+    another = Run(Settings("moons", seed=2))
+    written.add("one", another.step(), another.settings)
+    assert written.write(idle=True) is None
+    assert open_record(Path(written.folder("one"))).parts[0].step.values.tolist() == [1]
+
+
 def test_a_folder_that_may_not_be_looked_at_ends_the_recording_alone(tmp_path, monkeypatch, run):
     def closed(_folder):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
