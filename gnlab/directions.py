@@ -206,7 +206,7 @@ def polar_factor(matrix: Tensor) -> Tensor:
 
 def _zero_counts(names: Iterable[str]) -> Tensors:
     """A step count of zero for each parameter."""
-    return {name: torch.zeros((), dtype=torch.int64) for name in names}
+    return {name: torch.zeros((), dtype=torch.int64, device="cpu") for name in names}
 
 
 def _average(previous: Tensors | None, values: Mapping[str, Tensor], decay: float) -> Tensors:

@@ -189,7 +189,7 @@ def graded(model: Model, elimination: Elimination) -> bool:
 
 def failed(size: int, status: Status) -> CubicSolution:
     """The solution that moves nothing and says why."""
-    zero = torch.zeros(size, dtype=torch.float64)
+    zero = torch.zeros(size, dtype=torch.float64, device="cpu")
     return CubicSolution(zero, 0.0, 0.0, zero.clone(), status, 0.0, NO_CERTIFICATE, math.nan)
 
 

@@ -77,7 +77,7 @@ class Cut:
         unit = self.unit().expand(self.shape).reshape(-1)
         order = unit.argsort(stable=True)
         places = torch.empty_like(order)
-        places[order] = torch.arange(len(order)) % max(self.row, 1)
+        places[order] = torch.arange(len(order), device="cpu") % max(self.row, 1)
         return places.reshape(self.shape)
 
 
@@ -145,14 +145,14 @@ def _cut(model: nn.Module, name: str, shape: torch.Size) -> Cut:
 def _units(layer: nn.Module, last: str, shape: torch.Size) -> tuple[int, Callable[[], Tensor]]:
     """The number of a parameter's units, and what gives the unit of each element."""
     if not shape:
-        return 1, lambda: torch.zeros((), dtype=torch.int64)
+        return 1, lambda: torch.zeros((), dtype=torch.int64, device="cpu")
     # By its shape too: what a parametrised weight is made of can have another one.
     if last == "weight" and isinstance(layer, _TRANSPOSED) and _is_whole(layer, shape):
         return layer.out_channels, lambda: _of_transposed(layer, shape)
     if last == "weight" and isinstance(layer, _TABLES) and shape[1:] == (layer.embedding_dim,):
-        return shape[1], lambda: torch.arange(shape[1])[None]
+        return shape[1], lambda: torch.arange(shape[1], device="cpu")[None]
     column = -1, *[1] * (len(shape) - 1)
-    return shape[0], lambda: torch.arange(shape[0]).reshape(column)
+    return shape[0], lambda: torch.arange(shape[0], device="cpu").reshape(column)
 
 
 def _deeper(layer: nn.Module, last: str) -> str:
@@ -167,8 +167,8 @@ def _is_whole(layer: _Transposed, shape: torch.Size) -> bool:
 
 def _of_transposed(layer: _Transposed, shape: torch.Size) -> Tensor:
     """The output channel of each input and output channel of a transposed convolution's weight."""
-    within = torch.arange(shape[0]) // (shape[0] // layer.groups)
-    unit = within[:, None] * shape[1] + torch.arange(shape[1])
+    within = torch.arange(shape[0], device="cpu") // (shape[0] // layer.groups)
+    unit = within[:, None] * shape[1] + torch.arange(shape[1], device="cpu")
     return unit.reshape(*unit.shape, *[1] * (len(shape) - 2))
 
 

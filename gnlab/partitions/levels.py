@@ -73,7 +73,7 @@ def _of_own(model: nn.Module, level: str | Mapping[str, Sequence[str]]) -> Parti
         )
     found = _of_elements(model, level, held, shapes)
     # A summary goes through all parameters: one without elements has a number that none bears.
-    groups = {name: found.groups.get(name, torch.tensor(0)) for name in shapes}
+    groups = {name: found.groups.get(name, torch.tensor(0, device="cpu")) for name in shapes}
     return Partition(found.level, found.names, shapes, groups, found.roles)
 
 
@@ -278,5 +278,5 @@ def _from_labels(
     for name in shapes:
         seen[number[labels[name]]].add(roles[name])
     group_roles = tuple(next(iter(found)) if len(found) == 1 else "mixed" for found in seen)
-    groups = {name: torch.tensor(number[labels[name]]) for name in shapes}
+    groups = {name: torch.tensor(number[labels[name]], device="cpu") for name in shapes}
     return Partition(level, tuple(names), shapes, groups, group_roles)

@@ -56,7 +56,7 @@ def _common(p: Tensor, others: list[str], parameters: Mapping[str, Tensor]) -> s
 @functools.lru_cache(maxsize=1024)  # the same parameters are asked about at every summary
 def _meet(one: Lattice, two: Lattice) -> bool:
     """Whether two lattices have a point in common; found by marking them."""
-    marked = torch.zeros(max(map(_end, (one, two))), dtype=torch.bool)
+    marked = torch.zeros(max(map(_end, (one, two))), dtype=torch.bool, device="cpu")
     for begin, dims in (one, two):
         part = marked.as_strided([n for n, _ in dims], [stride for _, stride in dims], begin)
         if part.any():

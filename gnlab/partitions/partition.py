@@ -55,7 +55,7 @@ class Partition:
     @property
     def sizes(self) -> Tensor:
         """The number of elements of each group, int64 [S]."""
-        sizes = torch.zeros(self.num_groups, dtype=torch.int64)
+        sizes = torch.zeros(self.num_groups, dtype=torch.int64, device="cpu")
         for name, shape in self.shapes.items():
             owner = self.groups[name].cpu()
             copies = shape.numel() // max(owner.numel(), 1)
@@ -176,8 +176,8 @@ class Partition:
             InputError: If this partition does not refine ``other``.
         """
         owner = self.membership(other)
-        matrix = torch.zeros(other.num_groups, self.num_groups, dtype=torch.float64)
-        matrix[owner, torch.arange(self.num_groups)] = 1.0
+        matrix = torch.zeros(other.num_groups, self.num_groups, dtype=torch.float64, device="cpu")
+        matrix[owner, torch.arange(self.num_groups, device="cpu")] = 1.0
         return matrix
 
     def to(self, device: torch.device | str) -> "Partition":
@@ -191,8 +191,8 @@ class Partition:
             raise InputError(f"other must be a gnlab.Partition; got {type(other).__name__}.")
         if dict(self.shapes) != dict(other.shapes):
             raise InputError("the two partitions are of different parameters.")
-        low = torch.full((self.num_groups,), other.num_groups, dtype=torch.int64)
-        high = torch.full((self.num_groups,), -1, dtype=torch.int64)
+        low = torch.full((self.num_groups,), other.num_groups, dtype=torch.int64, device="cpu")
+        high = torch.full((self.num_groups,), -1, dtype=torch.int64, device="cpu")
         for name, whole in self.shapes.items():
             if not whole.numel():
                 continue

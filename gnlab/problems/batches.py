@@ -52,7 +52,7 @@ class Batches:
         self.seed = seed
         self.stream = stream
         self._epoch = -1
-        self._order = torch.empty(0, dtype=torch.int64)
+        self._order = torch.empty(0, dtype=torch.int64, device="cpu")
         generator(seed, stream)  # a bad seed shall fail here, not at the first batch
 
     @property
@@ -92,7 +92,7 @@ class Batches:
         epoch, position = divmod(step, self.per_epoch)
         if epoch != self._epoch:
             source = generator(self.seed, self.stream, epoch)
-            self._order = torch.randperm(self.size, generator=source)
+            self._order = torch.randperm(self.size, generator=source, device="cpu")
             self._epoch = epoch
         start = position * self.batch_size
         return self._order[start : start + self.batch_size].clone()

@@ -30,7 +30,9 @@ def digit_sets() -> tuple[Data, Data]:
     images = torch.from_numpy(table[:, :64].astype(np.uint8)).view(-1, 1, 8, 8)
     targets = torch.from_numpy(table[:, 64].astype(np.int64))
     # The file lists its writers one after the other; the order must not decide the split.
-    order = torch.randperm(len(targets), generator=generator(_SPLIT_SEED, Stream.split))
+    order = torch.randperm(
+        len(targets), generator=generator(_SPLIT_SEED, Stream.split), device="cpu"
+    )
     validation, train = order[:VALIDATION_SIZE], order[VALIDATION_SIZE:]
     return (
         Data(images[train], targets[train], NORMALISATION),

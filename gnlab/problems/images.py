@@ -119,7 +119,9 @@ def _load(request: _Request) -> tuple[Data, Data, Data]:
     if _SETS[name].missing(root):
         _download(name, root, request.progress)
     (inputs, targets), test = _read(name, root)
-    order = torch.randperm(len(targets), generator=generator(_SPLIT_SEED, Stream.split))
+    order = torch.randperm(
+        len(targets), generator=generator(_SPLIT_SEED, Stream.split), device="cpu"
+    )
     validation, train = order[: VALIDATION_SIZES[name]], order[VALIDATION_SIZES[name] :]
     norm = NORMALISATIONS[name]
     return (
@@ -161,5 +163,5 @@ def _read(name: ImageSet, root: Path) -> list[tuple[Tensor, Tensor]]:
         photos = CIFAR10(str(root), train=train)
         # torchvision hands colours out last, networks want them first.
         images = torch.from_numpy(photos.data).permute(0, 3, 1, 2).contiguous()
-        parts.append((images, torch.tensor(photos.targets)))
+        parts.append((images, torch.tensor(photos.targets, device="cpu")))
     return parts

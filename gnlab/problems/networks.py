@@ -156,7 +156,9 @@ def initialise(model: nn.Module, gain: float, seed: int) -> None:
         for name, module in model.named_modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
                 fan_in = module.weight[0].numel()
-                drawn = torch.randn(module.weight.shape, generator=source, dtype=torch.float32)
+                drawn = torch.randn(
+                    module.weight.shape, generator=source, dtype=torch.float32, device="cpu"
+                )
                 module.weight.copy_(drawn.mul_(gain / math.sqrt(fan_in)))
                 if module.bias is not None:
                     module.bias.zero_()

@@ -53,9 +53,9 @@ def draw(shape: Shape, count: int, noise: float, source: torch.Generator) -> tup
     Returns:
         Coordinates, float32 [N, 2], and classes 0 or 1, int64 [N].
     """
-    targets = torch.arange(count) % 2
+    targets = torch.arange(count, device="cpu") % 2
     second = targets.bool()
-    along = torch.rand(count, generator=source)
+    along = torch.rand(count, generator=source, device="cpu")
     if shape == "moons":
         angle = math.pi * along
         x = torch.where(second, 1 - angle.cos(), angle.cos()) - 0.5
@@ -70,4 +70,4 @@ def draw(shape: Shape, count: int, noise: float, source: torch.Generator) -> tup
         radius = torch.where(second, 0.45, 1.0)
         x, y = radius * angle.cos(), radius * angle.sin()
     inputs = torch.stack([x, y], dim=1)
-    return inputs + noise * torch.randn(inputs.shape, generator=source), targets
+    return inputs + noise * torch.randn(inputs.shape, generator=source, device="cpu"), targets

@@ -102,11 +102,13 @@ def quadratic(
     Raises:
         InputError: If an eigenvalue is not positive and finite, or there is none.
     """
-    values = torch.tensor(list(spectrum), dtype=torch.float64)
+    values = torch.tensor(list(spectrum), dtype=torch.float64, device="cpu")
     if values.numel() == 0 or not bool((torch.isfinite(values) & (values > 0)).all()):
         raise InputError(f"spectrum needs positive finite eigenvalues; got {list(spectrum)}.")
     vectors = _rotation(values.numel(), angle)
-    signs = torch.randint(0, 2, (2,), generator=generator(seed, Stream.start)) * 2.0 - 1.0
+    signs = (
+        torch.randint(0, 2, (2,), generator=generator(seed, Stream.start), device="cpu") * 2.0 - 1.0
+    )
     start = torch.zeros_like(values)
     for sign, i in zip(signs, (int(values.argmin()), int(values.argmax())), strict=True):
         start[i] = sign * values.min() / values[i]
@@ -130,14 +132,14 @@ def rosenbrock(
         The surface.
     """
     source = generator(seed, Stream.start)
-    moved = 0.2 * torch.randn(2, generator=source, dtype=torch.float64)
-    start = torch.tensor([-1.2, 1.0], dtype=torch.float64) + (moved if seed else 0)
+    moved = 0.2 * torch.randn(2, generator=source, dtype=torch.float64, device="cpu")
+    start = torch.tensor([-1.2, 1.0], dtype=torch.float64, device="cpu") + (moved if seed else 0)
     return Rosenbrock(start.to(device, dtype))
 
 
 def no_data() -> Data:
     """One sample that stands for the data a surface does not have."""
-    return Data(torch.zeros(1, 1), torch.zeros(1, dtype=torch.int64))
+    return Data(torch.zeros(1, 1, device="cpu"), torch.zeros(1, dtype=torch.int64, device="cpu"))
 
 
 def loss_is_output(output: Tensor, targets: Tensor) -> Tensor:
@@ -147,10 +149,11 @@ def loss_is_output(output: Tensor, targets: Tensor) -> Tensor:
 
 def _rotation(size: int, angle: float) -> Tensor:
     """A rotation: the first two axes turned by the angle, then the second and third, ..."""
-    rotation = torch.eye(size, dtype=torch.float64)
+    rotation = torch.eye(size, dtype=torch.float64, device="cpu")
     turn = torch.tensor(
         [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]],
         dtype=torch.float64,
+        device="cpu",
     )
     for i in range(size - 1):
         rotation[:, i : i + 2] = rotation[:, i : i + 2] @ turn

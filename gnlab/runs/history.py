@@ -149,7 +149,7 @@ class Log:
 
     def to_plain(self) -> dict[str, Any]:
         """The log as plain values and a tensor, for a file; see ``of``."""
-        table = torch.tensor(self._table[: self._filled])
+        table = torch.tensor(self._table[: self._filled], device="cpu")
         return {
             "table": table,
             "rows": len(self._table),

@@ -217,7 +217,7 @@ def _plain(record: Record | None) -> dict[str, Any] | None:
         return None
     values = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
     return {
-        name: torch.tensor(value) if isinstance(value, np.ndarray) else value
+        name: torch.tensor(value, device="cpu") if isinstance(value, np.ndarray) else value
         for name, value in values.items()
     }
 

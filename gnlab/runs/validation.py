@@ -90,7 +90,7 @@ class Validator:
         """The validation samples, decoded once and kept."""
         data = self._problem.validation
         if self._kept is None and data is not None and len(data):
-            chosen = torch.arange(min(len(data), SAMPLES))
+            chosen = torch.arange(min(len(data), SAMPLES), device="cpu")
             self._kept = [
                 data.batch(part, self._device, self._dtype) for part in torch.split(chosen, _CHUNK)
             ]

@@ -77,7 +77,7 @@ def groups_of(partition: Partition, device: torch.device) -> Groups:
         The groups by rank.
     """
     found = {name: torch.unique(owner.cpu()) for name, owner in partition.groups.items()}
-    first = torch.full((partition.num_groups,), len(found))
+    first = torch.full((partition.num_groups,), len(found), device="cpu")
     for position, numbers in enumerate(found.values()):
         first[numbers] = first[numbers].clamp(max=position)
     order = first.argsort(stable=True)
@@ -94,7 +94,7 @@ def groups_of(partition: Partition, device: torch.device) -> Groups:
             keep(owner)
     shapes = partition.shapes
     pieces = frozenset(name for name, own in owners.items() if _is_in_pieces(own, shapes[name]))
-    place = None if rank.equal(torch.arange(len(rank))) else rank.to(device)
+    place = None if rank.equal(torch.arange(len(rank), device="cpu")) else rank.to(device)
     colourings = {
         name: by_pieces(own.reshape(len(own), -1)) if name in pieces else by_units(own.reshape(-1))
         for name, own in owners.items()
@@ -257,5 +257,5 @@ def tensor_of_order(f: Field, along: Along, order: int) -> Tensor:
             fill((*prefix, r), along.derivative(field, r, targets, graph=more))
 
     fill((), f)
-    every = torch.cartesian_prod(*[torch.arange(size)] * order).reshape(-1, order)
+    every = torch.cartesian_prod(*[torch.arange(size, device="cpu")] * order).reshape(-1, order)
     return result[tuple(every.sort(1).values.T)].reshape(result.shape)

@@ -76,7 +76,7 @@ class _Apart(Elsewhere):
         self.free: list[Tensor] = []
         self._stand_ins: dict[int, Tensor] = {}
         self._output = {id(t) for t in tree_leaves(output) if isinstance(t, Tensor)}
-        node: Any = torch.ones((), requires_grad=True).clone().grad_fn
+        node: Any = torch.ones((), device="cpu", requires_grad=True).clone().grad_fn
         self._begin: int = node._sequence_nr()
 
     def stand_in(self, value: Tensor) -> Tensor:

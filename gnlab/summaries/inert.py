@@ -263,4 +263,4 @@ def _signs(seed: int) -> Tensor:
     Drawing as many as there are parameters would cost more than all the rest.
     """
     rng = torch.Generator().manual_seed(seed)
-    return torch.randint(0, 2, (16381,), generator=rng, dtype=torch.float64) * 2 - 1
+    return torch.randint(0, 2, (16381,), generator=rng, dtype=torch.float64, device="cpu") * 2 - 1

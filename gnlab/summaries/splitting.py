@@ -72,7 +72,7 @@ def check_output(batch: Batch, evaluation: Evaluation, output: Any) -> None:
             evaluation.model(evaluation.inputs)
         return
     size = num_samples(batch)
-    rows = torch.arange(size)[: max(1, size // 3)]
+    rows = torch.arange(size, device="cpu")[: max(1, size // 3)]
     with torch.no_grad(), decomposed(), _trial("the model's output for"):
         alone = list(tensors(evaluation.model(select(evaluation.inputs, size, rows))))
     for part, whole in zip(alone, tensors(select(output, size, rows)), strict=False):
@@ -128,7 +128,7 @@ def splits(size: int, evaluation: Evaluation, output: Any) -> list[Way]:
         return []
     given = map_tensors(lambda t: t.view_as(t) if t.requires_grad else t, output)
     leaves = [t for t in tensors(given) if t.requires_grad]
-    positions = torch.arange(size)
+    positions = torch.arange(size, device="cpu")
 
     def loss(rows: Tensor) -> Tensor:
         return evaluation.loss_of(select(given, size, rows), select(evaluation.targets, size, rows))

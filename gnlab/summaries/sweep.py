@@ -112,7 +112,7 @@ def _keep_memory() -> None:
     on page faults. It learns what is worth keeping (glibc's dynamic threshold, at its largest)
     from the size of a block that is freed, even if nobody has written into it.
     """
-    torch.empty(2**25 - 2**13, dtype=torch.uint8)
+    torch.empty(2**25 - 2**13, dtype=torch.uint8, device="cpu")
 
 
 def _check_unchanged(tape: Tape) -> None:

@@ -59,7 +59,7 @@ def better_units(found: Summary, partition: Partition, u: Parameters) -> Tensor 
     if not bool((lost & (exponents > 0)).any()):
         return None
     powers = [math.ldexp(1.0, e) for e in exponents.tolist()]
-    return torch.tensor(powers, dtype=torch.float64).to(found.third)
+    return torch.tensor(powers, dtype=torch.float64, device="cpu").to(found.third)
 
 
 def multiplied(partition: Partition, u: Parameters, units: Tensor) -> Parameters:

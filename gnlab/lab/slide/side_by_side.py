@@ -105,11 +105,13 @@ class SideBySide:
     def _keep(self, fellow: Fellow) -> None:
         """Note what a run says now."""
         problem, model = fellow.run.problem, fellow.run.model
-        x, y = problem.train.batch(torch.arange(len(problem.train)), dtype=torch.float64)
+        x, y = problem.train.batch(
+            torch.arange(len(problem.train), device="cpu"), dtype=torch.float64
+        )
         fellow.losses.append(float(problem.loss_fn(model(x), y)))
         checked = problem.validation
         assert checked is not None
-        x, y = checked.batch(torch.arange(len(checked)), dtype=torch.float64)
+        x, y = checked.batch(torch.arange(len(checked), device="cpu"), dtype=torch.float64)
         fellow.accuracies.append(float((model(x).argmax(dim=1) == y).double().mean()))
         odds = model(self._everywhere).diff(dim=1).reshape(GRID, GRID)
         fellow.maps.append((odds / 2).tanh().float().numpy())
