@@ -26,8 +26,9 @@ from gnlab.summaries.names import (
     is_told_to_write,
     plain_name,
 )
-from gnlab.summaries.rules import CURVED, FORMULAS, KEEPING, LAYERS, RULES, Call, NoRuleError
+from gnlab.summaries.rules import CURVED, FORMULAS, LAYERS, RULES, Call, NoRuleError, called
 from gnlab.summaries.rules.calls import UNUSUAL
+from gnlab.summaries.rules.formulas import has_many_factors
 from gnlab.summaries.seeing import edge_of, is_pure_python, origin_of, undispatched
 
 
@@ -53,6 +54,7 @@ class Tape(TorchFunctionMode):
         self.constants: list[tuple[Tensor, int]] = []
         self._known: dict[int, tuple[Tensor, int, Node | None, Operand | None]] = {}
         self._own: set[int] = set()
+        self._viewed: set[int] = set()
         self._seen_through: list[Callable[..., Any]] = []
 
     def start(self, leaves: Mapping[str, Tensor]) -> None:
@@ -129,20 +131,19 @@ class Tape(TorchFunctionMode):
             raise NoRuleError(name)
         if "axis" in options or "keepdims" in options:
             options = {NUMPYS.get(key, key): value for key, value in options.items()}
-        if name not in RULES:
+        if name not in RULES or has_many_factors(name, args):
             if name in FORMULAS:
                 return self._by_formula(name, func, in_place, args, options)
             if is_pure_python(func) and func not in self._seen_through:
                 return self._see_through(func, args, options)
         # What is known here needs nobody else's attention, unless torch's own kernel is not right.
         unseen = name in RULES and func not in WRONG and func not in ROUTES
-        seen = len(self.constants)
-        given: list[Operand] = []
+        seen, given = len(self.constants), list[Operand]()
         with torch._C.DisableTorchFunction():
             positional = self._operands(args, in_place, given)
             named = self._operands(options, in_place, given) if options else {}
-            found = _called(name, func, args, options) if unseen else None
-        result, kept = found or _called(name, func, args, options)
+            found = called(name, func, args, options) if unseen else None
+        result, kept = found or called(name, func, args, options)
         results = result if isinstance(result, (tuple, list)) else (result,)
         with torch._C.DisableTorchFunction():
             # What is handed on as it was (a tensor that is contiguous already) is known already.
@@ -182,6 +183,8 @@ class Tape(TorchFunctionMode):
         for tensor in results:
             call.results.append(Operand(tensor.detach()))
             self._keep(tensor, call.results[-1])
+            if tensor._is_view():
+                self._viewed.add(tensor.untyped_storage().data_ptr())
         if name in CURVED:
             call.edge = edge_of(results[0])
         if name not in LAYERS:
@@ -260,9 +263,9 @@ class Tape(TorchFunctionMode):
         return given
 
     def _copy(self, operand: Operand, overwritten: Tensor) -> None:
-        """Keep copies of a value about to be overwritten, and of what it is a view of."""
+        """Keep copies of a value about to be overwritten, and of what shares its memory."""
         place = overwritten.untyped_storage().data_ptr()
-        entries = self._known.values() if overwritten._is_view() else ()
+        entries = self._known.values() if place in self._viewed else ()
         known = [entry[3] for entry in entries if entry[3] is not None]
         for other in {id(o): o for o in (operand, *known)}.values():
             value, beneath = other.value, other.value.untyped_storage().data_ptr() == place
@@ -289,12 +292,3 @@ class Tape(TorchFunctionMode):
     def _keep(self, tensor: Tensor, operand: Operand | None) -> None:
         """Remember a value, and the tensor: its place in memory must stay its own."""
         self._known[id(tensor)] = (tensor, tensor._version, tensor.grad_fn, operand)
-
-
-def _called(
-    name: str, func: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]
-) -> tuple[Any, Tensor | None]:
-    """What an operation returns, and what is kept of it for the rule."""
-    if name in KEEPING:
-        return KEEPING[name](func, args, options)
-    return func(*args, **options), None

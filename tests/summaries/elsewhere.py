@@ -80,14 +80,15 @@ def _done(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     strays = [t for t in given if t.dim() and not isinstance(t, Elsewhere)]
     if away and strays and name not in _BETWEEN:
         raise MixedError(f"{name} of {DEVICE} and of the CPU: {[list(t.shape) for t in strays]}")
-    asked, source = kwargs.get("device"), kwargs.get("generator")
-    if source is not None and asked is not None and torch.device(asked) != source.device:
-        raise MixedError(f"{name} on {asked} by a generator of {source.device}")
-    if given and (away and strays or asked is not None and away != (torch.device(asked) == DEVICE)):
+    mixed = away and bool(strays)
+    if kwargs.get("device") is not None:
+        asked, source = torch.device(kwargs["device"]), kwargs.get("generator")
+        if source is not None and asked != source.device:
+            raise MixedError(f"{name} on {asked} by a generator of {source.device}")
+        mixed |= bool(given) and away != (asked == DEVICE)
+        away, kwargs = asked == DEVICE, kwargs | {"device": CPU}
+    if mixed:
         sent.append(name)
-    if asked is not None:
-        away = torch.device(asked) == DEVICE
-        kwargs = kwargs | {"device": CPU}
     made = func(*tree_map_only(Elsewhere, _held, args), **tree_map_only(Elsewhere, _held, kwargs))
     own = {id(_held(t)): t for t in given}  # what an operation in place gives back
     return tree_map_only(
@@ -123,7 +124,7 @@ def elsewhere() -> Iterator[None]:
     sent.clear()
     with (
         mock.patch.object(torch, "tensor", _tensor),
-        mock.patch.object(torch, "get_device_module", lambda device: _NoRandomness),
+        mock.patch.object(torch, "get_device_module", return_value=_NoRandomness),
         _Device(),
     ):
         yield

@@ -119,6 +119,12 @@ def assign_into_a_constant(h):
     return result
 
 
+def assign_by_numbers(h):
+    h = h * 1
+    h[[0, 0]] = 2.0
+    return h
+
+
 def behind_autograd(h):
     h = h + 1
     with torch.no_grad():
@@ -150,8 +156,7 @@ SLOW = {
     "row overwritten": (overwrite_row, "an assignment to a part of a tensor"),
     "view overwritten": (overwrite_view, "an assignment to a part of a tensor"),
     "base overwritten": (overwrite_base, "AsStridedBackward0, which was not seen"),
-    "assigned": (assign, "an assignment to a part of a tensor"),
-    "assigned into a constant": (assign_into_a_constant, "an assignment to a part of a tensor"),
+    "assigned by numbers": (assign_by_numbers, "an assignment to places in a tensor"),
     "behind autograd": (behind_autograd, "clamp, in place, without a gradient"),
     "numpy": (lambda h: h * torch.from_numpy(h.detach().numpy().copy()), "numpy"),
     "gradient inside": (gradient_inside, "MulBackward0, which was not seen"),
@@ -173,6 +178,8 @@ SAME = {
     "a view of a view": lambda h: h.sin().view(2, -1).view(-1, 4).mul_(3).sigmoid_().mul(h),
     "relu twice": lambda h: F.relu(F.relu_(h + 0) + 0, inplace=True),
     "hardswish in place": lambda h: F.hardswish(h + 0, inplace=True),
+    "assigned": assign,
+    "assigned into a constant": assign_into_a_constant,
     "detached": lambda h: h * h.detach() + h.data,
     "no_grad": lambda h: h * torch.no_grad()(torch.sin)(h),
     "in data": in_data,

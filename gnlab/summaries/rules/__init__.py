@@ -2,13 +2,12 @@
 
 from gnlab.summaries.rules.calls import UNUSUAL, Call, NoRuleError, Rule
 from gnlab.summaries.rules.formulas import FORMULAS
-from gnlab.summaries.rules.table import APART, CURVED, KEEPING, KINDS, LAYERS, RULES
+from gnlab.summaries.rules.table import APART, CURVED, KINDS, LAYERS, RULES, called
 
 __all__ = [
     "APART",
     "CURVED",
     "FORMULAS",
-    "KEEPING",
     "KINDS",
     "LAYERS",
     "RULES",
@@ -16,4 +15,5 @@ __all__ = [
     "Call",
     "NoRuleError",
     "Rule",
+    "called",
 ]

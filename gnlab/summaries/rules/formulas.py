@@ -15,6 +15,7 @@ from gnlab.summaries.decompose import FORMULAS as DECOMPOSED
 from gnlab.summaries.decompose import ROUTES
 from gnlab.summaries.norms import root
 from gnlab.summaries.rules import criteria, reductions
+from gnlab.summaries.rules.assignment import assigned
 
 
 def softmax(x: Tensor, dim: int, *rest: Any, dtype: torch.dtype | None = None, **_: Any) -> Tensor:
@@ -140,6 +141,58 @@ def hypot(x: Tensor, y: Tensor) -> Tensor:
     return root(torch.square(x) + torch.square(y))
 
 
+def finite(
+    x: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> Tensor:
+    """X with numbers in place of what is none."""
+    with torch._C.DisableTorchFunction():
+        there = x.detach()
+        instead = torch.nan_to_num(there, nan, posinf, neginf)
+    return torch.where(torch.isfinite(there), x, instead)
+
+
+def broadcast(*tensors: Any) -> tuple[Tensor, ...]:
+    """Tensors in one shape."""
+    given = tensors[0] if isinstance(tensors[0], (tuple, list)) else tensors
+    shape = torch.broadcast_shapes(*[t.shape for t in given])  # type: ignore[no-untyped-call]
+    return tuple(t.expand(shape) for t in given)
+
+
+def einsum(equation: str, *tensors: Any) -> Tensor:
+    """A sum of products of three tensors or more, one after the other from the left."""
+    given = list(tensors[0] if isinstance(tensors[0], (tuple, list)) else tensors)
+    terms, after = _letters(equation)
+    while len(given) > 2:
+        later = set("".join([*terms[2:], after]))
+        joint = "".join(c for c in dict.fromkeys(terms[0] + terms[1]) if c in later)
+        dots = "..." if "." in joint else ""
+        joint = dots + joint.replace(".", "")
+        given[:2] = [torch.einsum(f"{_dotted(terms[0])},{_dotted(terms[1])}->{joint}", *given[:2])]
+        terms[:2] = [joint.replace("...", ".")]
+    return torch.einsum(f"{','.join(map(_dotted, terms))}->{_dotted(after)}", *given)
+
+
+def _letters(equation: str) -> tuple[list[str], str]:
+    """The indices of each factor and of the result, one character each; an ellipsis is a dot."""
+    before, arrow, after = equation.replace(" ", "").replace("...", ".").partition("->")
+    if not arrow:  # those that occur once, in the order of the alphabet
+        plain = before.replace(",", "").replace(".", "")
+        after = "." * ("." in before) + "".join(c for c in sorted(plain) if plain.count(c) == 1)
+    return before.split(","), after
+
+
+def _dotted(indices: str) -> str:
+    """Indices as torch wants them."""
+    return indices.replace(".", "...")
+
+
+def has_many_factors(name: str, args: tuple[Any, ...]) -> bool:
+    """Whether a call is an einsum of more tensors than its rule knows."""
+    factors = args[1:] if len(args) > 2 else args[-1:]
+    several = factors[0] if factors and isinstance(factors[0], (tuple, list)) else factors
+    return name == "einsum" and isinstance(args[0], str) and len(several) > 2
+
+
 FORMULAS: Mapping[str, Callable[..., Any]] = {
     **{
         func.__name__: formula
@@ -152,6 +205,7 @@ FORMULAS: Mapping[str, Callable[..., Any]] = {
     "addcmul": addcmul, "addcdiv": addcdiv, "lerp": lerp, "bilinear": bilinear,
     "relu6": relu6, "mish": mish, "glu": glu,
     "rpow": raised, "exp2": lambda x: raised(x, 2.0), "log2": logarithm(2), "log10": logarithm(10),
-    "trace": trace, "linalg_vecdot": vecdot, "hypot": hypot,
+    "trace": trace, "linalg_vecdot": vecdot, "hypot": hypot, "einsum": einsum,
+    "nan_to_num": finite, "broadcast_tensors": broadcast, "setitem": assigned,
 }  # fmt: skip
 """The formulas by the operation's plain name."""

@@ -136,12 +136,10 @@ def general(B: Bilinear, call: Call, curvature: Curvature, a: Any, b: Any) -> Je
 
 
 def einsum(call: Call, curvature: Curvature) -> Jet:
-    """Y = a sum of products over indices, of two tensors at most."""
+    """Y = a sum of products over indices, of two tensors at most; of more there is a formula."""
     equation, *factors = call.args
     if len(factors) == 1 and isinstance(factors[0], (tuple, list)):
         factors = list(factors[0])
-    if not isinstance(equation, str) or len(factors) > 2:
-        raise NoRuleError("of more than two tensors")
     if len(factors) == 1:
         return jet_of_either(factors[0], None).linear(
             torch.vmap(lambda v: torch.einsum(equation, v))

@@ -160,8 +160,8 @@ RULES: Mapping[str, Rule] = {
     **dict.fromkeys(
         ("gather", "select", "narrow", "index_select", "movedim", "cumsum", "tril", "triu",
          "split", "chunk", "unbind", "roll", "flip", "repeat", "repeat_interleave",
-         "diagonal", "tile", "unfold", "pixel_shuffle", "T", "H", "take_along_dim", "interpolate",
-         "tensor_split", "diag_embed", "im2col", "fold",
+         "diagonal", "tile", "unfold", "pixel_shuffle", "T", "H", "mH", "take_along_dim",
+         "interpolate", "tensor_split", "diag_embed", "im2col", "fold",
          "pixel_unshuffle", "channel_shuffle",
          "fliplr", "flipud", "rot90", "hsplit", "masked_select"),
         linear,

@@ -4,7 +4,10 @@ An operation is known either by its rule, which makes jets and curvature, or by 
 operations that have a rule (``formulas.py``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor
 
 from gnlab.summaries.rules import elementwise, layers, losses, normalisation, products, shapes
 from gnlab.summaries.rules.apart import PLACES, keeping
@@ -28,7 +31,7 @@ RULES: Mapping[str, Rule] = {
 }  # fmt: skip
 """The rules."""
 
-KEEPING = dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d"), shapes.with_indices)
+_KEEPING = dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d"), shapes.with_indices)
 """How to call those of which more than the result is kept."""
 
 CURVED = frozenset(RULES) - frozenset(shapes.RULES) - elementwise.STRAIGHT - {"embedding"}
@@ -49,3 +52,22 @@ KINDS: Mapping[str, str] = {
     "standardised": "normalisation",
 }
 """What kind of operation each curved one is."""
+
+
+def called(
+    name: str, func: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]
+) -> tuple[Any, Tensor | None]:
+    """Call an operation.
+
+    Args:
+        name: Its plain name.
+        func: The operation.
+        args: Its arguments.
+        options: Its keyword arguments.
+
+    Returns:
+        What it returns, and what is kept of it for the rule.
+    """
+    if name in _KEEPING:
+        return _KEEPING[name](func, args, options)
+    return func(*args, **options), None

@@ -1,5 +1,7 @@
 """What is written out in other operations, by differences and by the plain definition."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -45,6 +47,29 @@ def heads(**options):
 def encoder(**options):
     layer = nn.TransformerEncoderLayer(4, 2, 5, batch_first=True, **options).double()
     return nn.Sequential(layer.requires_grad_(False), nn.Tanh())
+
+
+def filled(*places):
+    """A tensor of zeros into which a value is written, and another one that is overwritten."""
+
+    def run(x, v):
+        made, value = torch.zeros(2, 3, 4, dtype=x.dtype), v[0] if len(places) > 2 else v
+        made[places] = value
+        y = 1.5 * x
+        y[places] = value.sin()
+        y[0, 0, 0] = 2.0
+        return made.sin() + y * x
+
+    return run
+
+
+def under(mask, value=None):
+    def run(x, v):
+        y = 1.5 * x
+        y[mask] = v if value is None else value
+        return y.sin() * v
+
+    return run
 
 
 OPERATIONS = {
@@ -115,6 +140,25 @@ OPERATIONS = {
             torch.tensor([0, 2, 1, 1]), w, torch.tensor([0, 3]), mode="sum", per_sample_weights=p
         ).sin(), (3, 2), (4,),
     ),
+    "einsum": (lambda x, y, z: torch.einsum("ij,jk,kl->il", x, y, z).sin(), S, (3, 2), (2, 3)),
+    "einsum: implicit": (
+        lambda x, y, z: torch.einsum("bi, ij, bj", [x, y, z]).sin(), S, (3, 2), (2, 2),
+    ),
+    "einsum: ellipsis": (
+        lambda x, y, z, w: torch.einsum("...ij,jk,...k,lk->l...i", x, y, z, w).sin(),
+        C, (4, 2), (2, 2), (3, 2),
+    ),
+    "einsum: diagonal": (
+        lambda x, y: torch.einsum("iij,j,i->j", x, y, FIXED[:, 0]).sin(), (2, 2, 3), (3,),
+    ),
+    "einsum: outer": (lambda x, y: torch.einsum(x, [0], y, [1], x, [2]).sin(), (2,), (3,)),
+    "nan_to_num": (lambda x: torch.nan_to_num(torch.where(FIXED > 0, x, math.inf), 1, 2).sin(), S),
+    "broadcast_tensors": (lambda x, y: both(torch.broadcast_tensors(x, y, FIXED)), (2, 1), (3,)),
+    "setitem": (filled(slice(None), 1), C, (2, 4)),
+    "setitem: steps": (filled(Ellipsis, slice(None, None, 2)), C, (2, 1, 2)),
+    "setitem: wide": (filled(slice(1, None), None, 0, slice(1, 3)), C, (1, 1, 1, 2)),
+    "setitem: mask": (under(FIXED > 0), S, ()),
+    "setitem: mask of rows": (under(torch.tensor([True, False]), 3.0), S, ()),
     "softmax": (lambda x: F.softmax(x, 1).sin(), S),
     "softmax: method": (lambda x: x.softmax(-1).sin() + torch.softmax(x, dim=0), S),
     "softmax: dtype": (lambda x: x.softmax(1, dtype=torch.float64).sin(), S),

@@ -57,6 +57,7 @@ OPERATIONS = {
     "t": (lambda x: x.t().square() * FIXED.T, S),
     "t: of a vector": (lambda x: x.t().square(), (3,)),
     "mT": (lambda x: x.mT.sin() * x.reshape(2, 4, 3), C),
+    "mH": (lambda x: x.mH.sin() * x.adjoint(), C),
     "T": (lambda x: x.T.square() * FIXED.T, S),
     "H": (lambda x: x.H.square() * FIXED.T, S),
     "movedim": (lambda x: x.movedim(0, -1).sin() * x.reshape(3, 4, 2), C),
