@@ -102,8 +102,9 @@ def _held(tensor: Tensor) -> Tensor:
 
 def _tensor(data: Any, *, device: Any = None, **options: Any) -> Tensor:
     """``torch.tensor``, which makes nothing but a shape for the "meta" device."""
-    made = _numbers(data, **options)
-    return Elsewhere(made) if device is not None and torch.device(device) == DEVICE else made
+    asked = torch.device(torch.get_default_device() if device is None else device)
+    made = _numbers(data, device=CPU, **options)
+    return Elsewhere(made) if asked == DEVICE else made
 
 
 class _NoRandomness:
