@@ -236,6 +236,24 @@ def _made(values: Tensor) -> Callable[[Tensor | None], Tensor]:
     return lambda _: values
 
 
+def put(place: Tensor, whole: Jet, jet: Jet) -> None:
+    """Write a jet's rows into a part of another's memory.
+
+    Args:
+        place: The part, [j + k of the whole, ...].
+        whole: The other jet, which has all groups of this one.
+        jet: The jet.
+    """
+    runs, begin = _runs(whole.ranks, whole.bent, jet.ranks, jet.bent), 0
+    if len(runs) > _FEW:
+        rows = tuple(at for run in runs for at in range(run.start, run.stop))
+        place.index_copy_(0, index(rows, place.device), jet.values)
+        return
+    for run in runs:
+        place[run].copy_(jet.values[begin : begin + run.stop - run.start])
+        begin += run.stop - run.start
+
+
 def rows_of(ranks: Ranks, values: Tensor, wanted: Ranks) -> Tensor:
     """The rows of some groups.
 

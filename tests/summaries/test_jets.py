@@ -6,12 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from gnlab.errors import InputError
 from gnlab.partitions import partition
 from gnlab.summaries import chunks, measure, summarise
 from gnlab.summaries.forward import Way
-
-WITHOUT_RULE = {"recurrent": "gru"}
 
 
 def close(fast, plain, tolerance):
@@ -22,10 +19,6 @@ def close(fast, plain, tolerance):
 
 
 def test_every_problem_and_partition(case):
-    if case.name in WITHOUT_RULE:
-        with pytest.raises(InputError, match=WITHOUT_RULE[case.name]):
-            summarise(*_asked(case, case.partitions()[0]), method="jets")
-        return
     for parts in case.partitions():
         plain = summarise(*_asked(case, parts), method="autodiff")
         fast = summarise(*_asked(case, parts), method="jets")
@@ -80,8 +73,6 @@ def test_dropout_has_the_mask_of_the_plain_way():
 
 
 def test_groups_in_chunks_give_the_same_answer(case):
-    if case.name in WITHOUT_RULE:
-        return
     parts = max(case.partitions(), key=lambda p: p.num_groups)
     at_once = summarise(*_asked(case, parts), method="jets", parts=True, ggn=True)
     for memory in (0, 2000):
@@ -97,8 +88,6 @@ def test_groups_in_chunks_give_the_same_answer(case):
 
 @pytest.mark.parametrize("free", [0, 3000])
 def test_groups_go_in_chunks_where_little_memory_is_free(case, free, monkeypatch):
-    if case.name in WITHOUT_RULE:
-        return
     parts = max(case.partitions(), key=lambda p: p.num_groups)
     at_once = summarise(*_asked(case, parts), method="jets")
     some, own = [], Way._carry

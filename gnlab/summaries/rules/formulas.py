@@ -14,7 +14,7 @@ from torch.nn import functional
 from gnlab.summaries.decompose import FORMULAS as DECOMPOSED
 from gnlab.summaries.decompose import ROUTES
 from gnlab.summaries.norms import root
-from gnlab.summaries.rules import criteria, reductions
+from gnlab.summaries.rules import criteria, recurrent, reductions
 from gnlab.summaries.rules.assignment import assigned
 
 
@@ -199,7 +199,7 @@ FORMULAS: Mapping[str, Callable[..., Any]] = {
         for func, formula in (ROUTES | DECOMPOSED).items()
         if func.__name__ not in ("embedding", "norm", "normalize", "celu", "celu_")
     },
-    **criteria.FORMULAS, **reductions.FORMULAS,
+    **criteria.FORMULAS, **reductions.FORMULAS, **recurrent.FORMULAS,
     "softmax": softmax, "dropout": dropout, "feature_dropout": feature_dropout,
     "addmm": addmm, "baddbmm": baddbmm, "addmv": addmv, "addbmm": addbmm, "addr": addr,
     "addcmul": addcmul, "addcdiv": addcdiv, "lerp": lerp, "bilinear": bilinear,

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from gnlab.summaries.curvature import Curvature
-from gnlab.summaries.jets import Jet, Operand, sum_of
+from gnlab.summaries.jets import Jet, Operand, put, sum_of
+from gnlab.summaries.ranks import union
 from gnlab.summaries.rules.calls import Call, NoRuleError, Rule, jet_of, operands, value_of
 
 
@@ -96,15 +97,26 @@ def stacked(call: Call, curvature: Curvature) -> Jet:
 
 def _side_by_side(tensors: Any, axis: int, shape: torch.Size) -> Jet:
     """The jet of tensors side by side along an axis."""
-    at, jets = 0, []
+    at, placed = 0, []
     for tensor in tensors:
-        width = value_of(tensor).shape[axis]
-        margins = [0, 0] * (len(shape) - 1 - axis) + [at, shape[axis] - at - width]
-        jet = jet_of(tensor)
+        width, jet = value_of(tensor).shape[axis], jet_of(tensor)
         if jet is not None and width:
-            jets.append(jet.linear(padded(margins)))
+            placed.append((at, width, jet))
         at += width
-    return sum_of(jets, shape)
+    jets = [jet for _, _, jet in placed]
+    first = jets[0]
+    if len(jets) == 1:
+        begin, width, _ = placed[0]
+        behind = shape[axis] - begin - width
+        return first.linear(padded([0, 0] * (len(shape) - 1 - axis) + [begin, behind]))
+    alike = all((jet.ranks, jet.bent) == (first.ranks, first.bent) for jet in jets)
+    if alike and sum(width for _, width, _ in placed) == shape[axis]:
+        return Jet(first.ranks, first.bent, torch.cat([jet.values for jet in jets], axis + 1))
+    ranks, bent = union(*(jet.ranks for jet in jets)), union(*(jet.bent for jet in jets))
+    whole = Jet(ranks, bent, first.values.new_zeros(len(bent) + len(ranks), *shape))
+    for begin, width, jet in placed:
+        put(whole.values.narrow(axis + 1, begin, width), whole, jet)
+    return whole
 
 
 def padded(margins: list[int]) -> Callable[[Tensor], Tensor]:

@@ -1,0 +1,109 @@
+"""Recurrent layers step by step, by differences and by the plain definition."""
+
+import pytest
+import torch
+from torch import nn
+
+from gnlab.errors import InputError
+from gnlab.partitions import partition
+from gnlab.summaries import summarise
+from gnlab.summaries.rules.recurrent import FORMULAS
+
+X, H, LSTM, GRU, RNN = (3, 2, 2), (1, 2, 2), (8, 2), (6, 2), (2, 2)
+
+
+def lstm(x, h, c, *weights):
+    out, hn, cn = torch.lstm(x, (h, c), weights, len(weights) > 2, 1, 0.0, False, False, False)
+    return out.sin(), hn * cn
+
+
+def plain(function):
+    def run(x, h, *weights):
+        out, hn = function(x, h, weights, len(weights) > 2, 1, 0.0, False, False, False)
+        return out.sin(), hn.exp()
+
+    return run
+
+
+def module(kind, **options):
+    """A layer with weights of its own, of which the inputs and the first state depend on more."""
+    torch.manual_seed(1)
+    layer = kind(2, 3, 2, **options).double().requires_grad_(False)
+    count = 2 * (1 + layer.bidirectional)
+
+    def run(x, h):
+        states = [h.expand(count, *h.shape).contiguous() * layer.hidden_size**0.5]
+        if kind is nn.LSTM:
+            size = layer.proj_size or layer.hidden_size
+            states = [states[0][..., :size], states[0].cos()]
+        out, end = layer(x, tuple(states) if kind is nn.LSTM else states[0])
+        return out.sin(), end
+
+    return run
+
+
+def cell(kind, **options):
+    torch.manual_seed(1)
+    layer = kind(2, 3, **options).double().requires_grad_(False)
+    if kind is nn.LSTMCell:
+        return lambda x, h: [part.sin() for part in layer(x, (h, h.cos()))]
+    return lambda x, h: layer(x, h).sin()
+
+
+def one_sequence():
+    torch.manual_seed(1)
+    layer = nn.LSTM(2, 2).double().requires_grad_(False)
+    return lambda x: layer(x)[0].sin()
+
+
+OPERATIONS = {
+    "lstm": (lstm, X, H, H, LSTM, LSTM, (8,), (8,)),
+    "lstm: without biases": (lstm, X, H, H, LSTM, LSTM),
+    "lstm: two ways": (module(nn.LSTM, bidirectional=True, batch_first=True), X, (3, 3)),
+    "lstm: projected": (module(nn.LSTM, proj_size=2), X, (2, 3)),
+    "lstm: dropout": (module(nn.LSTM, dropout=0.4), X, (2, 3)),
+    "lstm: one sequence": (one_sequence(), (3, 2)),
+    "gru": (plain(torch.gru), X, H, GRU, GRU, (6,), (6,)),
+    "gru: two ways": (module(nn.GRU, bidirectional=True), X, (2, 3)),
+    "gru: without biases": (module(nn.GRU, bias=False, batch_first=True), X, (3, 3)),
+    "rnn_tanh": (plain(torch.rnn_tanh), X, H, RNN, RNN),
+    "rnn_tanh: dropout, two ways": (module(nn.RNN, bidirectional=True, dropout=0.3), X, (2, 3)),
+    "rnn_relu": (plain(torch.rnn_relu), X, H, RNN, RNN, (2,), (2,)),
+    "lstm_cell": (cell(nn.LSTMCell), (2, 2), (2, 3)),
+    "lstm_cell: without biases": (cell(nn.LSTMCell, bias=False), (2, 2), (2, 3)),
+    "gru_cell": (cell(nn.GRUCell), (2, 2), (2, 3)),
+    "rnn_tanh_cell": (cell(nn.RNNCell), (2, 2), (2, 3)),
+    "rnn_relu_cell": (cell(nn.RNNCell, nonlinearity="relu"), (2, 2), (2, 3)),
+}
+
+
+def test_every_formula_is_tried():
+    assert {name.split(":")[0] for name in OPERATIONS} == set(FORMULAS)
+
+
+def test_derivatives(operation, used):
+    # A difference takes other random numbers than the summary, or goes over relu's corner.
+    differences = "dropout" not in operation.name and operation.name != "rnn_relu"
+    operation.check(differences=differences)
+    assert operation.name.split(":")[0] in used
+
+
+def test_repetition(operation):
+    operation.check_repetition()
+
+
+@pytest.mark.parametrize("variable", [True, False])
+def test_values_are_torchs(operation, variable):
+    operation.check_values(variable=variable)
+
+
+class Packed(nn.GRU):
+    def forward(self, x):
+        packed = nn.utils.rnn.pack_padded_sequence(x, torch.tensor([3, 1]))
+        return super().forward(packed)[0].data
+
+
+def test_sequences_of_several_lengths_have_no_rule():
+    model, batch = Packed(2, 3), (torch.randn(3, 2, 2), torch.randn(4, 3))
+    with pytest.raises(InputError, match="a recurrent layer of sequences of several lengths"):
+        summarise(model, nn.MSELoss(), batch, partition(model, "tensor"), method="jets")
