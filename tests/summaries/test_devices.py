@@ -13,7 +13,6 @@ from gnlab.summaries import compute, replay, summarise
 from tests.summaries import elsewhere
 from tests.summaries.test_sweep import NETWORKS
 
-LEVELS = ("tensor", "unit", "row:2")
 ASKED = {
     "H": {},
     "parts": {"parts": True},
@@ -22,8 +21,7 @@ ASKED = {
     "autodiff": {"method": "autodiff"},
     "double": {"dtype": torch.float64},
 }
-WAYS = [(level, asked) for level in LEVELS for asked in ("H", "parts")]
-WAYS += [("tensor", asked) for asked in ("ggn", "memory", "autodiff", "double")]
+WAYS = [("tensor", asked) for asked in ASKED] + [("unit", "parts"), ("row:2", "H")]
 
 
 @pytest.fixture
