@@ -205,13 +205,14 @@ class Partition:
 
 
 def check_usable(parameters: Mapping[str, Tensor]) -> None:
-    """Raise if a parameter is complex, or a lazy layer's without a shape, or two are in one memory.
+    """Raise if a parameter cannot move element by element.
 
     Args:
         parameters: The trainable parameters by name.
 
     Raises:
-        InputError: Naming the first that is, or both that are.
+        InputError: Naming the first that is complex, a lazy layer's without a shape or of elements
+            that share their memory, or two that are in one.
     """
     for name, p in parameters.items():
         if is_lazy(p):
@@ -224,6 +225,11 @@ def check_usable(parameters: Mapping[str, Tensor]) -> None:
                 f"parameter {name!r} is complex ({p.dtype}), and step sizes are of real ones; hold "
                 "it as torch.view_as_real of it, or freeze it."
             )
+        if p.layout is torch.strided and not p.is_contiguous() and _repeats(p):
+            raise InputError(
+                f"the elements of parameter {name!r} are in one memory (it was made by .expand()), "
+                "so none moves without the others; expand it in forward, or .clone() it."
+            )
     if found := in_one_memory(parameters):
         one, two = found
         raise InputError(
@@ -231,6 +237,11 @@ def check_usable(parameters: Mapping[str, Tensor]) -> None:
             f"other; make them one parameter ({two} = {one}), or use {one}.T and the like in "
             "forward."
         )
+
+
+def _repeats(p: Tensor) -> bool:
+    """Whether several elements along some axis are one."""
+    return any(size > 1 and not stride for size, stride in zip(p.shape, p.stride(), strict=True))
 
 
 def check_there(parameters: Mapping[str, Tensor]) -> None:
