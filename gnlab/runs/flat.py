@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from gnlab.runs.trained import Place, check_places, places
 from gnlab.summaries import alone
 
 _Kind = tuple[torch.dtype, torch.device]
@@ -16,9 +17,11 @@ class Flat:
 
     Attributes:
         vectors: One vector for each dtype and device.
+        places: What is in them, in its order.
     """
 
     vectors: dict[_Kind, Tensor]
+    places: tuple[Place, ...] = ()
 
     @property
     def nbytes(self) -> int:
@@ -43,13 +46,17 @@ class Flat:
 
         Returns:
             Tensors of the shapes of the model's parameters and buffers.
+
+        Raises:
+            InputError: If the model has others by now.
         """
+        check_places(self.places, places(values_of(model)))
         taken = dict.fromkeys(self.vectors, 0)
         views = {}
-        for name, value in values_of(model):
-            kind = (value.dtype, value.device)
-            begin, taken[kind] = taken[kind], taken[kind] + value.numel()
-            views[name] = self.vectors[kind][begin : taken[kind]].view(value.shape)
+        for name, shape, dtype, device in self.places:
+            kind = dtype, device
+            begin, taken[kind] = taken[kind], taken[kind] + shape.numel()
+            views[name] = self.vectors[kind][begin : taken[kind]].view(shape)
         return views
 
 
@@ -64,9 +71,11 @@ def flatten(model: nn.Module) -> Flat:
     """
     kinds: dict[_Kind, list[Tensor]] = {}
     with alone(model):  # a summary that another thread makes has other tensors in their places
-        for _, value in values_of(model):
+        held = values_of(model)
+        for _, value in held:
             kinds.setdefault((value.dtype, value.device), []).append(value.detach().reshape(-1))
-        return Flat({kind: torch.cat(values) for kind, values in kinds.items()})
+        vectors = {kind: torch.cat(values) for kind, values in kinds.items()}
+        return Flat(vectors, places(held))
 
 
 @torch.no_grad()

@@ -26,6 +26,7 @@ from gnlab.runs.record import Record
 from gnlab.runs.recording import Recording
 from gnlab.runs.saved import Saved, damaged, read, write
 from gnlab.runs.settings import OWN, Settings, for_problem
+from gnlab.runs.trained import put_flags
 
 _FLUSH_SECONDS = 1.0
 _log = logging.getLogger(__name__)
@@ -117,14 +118,17 @@ class Run(Course):
         other._recording, other.budget = None, self.budget
         other._start(problem, self.settings)
         other._checkpoints = self._checkpoints.copy()
-        other._log, other._ladder = copy.deepcopy(self._log), self._ladder
+        other._log = copy.deepcopy(self._log)
+        other._ladder, other._rungs_of = self._ladder, self._rungs_of
         other._return_to(self._checkpoints.get(self.step_count))
         return other
 
     def change(self, **choices: Any) -> None:
         """Change settings in the middle of the run; nothing is changed if one is not valid.
 
-        The momentum is kept. A change of the preset, seed, device or dtype is a new start.
+        The momentum is kept. A change of the preset, seed, device or dtype is a new start. What was
+        frozen, unfrozen or replaced by hand since the last step or change is taken up too, by any
+        change, also to the settings that there are: ``change(partition="tensor")``.
 
         Args:
             **choices: New values by name.
@@ -133,7 +137,7 @@ class Run(Course):
             InputError: If a name or value is not valid or does not fit the problem.
         """
         settings = self.settings.changed(**choices)
-        if settings == self.settings:
+        if settings == self.settings and not self._trainer.stale:
             return
         if settings.start != self.settings.start:
             self._start(build(settings), settings)
@@ -205,6 +209,7 @@ class Run(Course):
 
     def _resume(self, state: Checkpoint, model: dict[str, Tensor]) -> None:
         """Go to a state whose model's values were read from a file."""
+        put_flags(self.model, state.trained)
         put(model, self.model)
         # Copied anew: then what is kept is on the run's device.
         self._return_to(dataclasses.replace(state, flat=flatten(self.model)))
