@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.parameter import is_lazy
 
 from gnlab.errors import InputError, unknown_choice
-from gnlab.partitions.memory import in_one_memory
+from gnlab.partitions.memory import in_one_memory, repeats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -225,7 +225,7 @@ def check_usable(parameters: Mapping[str, Tensor]) -> None:
                 f"parameter {name!r} is complex ({p.dtype}), and step sizes are of real ones; hold "
                 "it as torch.view_as_real of it, or freeze it."
             )
-        if p.layout is torch.strided and not p.is_contiguous() and _repeats(p):
+        if repeats(p):
             raise InputError(
                 f"the elements of parameter {name!r} are in one memory (it was made by .expand()), "
                 "so none moves without the others; expand it in forward, or .clone() it."
@@ -237,11 +237,6 @@ def check_usable(parameters: Mapping[str, Tensor]) -> None:
             f"other; make them one parameter ({two} = {one}), or use {one}.T and the like in "
             "forward."
         )
-
-
-def _repeats(p: Tensor) -> bool:
-    """Whether several elements along some axis are one."""
-    return any(size > 1 and not stride for size, stride in zip(p.shape, p.stride(), strict=True))
 
 
 def check_there(parameters: Mapping[str, Tensor]) -> None:

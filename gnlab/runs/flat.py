@@ -1,10 +1,12 @@
 """A model's values as flat copies: one copy to make, to check and to keep, not one per tensor."""
 
+import copy
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from gnlab.partitions.memory import repeats
 from gnlab.runs.trained import Place, check_places, places
 from gnlab.summaries import alone
 
@@ -88,8 +90,32 @@ def put(values: dict[str, Tensor], model: nn.Module) -> None:
     """
     with alone(model):
         for name, value in values_of(model):
-            value.copy_(values[name])
+            if not repeats(value):
+                value.copy_(values[name])
+            elif not torch.equal(value, values[name].to(value)):  # read from a file
+                value.data = values[name].to(value, copy=True)
             value.grad = None
+
+
+def copied(model: nn.Module) -> nn.Module:
+    """A copy of a model whose tensors have the strides of its own: kernels round by those.
+
+    Args:
+        model: The model.
+
+    Returns:
+        The copy.
+    """
+    with alone(model):
+        other = copy.deepcopy(model)  # which leaves no gaps between elements
+        for (_, own), (_, twin) in zip(values_of(model), values_of(other), strict=True):
+            strided = own.layout is torch.strided and not repeats(own)
+            if strided and own.stride() != twin.stride():
+                room = torch.empty_strided(
+                    own.shape, own.stride(), dtype=own.dtype, device=own.device
+                )
+                twin.data = room.copy_(own.detach())
+    return other
 
 
 def values_of(model: nn.Module) -> list[tuple[str, Tensor]]:

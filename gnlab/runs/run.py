@@ -20,7 +20,7 @@ from gnlab.errors import InputError, as_path
 from gnlab.problems import Problem
 from gnlab.runs.checkpoints import Checkpoint
 from gnlab.runs.course import Course
-from gnlab.runs.flat import flatten, put, values_of
+from gnlab.runs.flat import copied, flatten, put, values_of
 from gnlab.runs.intact import fault_of
 from gnlab.runs.record import Record
 from gnlab.runs.recording import Recording
@@ -113,7 +113,7 @@ class Run(Course):
         Returns:
             The copy, after the last finished step; a step begun by ``substep`` is not in it.
         """
-        problem = dataclasses.replace(self.problem, model=copy.deepcopy(self.model))
+        problem = dataclasses.replace(self.problem, model=copied(self.model))
         other = Run.__new__(Run)
         other._recording, other.budget = None, self.budget
         other._start(problem, self.settings)
