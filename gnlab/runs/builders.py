@@ -122,8 +122,11 @@ class Taken:
         Raises:
             InputError: Naming the first parameter that is another, and the way on.
         """
-        self.check_places()
-        check_trainable(self._model, self._named, self._movable(optimizer))
+        held = every(self._model)  # looked for once, as it is at every step
+        check_places(self._places, places(list(held.items())))
+        if isinstance(optimizer, GroupedNewton):
+            held = {name: p for name, p in held.items() if p.requires_grad}
+        check_trainable(self._model, self._named, held)
 
     def check_places(self) -> None:
         """Raise unless the model's parameters are like those that the run began with.

@@ -14,7 +14,7 @@ from gnlab.problems import Problem
 from gnlab.runs.checkpoints import BUDGET, Checkpoint, Checkpoints, capture, cloned
 from gnlab.runs.compose import compose
 from gnlab.runs.failure import FAULTS, Failure, advice
-from gnlab.runs.flat import Flat, flatten, put
+from gnlab.runs.flat import Flat, flatten, put, versions
 from gnlab.runs.history import History, HistoryLog
 from gnlab.runs.ladder import Ladder, ladder, own
 from gnlab.runs.phases import Phases
@@ -202,6 +202,8 @@ class Course:
         """Make the next phase; the record if the step is finished or was undone."""
         if not self.phase:
             self._trainer.check()
+            if self._versions != versions(self.model):
+                self._keep_edits()
         at, whole = self.step_count, False
         try:
             phase = self._trainer.after(self.phase)
@@ -267,22 +269,22 @@ class Course:
         self.settings = state.settings
         self.step_count, self.record, self._summary = state.step, state.record, state.summary
         self.phase, self.stopped, self.warning = "", "", ""
+        self._versions = versions(self.model)
+
+    def _keep_edits(self) -> None:
+        """Keep what a person has made of the model's values since the last whole step."""
+        now, kept = flatten(self.model), self._checkpoints.get(self.step_count)
+        # A model with other parameters is refused where it is gone on with.
+        if not (self.phase or now.places != kept.flat.places or now.equals(kept.flat)):
+            self._keep(now)
 
     def _keep(self, flat: Flat) -> None:
         """Keep the present state."""
         trainer = self._trainer
+        self._versions = versions(self.model)
         shown = (self.record, self._summary)
-        self._checkpoints.keep(
-            capture(
-                flat,
-                trainer.optimizer,
-                self.step_count,
-                trainer.drawn,
-                self.settings,
-                shown,
-                trainer.trained,
-            )
-        )
+        state = trainer.optimizer, self.step_count, trainer.drawn, self.settings
+        self._checkpoints.keep(capture(flat, *state, shown, trainer.trained))
 
     def _take(self, settings: Settings) -> None:
         """Go on from here with other settings."""

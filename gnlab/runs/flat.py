@@ -40,6 +40,21 @@ class Flat:
             if vector.is_floating_point() and vector.numel()
         )
 
+    def equals(self, other: "Flat") -> bool:
+        """Whether it has the same values, each at the same place.
+
+        Args:
+            other: Another copy.
+
+        Returns:
+            Whether it has.
+        """
+        if self.places != other.places:
+            return False
+        return all(
+            torch.equal(vector, other.vectors[kind]) for kind, vector in self.vectors.items()
+        )
+
     def named(self, model: nn.Module) -> dict[str, Tensor]:
         """The values by name, as views.
 
@@ -116,6 +131,18 @@ def copied(model: nn.Module) -> nn.Module:
                 )
                 twin.data = room.copy_(own.detach())
     return other
+
+
+def versions(model: nn.Module) -> tuple[int, ...]:
+    """How often each of a model's parameters has been written into.
+
+    Args:
+        model: The model.
+
+    Returns:
+        The numbers; what is done to a parameter's ``.data`` does not count.
+    """
+    return tuple(0 if p.is_inference() else p._version for p in model.parameters())
 
 
 def values_of(model: nn.Module) -> list[tuple[str, Tensor]]:

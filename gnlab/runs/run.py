@@ -113,6 +113,7 @@ class Run(Course):
         Returns:
             The copy, after the last finished step; a step begun by ``substep`` is not in it.
         """
+        self._keep_edits()
         problem = dataclasses.replace(self.problem, model=copied(self.model))
         other = Run.__new__(Run)
         other._recording, other.budget = None, self.budget
@@ -155,6 +156,7 @@ class Run(Course):
             InputError: If it cannot be written.
         """
         # From what is kept, not from the model: Ctrl-C may have come in the middle of a step.
+        self._keep_edits()
         start = self._checkpoints.get(0)
         state = self._checkpoints.before(self.step_count + 1) or start
         now, then = (kept.flat.named(self.model) for kept in (state, start))

@@ -95,7 +95,8 @@ class Trainer:
             InputError: If some are not as the run began, or not those that the optimizer took.
         """
         self._taken.check(self.optimizer)
-        if self.stale and isinstance(self.settings.partition, str):  # torch's optimizers just go on
+        own = not isinstance(self.settings.partition, str)
+        if self.grouped is None and not own and self.stale:  # torch's optimizers just go on
             self.partition = summarisable(self.model, self.settings.partition)
 
     def after(self, phase: str) -> str:

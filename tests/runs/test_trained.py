@@ -1,5 +1,6 @@
 """Parameters that a person freezes, unfreezes or replaces between the steps of a run."""
 
+import dataclasses
 from functools import partial
 
 import pytest
@@ -202,3 +203,35 @@ def test_a_page_tells_it_and_goes_on_by_its_slider(until):
         assert len(until(look, lambda s: s.step == 2).record.group) == 5
     finally:
         engine.close()
+
+
+def edited(run):
+    with torch.no_grad():
+        run.model.layer1.bias.add_(0.25)
+    return run.model.layer1.bias.detach().clone()
+
+
+def test_values_that_were_set_by_hand_are_saved_and_copied(tmp_path):
+    run = moons()
+    run.step()
+    values = edited(run)
+    run.save(tmp_path / "run")
+    for other in (run.branch(), Run.load(tmp_path / "run")):
+        assert torch.equal(other.model.layer1.bias, values)
+    assert torch.equal(run.model.layer1.bias, values)
+
+
+@pytest.mark.parametrize("optimizer", ["grouped-newton", *TORCHS])
+def test_a_step_that_fails_goes_back_to_the_values_that_were_set_by_hand(optimizer):
+    run = moons(optimizer)
+    run.step()
+    values = edited(run)
+    loss = run.problem.loss_fn
+    run._trainer.problem = dataclasses.replace(run.problem, loss_fn=lambda out, y: None)
+    with pytest.raises(InputError, match="got None"):
+        run.step()
+    assert torch.equal(run.model.layer1.bias, values)
+    run._trainer.problem = dataclasses.replace(run.problem, loss_fn=loss)
+    run.step()
+    run.rewind(1)
+    assert torch.equal(run.model.layer1.bias, values)
