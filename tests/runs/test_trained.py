@@ -235,3 +235,15 @@ def test_a_step_that_fails_goes_back_to_the_values_that_were_set_by_hand(optimiz
     run.step()
     run.rewind(1)
     assert torch.equal(run.model.layer1.bias, values)
+
+
+def test_a_model_that_cannot_be_measured_any_more_keeps_its_levels():
+    run = moons()
+    levels = run.levels
+    run.model.requires_grad_(False)
+    assert run.levels == levels  # as a page asks for them all the time
+    with pytest.raises(InputError, match="no trainable parameters"):
+        run.change(partition="all")
+    frozen(run, flag=True)
+    run.change(partition="all")
+    assert len(run.levels) < len(levels)
