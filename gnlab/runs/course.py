@@ -194,8 +194,9 @@ class Course:
         """Go back to step 0 and forget what followed; the settings stay."""
         start = self._checkpoints.get(0)
         put(start.flat.named(self.model), self.model)
-        rungs = self._ladder, self._rungs_of
+        rungs, frozen = (self._ladder, self._rungs_of), self._trainer.modes.frozen
         self._start(self.problem, self.settings)
+        self._trainer.modes.freeze(frozen)
         self._ladder, self._rungs_of = rungs
 
     def _phase(self) -> Record | None:

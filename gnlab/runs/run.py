@@ -118,6 +118,7 @@ class Run(Course):
         other = Run.__new__(Run)
         other._recording, other.budget = None, self.budget
         other._start(problem, self.settings)
+        other._trainer.modes.freeze(self._trainer.modes.frozen)
         other._checkpoints = self._checkpoints.copy()
         other._log = copy.deepcopy(self._log)
         other._ladder, other._rungs_of = self._ladder, self._rungs_of

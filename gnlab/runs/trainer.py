@@ -42,7 +42,7 @@ class Trainer:
     """
 
     def __init__(self, problem: Problem, settings: Settings) -> None:
-        self.problem, self.model, self._modes = problem, problem.model, Modes(problem.model)
+        self.problem, self.model, self.modes = problem, problem.model, Modes(problem.model)
         first = next(problem.model.parameters())
         self.device, self.dtype = first.device, first.dtype
         self.settings = settings
@@ -121,7 +121,7 @@ class Trainer:
             is not).
         """
         x, y = self._batch(self.batches, self.drawn)
-        self._modes.train()
+        self.modes.train()
         with alone(self.model), self._seeded(self.drawn, 0), torch.enable_grad():
             self.optimizer.zero_grad()
             loss = checked_loss(self.problem.loss_fn(self.model(x), y))

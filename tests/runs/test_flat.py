@@ -87,3 +87,25 @@ def test_what_was_expanded_is_kept_copied_and_read(optimizer, own_problem, tmp_p
     assert alike(run.step(), first)
     run.reset()
     assert alike(run.step(), first)
+
+
+@pytest.mark.parametrize("optimizer", ["grouped-newton", "adam"])
+def test_statistics_that_are_frozen_stay_so_while_the_model_is_in_evaluation_mode(optimizer):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(2, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, 2))
+    whole = dataclasses.replace(
+        problem("moons", device="cpu"), model=model, loss_fn=nn.CrossEntropyLoss()
+    )
+    run = Run(problem=whole, optimizer=optimizer, lr=0.1)
+    model[1].eval()
+    first = run.step()
+    model.eval()  # to look at it
+    other = run.branch()
+    assert not model.training
+    assert run.step().loss == other.step().loss
+    assert not model[1].training
+    model.eval()
+    run.reset()
+    assert run.step().loss == first.loss
+    assert not model[1].training
+    assert model.training
