@@ -1,6 +1,7 @@
-"""The lab's main page, for ``panel serve apps/lab.py`` and ``python apps/lab.py``.
+"""The lab's page, for ``panel serve apps/lab.py`` and ``python apps/lab.py``; it waits for Play.
 
-``gnlab serve`` does the same and also takes care of the port, the browser and the cores.
+``gnlab serve`` serves the same page, whose run plays at once unless ``--paused`` is given, and also
+takes care of the port, the browser and the cores.
 """
 
 import panel as pn

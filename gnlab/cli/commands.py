@@ -35,6 +35,11 @@ SETTINGS: Mapping[str, tuple[type, str]] = {
     "dtype": (str, "float32 or float64"),
 }
 """What of a run's settings the command line offers; what is left out is the preset's own."""
+OPTIONS = {
+    **{name: f"--{name.replace('_', '-')}" for name in (*SETTINGS, "port", "address")},
+    "most_groups": "--most-groups", "frames_per_second": "--frames",
+}  # fmt: skip
+"""The option that gives what is called so elsewhere."""
 
 if TYPE_CHECKING:
     _Commands = argparse._SubParsersAction["_Parser"]
@@ -107,7 +112,8 @@ def _answer(given: list[str]) -> int:
             raise unread(error) from error
         return int(namespace.command(namespace)) if given else 0
     except InputError as error:
-        complain(str(error))
+        name, must, rest = str(error).partition(" must be ")
+        complain(f"{OPTIONS.get(name, name)}{must}{rest}")
         return 2
 
 
@@ -169,12 +175,11 @@ def _add_train(commands: "_Commands") -> None:
     length.add_argument("--steps", type=int, help="train up to this step")
     length.add_argument("--epochs", type=float, help="train up to this epoch; default: 1")
     for name, (kind, text) in SETTINGS.items():
-        option = f"--{name.replace('_', '-')}"
         if kind is bool:
             switch = argparse.BooleanOptionalAction
-            train.add_argument(option, action=switch, default=None, help=text)
+            train.add_argument(OPTIONS[name], action=switch, default=None, help=text)
         else:
-            train.add_argument(option, type=kind, help=text)
+            train.add_argument(OPTIONS[name], type=kind, help=text)
     train.add_argument("--out", metavar="DIR", help="default: a new folder, see gnlab info")
     train.set_defaults(command=_train)
 

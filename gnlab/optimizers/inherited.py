@@ -20,14 +20,15 @@ def inherited(eta: Tensor, before: Partition, now: Partition) -> Tensor:
     Args:
         eta: η of the groups before, float64 on the CPU.
         before: The groups before.
-        now: The groups now; an element that was in none before is not counted.
+        now: The groups now; an element that was in none before is not counted, nor
+            is a parameter that had another shape.
 
     Returns:
         η of the groups now, 0 where no element had any.
     """
     had, sums, counts = before.expand(eta), {}, {}
     for name, shape in now.shapes.items():
-        known = name in had
+        known = before.shapes.get(name) == shape
         sums[name] = had[name].expand(shape) if known else eta.new_zeros(shape)
         counts[name] = eta.new_full((), float(known)).expand(shape)
     return now.reduce(sums) / now.reduce(counts).clamp(min=1)

@@ -111,23 +111,24 @@ def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
         return {n: p for n, p in model.named_parameters() if p.requires_grad}
 
 
-def check_trainable(model: nn.Module, named: Named) -> None:
+def check_trainable(model: nn.Module, named: Named, movable: Named | None = None) -> None:
     """Raise if the trainable parameters are others than those that the optimizer took.
 
     Args:
         model: The model.
         named: What the optimizer moves.
+        movable: What it would move now; None: the trainable parameters.
 
     Raises:
         InputError: Naming the first of them, and the way on.
     """
-    now = trainable(model)
+    now = trainable(model) if movable is None else movable
     for name in [*named, *now]:
         if named.get(name) is not now.get(name):
             raise InputError(
                 f"parameter {name!r} was {_became(model, name, named, now)} after the "
-                "optimizer was made; call its change(partition=...) to go on with the parameters "
-                "that are trainable now."
+                "optimizer was made; change the partition, as by change(partition='tensor'), to go "
+                "on with the parameters that are trainable now."
             )
 
 

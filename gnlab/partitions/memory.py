@@ -42,6 +42,21 @@ def in_one_memory(parameters: Mapping[str, Tensor]) -> tuple[str, str] | None:
     return None
 
 
+def repeats(tensor: Tensor) -> bool:
+    """Whether several elements along some axis are one, as ``expand`` makes them.
+
+    Args:
+        tensor: The tensor.
+
+    Returns:
+        Whether they are; then torch does not write into it.
+    """
+    if tensor.layout is not torch.strided or tensor.is_contiguous():
+        return False
+    axes = zip(tensor.shape, tensor.stride(), strict=True)
+    return any(size > 1 and not stride for size, stride in axes)
+
+
 def _common(p: Tensor, others: list[str], parameters: Mapping[str, Tensor]) -> str | None:
     """The first of some parameters with an element of p's."""
     for name in others:

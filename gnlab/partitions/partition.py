@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.parameter import is_lazy
 
 from gnlab.errors import InputError, unknown_choice
-from gnlab.partitions.memory import in_one_memory
+from gnlab.partitions.memory import in_one_memory, repeats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,13 +205,14 @@ class Partition:
 
 
 def check_usable(parameters: Mapping[str, Tensor]) -> None:
-    """Raise if a parameter is complex, or a lazy layer's without a shape, or two are in one memory.
+    """Raise if a parameter cannot move element by element.
 
     Args:
         parameters: The trainable parameters by name.
 
     Raises:
-        InputError: Naming the first that is, or both that are.
+        InputError: Naming the first that is complex, a lazy layer's without a shape or of elements
+            that share their memory, or two that are in one.
     """
     for name, p in parameters.items():
         if is_lazy(p):
@@ -223,6 +224,11 @@ def check_usable(parameters: Mapping[str, Tensor]) -> None:
             raise InputError(
                 f"parameter {name!r} is complex ({p.dtype}), and step sizes are of real ones; hold "
                 "it as torch.view_as_real of it, or freeze it."
+            )
+        if repeats(p):
+            raise InputError(
+                f"the elements of parameter {name!r} are in one memory (it was made by .expand()), "
+                "so none moves without the others; expand it in forward, or .clone() it."
             )
     if found := in_one_memory(parameters):
         one, two = found

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from gnlab.partitions.memory import repeats
+
 
 @contextmanager
 def unmoved(model: nn.Module) -> Iterator[None]:
@@ -21,7 +23,8 @@ def unmoved(model: nn.Module) -> Iterator[None]:
         Nothing.
     """
     held = [(module._buffers, dict(module._buffers)) for module in model.modules()]
-    values = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    # Nothing is written into what was expanded, nor can be.
+    values = [(buffer, buffer.clone()) for buffer in model.buffers() if not repeats(buffer)]
     try:
         yield
     finally:

@@ -38,6 +38,7 @@ class Checkpoint:
         record: The latest step's record.
         summary: The latest record that has a summary.
         size: Bytes of its tensors.
+        trained: The parameters that the next step would train, by name.
     """
 
     step: int
@@ -48,6 +49,7 @@ class Checkpoint:
     record: Record | None
     summary: Record | None
     size: int
+    trained: tuple[str, ...]
 
 
 class Checkpoints:
@@ -172,6 +174,7 @@ def capture(
     drawn: int,
     settings: Settings,
     shown: tuple[Record | None, Record | None],
+    trained: tuple[str, ...],
 ) -> Checkpoint:
     """A run's state, on the device it is on.
 
@@ -182,6 +185,7 @@ def capture(
         drawn: Batches drawn.
         settings: The present settings.
         shown: The latest record and the latest with a summary.
+        trained: The parameters that are trained, by name.
 
     Returns:
         The state.
@@ -191,7 +195,7 @@ def capture(
         state = cloned(state)
     arrays = [a for r in shown if r is not None for a in (r.H, r.H_parts) if a is not None]
     size = flat.nbytes + _nbytes(state) + sum(array.nbytes for array in arrays)
-    return Checkpoint(step, drawn, settings, flat, state, *shown, size)
+    return Checkpoint(step, drawn, settings, flat, state, *shown, size, trained)
 
 
 def cloned(value: Any) -> Any:

@@ -13,14 +13,15 @@ from gnlab.errors import check_number
 from gnlab.problems import Problem
 from gnlab.runs.checkpoints import BUDGET, Checkpoint, Checkpoints, capture, cloned
 from gnlab.runs.compose import compose
-from gnlab.runs.failure import Failure, advice
-from gnlab.runs.flat import Flat, flatten, put
+from gnlab.runs.failure import FAULTS, Failure, advice
+from gnlab.runs.flat import Flat, flatten, put, versions
 from gnlab.runs.history import History, HistoryLog
 from gnlab.runs.ladder import Ladder, ladder, own
 from gnlab.runs.phases import Phases
 from gnlab.runs.record import Record
 from gnlab.runs.settings import Settings
 from gnlab.runs.snapshot import Level
+from gnlab.runs.trained import put_flags
 from gnlab.runs.trainer import Trainer
 
 
@@ -59,6 +60,7 @@ class Course:
         self._summary: Record | None = None
         self._log = HistoryLog()
         self._ladder: Ladder | None = None
+        self._rungs_of: tuple[str, ...] = ()
         self._phases = Phases(trainer, flatten(self.model))
         self.stopped, self.warning, self.undone = "", "", False
         self._checkpoints = Checkpoints(self.budget)
@@ -129,8 +131,14 @@ class Course:
     @property
     def ladder(self) -> Ladder:
         """The levels and what each is made of."""
-        if self._ladder is None:
-            self._ladder = ladder(self.model, self._trainer.few())
+        trained = tuple(n for n, p in self.model.named_parameters() if p.requires_grad)
+        if self._ladder is None or self._rungs_of != trained:
+            try:
+                self._ladder = ladder(self.model, self._trainer.few())
+            except FAULTS:  # of a model that cannot be called any more its next step says why
+                if self._ladder is None:
+                    raise
+            self._rungs_of = trained
         return self._ladder
 
     def step(self) -> Record:
@@ -169,6 +177,8 @@ class Course:
     def rewind(self, step: int) -> None:
         """Go back to a kept step and its settings; later kept steps stay until a step is made.
 
+        A parameter that was frozen or unfrozen by hand since then is as it was.
+
         Args:
             step: One of ``kept_steps``.
 
@@ -176,18 +186,25 @@ class Course:
             InputError: If the step is not kept.
         """
         check_number("step", step, low=0, integer=True)
-        self._return_to(self._checkpoints.get(step))
+        state = self._checkpoints.get(step)
+        self._return_to(state)
+        put_flags(self.model, state.trained)
 
     def reset(self) -> None:
         """Go back to step 0 and forget what followed; the settings stay."""
         start = self._checkpoints.get(0)
         put(start.flat.named(self.model), self.model)
-        rungs = self._ladder
+        rungs, frozen = (self._ladder, self._rungs_of), self._trainer.modes.frozen
         self._start(self.problem, self.settings)
-        self._ladder = rungs
+        self._trainer.modes.freeze(frozen)
+        self._ladder, self._rungs_of = rungs
 
     def _phase(self) -> Record | None:
         """Make the next phase; the record if the step is finished or was undone."""
+        if not self.phase:
+            self._trainer.check()
+            if self._versions != versions(self.model):
+                self._keep_edits()
         at, whole = self.step_count, False
         try:
             phase = self._trainer.after(self.phase)
@@ -249,18 +266,26 @@ class Course:
     def _return_to(self, state: Checkpoint) -> None:
         """Take over a kept state."""
         put(state.flat.named(self.model), self.model)
-        self._trainer.resume(state.settings, state.drawn, cloned(state.optimizer))
+        self._trainer.resume(state.settings, state.drawn, cloned(state.optimizer), state.trained)
         self.settings = state.settings
         self.step_count, self.record, self._summary = state.step, state.record, state.summary
         self.phase, self.stopped, self.warning = "", "", ""
+        self._versions = versions(self.model)
+
+    def _keep_edits(self) -> None:
+        """Keep what a person has made of the model's values since the last whole step."""
+        now, kept = flatten(self.model), self._checkpoints.get(self.step_count)
+        # A model with other parameters is refused where it is gone on with.
+        if not (self.phase or now.places != kept.flat.places or now.equals(kept.flat)):
+            self._keep(now)
 
     def _keep(self, flat: Flat) -> None:
         """Keep the present state."""
         trainer = self._trainer
+        self._versions = versions(self.model)
         shown = (self.record, self._summary)
-        self._checkpoints.keep(
-            capture(flat, trainer.optimizer, self.step_count, trainer.drawn, self.settings, shown)
-        )
+        state = trainer.optimizer, self.step_count, trainer.drawn, self.settings
+        self._checkpoints.keep(capture(flat, *state, shown, trainer.trained))
 
     def _take(self, settings: Settings) -> None:
         """Go on from here with other settings."""

@@ -118,6 +118,7 @@ def _is_tensor(value: Any) -> bool:
 _ADAM = ("step", "exp_avg", "exp_avg_sq")  # which it looks up once it has any
 _FIELDS: dict[str, Callable[[Any], bool]] = {
     "settings": _are_choices,
+    "trained": are_names,
     "begun": _are_choices,
     "step": is_count,
     "drawn": is_count,

@@ -27,6 +27,25 @@ class Modes:
         for module in self._frozen:
             module.training = False
 
+    @property
+    def frozen(self) -> list[int]:
+        """Which modules are frozen, also while the model is in evaluation mode, by their places."""
+        modules = list(self._model.modules())
+        if self._model.training:
+            return [k for k, module in enumerate(modules) if not module.training]
+        return [k for k, module in enumerate(modules) if any(module is m for m in self._frozen)]
+
+    def freeze(self, frozen: list[int]) -> None:
+        """Put the model in training mode, but for some modules.
+
+        Args:
+            frozen: Their places, as ``frozen`` has them of a model like it.
+        """
+        self._model.train()
+        for k, module in enumerate(self._model.modules()):
+            module.training = k not in frozen
+        self.train()
+
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:

@@ -20,12 +20,13 @@ from gnlab.errors import InputError, as_path
 from gnlab.problems import Problem
 from gnlab.runs.checkpoints import Checkpoint
 from gnlab.runs.course import Course
-from gnlab.runs.flat import flatten, put, values_of
+from gnlab.runs.flat import copied, flatten, put, values_of
 from gnlab.runs.intact import fault_of
 from gnlab.runs.record import Record
 from gnlab.runs.recording import Recording
 from gnlab.runs.saved import Saved, damaged, read, write
 from gnlab.runs.settings import OWN, Settings, for_problem
+from gnlab.runs.trained import put_flags
 
 _FLUSH_SECONDS = 1.0
 _log = logging.getLogger(__name__)
@@ -112,19 +113,24 @@ class Run(Course):
         Returns:
             The copy, after the last finished step; a step begun by ``substep`` is not in it.
         """
-        problem = dataclasses.replace(self.problem, model=copy.deepcopy(self.model))
+        self._keep_edits()
+        problem = dataclasses.replace(self.problem, model=copied(self.model))
         other = Run.__new__(Run)
         other._recording, other.budget = None, self.budget
         other._start(problem, self.settings)
+        other._trainer.modes.freeze(self._trainer.modes.frozen)
         other._checkpoints = self._checkpoints.copy()
-        other._log, other._ladder = copy.deepcopy(self._log), self._ladder
+        other._log = copy.deepcopy(self._log)
+        other._ladder, other._rungs_of = self._ladder, self._rungs_of
         other._return_to(self._checkpoints.get(self.step_count))
         return other
 
     def change(self, **choices: Any) -> None:
         """Change settings in the middle of the run; nothing is changed if one is not valid.
 
-        The momentum is kept. A change of the preset, seed, device or dtype is a new start.
+        The momentum is kept. A change of the preset, seed, device or dtype is a new start. What was
+        frozen, unfrozen or replaced by hand since the last step or change is taken up too, by any
+        change, also to the settings that there are: ``change(partition="tensor")``.
 
         Args:
             **choices: New values by name.
@@ -133,7 +139,7 @@ class Run(Course):
             InputError: If a name or value is not valid or does not fit the problem.
         """
         settings = self.settings.changed(**choices)
-        if settings == self.settings:
+        if settings == self.settings and not self._trainer.stale:
             return
         if settings.start != self.settings.start:
             self._start(build(settings), settings)
@@ -151,6 +157,7 @@ class Run(Course):
             InputError: If it cannot be written.
         """
         # From what is kept, not from the model: Ctrl-C may have come in the middle of a step.
+        self._keep_edits()
         start = self._checkpoints.get(0)
         state = self._checkpoints.before(self.step_count + 1) or start
         now, then = (kept.flat.named(self.model) for kept in (state, start))
@@ -205,6 +212,7 @@ class Run(Course):
 
     def _resume(self, state: Checkpoint, model: dict[str, Tensor]) -> None:
         """Go to a state whose model's values were read from a file."""
+        put_flags(self.model, state.trained)
         put(model, self.model)
         # Copied anew: then what is kept is on the run's device.
         self._return_to(dataclasses.replace(state, flat=flatten(self.model)))

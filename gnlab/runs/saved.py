@@ -89,6 +89,7 @@ def write(saved: Saved, path: Path) -> None:
     content = {
         "gnlab": FORMAT,
         "settings": state.settings.to_json(),
+        "trained": list(state.trained),
         "step": state.step,
         "drawn": state.drawn,
         "model": _own(saved.model),
@@ -174,6 +175,7 @@ def _saved(content: dict[str, Any]) -> Saved:
         drawn=content["drawn"],
         settings=Settings(**content["settings"]),
         flat=Flat({}),
+        trained=tuple(content["trained"]),
         optimizer=content["optimizer"],
         record=_record(content["record"]),
         summary=_record(content["summary"]),

@@ -14,10 +14,13 @@ from torch import Tensor
 
 from gnlab.cubic import CubicSolution
 from gnlab.optimizers import GroupedNewton, StepInfo
+from gnlab.optimizers.motion import trainable
 from gnlab.problems import Batches, Problem, Stream
+from gnlab.runs.builders import Taken, build, take_parameters, torch_choices
 from gnlab.runs.modes import Modes
 from gnlab.runs.randomness import seeded
 from gnlab.runs.settings import OWN, Settings
+from gnlab.runs.trained import training
 from gnlab.runs.validation import Validation, Validator
 from gnlab.summaries import Summary, alone, checked_loss, summarisable, unmoved
 
@@ -39,11 +42,12 @@ class Trainer:
     """
 
     def __init__(self, problem: Problem, settings: Settings) -> None:
-        self.problem, self.model, self._modes = problem, problem.model, Modes(problem.model)
+        self.problem, self.model, self.modes = problem, problem.model, Modes(problem.model)
         first = next(problem.model.parameters())
         self.device, self.dtype = first.device, first.dtype
         self.settings = settings
         self.drawn = 0
+        self._taken = Taken(problem.model)
         self.batches, self.summary_batches = self._orders(settings)
         self.partition = summarisable(self.model, settings.partition)
         self.optimizer = self._build(settings)
@@ -73,6 +77,28 @@ class Trainer:
         """Passes through the training data."""
         return self.batches.epoch(self.drawn)
 
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The parameters that a step trains, by name."""
+        return tuple(trainable(self.model) if self.grouped is None else self.partition.shapes)
+
+    @property
+    def stale(self) -> bool:
+        """Whether parameters were frozen, unfrozen or replaced since the optimizer took them."""
+        others = self._taken.are_others(self.optimizer)
+        return others or self.trained != tuple(self.partition.shapes)
+
+    def check(self) -> None:
+        """Raise unless a step can begin with the model's parameters as they are.
+
+        Raises:
+            InputError: If some are not as the run began, or not those that the optimizer took.
+        """
+        self._taken.check(self.optimizer)
+        own = not isinstance(self.settings.partition, str)
+        if self.grouped is None and not own and self.stale:  # torch's optimizers just go on
+            self.partition = summarisable(self.model, self.settings.partition)
+
     def after(self, phase: str) -> str:
         """The phase that follows in this step.
 
@@ -95,8 +121,8 @@ class Trainer:
             is not).
         """
         x, y = self._batch(self.batches, self.drawn)
-        self._modes.train()
-        with self._alone(), self._seeded(self.drawn, 0), torch.enable_grad():
+        self.modes.train()
+        with alone(self.model), self._seeded(self.drawn, 0), torch.enable_grad():
             self.optimizer.zero_grad()
             loss = checked_loss(self.problem.loss_fn(self.model(x), y))
             torch.autograd.backward(loss)
@@ -128,7 +154,7 @@ class Trainer:
 
     def update(self) -> None:
         """Phase 4: move the parameters."""
-        with self._alone():
+        with alone(self.model):
             if self.grouped is not None:
                 self.grouped.update()
             else:
@@ -147,7 +173,7 @@ class Trainer:
 
     def validate(self) -> Validation:
         """The loss and the accuracy on the first validation samples, in evaluation mode."""
-        with self._alone():
+        with alone(self.model):
             return self._validator.measure(self.model)
 
     def proposal(self) -> tuple[dict[str, Tensor], tuple[Tensor, Tensor]]:
@@ -158,7 +184,7 @@ class Trainer:
             optimizer, the gradient on the next summary batch, and that batch.
         """
         grouped = self.grouped
-        if grouped is not None and grouped.direction and grouped.summary_batch is not None:
+        if grouped and not self.stale and grouped.direction and grouped.summary_batch is not None:
             return dict(grouped.direction), grouped.summary_batch
         batch = self._batch(self.summary_batches, 0)
         return self.gradient_of(batch), batch
@@ -171,7 +197,7 @@ class Trainer:
     def gradient_of(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         """The gradient of the loss on a batch, by parameter name; nothing is changed by it."""
         x, y = batch
-        with self._alone(), self.seeded_summary(), torch.enable_grad(), unmoved(self.model):
+        with alone(self.model), self.seeded_summary(), torch.enable_grad(), unmoved(self.model):
             named = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
             loss = checked_loss(self.problem.loss_fn(self.model(x), y))
             found = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
@@ -193,43 +219,47 @@ class Trainer:
         Raises:
             InputError: If a batch is larger than the data or the partition does not fit.
         """
-        old = self.settings
+        self._taken.check_places()
+        old, stale = self.settings, self.stale
         orders = self._orders(settings)
         partition = self.partition
-        if settings.partition != old.partition:
+        if stale or settings.partition != old.partition:
             partition = summarisable(self.model, settings.partition)
         self.drawn = orders[0].after(self.batches, self.drawn)
         self.settings, self.partition = settings, partition
         self.batches, self.summary_batches = orders
         if settings.optimizer != old.optimizer:
             self.optimizer = self._build(settings)
-        elif self.grouped is not None:
-            self.grouped.change(**self._differences(old, settings))
+            return
+        if self.grouped is not None:
+            self.grouped.change(**self._differences(old, settings, again=stale))
         else:
-            for group in self.optimizer.param_groups:
-                group.update(_torch_choices(settings))
+            take_parameters(self.optimizer, self.model)
+            self.optimizer.param_groups[0].update(torch_choices(settings))
+        self._taken.take(self.optimizer)
 
-    def resume(self, settings: Settings, drawn: int, optimizer: dict[str, Any]) -> None:
+    def resume(
+        self, settings: Settings, drawn: int, optimizer: dict[str, Any], trained: tuple[str, ...]
+    ) -> None:
         """Go to where a checkpoint was made; the model's values are put there by ``flat.put``.
 
         Args:
             settings: The settings at the time.
             drawn: Batches drawn.
             optimizer: The optimizer's state, which becomes this trainer's own.
+            trained: The parameters that were trained; what is frozen now stays so.
 
         Raises:
             InputError: If the state is of another model or optimizer.
         """
         self.batches, self.summary_batches = self._orders(settings)
-        if settings.partition != self.settings.partition:
-            self.partition = summarisable(self.model, settings.partition)
-        self.settings, self.drawn = settings, drawn
-        self.optimizer = self._build(settings)
+        same = trained == tuple(self.partition.shapes)
+        with training(self.model, trained):
+            if settings.partition != self.settings.partition or not same:
+                self.partition = summarisable(self.model, settings.partition)
+            self.settings, self.drawn = settings, drawn
+            self.optimizer = self._build(settings)
         self.optimizer.load_state_dict(optimizer)
-
-    def _alone(self) -> AbstractContextManager[None]:
-        """A context in which no other thread summarises the model; a notebook may ask for that."""
-        return alone(self.model)
 
     def _seeded(self, number: int, purpose: int) -> AbstractContextManager[None]:
         """Fix what the model draws at random; the named problems' networks draw nothing."""
@@ -237,14 +267,14 @@ class Trainer:
             return nullcontext()
         return seeded(self.device, self.settings.seed, number, purpose)
 
-    def _differences(self, old: Settings, new: Settings) -> dict[str, Any]:
+    def _differences(self, old: Settings, new: Settings, *, again: bool) -> dict[str, Any]:
         """What the grouped Newton method has to be told of a change."""
         changed = {
             name: getattr(new, name)
             for name in _GROUPED
             if getattr(new, name) != getattr(old, name)
         }
-        if "partition" in changed:
+        if again or "partition" in changed:
             changed["partition"] = self.partition.to(self.device)
         return changed
 
@@ -263,32 +293,8 @@ class Trainer:
 
     def _build(self, settings: Settings) -> torch.optim.Optimizer:
         """The optimizer, new."""
-        with self._alone():
-            moved = [p for p in self.model.parameters() if p.requires_grad]
-        choices = _torch_choices(settings)
-        if settings.optimizer == "adam":
-            return torch.optim.Adam(moved, **choices)
-        if settings.optimizer == "sgd":
-            return torch.optim.SGD(moved, **choices)
-        return GroupedNewton(
-            self.model,
-            self.problem.loss_fn,
-            # Looked up at each draw, so that a change of the batch size takes effect.
-            lambda drawn: self._batch(self.summary_batches, drawn),
-            self.partition.to(self.device),
-            lr=settings.lr,
-            damping=settings.damping,
-            period=settings.period,
-            direction=settings.direction,
-            momentum=settings.momentum,
-            step_momentum=settings.step_momentum,
-            safeguard=settings.safeguard,
-            parts=True,
-        )
-
-
-def _torch_choices(settings: Settings) -> dict[str, Any]:
-    """What a torch optimizer is told."""
-    if settings.optimizer == "adam":
-        return {"lr": settings.lr, "betas": (settings.momentum, 0.999)}
-    return {"lr": settings.lr, "momentum": settings.momentum}
+        groups = self.partition.to(self.device)
+        # Looked up at each draw, so that a change of the batch size takes effect.
+        made = build(self.problem, settings, groups, lambda n: self._batch(self.summary_batches, n))
+        self._taken.take(made)
+        return made

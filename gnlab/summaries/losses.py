@@ -1,5 +1,9 @@
 """What a loss has to be: a real scalar with a graph behind it."""
 
+import numbers
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 from torch import Tensor
 
 from gnlab.errors import InputError
@@ -18,10 +22,7 @@ def checked_loss(loss: object) -> Tensor:
         InputError: If it is no tensor, no scalar, complex, or depends on no parameter.
     """
     if not isinstance(loss, Tensor):
-        raise InputError(
-            f"loss_fn must return a scalar tensor; got {type(loss).__name__} "
-            "(was it taken out of torch by .item()?)."
-        )
+        raise InputError(f"loss_fn must return a scalar tensor; got {_instead(loss)}.")
     if loss.dim():
         raise InputError(
             f"loss_fn must return a scalar, shape []; got shape {list(loss.shape)} "
@@ -37,3 +38,17 @@ def checked_loss(loss: object) -> Tensor:
             "(is there a .detach(), .item() or torch.no_grad() in the model or the loss?)."
         )
     return loss
+
+
+def _instead(loss: object) -> str:
+    """What came in place of a tensor, and what was probably forgotten."""
+    kind = type(loss).__name__
+    if loss is None:
+        return "None (is there a return in it?)"
+    if isinstance(loss, Mapping):
+        return f"{kind} with {', '.join(map(repr, loss))[:80]} (return the one that is the loss)"
+    if isinstance(loss, Sequence) and not isinstance(loss, str):
+        return f"{kind} of {len(loss)} (return the one that is the loss, or their sum)"
+    if isinstance(loss, (numbers.Number, np.ndarray)):
+        return f"{kind} (was it taken out of torch by .item() or .numpy()?)"
+    return kind

@@ -26,7 +26,7 @@ from gnlab.summaries.evaluation import (
     Watcher,
 )
 from gnlab.summaries.normalisers import Normaliser, Weighing
-from gnlab.summaries.places import NO_CHECKPOINT
+from gnlab.summaries.places import NO_CHECKPOINT, check_kept
 from gnlab.summaries.randomness import RandomState, same_random_state
 from gnlab.summaries.splitting import check_modules
 
@@ -219,6 +219,7 @@ class Task:
             evaluation = plain if watcher is None else plain.watched_by(watcher())
 
             def run(output: Any, leaves: Parameters) -> tuple[float | Tensor, Values]:
+                check_kept(self.model, self.parameters, leaves)
                 values = work(Evaluated(evaluation, output, evaluation.loss(output), leaves))
                 return weigh(evaluation, output), values
 

@@ -7,7 +7,7 @@ a list, a closure or a ``functools.partial``. What is differentiated stands in f
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from gnlab.errors import InputError
@@ -120,3 +120,29 @@ def check_reached(loss: Tensor, own: Mapping[int, str]) -> None:
         fresh = {parent for parent, _ in node.next_functions} - seen
         seen |= fresh
         nodes.extend(fresh)
+
+
+def check_kept(model: nn.Module, known: Mapping[str, Tensor], leaves: Mapping[str, Tensor]) -> None:
+    """Raise if the call of a model has made a parameter or frozen one of its own.
+
+    Args:
+        model: The model, which was just called.
+        known: Its parameters by name, before any call.
+        leaves: What stood in for the trainable ones.
+
+    Raises:
+        InputError: Naming the first that it has.
+    """
+    for name, p in model.named_parameters():
+        if p.requires_grad and name not in known:
+            raise InputError(
+                f"parameter {name!r} was made by the model's own call; now that it is there, build "
+                "the partition again with gnlab.partition(model, ...)."
+            )
+    for name, leaf in leaves.items():
+        if not leaf.requires_grad:
+            raise InputError(
+                f"parameter {name!r} is frozen by the model's own call (requires_grad_(False)); "
+                "freeze it outside of the model's forward, then build the partition again with "
+                "gnlab.partition(model, ...)."
+            )

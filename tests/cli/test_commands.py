@@ -4,13 +4,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import gnlab
 from gnlab import cli
 from gnlab.cli import commands, info
-from gnlab.cli.commands import COMMANDS
+from gnlab.cli.commands import COMMANDS, SETTINGS
 from gnlab.cli.output import NoReaderError
 from gnlab.partitions import LEVELS
 
@@ -64,10 +65,24 @@ def test_what_is_served_may_be_bounded(run, monkeypatch, arguments, most):
     assert heard["most_groups"] == most
 
 
-def test_a_bound_on_groups_is_a_number_of_groups(fails):
-    assert "most_groups must be a whole number" in fails(
-        "serve", "--no-record", "--most-groups", "0"
-    )
+@pytest.mark.parametrize("option", ["--frames", "--most-groups"])
+def test_a_bound_of_what_is_served_is_named_as_it_was_given(fails, option):
+    assert f"{option} must be" in fails("serve", "--no-record", option, "0")
+
+
+@pytest.mark.parametrize(("option", "value"), [("--port", "70000"), ("--address", "")])
+def test_an_address_is_named_as_it_was_given(fails, monkeypatch, option, value):
+    monkeypatch.setattr("gnlab.runs.ProcessEngine", lambda **_: SimpleNamespace(close=list))
+    monkeypatch.setattr("gnlab.lab.served.pin_server", list)
+    assert f"{option} must be" in fails("serve", "--no-show", "--no-record", option, value)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, (kind, _) in SETTINGS.items() if kind in (int, float)]
+)
+def test_a_setting_is_named_as_it_was_given(fails, name):
+    option = f"--{name.replace('_', '-')}"
+    assert fails("train", "digits-mlp", option, "-1").startswith(f"gnlab: {option} must be")
 
 
 def test_an_unknown_command_gets_the_nearest(fails):

@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 import torch
+from torch import nn
 from torch.nn.functional import cross_entropy
 
 from gnlab.cubic import Status
@@ -113,3 +114,28 @@ def test_another_direction_inherits_nothing(bent, elements, one_step):
     one_step(model, optimizer)
     assert optimizer.info.solution.status is Status.unbounded
     assert not optimizer.info.updated
+
+
+def test_a_layer_of_another_size_has_had_no_step_sizes():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 5))
+    before = partition(model, "unit")
+    model[2] = nn.Linear(4, 3)
+    now = partition(model, "unit")
+    found = inherited(torch.ones(before.num_groups, dtype=torch.float64), before, now)
+    assert found.tolist() == [1.0] * 8 + [0.0] * 6
+
+
+def test_a_head_of_another_size_is_gone_on_with():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 5))
+    x, y = torch.randn(20, 3), torch.randint(3, (20,))
+    optimizer = GroupedNewton(model, nn.CrossEntropyLoss(), [(x, y)], "unit", period=1)
+    for step in range(2):
+        optimizer.zero_grad()
+        cross_entropy(model(x), y).backward()
+        optimizer.step()
+        if not step:
+            model[2] = nn.Linear(4, 3)
+            optimizer.change(partition="unit")
+    assert optimizer.step_sizes.shape == (2 * 4 + 2 * 3,)

@@ -154,3 +154,20 @@ def test_within_a_transform_of_a_function():
 
     assert torch.func.vmap(found)(torch.zeros(4, 2, 3)).tolist() == [0] * 4
     assert torch.func.grad(found)(torch.zeros(2, 3)).sum() == 6
+
+
+def test_a_parameter_whose_own_elements_are_in_one_memory():
+    model = nn.Linear(5, 1)
+    model.bias = nn.Parameter(torch.zeros(1).expand(1))  # one element, as always
+    model.weight.data = torch.zeros(5).as_strided((1, 5), (0, 1))  # likewise along its first axis
+    assert partition(model, "tensor").num_groups == 2
+    known = partition(model, "all")
+    model.weight = nn.Parameter(torch.zeros(1).expand(1, 5))
+    for refused in (
+        lambda: partition(model, "tensor"),
+        lambda: gnlab.summarise(model, nn.MSELoss(), (torch.ones(2, 5), torch.ones(2, 1)), known),
+    ):
+        with pytest.raises(InputError, match=r"elements of parameter 'weight' are in one memory"):
+            refused()
+    model.weight.requires_grad_(False)
+    assert partition(model, "tensor").num_groups == 1

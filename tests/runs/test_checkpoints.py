@@ -10,7 +10,7 @@ from gnlab.runs.flat import Flat
 
 
 def state(step, size=100):
-    return Checkpoint(step, step, Settings(), Flat({}), {}, None, None, size)
+    return Checkpoint(step, step, Settings(), Flat({}), {}, None, None, size, ())
 
 
 def filled(total, **limits):

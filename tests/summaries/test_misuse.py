@@ -20,7 +20,12 @@ X, Y = torch.zeros(4, 3), torch.zeros(4, 2)
     [
         (nn.MSELoss(reduction="none"), (X, Y), r"shape \[\]; got shape \[4, 2\]"),
         (lambda out, y: out.sum() * 1j, (X, Y), "return a real scalar; got torch.complex64"),
-        (lambda out, y: out.sum().item(), (X, Y), "got float"),
+        (lambda out, y: out.sum().item(), (X, Y), r"got float \(was it taken out .*\.item"),
+        (lambda out, y: out.detach().numpy(), (X, Y), r"got ndarray \(was it taken out of"),
+        (lambda out, y: None, (X, Y), r"got None \(is there a return in it\?\)\.$"),
+        (lambda out, y: (out.sum(), y), (X, Y), r"got tuple of 2 \(return the one that is the l"),
+        (lambda out, y: {"mse": out.sum()}, (X, Y), r"got dict with 'mse' \(return the one that"),
+        (lambda out, y: "mse", (X, Y), "got str.$"),
         (lambda out, y: out.detach().sum(), (X, Y), "no graph"),
         (lambda out, y: (out > 0).sum(), (X, Y), "no graph"),
         (nn.MSELoss(), (X[:0], Y[:0]), "batch is empty"),

@@ -184,3 +184,42 @@ def test_what_cannot_be_followed_is_refused_by_name(method):
 
         with pytest.raises(InputError, match=r"depends on parameter 'b.weight' in a way"):
             summarise(model, loss_fn, batch(), p, method=method)
+
+
+class Making(Net):
+    """Makes a parameter when it is first called."""
+
+    def forward(self, x):
+        if not hasattr(self, "scale"):
+            self.scale = nn.Parameter(torch.ones(3))
+        return super().forward(x) * self.scale
+
+
+class Freezing(Net):
+    """Freezes a layer of its own when it is called."""
+
+    def forward(self, x):
+        self.a.requires_grad_(False)
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("method", ["auto", "autodiff"])
+@pytest.mark.parametrize("given", [True, False], ids=["given", "gradient"])
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (Making, "'scale' was made by the model's own call; now that it is there, build the part"),
+        (Freezing, r"'a.weight' is frozen by the model's own call \(requires_grad_\(False\)\)"),
+    ],
+)
+def test_what_a_models_own_call_makes_of_its_parameters_is_named(kind, message, given, method):
+    model = kind()
+    p = partition(model, "tensor")
+    u = {n: torch.ones_like(p) for n, p in model.named_parameters()} if given else None
+    batch = torch.randn(5, 4), torch.randint(3, (5,))
+    with pytest.raises(InputError, match=message) as error:
+        summarise(model, cross_entropy, batch, p, u, method=method)
+    assert "\n" not in str(error.value)
+    if kind is Making:
+        p = partition(model, "tensor")
+        assert summarise(model, cross_entropy, batch, p, method=method).g.isfinite().all()

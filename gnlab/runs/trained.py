@@ -1,0 +1,86 @@
+"""Which of a model's parameters a run trains; a person may freeze or replace some by hand."""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from gnlab.errors import InputError
+from gnlab.summaries import alone
+
+Place = tuple[str, torch.Size, torch.dtype, torch.device]
+"""A tensor of a model by its name, and what it is like."""
+
+
+def places(values: list[tuple[str, Tensor]]) -> tuple[Place, ...]:
+    """What tensors are like.
+
+    Args:
+        values: Tensors by name.
+
+    Returns:
+        The place of each.
+    """
+    return tuple((name, value.shape, value.dtype, value.device) for name, value in values)
+
+
+def check_places(then: tuple[Place, ...], now: tuple[Place, ...]) -> None:
+    """Raise unless a model's tensors are like those that a run began with, or has kept.
+
+    Args:
+        then: What they were like.
+        now: What they are like.
+
+    Raises:
+        InputError: Naming the first that is another, and the ways on.
+    """
+    if then == now:
+        return
+    before, after = ({place[0]: place for place in some} for some in (then, now))
+    name = next(n for n in [*before, *after] if before.get(n) != after.get(n))
+    raise InputError(
+        f"{name!r} is {_like(after.get(name))} now, and was {_like(before.get(name))} earlier in "
+        "this run, which is of one model: put it back, or go on in a new run of the model as it "
+        "is, gnlab.Run(problem=run.problem)."
+    )
+
+
+def put_flags(model: nn.Module, names: Collection[str]) -> None:
+    """Make some of a model's parameters trainable, and freeze the others.
+
+    Args:
+        model: The model.
+        names: The parameters' names.
+    """
+    with alone(model):
+        for name, p in model.named_parameters():
+            if p.requires_grad != (name in names) and p.is_floating_point():
+                p.requires_grad_(name in names)
+
+
+@contextmanager
+def training(model: nn.Module, names: Collection[str]) -> Iterator[None]:
+    """A context in which some parameters are trainable and no others; as they were after it.
+
+    Args:
+        model: The model.
+        names: The parameters' names.
+
+    Yields:
+        Nothing.
+    """
+    before = [n for n, p in model.named_parameters() if p.requires_grad]
+    put_flags(model, names)
+    try:
+        yield
+    finally:
+        put_flags(model, before)
+
+
+def _like(place: Place | None) -> str:
+    """What a tensor is like, for a message."""
+    if place is None:
+        return "absent"
+    _, shape, dtype, device = place
+    return f"{str(dtype).removeprefix('torch.')} {list(shape)} on {device}"
