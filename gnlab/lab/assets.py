@@ -6,7 +6,9 @@ from contextvars import ContextVar
 from functools import cache
 from importlib import resources
 
+from bokeh.document import Document
 from bokeh.models import InlineStyleSheet
+from panel.io.resources import LOCAL_DIST
 
 _sheets: ContextVar[dict[str, InlineStyleSheet] | None] = ContextVar("sheets", default=None)
 """The style sheets of the document that is being built; None outside of ``one_document``."""
@@ -57,3 +59,19 @@ def css(name: str) -> InlineStyleSheet:
     if name not in shared:
         shared[name] = InlineStyleSheet(css=text(f"{name}.css"))
     return shared[name]
+
+
+def served_beside(doc: Document) -> Document:
+    """Have a served document take Panel's style sheets from the server that it comes from.
+
+    Panel says where they are as it writes the page. Of a page that was long on its way, that
+    session has expired, and the websocket has another made, which would ask a network for them.
+
+    Args:
+        doc: The session's document, before anything of it is built.
+
+    Returns:
+        The same.
+    """
+    doc.template_variables.setdefault("dist_url", LOCAL_DIST)
+    return doc

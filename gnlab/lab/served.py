@@ -22,7 +22,7 @@ from gnlab import runs
 from gnlab.errors import InputError, check_number
 from gnlab.lab import board, connection, palettes, queries
 from gnlab.lab.address import Address
-from gnlab.lab.assets import text
+from gnlab.lab.assets import served_beside, text
 from gnlab.lab.cadence import ALONE
 from gnlab.lab.host import MOST_SESSIONS, Host, check_rate
 from gnlab.lab.page import Page
@@ -53,7 +53,7 @@ def page(
     Returns:
         The page, or the line that says why there is none.
     """
-    doc, address = pn.state.curdoc, Address()
+    doc, address = served_beside(pn.state.curdoc), Address()
     doc.title = "gnlab"
     given = {**(defaults or {}), **queries.arguments()}
     branch = given.pop("branch", "")
@@ -83,7 +83,7 @@ def slide(host: Host | None = None) -> pn.viewable.Viewable:
     Returns:
         The slide, or the line that says why there is none.
     """
-    doc, address = pn.state.curdoc, Address()
+    doc, address = served_beside(pn.state.curdoc), Address()
     doc.title = "gnlab: the slide"
     if host is not None:
         try:

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -144,13 +145,17 @@ def chromium():
 
 @pytest.fixture
 def tab(chromium):
-    """Open tabs of the browser; a tab in which our page complained fails the test."""
+    """Open tabs of the browser; one that complained, or asked another site, fails the test."""
     opened, errors = [], []
 
     def said(message):
-        # What another site does not answer, where there is no network, is no complaint of ours.
         if message.type == "error" and "//localhost:" in message.location["url"]:
             errors.append(message.text)
+
+    def asked(request):
+        address = urlsplit(request.url)
+        if address.scheme not in ("data", "blob") and address.hostname != "localhost":
+            errors.append(f"asked for {request.url}")
 
     def tab(width=1280, height=800):
         page = chromium.new_page(viewport={"width": width, "height": height})
@@ -158,6 +163,8 @@ def tab(chromium):
         page.add_init_script(MODEL_NAMED)
         page.on("console", said)
         page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", asked)
+        page.on("websocket", asked)
         opened.append(page)
         return page
 

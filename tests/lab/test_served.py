@@ -11,7 +11,7 @@ import pytest
 from bokeh.client import pull_session
 from bokeh.core.validation.check import check_integrity
 from bokeh.document.events import ModelChangedEvent
-from bokeh.models import InlineStyleSheet
+from bokeh.models import ImportedStyleSheet, InlineStyleSheet
 from bokeh.protocol import Protocol
 
 from gnlab.errors import InputError
@@ -96,6 +96,18 @@ def test_the_slide_is_served_beside_the_lab_and_counts_as_a_page(server, host, u
     assert not host.engine._latest
     session.close()
     until(lambda: host.sessions == 0)
+
+
+@pytest.mark.parametrize("path", ["", "slide"])
+def test_a_page_that_was_long_on_its_way_asks_nobody_else_for_style_sheets(server, host, path):
+    """Its first session has expired then, and its websocket has another made, as here."""
+    for _ in ("its page", "the line that there are too many"):
+        session = connect(server, path)
+        sheets = [str(one.url) for one in session.document.select({"type": ImportedStyleSheet})]
+        assert len(sheets) >= 1
+        assert [sheet for sheet in sheets if not sheet.startswith("static/extensions/panel/")] == []
+        session.close()
+        host.most_sessions = 0
 
 
 def test_a_page_that_goes_while_its_messages_wait_is_no_error(server, host, until, caplog):
