@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Callable
+from weakref import WeakMethod
 
-_earlier: dict[str, tuple[int, list[Callable[[], None]]]] = {}
+_earlier: dict[str, tuple[int, list[WeakMethod[Callable[[], None]]]]] = {}
 
 
 def replace_earlier(close: Callable[[], None]) -> None:
@@ -12,7 +13,8 @@ def replace_earlier(close: Callable[[], None]) -> None:
     Without this, the run of a lab whose cell is run again would train on, out of reach.
 
     Args:
-        close: Closes what the cell opens now, in case it is run again.
+        close: A method that closes what the cell opens now, in case it is run again; what nobody
+            else holds is not held here either.
     """
     cell = _cell()
     if cell is None:
@@ -20,10 +22,11 @@ def replace_earlier(close: Callable[[], None]) -> None:
     name, count = cell
     earlier, opened = _earlier.get(name, (count, []))
     if earlier != count:
-        for close_earlier in opened:
-            close_earlier()
+        for held in opened:
+            if (close_earlier := held()) is not None:
+                close_earlier()
         opened = []
-    _earlier[name] = (count, [*opened, close])
+    _earlier[name] = (count, [*opened, WeakMethod(close)])
 
 
 def _cell() -> tuple[str, int] | None:

@@ -27,7 +27,8 @@ _ELSEWHERE = "The lab was shown again, elsewhere: nothing goes on here, what is 
 class Lab:
     """A run's page, shown by a cell whose last line it is.
 
-    A cell that is run again closes the labs that it made before.
+    A cell that is run again closes the labs that it made before. A lab that is neither shown nor
+    held by a name ends by itself.
 
     Args:
         run_or_preset: A run to go on with, or the name of a preset.
@@ -188,10 +189,14 @@ class Lab:
             _check_loop()
             _ = self.snapshot  # raises where there is none any more
             query = urlencode({"theme": self._theme})
-            self._page = Page(Host(self._engine), query, post=lambda act: act(), run_id=self._id)
+            self._page = Page(Host(self._engine), query, post=self._post, run_id=self._id)
             self._page.controls.echoes = True
             self._page.start()
         return self._page
+
+    def _post(self, act: Callable[[], None]) -> None:
+        """Do something now; a method, so that a page that is shown keeps its lab alive."""
+        act()
 
 
 def _check_loop() -> None:

@@ -101,7 +101,6 @@ def serve(
     try:
         with sparing_what_stays():
             loop.run()
-        loop.wait_for_loaders()
     finally:
         done.set()
 

@@ -120,9 +120,9 @@ class Loop:
         self._closing = True
         self._wake.set()
 
-    def wait_for_loaders(self) -> None:
-        """Wait for what is being loaded, once the loop is closed; for no download."""
-        self._loaders.wait()
+    def leave(self) -> None:
+        """End the loop soon; takes no lock, since the garbage collector may be what tells it."""
+        self._closing = True
 
     def run_of(self, run_id: str) -> Run | None:
         """The run itself, None while it is loading.
@@ -136,7 +136,7 @@ class Loop:
         return seat.run if (seat := self._seats.get(run_id)) else None
 
     def run(self) -> None:
-        """Make steps until closed."""
+        """Make steps until closed, and wait for what is being loaded then; for no download."""
         try:
             while not self._closing:
                 self._wake.clear()
@@ -148,6 +148,7 @@ class Loop:
             # Also if a fault has ended the loop: every finished step is written down.
             for run_id in list(self._seats):
                 self._forget(run_id)
+            self._loaders.wait()
 
     def _rest(self) -> None:
         """Wait until there is something to do."""

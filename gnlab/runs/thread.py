@@ -1,5 +1,6 @@
 """The engine as a thread of this process: for a notebook, whose kernel stays free meanwhile."""
 
+import atexit
 import threading
 import weakref
 from pathlib import Path
@@ -23,11 +24,14 @@ class ThreadEngine(Engine):
     def __init__(self, *, record_dir: str | Path | None = None) -> None:
         super().__init__()
         self._folder = None if record_dir is None else as_path("record_dir", record_dir)
-        self._loop = Loop(self, self._folder)
-        self._thread = threading.Thread(target=self._loop.run, name="gnlab-engine", daemon=True)
+        self._loop = loop = Loop(_Boards(self._latest), self._folder)
+        self._thread = threading.Thread(
+            target=_work, args=(loop,), name="gnlab-engine", daemon=True
+        )
+        _working[self._thread] = loop
         self._thread.start()
-        # A thread that is inside torch when the interpreter ends would abort the program.
-        self._end = weakref.finalize(self, _end, self._loop, self._thread)
+        # Of an engine that nobody holds any more, nobody could close the runs.
+        weakref.finalize(self, loop.leave).atexit = False
 
     @property
     def alive(self) -> bool:
@@ -72,25 +76,7 @@ class ThreadEngine(Engine):
 
     def close(self) -> None:
         """Close the engine after the step being made, and all its runs."""
-        self._end()
-
-    def publish(self, run_id: str, snapshot: Snapshot) -> None:
-        """Take a run's newest snapshot from the loop.
-
-        Args:
-            run_id: The run's id.
-            snapshot: The snapshot.
-        """
-        if run_id in self._latest:
-            self._latest[run_id] = snapshot
-
-    def forget(self, run_id: str) -> None:
-        """Take notice from the loop that a run is closed.
-
-        Args:
-            run_id: The run's id.
-        """
-        self._drop(run_id)
+        _end(self._loop, self._thread)
 
     def _tell(self, message: Message) -> None:
         self._loop.hear(message)
@@ -102,8 +88,42 @@ class ThreadEngine(Engine):
         return latest
 
 
+class _Boards:
+    """Where the loop publishes what an engine shows; the loop must not hold the engine itself."""
+
+    def __init__(self, latest: dict[str, Snapshot]) -> None:
+        self._latest = latest
+
+    def publish(self, run_id: str, snapshot: Snapshot) -> None:
+        """Take a run's newest snapshot."""
+        if run_id in self._latest:
+            self._latest[run_id] = snapshot
+
+    def forget(self, run_id: str) -> None:
+        """Take notice that a run is closed."""
+        self._latest.pop(run_id, None)
+
+
+_working: dict[threading.Thread, Loop] = {}
+"""The threads that have not ended, also of engines that nobody holds any more."""
+
+
+def _work(loop: Loop) -> None:
+    """Make steps until closed: the body of a thread."""
+    try:
+        loop.run()
+    finally:
+        _working.pop(threading.current_thread(), None)
+
+
 def _end(loop: Loop, thread: threading.Thread) -> None:
     """Close the loop and wait for the step being made and for what is being loaded."""
     loop.close()
     thread.join()
-    loop.wait_for_loaders()
+
+
+@atexit.register
+def _end_all() -> None:
+    """End every thread: one inside torch when the interpreter ends would abort the program."""
+    for thread, loop in list(_working.items()):
+        _end(loop, thread)

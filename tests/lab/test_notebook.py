@@ -1,9 +1,11 @@
 import asyncio
+import gc
 import json
 import re
 import subprocess
 import sys
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from torch import nn
 
 import gnlab
 from gnlab.errors import InputError
-from gnlab.lab import notebook
+from gnlab.lab import cells, notebook
 from gnlab.lab.notebook import Lab
 from gnlab.runs import Pause, Step
 
@@ -166,6 +168,40 @@ def test_a_lab_that_was_closed_is_not_shown(lab):
 def test_the_lab_needs_no_page_to_be_imported():
     code = "import sys, gnlab; assert not {'panel', 'bokeh'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_labs_that_nobody_holds_end(monkeypatch):
+    monkeypatch.setattr(cells, "_cell", lambda: ("a cell", 1))
+    threads = []
+    for seed in range(3):
+        dropped = Lab("moons", seed=seed)
+        dropped.step(2)
+        dropped.play()
+        threads.append(dropped._engine._thread)
+    del dropped
+    gc.collect()
+    for thread in threads:
+        thread.join(60)
+    assert [thread.is_alive() for thread in threads] == [False] * 3
+
+
+def test_a_lab_that_is_shown_goes_on_until_its_cell_is_run_again(monkeypatch):
+    monkeypatch.setattr(cells, "_cell", lambda: ("another cell", 1))
+
+    async def show():
+        made = Lab("moons")
+        made.widget()
+        page, engine = weakref.ref(made.page()), weakref.ref(made._engine)
+        del made
+        gc.collect()
+        page().session.send(Step(3))
+        while engine().snapshot(page().session.run_id).step < 3:
+            await asyncio.sleep(0.01)
+        monkeypatch.setattr(cells, "_cell", lambda: ("another cell", 2))
+        Lab("moons").close()
+        assert not engine().alive
+
+    asyncio.run(show())
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch, lab):

@@ -103,7 +103,7 @@ def test_what_nobody_wants_any_more_is_not_loaded(driven, monkeypatch):
     driven._load("run", Settings("moons"))
     driven.open("wanted", FAST)
     driven._round()
-    driven.wait_for_loaders()
+    driven._loaders.wait()
     assert loaded == [FAST]
 
 

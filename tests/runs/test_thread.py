@@ -1,8 +1,10 @@
 """What only a thread can do: take over a run of this program."""
 
+import gc
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -106,6 +108,23 @@ def test_an_engine_that_was_closed_says_so(until):
     assert not any(t.name == "gnlab-engine" and t is closed._thread for t in threading.enumerate())
 
 
+def test_an_engine_that_nobody_holds_ends_and_lets_its_run_go(until):
+    thread, run = dropped(until)
+    thread.join(60)
+    assert not thread.is_alive()
+    gc.collect()
+    assert run() is None
+
+
+def dropped(until):
+    """The thread and the run of an engine that was playing it and is dropped."""
+    engine, run = ThreadEngine(), Run("moons")
+    run_id = engine.adopt(run)
+    engine.send(run_id, Play())
+    until(lambda: engine.snapshot(run_id), lambda s: s.step > 2)
+    return engine._thread, weakref.ref(run)
+
+
 def test_kept_states_of_all_runs_share_the_room(own_engine, until, monkeypatch):
     monkeypatch.setattr(loop, "MEMORY", 1000)
     runs = [own_engine.open(Settings("quadratic")) for _ in range(4)]
@@ -127,12 +146,13 @@ def test_a_persons_own_random_numbers_are_left_alone_by_a_running_engine(own_eng
     assert torch.equal(torch.rand(2), expected)
 
 
+@pytest.mark.parametrize("held", ["engine = ThreadEngine(); engine", "ThreadEngine()"])
 @pytest.mark.parametrize("pause", [0.0, 0.1, 0.3])
-def test_a_program_may_end_while_a_run_is_loading(pause):
+def test_a_program_may_end_while_a_run_is_loading(pause, held):
     # A thread that is inside torch when the interpreter ends would abort it.
     script = (
         "import time; from gnlab.runs import Settings, ThreadEngine; "
-        f"ThreadEngine().open(Settings('digits-mlp')); time.sleep({pause})"
+        f"{held}.open(Settings('digits-mlp')); time.sleep({pause})"
     )
     ended = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, timeout=120, check=False
