@@ -173,7 +173,8 @@ class Lab:
             self._page.leave()
             self._page = None
         # Bokeh's own widget around the page, not Panel's: that one asks a network for style sheets,
-        # and makes the page anew, which cannot be, when a tab was closed and opened again.
+        # and makes the page anew, which cannot be, when it is shown again. With either, as with any
+        # widget, a notebook's tab that is closed and opened again needs the browser to reload.
         return BokehModel(self.page().root, combine_events=True)
 
     def page(self) -> Page:
