@@ -1,4 +1,4 @@
-"""What a page does with a link that is more than choices: the copy of a run."""
+"""What a page does with a link that is more than choices, and how many pages there may be."""
 
 import asyncio
 from html import unescape
@@ -8,6 +8,8 @@ import panel
 import pytest
 
 from gnlab import runs
+from gnlab.errors import InputError
+from gnlab.lab.host import Host
 from gnlab.lab.page import Page
 
 QUERY = "?preset=moons&theme=dark&order=blocks&scale=scale-free&lock=true&pace=3&every=7&play=true"
@@ -115,3 +117,52 @@ def test_a_copy_whose_page_cannot_be_built_is_closed(opened, host, until, monkey
     until(lambda: copy not in host.engine._latest)
     assert first.session.run_id in host.engine._latest
     assert host.sessions == 1
+
+
+def test_a_page_that_raises_leaves_no_run_alive(host, monkeypatch):
+    def broken(_self):
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(Page, "_wire", broken)
+    with pytest.raises(RuntimeError, match="on purpose"):
+        Page(host, "", post=lambda act: act())
+    assert host.sessions == 0
+    assert not host.engine._latest
+
+
+def test_a_page_that_raises_after_its_run_was_opened_closes_it(host, monkeypatch):
+    opened = []
+
+    def broken(self, run_id):
+        self.session.open(self.choices.settings())
+        opened.append(self.session.run_id)
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(Page, "_open", broken)
+    with pytest.raises(RuntimeError, match="on purpose"):
+        Page(host, "", post=lambda act: act())
+    assert opened
+    assert not host.engine._latest
+    assert host.sessions == 0
+
+
+def test_no_more_pages_than_admitted(host):
+    host.most_sessions = 1
+    first = Page(host, "", post=lambda act: act())
+    with pytest.raises(InputError, match="admits 1"):
+        Page(host, "", post=lambda act: act())
+    first.close()
+    first.close()
+    Page(host, "", post=lambda act: act()).close()
+    assert host.sessions == 0
+
+
+def test_several_pages_get_fewer_frames_each(host):
+    assert host.rate() == 18
+    numbers = [host.admit(), host.admit()]
+    assert host.rate() == 10
+    host.leave(numbers[0])
+    assert host.rate() == 18
+    assert Host(host.engine, frames_per_second=4).rate() == 4
+    with pytest.raises(InputError, match="frames_per_second must be"):
+        Host(host.engine, frames_per_second=0)
