@@ -14,6 +14,12 @@ TORCHS = ("adam", "sgd")
 CHOICES = {"device": "cpu", "period": 2}
 
 
+@pytest.fixture(autouse=True)
+def new_layers():
+    """What is put in the place of a layer is the same each time."""
+    torch.manual_seed(0)
+
+
 def moons(optimizer="grouped-newton", **choices):
     return Run("moons", optimizer=optimizer, **{**CHOICES, **choices})
 
