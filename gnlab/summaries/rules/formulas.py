@@ -154,6 +154,7 @@ def finite(
 def broadcast(*tensors: Any) -> tuple[Tensor, ...]:
     """Tensors in one shape."""
     given = tensors[0] if isinstance(tensors[0], (tuple, list)) else tensors
+    # Torch declares no types for it.
     shape = torch.broadcast_shapes(*[t.shape for t in given])  # type: ignore[no-untyped-call]
     return tuple(t.expand(shape) for t in given)
 
@@ -165,11 +166,9 @@ def einsum(equation: str, *tensors: Any) -> Tensor:
     while len(given) > 2:
         later = set("".join([*terms[2:], after]))
         joint = "".join(c for c in dict.fromkeys(terms[0] + terms[1]) if c in later)
-        dots = "..." if "." in joint else ""
-        joint = dots + joint.replace(".", "")
-        given[:2] = [torch.einsum(f"{_dotted(terms[0])},{_dotted(terms[1])}->{joint}", *given[:2])]
-        terms[:2] = [joint.replace("...", ".")]
-    return torch.einsum(f"{','.join(map(_dotted, terms))}->{_dotted(after)}", *given)
+        given[:2] = [torch.einsum(_equation(terms[:2], joint), *given[:2])]
+        terms[:2] = [joint]
+    return torch.einsum(_equation(terms, after), *given)
 
 
 def _letters(equation: str) -> tuple[list[str], str]:
@@ -181,9 +180,9 @@ def _letters(equation: str) -> tuple[list[str], str]:
     return before.split(","), after
 
 
-def _dotted(indices: str) -> str:
-    """Indices as torch wants them."""
-    return indices.replace(".", "...")
+def _equation(terms: list[str], after: str) -> str:
+    """An equation as torch wants it."""
+    return f"{','.join(terms)}->{after}".replace(".", "...")
 
 
 def has_many_factors(name: str, args: tuple[Any, ...]) -> bool:
