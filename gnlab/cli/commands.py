@@ -112,6 +112,7 @@ def _answer(given: list[str]) -> int:
             raise unread(error) from error
         return int(namespace.command(namespace)) if given else 0
     except InputError as error:
+        # What refuses a choice calls it by its name in Python, which nobody typed here.
         name, must, rest = str(error).partition(" must be ")
         complain(f"{OPTIONS.get(name, name)}{must}{rest}")
         return 2

@@ -10,6 +10,7 @@ from torch import nn
 
 from gnlab import partitions
 from gnlab.errors import check_number
+from gnlab.optimizers.motion import trainable
 from gnlab.problems import Problem
 from gnlab.runs.checkpoints import BUDGET, Checkpoint, Checkpoints, capture, cloned
 from gnlab.runs.compose import compose
@@ -131,7 +132,7 @@ class Course:
     @property
     def ladder(self) -> Ladder:
         """The levels and what each is made of."""
-        trained = tuple(n for n, p in self.model.named_parameters() if p.requires_grad)
+        trained = tuple(trainable(self.model))
         if self._ladder is None or self._rungs_of != trained:
             try:
                 self._ladder = ladder(self.model, self._trainer.few())

@@ -1,6 +1,7 @@
 """Parameters that a person freezes, unfreezes or replaces between the steps of a run."""
 
 import dataclasses
+import threading
 from functools import partial
 
 import pytest
@@ -9,6 +10,7 @@ from torch import nn
 
 from gnlab.errors import InputError
 from gnlab.runs import Change, Run, Step, ThreadEngine
+from gnlab.summaries import alone
 
 TORCHS = ("adam", "sgd")
 CHOICES = {"device": "cpu", "period": 2}
@@ -139,6 +141,20 @@ def test_a_layer_that_is_replaced_is_named_and_a_partition_goes_on(optimizer):
     run.change(partition="tensor")
     run.step()
     assert not torch.equal(new, run.model.layer3.weight)
+
+
+def test_the_levels_wait_for_a_summary_of_another_thread():
+    run, found = moons(), []
+    known, layer = run.ladder, run.model.layer1
+    own = layer._parameters["weight"]
+    other = threading.Thread(target=lambda: found.append(run.ladder))
+    with alone(run.model):
+        layer._parameters["weight"] = own.detach().clone()
+        other.start()
+        other.join(0.1)
+        layer._parameters["weight"] = own
+    other.join()
+    assert found[0] is known
 
 
 def add_layer(model):
