@@ -142,7 +142,8 @@ def versions(model: nn.Module) -> tuple[int, ...]:
     Returns:
         The numbers; what is done to a parameter's ``.data`` does not count.
     """
-    return tuple(0 if p.is_inference() else p._version for p in model.parameters())
+    with alone(model):
+        return tuple(0 if p.is_inference() else p._version for p in model.parameters())
 
 
 def values_of(model: nn.Module) -> list[tuple[str, Tensor]]:

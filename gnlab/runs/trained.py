@@ -63,6 +63,8 @@ def put_flags(model: nn.Module, names: Collection[str]) -> None:
 def training(model: nn.Module, names: Collection[str]) -> Iterator[None]:
     """A context in which some parameters are trainable and no others; as they were after it.
 
+    No other thread summarises the model meanwhile.
+
     Args:
         model: The model.
         names: The parameters' names.
@@ -70,12 +72,13 @@ def training(model: nn.Module, names: Collection[str]) -> Iterator[None]:
     Yields:
         Nothing.
     """
-    before = [n for n, p in model.named_parameters() if p.requires_grad]
-    put_flags(model, names)
-    try:
-        yield
-    finally:
-        put_flags(model, before)
+    with alone(model):
+        before = [n for n, p in model.named_parameters() if p.requires_grad]
+        put_flags(model, names)
+        try:
+            yield
+        finally:
+            put_flags(model, before)
 
 
 def _like(place: Place | None) -> str:

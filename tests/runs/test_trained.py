@@ -10,6 +10,8 @@ from torch import nn
 
 from gnlab.errors import InputError
 from gnlab.runs import Change, Run, Step, ThreadEngine
+from gnlab.runs.flat import versions
+from gnlab.runs.trained import training
 from gnlab.summaries import alone
 
 TORCHS = ("adam", "sgd")
@@ -143,18 +145,34 @@ def test_a_layer_that_is_replaced_is_named_and_a_partition_goes_on(optimizer):
     assert not torch.equal(new, run.model.layer3.weight)
 
 
-def test_the_levels_wait_for_a_summary_of_another_thread():
-    run, found = moons(), []
-    known, layer = run.ladder, run.model.layer1
-    own = layer._parameters["weight"]
-    other = threading.Thread(target=lambda: found.append(run.ladder))
-    with alone(run.model):
-        layer._parameters["weight"] = own.detach().clone()
+def amid_a_summary(model, act):
+    """What something returns that another thread does while a summary has tensors of its own."""
+    found, own = [], model.layer1._parameters["weight"]
+    other = threading.Thread(target=lambda: found.append(act()))
+    with alone(model):
+        model.layer1._parameters["weight"] = own.detach().clone()
         other.start()
         other.join(0.1)
-        layer._parameters["weight"] = own
+        model.layer1._parameters["weight"] = own
     other.join()
-    assert found[0] is known
+    return found[0]
+
+
+def test_a_summary_of_another_thread_is_waited_for():
+    run = moons()
+    known = run.ladder
+    assert amid_a_summary(run.model, lambda: run.ladder) is known
+    before = versions(run.model)
+    with torch.no_grad():
+        run.model.layer1.weight.mul_(2)
+    assert amid_a_summary(run.model, lambda: versions(run.model)) == (before[0] + 1, *before[1:])
+
+    def freeze():
+        with training(run.model, ["layer3.bias"]):
+            return [n for n, p in run.model.named_parameters() if p.requires_grad]
+
+    assert amid_a_summary(run.model, freeze) == ["layer3.bias"]
+    assert all(p.requires_grad for p in run.model.parameters())
 
 
 def add_layer(model):
