@@ -134,6 +134,35 @@ def check_switch(name: str, value: object) -> None:
         raise InputError(f"{name} must be True or False; got {value!r}.")
 
 
+def check_function(name: str, value: object, use: str) -> None:
+    """Raise unless something can be called.
+
+    Args:
+        name: What it is, as it stands in the message.
+        value: What was given.
+        use: How it is called, or what to do.
+
+    Raises:
+        InputError: If it cannot be.
+    """
+    if not callable(value):
+        raise InputError(f"{name} must be a function, {use}; got {shown(value)}.")
+
+
+def shown(value: object, most: int = 80) -> str:
+    """What was given, for a message of one line.
+
+    Args:
+        value: Anything.
+        most: The longest text that is shown.
+
+    Returns:
+        Its text in one line, or its kind if that is long.
+    """
+    text = " ".join(repr(value).split())
+    return text if len(text) <= most else f"a {type(value).__name__}"
+
+
 def as_path(name: str, value: object) -> Path:
     """A file or folder as a person gave it.
 

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 from gnlab.cubic import CubicSolution, Status, solve_cubic
 from gnlab.directions import direction as choose_direction
-from gnlab.errors import InputError, check_switch
+from gnlab.errors import InputError, check_function, check_switch
+from gnlab.optimizers import motion
 from gnlab.optimizers.batches import Batch, Source, Stream
 from gnlab.optimizers.choices import Level, as_partition, checked, checked_settings, plain
 from gnlab.optimizers.info import StepInfo, predicted_decrease
 from gnlab.optimizers.inherited import inherited
-from gnlab.optimizers.motion import are_finite, check_trainable, move, moved, proposed, trainable
 from gnlab.optimizers.safeguard import guarded
 from gnlab.optimizers.state import Saved
 from gnlab.summaries import Reading, Summary, summarise
@@ -76,9 +76,10 @@ class GroupedNewton(Saved):
         parts: bool = False,
     ) -> None:
         check_switch("parts", parts)
+        check_function("loss_fn", loss_fn, "loss_fn(model(x), y) -> scalar")
         self.model, self.loss_fn, self._parts = model, loss_fn, parts
         self.partition = as_partition(model, partition)
-        self._named = trainable(model)
+        self._named = motion.trainable(model)
         self._batches = Stream(summary_batches)
         self.steps = 0
         self.step_sizes: Tensor | None = None
@@ -92,14 +93,9 @@ class GroupedNewton(Saved):
         self._loss_after: float | None = None
         self._finite = True
         choices = {
-            "lr": lr,
-            "damping": damping,
-            "period": period,
-            "direction": direction,
-            "momentum": momentum,
-            "step_momentum": step_momentum,
-            "safeguard": safeguard,
-        }
+            "lr": lr, "damping": damping, "period": period, "direction": direction,
+            "momentum": momentum, "step_momentum": step_momentum, "safeguard": safeguard,
+        }  # fmt: skip
         super().__init__(list(self._named.values()), checked(choices))
 
     @property
@@ -162,10 +158,11 @@ class GroupedNewton(Saved):
             The closure's loss, if there is one.
 
         Raises:
-            InputError: If no parameter has a gradient.
+            InputError: If no parameter has a gradient, or the closure is no function.
         """
         loss = None
         if closure is not None:
+            check_function("closure", closure, "or left out, as in step()")
             with torch.enable_grad():
                 loss = closure()
         self.propose()
@@ -182,12 +179,16 @@ class GroupedNewton(Saved):
         Gradients that are not finite leave no trace in the memory, and the step moves nothing.
 
         Raises:
-            InputError: If no parameter has a gradient, or a hyperparameter was put out of bounds.
+            InputError: If no parameter has a gradient, one has other values than can be moved, or
+                a hyperparameter was put out of bounds.
         """
+        motion.check_fit(self._named, self.partition)
         now = checked_settings(self.settings)
         rule = choose_direction(now["direction"], momentum=now["momentum"])
-        self._finite = are_finite(self._named)
-        self.direction = proposed(rule, self.model, self._named, self.state, remember=self._finite)
+        self._finite = motion.are_finite(self._named)
+        self.direction = motion.proposed(
+            rule, self.model, self._named, self.state, remember=self._finite
+        )
         self._summary = self._solution = None
 
     def measure(self) -> Summary:
@@ -199,7 +200,7 @@ class GroupedNewton(Saved):
         Raises:
             InputError: If a parameter was frozen, unfrozen or replaced since.
         """
-        check_trainable(self.model, self._named)
+        motion.check_trainable(self.model, self._named)
         self.summary_batch = self._batches.next()
         self._reading = Reading(self.model, self.loss_fn, self.summary_batch)
         self._loss_after = None
@@ -246,7 +247,7 @@ class GroupedNewton(Saved):
             taken = self._guard(self._summary)
         eta = self.step_sizes
         if eta is not None and not lost:
-            move(self._named, self.direction, self.partition, lr * eta)
+            motion.move(self._named, self.direction, self.partition, lr * eta)
         self.steps += 1
         self.info = StepInfo(
             step=self.steps,
@@ -277,10 +278,9 @@ class GroupedNewton(Saved):
 
     def _take_trainable(self) -> None:
         """Move what is trainable now, and nothing else."""
-        self._named = trainable(self.model)
+        self._named = motion.trainable(self.model)
         kept = self.settings["params"] = list(self._named.values())
-        for p in set(self.state) - set(kept):
-            del self.state[p]
+        motion.forget(self.state, kept)
 
     def _guard(self, summary: Summary) -> float:
         """Cut the step sizes to what the safeguard lets through, and say which share that is."""
@@ -296,5 +296,5 @@ class GroupedNewton(Saved):
     def _loss_at(self, sizes: Tensor) -> float:
         """The loss on the summary batch after a step θ − U I x, which is taken back."""
         assert self._reading is not None
-        with moved(self._named, self.direction, self.partition, sizes):
+        with motion.moved(self._named, self.direction, self.partition, sizes):
             return self._reading.loss()

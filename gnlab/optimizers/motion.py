@@ -4,7 +4,7 @@ Legend: S groups, U = Diag(u), I the partition's matrix, x sizes of a step, [S].
 """
 
 import math
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,8 @@ from gnlab.directions import Direction, Tensors
 from gnlab.errors import InputError
 from gnlab.partitions import Partition
 from gnlab.partitions.exclusive import alone
+from gnlab.partitions.memory import repeats
+from gnlab.partitions.partition import check_usable
 
 Named = Mapping[str, nn.Parameter]
 
@@ -35,6 +37,32 @@ def are_finite(named: Named) -> bool:
     # The largest sizes: no sum overflows. Several devices are asked one by one.
     largest = [size.to("cpu", torch.float64) for size in torch._foreach_norm(grads, math.inf)]
     return bool(torch.stack(largest).isfinite().all())
+
+
+def check_fit(named: Named, partition: Partition) -> None:
+    """Raise unless the parameters and their gradients are what can be moved group by group.
+
+    Args:
+        named: The parameters.
+        partition: The groups.
+
+    Raises:
+        InputError: Naming the first whose values a person has replaced by others that are not.
+    """
+    for name, p in named.items():
+        wanted, now = partition.shapes.get(name, p.shape), p.shape
+        if now != wanted:
+            raise InputError(
+                f"parameter {name!r} is {list(now)} now and was {list(wanted)} when the partition "
+                "was made; put it back, or go on with it by change(partition='tensor')."
+            )
+        if repeats(p):
+            check_usable({name: p})
+        if p.grad is not None and (p.grad.shape != now or p.grad.device != p.device):
+            raise InputError(
+                f"the gradient of {name!r} is {list(p.grad.shape)} on {p.grad.device}, the "
+                f"parameter {list(now)} on {p.device}; call zero_grad() and backward() again."
+            )
 
 
 def proposed(
@@ -96,6 +124,22 @@ def proposed(
 def _like(kept: Tensor, grad: Tensor) -> Tensor:
     """An average in the dtype and on the device that the gradients have now; a count as it is."""
     return kept.to(grad) if kept.is_floating_point() else kept
+
+
+def forget(state: MutableMapping[Any, Any], kept: Iterable[Tensor]) -> None:
+    """Drop the memory of parameters that are gone, and of those that have another shape by now.
+
+    Args:
+        state: A torch optimizer's state.
+        kept: The parameters that stay.
+    """
+    fitting = {
+        p
+        for p in set(kept) & state.keys()
+        if all(m.shape == p.shape for m in state[p].values() if m.is_floating_point())
+    }
+    for p in state.keys() - fitting:
+        del state[p]
 
 
 def trainable(model: nn.Module) -> dict[str, nn.Parameter]:

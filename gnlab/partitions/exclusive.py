@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from torch import nn
 
-from gnlab.errors import InputError
+from gnlab.errors import InputError, shown
 
 _changed = threading.Condition()
 _claims: dict[int, tuple[int, int]] = {}  # by a module's id: the thread, and how often it has it
@@ -33,7 +33,7 @@ def alone(model: nn.Module) -> Iterator[None]:
         InputError: If it is no model.
     """
     if not isinstance(model, nn.Module):
-        raise InputError(f"model must be a torch.nn.Module; got {model!r}.")
+        raise InputError(f"model must be a torch.nn.Module; got {shown(model)}.")
     kept = list(model.modules())  # alive, so that nothing else gets the id of one
     keys, me = {id(module) for module in kept}, threading.get_ident()
     with _changed:

@@ -122,6 +122,40 @@ def check_lengths(batch: Batch, error: Exception) -> None:
     ) from error
 
 
+def check_like(batch: Batch, parameters: list[Tensor], error: Exception) -> None:
+    """Raise in place of an error of devices or dtypes if a batch has others than the model.
+
+    Args:
+        batch: The batch, as it was computed with.
+        parameters: The model's parameters, likewise.
+        error: What came of it.
+
+    Raises:
+        InputError: If so.
+    """
+    text = (str(error).splitlines() or [""])[0]
+    if isinstance(error, (InputError, torch.OutOfMemoryError)):
+        return
+    kinds: dict[str, Callable[[Tensor], object]] = {
+        "device": lambda t: t.device,
+        "type": lambda t: t.dtype if t.is_floating_point() else None,
+    }
+    for word, kind in kinds.items():
+        there = {kind(p) for p in parameters} - {None}
+        other = next((kind(t) for t in tensors(batch) if kind(t) not in {*there, None}), None)
+        if word in text and other is not None and there:
+            wanted = next(kind(p) for p in parameters if kind(p) is not None)
+            raise InputError(
+                f"the batch has a tensor of {other}, and the model's parameters are of {wanted}; "
+                f"give the batch so, as by x.to({_name(wanted)}), or move the model ({text})."
+            ) from error
+
+
+def _name(kind: object) -> str:
+    """A device or a dtype as it is written in Python."""
+    return repr(str(kind)) if isinstance(kind, torch.device) else str(kind)
+
+
 def _lengths(tree: object) -> set[int]:
     """The leading sizes of the tensors in a nested structure."""
     return {t.shape[0] for t in tensors(tree) if t.dim()}

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gnlab.errors import InputError
+from gnlab.errors import InputError, check_function, shown
 from gnlab.partitions import Partition
 from gnlab.partitions.partition import check_there, check_usable
 from gnlab.summaries.autodiff import Along, groups_of
-from gnlab.summaries.batches import Batch, Loader, cast, check_lengths
+from gnlab.summaries.batches import Batch, Loader, cast, check_lengths, check_like
 from gnlab.summaries.evaluation import (
     Evaluated,
     Evaluation,
@@ -81,12 +81,9 @@ class Task:
             raise InputError(
                 "partition must be a gnlab.Partition, as gnlab.partition(model, level) or "
                 "gnlab.partition(model, {group name: [parameter names]}) makes it; "
-                f"got {self.partition!r}."
+                f"got {shown(self.partition)}."
             )
-        if not callable(self.loss_fn):
-            raise InputError(
-                f"loss_fn must be a function, loss_fn(model(x), y) -> scalar; got {self.loss_fn!r}."
-            )
+        check_function("loss_fn", self.loss_fn, "loss_fn(model(x), y) -> scalar")
         if isinstance(self.loss_fn, type) and issubclass(self.loss_fn, nn.Module):
             kind = self.loss_fn.__name__
             raise InputError(f"loss_fn is the class {kind} itself; make one of it: {kind}().")
@@ -239,6 +236,8 @@ class Task:
                     f"enough: {str(error).splitlines()[0]}"
                 ) from error
             check_lengths(batch, error)
+            held = cast([*self.parameters.values()], self.dtype)
+            check_like(cast(batch, self.dtype), held, error)
             raise
         except (ValueError, IndexError) as error:
             check_lengths(batch, error)

@@ -111,3 +111,28 @@ def test_parameters_without_values_that_can_be_differentiated_are_named(method):
     ]:
         with pytest.raises(InputError, match=message):
             summarise(model, nn.MSELoss(), (X, Y), partition(model, "tensor"), method=method)
+
+
+@pytest.mark.parametrize("method", ["auto", "autodiff"])
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        ((X.double(), Y), r"torch.float64, .* torch.float32; .*x.to\(torch.float32\).*dtype"),
+        ((X.to("meta"), Y), r"meta, .* of cpu; .*x.to\('cpu'\)"),
+    ],
+)
+def test_a_batch_that_is_not_as_the_model_is_named(batch, message, method):
+    with pytest.raises(InputError, match=message):
+        summarise(MODEL, nn.MSELoss(), batch, partition(MODEL, "all"), method=method)
+
+
+@pytest.mark.parametrize("dtype", [None, torch.float64])
+def test_a_models_own_error_is_left_as_it_is(dtype):
+    class Net(nn.Linear):
+        def forward(self, x):
+            raise RuntimeError("this type of device has no name")
+
+    model = Net(3, 2)
+    batch = (X, Y) if dtype is None else (X.double(), Y)
+    with pytest.raises(RuntimeError, match=r"^this type of device has no name$"):
+        summarise(model, nn.MSELoss(), batch, partition(model, "all"), dtype=dtype)
