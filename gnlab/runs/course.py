@@ -135,6 +135,7 @@ class Course:
         trained = tuple(trainable(self.model))
         if self._ladder is None or self._rungs_of != trained:
             try:
+                self._trainer.taken.check_places()
                 self._ladder = ladder(self.model, self._trainer.few())
             except FAULTS:  # of a model that cannot be called any more its next step says why
                 if self._ladder is None:

@@ -112,7 +112,11 @@ class Run(Course):
 
         Returns:
             The copy, after the last finished step; a step begun by ``substep`` is not in it.
+
+        Raises:
+            InputError: If the model's parameters are not like those that the run began with.
         """
+        self._trainer.taken.check_places()
         self._keep_edits()
         problem = dataclasses.replace(self.problem, model=copied(self.model))
         other = Run.__new__(Run)

@@ -41,8 +41,7 @@ def check_places(then: tuple[Place, ...], now: tuple[Place, ...]) -> None:
     name = next(n for n in [*before, *after] if before.get(n) != after.get(n))
     raise InputError(
         f"{name!r} is {_like(after.get(name))} now, and was {_like(before.get(name))} earlier in "
-        "this run, which is of one model: put it back, or go on in a new run of the model as it "
-        "is, gnlab.Run(problem=run.problem)."
+        f"this run, which is of one model: {_remedy(before.get(name), after.get(name))}."
     )
 
 
@@ -79,6 +78,17 @@ def training(model: nn.Module, names: Collection[str]) -> Iterator[None]:
             yield
         finally:
             put_flags(model, before)
+
+
+def _remedy(then: Place | None, now: Place | None) -> str:
+    """What to do about a tensor that is another now."""
+    if then is not None and now is not None and then[2] != now[2]:  # a run's dtype is its data's
+        return f"put it back, run.model.to({then[2]})"
+    if now is not None and now[3].type == "meta":
+        return "its values are gone; load a saved run, or make a new one"
+    return (
+        "put it back, or go on in a new run of the model as it is, gnlab.Run(problem=run.problem)"
+    )
 
 
 def _like(place: Place | None) -> str:

@@ -47,7 +47,7 @@ class Trainer:
         self.device, self.dtype = first.device, first.dtype
         self.settings = settings
         self.drawn = 0
-        self._taken = Taken(problem.model)
+        self.taken = Taken(problem.model)
         self.batches, self.summary_batches = self._orders(settings)
         self.partition = summarisable(self.model, settings.partition)
         self.optimizer = self._build(settings)
@@ -85,7 +85,7 @@ class Trainer:
     @property
     def stale(self) -> bool:
         """Whether parameters were frozen, unfrozen or replaced since the optimizer took them."""
-        others = self._taken.are_others(self.optimizer)
+        others = self.taken.are_others(self.optimizer)
         return others or self.trained != tuple(self.partition.shapes)
 
     def check(self) -> None:
@@ -94,7 +94,7 @@ class Trainer:
         Raises:
             InputError: If some are not as the run began, or not those that the optimizer took.
         """
-        self._taken.check(self.optimizer)
+        self.taken.check(self.optimizer)
         own = not isinstance(self.settings.partition, str)
         if self.grouped is None and not own and self.stale:  # torch's optimizers just go on
             self.partition = summarisable(self.model, self.settings.partition)
@@ -219,7 +219,7 @@ class Trainer:
         Raises:
             InputError: If a batch is larger than the data or the partition does not fit.
         """
-        self._taken.check_places()
+        self.taken.check_places()
         old, stale = self.settings, self.stale
         orders = self._orders(settings)
         partition = self.partition
@@ -236,7 +236,7 @@ class Trainer:
         else:
             take_parameters(self.optimizer, self.model)
             self.optimizer.param_groups[0].update(torch_choices(settings))
-        self._taken.take(self.optimizer)
+        self.taken.take(self.optimizer)
 
     def resume(
         self, settings: Settings, drawn: int, optimizer: dict[str, Any], trained: tuple[str, ...]
@@ -296,5 +296,5 @@ class Trainer:
         groups = self.partition.to(self.device)
         # Looked up at each draw, so that a change of the batch size takes effect.
         made = build(self.problem, settings, groups, lambda n: self._batch(self.summary_batches, n))
-        self._taken.take(made)
+        self.taken.take(made)
         return made

@@ -68,8 +68,12 @@ def try_levels(
 
     Yields:
         Trials: All that was tried so far, first nothing.
+
+    Raises:
+        InputError: If the model's parameters are not like those that the run began with.
     """
     trainer = run._trainer
+    trainer.taken.check_places()
     u, batch = trainer.proposal()
     gradient = _gradient_seconds(trainer, batch)
     can = most_groups(trainer.device)

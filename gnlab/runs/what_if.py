@@ -5,7 +5,7 @@ Legend: S groups, λ the rate that a step is multiplied by.
 
 from typing import TYPE_CHECKING
 
-from gnlab.errors import InputError, check_number
+from gnlab.errors import InputError, check_number, shown
 from gnlab.runs.course import Course
 from gnlab.runs.curve import Trials
 from gnlab.runs.trials import try_levels
@@ -38,10 +38,11 @@ def what_if(run: Course, *, most: int = 512, rate: float = 1.0) -> "xr.Dataset":
         arithmetic, and "solve_seconds".
 
     Raises:
-        InputError: If it is no run, or ``most`` or ``rate`` is out of bounds.
+        InputError: If it is no run, its model is not what it began with, or ``most`` or ``rate`` is
+            out of bounds.
     """
     if not isinstance(run, Course):
-        raise InputError(f"run must be a gnlab.Run; got {run!r}.")
+        raise InputError(f"run must be a gnlab.Run; got {shown(run)}.")
     check_number("most", most, low=1, integer=True)
     check_number("rate", rate, low=0.0)
     with alone(run.model):  # for all levels: an engine's thread may be stepping

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from gnlab import what_if
 from gnlab.errors import InputError
 from gnlab.runs import Change, Run, Step, ThreadEngine
 from gnlab.runs.flat import versions
@@ -187,12 +188,19 @@ def resize(model):
 @pytest.mark.parametrize(
     ("act", "message"),
     [
-        (resize, r"'layer3.weight' is float32 \[7, .* now, and was float32 \[\d, "),
-        (add_layer, r"'layer4.weight' is float32 \[1, 1\] on cpu now, and was absent"),
-        (nn.Module.half, "'layer1.weight' is float16 .* now, and was float32"),
+        (resize, r"'layer3.weight' is float32 \[7, .* now, and was float32 \[\d, .*new run"),
+        (add_layer, r"'layer4.weight' is float32 \[1, 1\] on cpu now, and was absent.*new run"),
+        (
+            nn.Module.half,
+            r"is float16 .* now, and was float32.*: put it back, run.model.to\(torch.float32\)\.",
+        ),
+        (
+            partial(nn.Module.to, device="meta"),
+            r"'layer1.weight' is float32 .* on meta now, and .*load a saved run",
+        ),
         (lambda model: delattr(model, "layer3"), "'layer3.weight' is absent now, and was float32"),
     ],
-    ids=["resized", "added", "half", "removed"],
+    ids=["resized", "added", "half", "meta", "removed"],
 )
 def test_a_run_is_of_one_model(optimizer, act, message, tmp_path):
     run = moons(optimizer)
@@ -205,10 +213,11 @@ def test_a_run_is_of_one_model(optimizer, act, message, tmp_path):
         run.branch,
         lambda: run.save(tmp_path / "run"),
         run.reset,
+        lambda: run.levels,
+        lambda: what_if(run),
     ):
         with pytest.raises(InputError, match=message) as error:
             refused()
-        assert "gnlab.Run(problem=run.problem)" in str(error.value)
         assert "\n" not in str(error.value)
 
 
