@@ -24,6 +24,17 @@ _CLOSED = "This lab was closed: nothing goes on here, what is shown stays. Run t
 _ELSEWHERE = "The lab was shown again, elsewhere: nothing goes on here, what is shown stays."
 
 
+class _Shown(Page):
+    """A lab's page; a cell whose last line it is shows the lab."""
+
+    def __init__(self, show: Callable[..., Any], *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._show = show
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        return self._show(include, exclude)
+
+
 class Lab:
     """A run's page, shown by a cell whose last line it is.
 
@@ -181,7 +192,8 @@ class Lab:
         """The page, built when it is first asked for; it begins to follow the run at once.
 
         Returns:
-            The page, the same at every call.
+            The page, the same at every call until the lab is shown (again), as it also is by a
+            cell whose last line the page is.
 
         Raises:
             InputError: If no event loop runs here, or the lab was closed.
@@ -190,7 +202,8 @@ class Lab:
             _check_loop()
             _ = self.snapshot  # raises where there is none any more
             query = urlencode({"theme": self._theme})
-            self._page = Page(Host(self._engine), query, post=self._post, run_id=self._id)
+            host, show = Host(self._engine), self._repr_mimebundle_
+            self._page = _Shown(show, host, query, post=self._post, run_id=self._id)
             self._page.controls.echoes = True
             self._page.start()
         return self._page

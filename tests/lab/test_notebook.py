@@ -149,6 +149,27 @@ def test_a_page_that_follows_its_run_no_more_says_so(lab):
     assert "was closed" in second.message._text.text
 
 
+@pytest.mark.parametrize("before", [False, True])
+def test_its_page_as_a_cells_last_line_shows_the_lab(before, lab):
+    async def show():
+        if before:
+            lab.widget()
+        page = lab.page()
+        bundle = page._repr_mimebundle_()
+        return page, lab.page(), bundle[0] if isinstance(bundle, tuple) else bundle
+
+    page, now, bundle = asyncio.run(show())
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert (page.session.closed, now.session.closed) == (True, False)
+    lab.close()
+    with pytest.raises(InputError, match="it has been closed"):
+        asyncio.run(shown_as_a_last_line(now))
+
+
+async def shown_as_a_last_line(page):
+    return page._repr_mimebundle_()
+
+
 def shown(lab):
     lab.widget()
     return lab.page()
