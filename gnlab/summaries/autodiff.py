@@ -230,32 +230,3 @@ def pure_third(row: Field, r: int, along: Along) -> Tensor:
     """D^(3)_rrr from the graph of the Hessian's row ∇⟨f, u_r⟩, a scalar."""
     members = along.groups.members[r]
     return along.entries(along.derivative(row, r, members, graph=False))[r]
-
-
-def tensor_of_order(f: Field, along: Along, order: int) -> Tensor:
-    """D^(d) of any order d ≥ 1 from the gradient's graph, by rank.
-
-    Args:
-        f: ∇L, with its graph.
-        along: The direction.
-        order: d.
-
-    Returns:
-        The symmetric tensor, in float64, [S]*d.
-    """
-    size = along.groups.size
-    result = along.entries({}).new_zeros([size] * order)
-
-    def fill(prefix: tuple[int, ...], field: Field) -> None:
-        """Set every entry whose index is sorted and starts with ``prefix``."""
-        last = prefix[-1] if prefix else 0
-        if len(prefix) == order - 1:
-            result[prefix][last:] = along.entries(field)[last:]
-            return
-        for r in range(last, size):
-            targets, more = along.groups.reach[r], len(prefix) + 2 < order
-            fill((*prefix, r), along.derivative(field, r, targets, graph=more))
-
-    fill((), f)
-    every = torch.cartesian_prod(*[torch.arange(size, device="cpu")] * order).reshape(-1, order)
-    return result[tuple(every.sort(1).values.T)].reshape(result.shape)
