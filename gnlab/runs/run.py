@@ -22,6 +22,7 @@ from gnlab.runs.checkpoints import Checkpoint
 from gnlab.runs.course import Course
 from gnlab.runs.flat import copied, flatten, put, values_of
 from gnlab.runs.intact import fault_of
+from gnlab.runs.lock import alone_in
 from gnlab.runs.record import Record
 from gnlab.runs.recording import Recording
 from gnlab.runs.saved import Saved, damaged, read, write
@@ -83,12 +84,13 @@ class Run(Course):
             at_once: Whether to make it now, not with the first step that is written.
 
         Raises:
-            InputError: If it shall be made now and cannot.
+            InputError: If a training is in that folder, or it shall be made now and cannot.
         """
         self.flush()
         recording = Recording(as_path("record", folder))
-        if at_once:
-            recording.begin(self.settings)
+        with alone_in(recording.folder):
+            if at_once:
+                recording.begin(self.settings)
         self._recording = recording
         # What the last second brought shall not be lost when the program ends.
         weakref.finalize(self, _flush_or_warn, self._recording)

@@ -69,7 +69,7 @@ def train(
 
 
 def resume(out: str | Path) -> Run:
-    """Load the run that ``train`` left in a folder; its record is continued in a new part.
+    """Load the run that ``train`` left in a folder; there ``train`` continues its record.
 
     Args:
         out: The folder.
@@ -78,9 +78,11 @@ def resume(out: str | Path) -> Run:
         The run.
 
     Raises:
-        InputError: If there is none.
+        InputError: If there is none, or another training is in the folder.
     """
-    return Run.load(as_path("out", out) / CHECKPOINT)
+    folder = as_path("out", out)
+    with alone_in(folder):  # what is being trained has another checkpoint soon
+        return Run.load(folder / CHECKPOINT)
 
 
 def _save(run: Run, path: Path) -> None:

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from gnlab import InputError
-from gnlab.runs import Run, resume, train
+from gnlab.runs import Run, open_record, resume, train
 from gnlab.runs.lock import NAME, alone_in
 
 HOLDER = """
@@ -46,6 +46,38 @@ def test_a_folder_that_another_process_holds_is_refused_and_left_as_it_is(tmp_pa
     with pytest.raises(InputError, match=r"another training is writing in .*another folder"):
         train(Run("moons"), steps=2, out=tmp_path)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_another_process_trains_is_not_resumed_or_recorded_into(tmp_path, holder):
+    Run("moons").save(tmp_path / "checkpoint.pt")
+    before = sorted(tmp_path.rglob("*"))
+    run = Run("moons")
+    for begin in (
+        lambda: resume(tmp_path),
+        lambda: run.record_to(tmp_path),
+        lambda: Run("moons", record=tmp_path),
+    ):
+        with pytest.raises(InputError, match="another training is writing in"):
+            begin()
+    assert sorted(tmp_path.rglob("*")) == before
+    run.step()
+    run.flush()
+    assert sorted(tmp_path.rglob("*")) == before
+    holder.kill()
+    holder.wait()
+    run = resume(tmp_path)
+    run.record_to(tmp_path)
+    run.step()
+    run.flush()
+    [part] = open_record(tmp_path).parts
+    assert part.step.values.tolist() == [1]
+
+
+def test_asking_for_what_is_not_there_leaves_nothing_behind(tmp_path):
+    with pytest.raises(InputError):
+        resume(tmp_path / "a")
+    Run("moons").record_to(tmp_path / "b")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_process_that_is_killed_holds_nothing(tmp_path, holder):
