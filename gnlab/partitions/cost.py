@@ -3,7 +3,7 @@
 A group pays, for its first and its second tangent, the forward work of the layers after the one
 that it starts in. Every two groups that have reached a layer's result meet there in one product.
 Groups that own units of a layer go together, one product for all weights' and one for all biases',
-until the next layer mixes the units.
+until the next layer, or the loss, mixes the units.
 Beside these there is the forward pass, the gradients of all layers' inputs but the first's, and at
 each layer one product of its inputs with the direction, and one of the tangents that reach it if
 several groups share the layer. One gradient, the unit, is the forward pass, the gradients of the
@@ -14,7 +14,7 @@ The layers are the products that torch carries out, those of a recurrent layer o
 Legend: S groups.
 """
 
-from collections import Counter
+import itertools
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -126,18 +126,55 @@ def guessed(model: nn.Module, samples: int = 1) -> list[Layer]:
         samples: How many samples.
 
     Returns:
-        The layers, one for each module that owns parameters. Where nothing is a matrix, every
-        parameter element counts as a weight.
+        The layers, one for each module that owns parameters, or for each of a module's matrices.
+        Where nothing is a matrix, every parameter element counts as a weight.
     """
-    named = list(model.named_parameters())
-    least = 2 if any(parameter.dim() > 1 for _, parameter in named) else 0
-    work: Counter[str] = Counter()
-    values: dict[str, int] = {}
-    for name, parameter in named:
-        layer = home(name)[0]
-        work[layer] += parameter.numel() if parameter.dim() >= least else 0
-        values[layer] = max(values.get(layer, 0), parameter.shape[0] if parameter.dim() else 1)
-    return [Layer(layer, samples * work[layer], samples * values[layer]) for layer in values]
+    modules = _by_module(model)
+    some = any(p.dim() > 1 for own in modules.values() for p in own.values())
+    found = []
+    for module, own in modules.items():
+        matrices = [p for p in own.values() if p.dim() > 1]
+        if len(matrices) > 1:
+            products = [(m.numel(), n) for m, n in zip(matrices, _results(matrices), strict=True)]
+        else:
+            work = sum(p.numel() for p in (matrices if some else own.values()))
+            products = [(work, max(p.shape[0] if p.dim() else 1 for p in own.values()))]
+        found += [Layer(module, samples * work, samples * values) for work, values in products]
+    return found
+
+
+def places(model: nn.Module) -> dict[str, tuple[str, int, int]]:
+    """Where each parameter is used within its module, should that have a product for each matrix.
+
+    Args:
+        model: The model.
+
+    Returns:
+        By parameter name its module, how many of the module's matrices come before it (of a
+        vector: before the one that it follows), and how many the module has.
+    """
+    found = {}
+    for module, own in _by_module(model).items():
+        passed, every = 0, sum(p.dim() > 1 for p in own.values())
+        for name, p in own.items():
+            passed += p.dim() > 1
+            found[name] = module, max(passed - 1, 0), every
+    return found
+
+
+def _by_module(model: nn.Module) -> dict[str, dict[str, Tensor]]:
+    """The parameters of each module that owns any, by name."""
+    found: dict[str, dict[str, Tensor]] = {}
+    for name, p in model.named_parameters():
+        found.setdefault(home(name)[0], {})[name] = p
+    return found
+
+
+def _results(matrices: Sequence[Tensor]) -> list[int]:
+    """How many values a product with each matrix gives: its rows, or its columns if they chain."""
+    pairs = [(a.shape, b.shape) for a, b in itertools.pairwise(matrices)]
+    turned = all(a[-1] == b[0] for a, b in pairs) and any(a[0] != b[-1] for a, b in pairs)
+    return [m.shape[-1 if turned else 0] for m in matrices]
 
 
 def gradient(layers: Sequence[Layer]) -> int:
@@ -169,4 +206,6 @@ def in_gradients(layers: Sequence[Layer], starting: Sequence[int], shared: bool)
         total += (2 + shared) * (reached + min(together, _TOGETHER)) * layer.work
         reached, together = (reached + together, new) if shared else (reached + new, 0)
         total += (reached + min(together, _TOGETHER)) ** 2 * layer.values
+    if together > _TOGETHER:  # the loss mixes the last layer's units
+        total += ((reached + together) ** 2 - (reached + _TOGETHER) ** 2) * layers[-1].values
     return total / max(gradient(layers), 1)

@@ -21,7 +21,6 @@ from gnlab.errors import InputError
 from gnlab.partitions import cost, finer
 from gnlab.partitions.exclusive import alone
 from gnlab.partitions.levels import levels, number, partition
-from gnlab.partitions.naming import home
 
 _LABELS = {
     "all": "one group for all",
@@ -178,25 +177,29 @@ def _by_role(roles: Sequence[str]) -> tuple[str, str]:
 
 def _starting(model: nn.Module, name: str, layers: Sequence[cost.Layer]) -> list[int]:
     """How many groups start in each layer."""
-    at: dict[str, int] = {}
+    at: dict[str, list[int]] = {}
     for place, executed in enumerate(layers):
-        at.setdefault(executed.name, place)
-    counts = [0] * len(layers)
-    for owner, count in _by_layer(model, name):
-        layer = owner
+        at.setdefault(executed.name, []).append(place)
+    counts, places = [0] * len(layers), cost.places(model)
+    for parameter, count in _by_parameter(model, name):
+        layer, passed, matrices = places[parameter]
+        products = [place for place in at.get(layer, []) if layers[place].work]
+        if len(products) == matrices > 1:  # a product for each
+            counts[products[passed]] += count
+            continue
         # What is never called itself, a parameter that something else takes, starts where a module
         # around it does, or may start anywhere.
         while layer and layer not in at:
             layer = layer.rpartition(".")[0]
-        counts[at.get(layer, 0)] += count
+        counts[at.get(layer, [0])[0]] += count
     return counts
 
 
-def _by_layer(model: nn.Module, name: str) -> Iterator[tuple[str, int]]:
-    """Each layer, and how many groups have their first element in it."""
+def _by_parameter(model: nn.Module, name: str) -> Iterator[tuple[str, int]]:
+    """Each parameter, and how many groups have their first element in it."""
     if finer.is_finer(name):
         for part in finer.cuts(model, partition(model, "tensor").shapes):
-            yield home(part.name)[0], finer.number(name, [part])
+            yield part.name, finer.number(name, [part])
         return
     seen: set[int] = set()
     split = partition(model, name)
@@ -204,4 +207,4 @@ def _by_layer(model: nn.Module, name: str) -> Iterator[tuple[str, int]]:
         group = int(owner)
         if split.shapes[parameter].numel() and group not in seen:
             seen.add(group)
-            yield home(parameter)[0], 1
+            yield parameter, 1
