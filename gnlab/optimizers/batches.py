@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gnlab.errors import InputError
+from gnlab.errors import InputError, shown
 from gnlab.summaries import generators_of
 
 Batch = Any
@@ -110,6 +110,26 @@ class Stream:
                 "again; give a list, a loader or a function of the number already drawn."
             )
         raise InputError("summary_batches yielded no batch; give at least one.")
+
+
+def pair(batch: Batch) -> Batch:
+    """A batch as it came, if it is one.
+
+    Args:
+        batch: What a stream gave.
+
+    Returns:
+        The same.
+
+    Raises:
+        InputError: If it is no pair.
+    """
+    if isinstance(batch, (tuple, list)) and len(batch) == 2:
+        return batch
+    raise InputError(
+        f"summary_batches must give pairs (inputs, targets); got {shown(batch)}. "
+        "Of one batch alone give a list, [(inputs, targets)]."
+    )
 
 
 def _random_states(source: object) -> tuple[Tensor, ...]:

@@ -18,7 +18,7 @@ from gnlab.cubic import CubicSolution, Status, solve_cubic
 from gnlab.directions import direction as choose_direction
 from gnlab.errors import InputError, check_function, check_switch
 from gnlab.optimizers import motion
-from gnlab.optimizers.batches import Batch, Source, Stream
+from gnlab.optimizers.batches import Batch, Source, Stream, pair
 from gnlab.optimizers.choices import Level, as_partition, checked, checked_settings, plain
 from gnlab.optimizers.info import StepInfo, predicted_decrease
 from gnlab.optimizers.inherited import inherited
@@ -198,10 +198,10 @@ class GroupedNewton(Saved):
             The summary.
 
         Raises:
-            InputError: If a parameter was frozen, unfrozen or replaced since.
+            InputError: If a parameter was frozen, unfrozen or replaced since, or the batch is none.
         """
         motion.check_trainable(self.model, self._named)
-        self.summary_batch = self._batches.next()
+        self.summary_batch = pair(self._batches.next())
         self._reading = Reading(self.model, self.loss_fn, self.summary_batch)
         self._loss_after = None
         self._summary = summarise(

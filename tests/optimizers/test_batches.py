@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 from gnlab.errors import InputError
-from gnlab.optimizers.batches import Stream
+from gnlab.optimizers.batches import Stream, pair
 
 
 def test_an_iterable_is_gone_through_again():
@@ -99,3 +99,17 @@ def test_what_can_be_gone_through_once_only_is_not_copied(copied):
     for source in (iter(["a", "b"]), (name for name in "ab")):
         with pytest.raises(InputError, match="cannot be copied; give a list, a loader or"):
             copied(Stream(source))
+
+
+X, Y = torch.zeros(4, 3), torch.zeros(4)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [(X, Y), [X, Y], X, [{"x": X, "y": Y}], [(X, Y, X)], lambda n: None, "abc"],
+    ids=["pair", "listed", "tensor", "mapping", "triple", "nothing", "text"],
+)
+def test_what_is_no_pair_is_told_with_what_one_batch_alone_is(given):
+    with pytest.raises(InputError, match=r"give pairs .* got .*\. Of one .* list, \[") as caught:
+        pair(Stream(given).next())
+    assert len(str(caught.value).splitlines()) == 1
