@@ -25,7 +25,7 @@ NUMPYS = {"axis": "dim", "keepdims": "keepdim"}
 HOOKED = frozenset({"register_hook", "grad_fn"})
 """What could change a gradient unseen."""
 
-OVERWRITING_NOTHING: Mapping[str, Callable[..., Any]] = {"mul": torch.mul, "matmul": torch.matmul}
+_MANY_NAMED: Mapping[str, Callable[..., Any]] = {"mul": torch.mul, "matmul": torch.matmul}
 """Operations of many names, as ones that overwrite nothing."""
 
 _WRITING = frozenset({"iadd", "isub", "imul", "itruediv", "ipow", "setitem"})
@@ -52,6 +52,23 @@ def plain_name(func: Callable[..., Any]) -> tuple[str, bool]:
     elif name.endswith("_"):
         name, in_place = name[:-1], True
     return _PLAIN.get(name, name), in_place
+
+
+def overwriting_nothing(name: str, func: Callable[..., Any], in_place: bool) -> Callable[..., Any]:
+    """An operation as one that overwrites nothing, which jets may be given to.
+
+    Args:
+        name: Its plain name.
+        func: The operation.
+        in_place: Whether it overwrites its first argument.
+
+    Returns:
+        The operation that a rule calls.
+    """
+    own = _MANY_NAMED.get(name)
+    if own is None and in_place:
+        own = getattr(torch.Tensor, name, None)
+    return func if own is None else own
 
 
 def is_told_to_write(options: Mapping[str, Any]) -> bool:

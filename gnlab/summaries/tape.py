@@ -22,8 +22,8 @@ from gnlab.summaries.names import (
     HOOKED,
     LEAVING,
     NUMPYS,
-    OVERWRITING_NOTHING,
     is_told_to_write,
+    overwriting_nothing,
     plain_name,
 )
 from gnlab.summaries.rules import CURVED, FORMULAS, LAYERS, RULES, Call, NoRuleError, called
@@ -150,7 +150,8 @@ class Tape(TorchFunctionMode):
             if (in_place or not any(result is argument for argument in args)) and any(
                 isinstance(r, Tensor) and r.requires_grad for r in results
             ):
-                call = self._record(name, func, (positional, named), given, results)
+                quiet = overwriting_nothing(name, func, in_place)
+                call = self._record(name, quiet, (positional, named), given, results)
                 call.several, call.kept = results is result, kept
             else:
                 del self.constants[seen:]
@@ -178,7 +179,7 @@ class Tape(TorchFunctionMode):
             raise NoRuleError(name)
         if torch._C._is_any_autocast_enabled():
             raise NoRuleError(f"{name} under autocast")
-        call = Call(name, OVERWRITING_NOTHING.get(name, func), *arguments, [], given)
+        call = Call(name, func, *arguments, [], given)
         call.place = self.place or (self._modules.now if self._modules is not None else "")
         for tensor in results:
             call.results.append(Operand(tensor.detach()))

@@ -22,6 +22,17 @@ def residual(x, y):
     return total.exp()
 
 
+def written(write):
+    """A copy of x that is overwritten, beside x, whose jet must be left as it was."""
+
+    def run(x, *more):
+        copy = x.clone()
+        write(copy, *more)
+        return copy.exp() * x
+
+    return run
+
+
 def spread(x):
     """X with no two entries nearly equal, so that no difference changes which is greater."""
     return x + 3.0 * (7 * torch.arange(x.numel()) % x.numel()).reshape(x.shape)
@@ -134,6 +145,18 @@ OPERATIONS = {
     "slice_scatter": (lambda x, y: x.slice_scatter(y, 1, 1).exp(), S, (2, 2)),
     "select_scatter": (lambda x, y: x.select_scatter(y, 1, 1).exp(), S, (2,)),
     "diagonal_scatter": (lambda x, y: x.diagonal_scatter(y).exp(), S, (2,)),
+    "cumsum: in place": (written(lambda x: x.cumsum_(1)), S),
+    "tril: in place": (written(lambda x: x.tril_()), S),
+    "triu: in place": (written(lambda x: x.triu_(1)), S),
+    "index_add: in place": (
+        written(lambda x, y: x.index_add_(1, ORDER[[0, 0]], y)), S, (2, 2),
+    ),
+    "index_fill: in place": (written(lambda x: x.index_fill_(1, ORDER[:2], 0.5)), S),
+    "index_fill: a value in place": (
+        written(lambda x, y: x.index_fill_(1, ORDER[[0, 0]], y.prod())), S, (2,),
+    ),
+    "scatter_add: in place": (written(lambda x, y: x.scatter_add_(1, PLACES, y)), S, S),
+    "scatter: number in place": (written(lambda x: x.scatter_(1, PLACES[:, :2], 0.7)), S),
     "avg_pool1d": (lambda x: F.avg_pool1d(x, 2, 1, 1).sin(), C),
     "avg_pool2d": (lambda x: F.avg_pool2d(x, 2, stride=1).sin(), (2, 1, 3, 3)),
     "avg_pool2d: ceil": (
