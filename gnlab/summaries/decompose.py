@@ -3,9 +3,10 @@
 Automatic differentiation is only as right as each operation's derivative of a derivative. Some
 kernels of torch have a wrong third derivative (layer_norm) or second one (weight_norm), none in
 train mode (batch_norm, instance_norm) or none on a CPU (scaled_dot_product_attention,
-embedding_bag, hardsigmoid), no third one (logcumsumexp), none at zero (norms), or a sixth in single
-precision on a GPU (hardswish). Written out in elementary operations they are right at every order,
-so the summaries evaluate the loss under ``decomposed()``.
+embedding_bag, hardsigmoid), no third one (logcumsumexp), none at zero (norms), a sixth in single
+precision on a GPU (hardswish), or one for a value that another has overwritten (scatter). Written
+out in elementary operations they are right at every order, so the summaries evaluate the loss under
+``decomposed()``.
 
 Legend: N samples, C channels, G groups of channels, T positions, E features.
 """
@@ -24,7 +25,7 @@ from torch.overrides import (
     has_torch_function_unary,
 )
 
-from gnlab.summaries import activations, embeddings, entropy, norms
+from gnlab.summaries import activations, assignments, embeddings, entropy, norms
 from gnlab.summaries.kernels import uncompiled, unfused_attention
 from gnlab.summaries.recurrent import RECURRENT
 from gnlab.summaries.routes import operator, routes
@@ -227,6 +228,7 @@ FORMULAS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.logcumsumexp: logcumsumexp,
     Tensor.logcumsumexp: logcumsumexp,
     **activations.FORMULAS,
+    **assignments.FORMULAS,
     **embeddings.FORMULAS,
     **entropy.FORMULAS,
     **norms.FORMULAS,

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from gnlab.summaries.assignments import BY_NAME as ASSIGNMENTS
 from gnlab.summaries.decompose import FORMULAS as DECOMPOSED
 from gnlab.summaries.decompose import ROUTES
 from gnlab.summaries.norms import root
 from gnlab.summaries.rules import criteria, recurrent, reductions
-from gnlab.summaries.rules.assignment import assigned
 
 
 def softmax(x: Tensor, dim: int, *rest: Any, dtype: torch.dtype | None = None, **_: Any) -> Tensor:
@@ -196,15 +196,17 @@ FORMULAS: Mapping[str, Callable[..., Any]] = {
     **{
         func.__name__: formula
         for func, formula in (ROUTES | DECOMPOSED).items()
-        if func.__name__ not in ("embedding", "norm", "normalize", "celu", "celu_")
+        if func.__name__ not in ("embedding", "norm", "normalize", "celu")
+        and not func.__name__.endswith("_")
     },
     **criteria.FORMULAS, **reductions.FORMULAS, **recurrent.FORMULAS,
+    **ASSIGNMENTS,
     "softmax": softmax, "dropout": dropout, "feature_dropout": feature_dropout,
     "addmm": addmm, "baddbmm": baddbmm, "addmv": addmv, "addbmm": addbmm, "addr": addr,
     "addcmul": addcmul, "addcdiv": addcdiv, "lerp": lerp, "bilinear": bilinear,
     "relu6": relu6, "mish": mish, "glu": glu,
     "rpow": raised, "exp2": lambda x: raised(x, 2.0), "log2": logarithm(2), "log10": logarithm(10),
     "trace": trace, "linalg_vecdot": vecdot, "hypot": hypot, "einsum": einsum,
-    "nan_to_num": finite, "broadcast_tensors": broadcast, "setitem": assigned,
+    "nan_to_num": finite, "broadcast_tensors": broadcast,
 }  # fmt: skip
 """The formulas by the operation's plain name."""

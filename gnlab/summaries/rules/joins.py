@@ -68,11 +68,15 @@ def chosen(call: Call, curvature: Curvature) -> Jet:
 
 
 def masked(call: Call, curvature: Curvature) -> Jet:
-    """Y = x, and a constant where the mask holds."""
-    jet, shape = spread(call.only(), call.out.shape), call.out.shape
-    assert jet is not None
-    mask = call.named("input", "mask", "value")["mask"].bool()
-    return jet.linear(lambda v: v.expand(len(v), *shape).masked_fill(mask, 0))
+    """Y = x, and one value where the mask holds."""
+    given, shape, dtype = call.named("input", "mask", "value"), call.out.shape, call.out.dtype
+    mask = given["mask"].bool()
+    jet, filling = spread(given["input"], shape), spread(given["value"], shape)
+    if jet is not None:
+        jet = jet.linear(lambda v: v.expand(len(v), *shape).masked_fill(mask, 0))
+    if filling is not None:
+        filling = filling.linear(lambda v: v.to(dtype) * mask)
+    return sum_of([jet, filling], shape)
 
 
 def concatenated(call: Call, curvature: Curvature) -> Jet:
@@ -165,8 +169,8 @@ RULES: Mapping[str, Rule] = {
     "add": added, "sub": subtracted, "rsub": subtracted_from, "where": chosen,
     "masked_fill": masked, "cat": concatenated, "stack": stacked,
     **dict.fromkeys(
-        ("index_add", "index_copy", "index_fill", "scatter", "scatter_add", "slice_scatter",
-         "select_scatter", "diagonal_scatter"),
+        ("index_add", "index_fill", "scatter_add", "slice_scatter", "select_scatter",
+         "diagonal_scatter"),
         affine,
     ),
 }  # fmt: skip

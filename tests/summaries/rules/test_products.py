@@ -123,15 +123,7 @@ def test_repetition(operation):
     operation.check_repetition()
 
 
-def written(x, places, value):
-    y = 1.5 * x
-    y[places] = value
-    return y.sin()
-
-
 WITHOUT_RULE = {
-    "an assignment to places in a tensor": (lambda x, y: written(x, torch.tensor([0, 0]), y), S, S),
-    "an assignment to a mask": (lambda x, y: written(x, torch.tensor([True, True]), y), S, S),
     "max_norm": (lambda w: F.embedding(TOKENS, w, max_norm=0.5).sin(), (4, 2)),
     "dimension of samples": (lambda x, w: F.conv1d(x, w).sin(), (1, 4), (1, 1, 2)),
     "a vector for a weight": (lambda x, w: F.linear(x, w).sin(), S, (3,)),

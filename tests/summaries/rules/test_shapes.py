@@ -130,7 +130,6 @@ OPERATIONS = {
     "masked_select": (lambda x: x.masked_select(MASK).exp(), S),
     "index_add": (lambda x, y: x.index_add(1, ORDER[:2], y, alpha=0.5).exp(), S, (2, 2)),
     "index_add: constant": (lambda x: FIXED.index_add(1, ORDER, x).exp(), S),
-    "index_copy": (lambda x, y: x.index_copy(1, ORDER[:2], y).exp(), S, (2, 2)),
     "index_fill": (lambda x: x.index_fill(1, ORDER[:2], 0.5).exp(), S),
     "index_fill: a value": (
         lambda x, y: x.index_fill(1, ORDER[:2], y.prod()).exp() * FIXED, S, (2,),
@@ -138,8 +137,6 @@ OPERATIONS = {
     "index_fill: into a constant": (
         lambda y: FIXED.index_fill(1, ORDER[:2], y.prod().sin()).exp(), (2,),
     ),
-    "scatter": (lambda x, y: x.scatter(1, PLACES[:, :1], y).exp(), S, (2, 1)),
-    "scatter: number": (lambda x: x.scatter(1, PLACES[:, :2], 0.7).exp(), S),
     "scatter_add": (lambda x, y: x.scatter_add(1, PLACES, y).exp(), S, S),
     "scatter_add: constant": (lambda x: torch.zeros_like(FIXED).scatter_add(1, PLACES, x).exp(), S),
     "slice_scatter": (lambda x, y: x.slice_scatter(y, 1, 1).exp(), S, (2, 2)),
@@ -156,7 +153,6 @@ OPERATIONS = {
         written(lambda x, y: x.index_fill_(1, ORDER[[0, 0]], y.prod())), S, (2,),
     ),
     "scatter_add: in place": (written(lambda x, y: x.scatter_add_(1, PLACES, y)), S, S),
-    "scatter: number in place": (written(lambda x: x.scatter_(1, PLACES[:, :2], 0.7)), S),
     "avg_pool1d": (lambda x: F.avg_pool1d(x, 2, 1, 1).sin(), C),
     "avg_pool2d": (lambda x: F.avg_pool2d(x, 2, stride=1).sin(), (2, 1, 3, 3)),
     "avg_pool2d: ceil": (
@@ -201,6 +197,10 @@ OPERATIONS = {
     "masked_fill": (lambda x: x.masked_fill(MASK, 0.4).exp(), S),
     "masked_fill: wider": (lambda x: x.masked_fill(MASK, -1).exp(), (3,)),
     "masked_fill: in place": (lambda x: (x * 2).masked_fill_(MASK, -1).exp(), S),
+    "masked_fill: a value": (lambda x, y: x.masked_fill(MASK, y.prod()).exp(), (3,), (2,)),
+    "masked_fill: into a constant": (
+        lambda y: (1 * FIXED).masked_fill_(MASK, y.prod()).exp(), (2,),
+    ),
     "cat": (lambda x, y: torch.cat([x, y, FIXED], 1).exp(), S, (2, 1)),
     "cat: same": (lambda x: torch.cat((x, x), dim=-1).exp(), S),
     "stack": (lambda x, y: torch.stack([x, FIXED, y], -1).exp(), S, S),
