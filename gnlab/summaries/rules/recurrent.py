@@ -1,9 +1,10 @@
 """Recurrent layers, written out step by step in operations that have a rule.
 
 What depends on the inputs alone is one product for all steps; what depends on the state is one for
-each. Sequences of several lengths (packed) are left to the plain definition.
+each. Of sequences of several lengths (packed) fewer and fewer are left: the longest come first.
 
-Legend: T steps, B samples, E features in, H features of the state, L layers, W directions.
+Legend: T steps, B samples, E features in, H features of the state, L layers, W directions, n rows
+of all samples' steps.
 
 References:
     The equations of torch.nn.RNN, LSTM and GRU.
@@ -15,8 +16,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
-
-from gnlab.summaries.rules.calls import NoRuleError
 
 State = tuple[Tensor, ...]
 """What is handed on from step to step, [B, H] each; the first is the output."""
@@ -61,15 +60,42 @@ def _elman(function: Callable[[Tensor], Tensor]) -> Cell:
 
 
 def _in_one_direction(
-    cell: Cell, x: Tensor, state: State, weights: Weights, biased: bool, *, backwards: bool
-) -> tuple[Tensor, State]:
-    """All steps of a layer, [T, B, E] -> [T, B, H], and the state after the last."""
-    gi = functional.linear(x, weights[0], weights[2] if biased else None).unbind(0)
-    outputs = []
-    for products in reversed(gi) if backwards else gi:
+    cell: Cell, x: Tensor, start: State, weights: Weights, biased: bool, *, backwards: bool,
+    sizes: list[int] | None,
+) -> tuple[Tensor, State]:  # fmt: skip
+    """All steps of a layer, [T, B, E] -> [T, B, H] or [n, E] -> [n, H], and the last states."""
+    gi = functional.linear(x, weights[0], weights[2] if biased else None)
+    steps = gi.unbind(0) if sizes is None else torch.split(gi, sizes)
+    whole = len(start[0])
+    # Backwards the longest sequences begin alone, and the others join them.
+    state = _some(start, 0, whole if sizes is None or not backwards else sizes[-1])
+    outputs, ended = [], list[State]()
+    for products in reversed(steps) if backwards else steps:
+        before, now = len(state[0]), len(products)
+        if now < before:
+            ended.append(_some(state, now, before))
+            state = _some(state, 0, now)
+        elif now > before:
+            state = _together([state, _some(start, before, now)])
         state = cell(products, state, weights, biased)
         outputs.append(state[0])
-    return torch.stack(outputs[::-1] if backwards else outputs), state
+    if backwards:
+        outputs.reverse()
+    last = _together([state, *reversed(ended)])
+    return torch.stack(outputs) if sizes is None else torch.cat(outputs), last
+
+
+def _some(state: State, begin: int, end: int) -> State:
+    """The states of some samples."""
+    whole = begin == 0 and end == len(state[0])
+    return state if whole else tuple(part[begin:end] for part in state)
+
+
+def _together(states: Sequence[State]) -> State:
+    """The states of samples, then of others."""
+    if len(states) == 1:
+        return states[0]
+    return tuple(torch.cat(parts) for parts in zip(*states, strict=True))
 
 
 def _layers(cell: Cell, several: bool) -> Callable[..., State]:
@@ -84,6 +110,7 @@ def _layers(cell: Cell, several: bool) -> Callable[..., State]:
     """
 
     def run(
+        sizes: list[int] | None,
         x: Tensor,
         hx: Any,
         params: Any,
@@ -92,10 +119,8 @@ def _layers(cell: Cell, several: bool) -> Callable[..., State]:
         dropout: float,
         train: bool,
         bidirectional: bool,
-        batch_first: Any = None,
+        batch_first: bool = False,
     ) -> State:
-        if not isinstance(params, (tuple, list)) or batch_first is None:
-            raise NoRuleError("a recurrent layer of sequences of several lengths")
         ways = 1 + bidirectional
         size = len(params) // (num_layers * ways)
         starts = [part.unbind(0) for part in (hx if several else (hx,))]
@@ -108,7 +133,7 @@ def _layers(cell: Cell, several: bool) -> Callable[..., State]:
                 weights = params[at * size : (at + 1) * size]
                 state = tuple(part[at] for part in starts)
                 side, state = _in_one_direction(
-                    cell, x, state, weights, has_biases, backwards=way == 1
+                    cell, x, state, weights, has_biases, backwards=way == 1, sizes=sizes
                 )
                 sides.append(side)
                 ends.append(state)
@@ -118,7 +143,17 @@ def _layers(cell: Cell, several: bool) -> Callable[..., State]:
         last = (torch.stack(part) for part in zip(*ends, strict=True))
         return x.transpose(0, 1) if batch_first else x, *last
 
-    return run
+    def choose(*args: Any, **named: Any) -> State:
+        if not isinstance(args[3], (tuple, list)):
+            return run(None, *args, **named)
+        # Packed: what is given second is how many samples each step has.
+        data, counts, *rest = args
+        with torch._C.DisableTorchFunction():
+            # Read one by one, which is seen by who records; tolist() is not.
+            sizes = [int(count) for count in counts]
+        return run(sizes, data, *rest, **named)
+
+    return choose
 
 
 def _one_step(cell: Cell, several: bool) -> Callable[..., Any]:

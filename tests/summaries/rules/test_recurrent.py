@@ -4,9 +4,6 @@ import pytest
 import torch
 from torch import nn
 
-from gnlab.errors import InputError
-from gnlab.partitions import partition
-from gnlab.summaries import summarise
 from gnlab.summaries.rules.recurrent import FORMULAS
 
 X, H, LSTM, GRU, RNN = (3, 2, 2), (1, 2, 2), (8, 2), (6, 2), (2, 2)
@@ -95,15 +92,3 @@ def test_repetition(operation):
 @pytest.mark.parametrize("variable", [True, False])
 def test_values_are_torchs(operation, variable):
     operation.check_values(variable=variable)
-
-
-class Packed(nn.GRU):
-    def forward(self, x):
-        packed = nn.utils.rnn.pack_padded_sequence(x, torch.tensor([3, 1]))
-        return super().forward(packed)[0].data
-
-
-def test_sequences_of_several_lengths_have_no_rule():
-    model, batch = Packed(2, 3), (torch.randn(3, 2, 2), torch.randn(4, 3))
-    with pytest.raises(InputError, match="a recurrent layer of sequences of several lengths"):
-        summarise(model, nn.MSELoss(), batch, partition(model, "tensor"), method="jets")
