@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+_aten: Any = torch.ops.aten  # its operators have no types
+
 Write = Callable[[Tensor, Any], Tensor]
 """(a tensor, values or a number) -> the tensor with these in their places."""
 
@@ -68,8 +70,10 @@ def index_put(
 ) -> Tensor:
     """Values in, or added to, places; arguments as torch's."""
     if accumulate:
-        return _increased(input, lambda z: z[tuple(indices)], values)
-    return overwritten(input, values, lambda z, v: z.index_put(tuple(indices), v))
+        some = tuple(slice(None) if i is None else i for i in indices)
+        return _increased(input, lambda z: z[some], values)
+    # The operator knows None, which the function refuses: a whole dimension.
+    return overwritten(input, values, lambda z, v: _aten.index_put(z, list(indices), v))
 
 
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
@@ -160,11 +164,14 @@ FORMULAS: Mapping[Callable[..., Any], Callable[..., Any]] = {
     func: _differentiable(name, func)
     for name, functions in {
         "setitem": (Tensor.__setitem__,),
-        "index_put": (torch.index_put, torch.index_put_, Tensor.index_put, Tensor.index_put_),
+        "index_put": (
+            torch.index_put, torch.index_put_, Tensor.index_put, Tensor.index_put_,
+            _aten.index_put, _aten.index_put_,
+        ),
         "put": (torch.put, Tensor.put, Tensor.put_),
         "index_copy": (torch.index_copy, Tensor.index_copy, Tensor.index_copy_),
         "scatter": (torch.scatter, Tensor.scatter, Tensor.scatter_),
     }.items()
     for func in functions
-}
+}  # fmt: skip
 """By torch's function, those of which torch's own derivative gives a place to several values."""

@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._ops import OpOverload
 from torch.nn import functional
 from torch.overrides import (
     TorchFunctionMode,
@@ -25,7 +26,7 @@ from torch.overrides import (
     has_torch_function_unary,
 )
 
-from gnlab.summaries import activations, assignments, embeddings, entropy, norms
+from gnlab.summaries import activations, assignments, aten, embeddings, entropy, norms
 from gnlab.summaries.kernels import uncompiled, unfused_attention
 from gnlab.summaries.recurrent import RECURRENT
 from gnlab.summaries.routes import operator, routes
@@ -42,9 +43,15 @@ class Decomposed(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Call the formula of ``func`` if it has one, else ``func`` itself."""
-        func = operator(func)
-        formula = FORMULAS.get(func) or ROUTES.get(func) or RECURRENT.get(func, func)
-        return formula(*args, **(kwargs or {}))
+        named, known = kwargs or {}, operator(func)
+        formula = FORMULAS.get(known) or ROUTES.get(known) or RECURRENT.get(known)
+        if formula is not None:
+            return formula(*args, **named)
+        if isinstance(func, OpOverload):
+            result = aten.call(func, args, named, self)
+            if result is not NotImplemented:
+                return result
+        return func(*args, **named)
 
 
 @contextlib.contextmanager

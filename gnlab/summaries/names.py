@@ -54,7 +54,7 @@ def plain_name(func: Callable[..., Any]) -> tuple[str, bool]:
     return _PLAIN.get(name, name), in_place
 
 
-def overwriting_nothing(name: str, func: Callable[..., Any], in_place: bool) -> Callable[..., Any]:
+def copying(name: str, func: Callable[..., Any], in_place: bool) -> Callable[..., Any]:
     """An operation as one that overwrites nothing, which jets may be given to.
 
     Args:

@@ -10,22 +10,17 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._ops import OpOverload
 from torch.autograd.graph import Node
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
+from gnlab.summaries import aten
 from gnlab.summaries.decompose import FORMULAS as WRONG
 from gnlab.summaries.decompose import ROUTES
 from gnlab.summaries.jets import Operand
 from gnlab.summaries.modules import Modules
-from gnlab.summaries.names import (
-    HOOKED,
-    LEAVING,
-    NUMPYS,
-    is_told_to_write,
-    overwriting_nothing,
-    plain_name,
-)
+from gnlab.summaries.names import HOOKED, LEAVING, NUMPYS, copying, is_told_to_write, plain_name
 from gnlab.summaries.rules import CURVED, FORMULAS, LAYERS, RULES, Call, NoRuleError, called
 from gnlab.summaries.rules.calls import UNUSUAL
 from gnlab.summaries.rules.formulas import has_many_factors
@@ -116,6 +111,10 @@ class Tape(TorchFunctionMode):
     ) -> Any:
         """Call ``func``, or what it is made of, and record the call."""
         options = dict(kwargs) if kwargs else {}
+        if isinstance(func, OpOverload):
+            result = aten.call(func, args, options, self)
+            if result is not NotImplemented:
+                return result
         name, in_place = plain_name(func)
         in_place = in_place or bool(options and is_told_to_write(options))
         if in_place:
@@ -150,8 +149,8 @@ class Tape(TorchFunctionMode):
             if (in_place or not any(result is argument for argument in args)) and any(
                 isinstance(r, Tensor) and r.requires_grad for r in results
             ):
-                quiet = overwriting_nothing(name, func, in_place)
-                call = self._record(name, quiet, (positional, named), given, results)
+                func = copying(name, func, in_place)
+                call = self._record(name, func, (positional, named), given, results)
                 call.several, call.kept = results is result, kept
             else:
                 del self.constants[seen:]
