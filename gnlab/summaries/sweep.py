@@ -22,7 +22,7 @@ from gnlab.summaries.curvature import Origin
 from gnlab.summaries.forward import Way
 from gnlab.summaries.ranks import keep
 from gnlab.summaries.replay.forwards import carried
-from gnlab.summaries.rules import NoRuleError
+from gnlab.summaries.rules import Call, NoRuleError
 from gnlab.summaries.samples.blocks import usual_room
 from gnlab.summaries.tape import Tape
 
@@ -147,5 +147,23 @@ def _adjoints(tape: Tape, loss: Tensor, leaves: Mapping[str, Tensor], factor: fl
     found = torch.autograd.grad(loss, inputs, start, allow_unused=True) if inputs else ()
     for call, delta in zip(curved, found, strict=False):
         call.delta, call.edge = delta, None
+    _check_arrived(tape, loss, curved)
     rest = zip(apart, found[len(curved) :], strict=True)
     return {name: gradient for name, gradient in rest if gradient is not None}
+
+
+def _check_arrived(tape: Tape, loss: Tensor, curved: list[Call]) -> None:
+    """Raise if an operation that the loss is made of has no adjoint: autograd lost its trace.
+
+    Nothing is known that does this; without the check it would be a wrong number in silence.
+    """
+    missing = {id(call) for call in curved if call.delta is None}
+    if not missing:
+        return
+    needed = {id(tape.operand(loss))}
+    for call in reversed(tape.calls):
+        if needed.isdisjoint(map(id, call.results)):
+            continue
+        if id(call) in missing:
+            raise NoRuleError(f"{call.name}, whose result was overwritten in an unusual way")
+        needed.update(map(id, call.given))

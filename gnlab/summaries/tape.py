@@ -13,7 +13,6 @@ from torch import Tensor
 from torch._ops import OpOverload
 from torch.autograd.graph import Node
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_leaves
 
 from gnlab.summaries import aten
 from gnlab.summaries.decompose import FORMULAS as WRONG
@@ -25,6 +24,7 @@ from gnlab.summaries.rules import CURVED, FORMULAS, LAYERS, RULES, Call, NoRuleE
 from gnlab.summaries.rules.calls import UNUSUAL
 from gnlab.summaries.rules.formulas import has_many_factors
 from gnlab.summaries.seeing import edge_of, is_pure_python, origin_of, undispatched
+from gnlab.summaries.writing import check_writing, of_its_own
 
 
 class Tape(TorchFunctionMode):
@@ -118,7 +118,7 @@ class Tape(TorchFunctionMode):
         name, in_place = plain_name(func)
         in_place = in_place or bool(options and is_told_to_write(options))
         if in_place:
-            self._check_writing(name, args, options)
+            check_writing(name, args, options, self._own)
         if name in LEAVING:
             raise NoRuleError(name)
         with torch._C.DisableTorchFunction():
@@ -132,9 +132,24 @@ class Tape(TorchFunctionMode):
             options = {NUMPYS.get(key, key): value for key, value in options.items()}
         if name not in RULES or has_many_factors(name, args):
             if name in FORMULAS:
-                return self._by_formula(name, func, in_place, args, options)
+                formula = ROUTES.get(func, FORMULAS[name])
+                return self._by_formula(name, func, formula, in_place, args, options)
             if is_pure_python(func) and func not in self._seen_through:
                 return self._see_through(func, args, options)
+        if in_place and depends and name in CURVED and args and args[0]._is_view():
+            # A view that is overwritten once more gets another origin, and its adjoint is lost.
+            return self._by_formula(name, func, func, in_place, args, options)
+        return self._by_rule(name, func, in_place, args, options)
+
+    def _by_rule(
+        self,
+        name: str,
+        func: Callable[..., Any],
+        in_place: bool,
+        args: tuple[Any, ...],
+        options: dict[str, Any],
+    ) -> Any:
+        """Call an operation and record it, if its result depends on the parameters."""
         # What is known here needs nobody else's attention, unless torch's own kernel is not right.
         unseen = name in RULES and func not in WRONG and func not in ROUTES
         seen, given = len(self.constants), list[Operand]()
@@ -150,6 +165,9 @@ class Tape(TorchFunctionMode):
                 isinstance(r, Tensor) and r.requires_grad for r in results
             ):
                 func = copying(name, func, in_place)
+                if name in CURVED and not in_place:
+                    result = of_its_own(result, (args, options))
+                    results = (result,)
                 call = self._record(name, func, (positional, named), given, results)
                 call.several, call.kept = results is result, kept
             else:
@@ -197,6 +215,7 @@ class Tape(TorchFunctionMode):
         self,
         name: str,
         func: Callable[..., Any],
+        formula: Callable[..., Any],
         in_place: bool,
         args: tuple[Any, ...],
         options: dict[str, Any],
@@ -208,7 +227,7 @@ class Tape(TorchFunctionMode):
                 args = (target.clone(), *args[1:])
         try:
             with self:
-                result = ROUTES.get(func, FORMULAS[name])(*args, **options)
+                result = formula(*args, **options)
         except torch.OutOfMemoryError:
             raise
         except UNUSUAL as error:
@@ -273,21 +292,6 @@ class Tape(TorchFunctionMode):
             if other is operand or (beneath and value._version == other.version):
                 other.value = value.clone()
                 other.version = other.value._version
-
-    def _check_writing(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> None:
-        """Raise if a parameter is about to be overwritten, or a value behind autograd's back."""
-        given = args[0] if args else next(iter(options.values()), None)
-        targets = tree_leaves((given, options.get("out")))
-        with torch._C.DisableTorchFunction():
-            for target in targets:
-                if not isinstance(target, Tensor):
-                    continue
-                if torch._C._functorch.is_functorch_wrapped_tensor(target):
-                    raise NoRuleError(f"{name}, in place, within a transform of a function")
-                if target.untyped_storage().data_ptr() in self._own:
-                    raise NoRuleError(f"{name}, in place, of a parameter")
-                if target.requires_grad and not torch.is_grad_enabled():
-                    raise NoRuleError(f"{name}, in place, without a gradient")
 
     def _keep(self, tensor: Tensor, operand: Operand | None) -> None:
         """Remember a value, and the tensor: its place in memory must stay its own."""

@@ -1,0 +1,82 @@
+"""Results that are overwritten after the operation: torch makes some of them as views."""
+
+from unittest import mock
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from gnlab.errors import InputError
+from gnlab.summaries import tape
+
+S, M = (2, 3), (3, 2)
+
+MADE = {
+    "einsum": (lambda x, y: torch.einsum("ij,jk->ik", x, y), S, M),
+    "einsum: permuted": (lambda x, y: torch.einsum("bij,bkj->kbi", x, y), (2, 2, 3), (2, 3, 3)),
+    "linear: stack": (F.linear, (2, 2, 3), (2, 3), (2,)),
+    "linear: vector": (F.linear, (3,), (2, 3), (2,)),
+    "tensordot": (lambda x, y: torch.tensordot(x, y, 1), S, M),
+    "dot: inner": (torch.inner, S, S),
+    "mul: of a view": (lambda x, y: (x * 1).view(3, 2).mul_(y), S, M),
+    "div: of a slice": (lambda x, y: (x * 1)[:, 1:].div_(y.exp()), S, (2, 2)),
+    "silu: of a view": (lambda x: F.silu((x * 1).T, inplace=True), S),
+}  # fmt: skip
+"""From an operation to a function whose result nothing needs, and its operands' shapes."""
+
+
+WRITTEN = {
+    "whole": lambda z: z.mul_(1.5).sin(),
+    "by an activation": lambda z: F.silu(z, inplace=True).square(),
+    "by a sum": lambda z: z.add_(z[..., :1].clone()).sin(),
+    "twice": lambda z: F.silu(z.mul_(1.5), inplace=True),
+    "in part": lambda z: F.silu(z[..., :2], inplace=True).sin(),
+}
+
+OPERATIONS = {
+    f"{name}, {way}": (lambda *given, f=f, write=write: write(f(*given)), *shapes)
+    for name, (f, *shapes) in MADE.items()
+    for way, write in WRITTEN.items()
+}
+
+
+def test_derivatives(operation):
+    operation.check()
+
+
+def test_repetition(operation):
+    operation.check_repetition()
+
+
+def test_a_view_of_an_argument_stays_one(between):
+    """What is written into a transpose is seen in what it is a transpose of."""
+
+    def function(x):
+        z = x.sin()
+        torch.einsum("ij->ji", z).mul_(2)
+        return z.square()
+
+    problem = between("einsum: a view", function, S)
+    for p in problem.partitions():
+        found, known = problem.summary(p, "auto"), problem.summary(p, "autodiff")
+        torch.testing.assert_close(found.H, known.H, rtol=1e-12, atol=1e-12)
+
+
+def test_an_adjoint_that_is_lost_is_noticed(between):
+    """Were a view left one, its adjoint would be lost: that is told, and never counted as zero."""
+    linear, *shapes = MADE["linear: stack"]
+    problem = between("linear", lambda *given: linear(*given).add_(1).sin(), *shapes)
+    p = problem.partitions()[1]
+    with mock.patch.object(tape, "of_its_own", lambda result, _: result):
+        with pytest.raises(InputError, match="linear, whose result was overwritten"):
+            problem.summary(p, "jets")
+        assert problem.summary(p, "auto").method == "autodiff"
+
+
+def test_what_the_loss_does_not_depend_on_has_no_adjoint(between):
+    def function(x, y):
+        torch.einsum("ij,jk->ik", x, y).sin()
+        return x.sin(), y.sin()
+
+    problem = between("einsum: unused", function, S, M)
+    assert problem.summary(problem.partitions()[1], "auto").method == "jets"
