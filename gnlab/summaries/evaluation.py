@@ -19,7 +19,14 @@ from gnlab.errors import InputError
 from gnlab.summaries.batches import Batch, cast, map_tensors, tensors
 from gnlab.summaries.decompose import decomposed
 from gnlab.summaries.losses import checked_loss
-from gnlab.summaries.places import NO_CHECKPOINT, Elsewhere, Place, Replaced, check_reached
+from gnlab.summaries.places import (
+    NO_CHECKPOINT,
+    Elsewhere,
+    Place,
+    Replaced,
+    check_reached,
+    stand_in,
+)
 from gnlab.summaries.randomness import RandomState
 
 LossFunction = Callable[[Any, Any], Tensor]
@@ -77,6 +84,7 @@ class Evaluation:
         self._random, self._outer = RandomState(device_of(model)), outer
         self._elsewhere: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
         self._own: dict[int, str] = {}
+        self._leaves: frozenset[int] = frozenset()
         self._before_loss = self._random
 
     def at(
@@ -136,7 +144,7 @@ class Evaluation:
         with decomposed(), self._watched("loss"), self._elsewhere:
             loss = checked_loss(self.loss_fn(output, self.targets))
         if self._watcher is None:  # who sees every operation has seen where its arguments are from
-            check_reached(loss, self._own)
+            check_reached(loss, self._own, self._leaves)
         return loss
 
     def loss_again(self, output: Any) -> Tensor:
@@ -179,8 +187,10 @@ class Evaluation:
                         instead[id(tensor)] = self._instead(tensor, nudge)
                         if isinstance(tensor, nn.Parameter) and tensor.requires_grad:
                             full = f"{path}.{name}" if path else name
-                            leaves[full], self._own[id(tensor)] = instead[id(tensor)], full
+                            leaves[full] = stand_in(instead[id(tensor)], full)
+                            self._own[id(tensor)] = full
                     places.append((held, name, tensor, instead[id(tensor)]))
+        self._leaves = frozenset(map(id, leaves.values()))
         return leaves, places
 
     def _instead(self, tensor: Tensor, nudge: Callable[[Tensor], Tensor] | None) -> Tensor:

@@ -4,7 +4,7 @@ A model's tensors are met in its modules and elsewhere: a loss that decays the w
 a list, a closure or a ``functools.partial``. What is differentiated stands in for them everywhere.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from gnlab.errors import InputError
 Place = tuple[dict[str, Any], str, Tensor, Tensor]
 """Where a module holds a tensor: the dictionary and the name, the tensor, and another for it."""
 
+_NAME = "_gnlab_stands_in_for"
 _LEAF = "torch::autograd::AccumulateGrad"
 _CHECKPOINT = "CheckpointFunctionBackward"
 NO_CHECKPOINT = (
@@ -89,16 +90,25 @@ def elsewhere(own: Mapping[str, Tensor], moved: Mapping[str, Tensor]) -> Elsewhe
     return Elsewhere({id(own[name]): value for name, value in moved.items()})
 
 
-def check_reached(loss: Tensor, own: Mapping[int, str]) -> None:
+def stand_in(leaf: Tensor, name: str) -> Tensor:
+    """Mark a leaf as what stands in for a parameter; a model may keep what it makes of it."""
+    setattr(leaf, _NAME, name)
+    return leaf
+
+
+def check_reached(loss: Tensor, own: Mapping[int, str], leaves: Container[int]) -> None:
     """Raise if a loss depends on a model's parameters in a way that cannot be followed.
 
     A person's own ``autograd.Function`` takes its arguments from no function of torch's, and a
-    graph made beforehand cannot be made anew. A checkpoint of torch's older kind hands the slopes
-    of the parameters in it to their ``.grad`` alone, where nobody asked for them.
+    graph made beforehand cannot be made anew. A model that keeps what it has computed of its
+    parameters (some do in eval mode) has it of what stood in for them in the call before. A
+    checkpoint of torch's older kind hands the slopes of the parameters in it to their ``.grad``
+    alone, where nobody asked for them.
 
     Args:
         loss: The loss, with its graph.
         own: The parameters' names, by their ids.
+        leaves: The ids of what stands in for them now.
 
     Raises:
         InputError: If it does; the message names the parameter, or says that it is a checkpoint.
@@ -117,6 +127,14 @@ def check_reached(loss: Tensor, own: Mapping[int, str]) -> None:
                 "followed: by a graph made before the loss was called, or by an autograd.Function "
                 "that is given it from elsewhere than its module; compute it within the loss."
             )
+        if node.name() == _LEAF and id(node.variable) not in leaves:
+            kept = getattr(node.variable, _NAME, None)
+            if kept is not None:
+                raise InputError(
+                    f"the model keeps what it computed of parameter {kept!r} from one call to the "
+                    "next, so that the loss does not depend on the parameter itself; have it "
+                    "computed in each call (many models do so in train mode: model.train())."
+                )
         fresh = {parent for parent, _ in node.next_functions} - seen
         seen |= fresh
         nodes.extend(fresh)

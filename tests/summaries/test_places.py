@@ -186,6 +186,38 @@ def test_what_cannot_be_followed_is_refused_by_name(method):
             summarise(model, loss_fn, batch(), p, method=method)
 
 
+class Keeping(nn.Module):
+    """Scales by what it has computed once, as some models do in eval mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.scale = nn.Linear(4, 3), nn.Parameter(torch.ones(3))
+        self.kept = None
+
+    def forward(self, x):
+        if self.training or self.kept is None:
+            self.kept = self.scale.exp()
+        return self.layer(x) * self.kept
+
+
+@pytest.mark.parametrize("method", ["auto", "autodiff"])
+def test_what_a_model_keeps_from_one_call_to_the_next_is_named(method):
+    model = Keeping().double().eval()
+    data, p = batch(), partition(model, "tensor")
+    u = {name: torch.ones_like(value) for name, value in model.named_parameters()}
+    loss = nn.functional.cross_entropy
+
+    def twice():
+        for _ in range(2):
+            summarise(model, loss, data, p, u, method=method)
+
+    with pytest.raises(InputError, match=r"keeps what it computed of parameter 'scale'"):
+        twice()
+    first = summarise(model.train(), loss, data, p, u, method=method)
+    assert first.g[0].abs() > 1e-3
+    assert summarise(model, loss, data, p, u, method=method).H.equal(first.H)
+
+
 class Making(Net):
     """Makes a parameter when it is first called."""
 
