@@ -141,7 +141,7 @@ def test_a_decay_in_the_loss_moves_with_the_step():
 
     own = Problem(
         name="own", title="own", model=model, loss_fn=loss_fn,
-        train=Data(torch.randn(30, 4), torch.randn(30, 1)), validation=None, test=None,
+        train=Data(torch.randn(30, 4), torch.randn(30, 1).double()), validation=None, test=None,
         hyperparameters=Hyperparameters(
             lr=0.1, damping=1.0, period=1, batch_size=30, summary_batch_size=30
         ),
