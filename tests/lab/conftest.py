@@ -149,8 +149,9 @@ def tab(chromium):
     opened, errors = [], []
 
     def said(message):
-        if message.type == "error" and "//localhost:" in message.location["url"]:
-            errors.append(message.text)
+        place = message.location["url"]
+        if message.type == "error" and "//localhost:" in place:
+            errors.append(f"{message.text} ({place})")
 
     def asked(request):
         address = urlsplit(request.url)
