@@ -1,6 +1,7 @@
 """What an operation is called: torch has a function, a method and an operator of many of them."""
 
 import functools
+import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -69,6 +70,46 @@ def copying(name: str, func: Callable[..., Any], in_place: bool) -> Callable[...
     if own is None and in_place:
         own = getattr(torch.Tensor, name, None)
     return func if own is None else own
+
+
+def in_order(
+    func: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments as they are given as a rule: tensors by their place, the others by torch's names.
+
+    Args:
+        func: The operation.
+        args: Its arguments.
+        options: Its keyword arguments.
+
+    Returns:
+        The same, as arguments and keyword arguments.
+    """
+    if not NUMPYS.keys().isdisjoint(options):
+        options = {NUMPYS.get(key, key): value for key, value in options.items()}
+    if isinstance(func, types.FunctionType):  # in Python, where the order is another now and then
+        return args, options
+    taken = _next_places(getattr(func, "__name__", ""), len(args), tuple(options))
+    if taken:
+        args = (*args, *(options[key] for key in taken))
+        options = {key: value for key, value in options.items() if key not in taken}
+    return args, options
+
+
+@functools.lru_cache(maxsize=1024)
+def _next_places(name: str, given: int, keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Which keywords are those of the tensors whose place comes next, by torch's own signatures."""
+    for schema in torch._C._jit_get_schemas_for_operator(f"aten::{name}"):
+        names = ["input" if a.name == "self" else a.name for a in schema.arguments]
+        if not set(keys) <= set(names[given:]):
+            continue
+        taken = []
+        for key, argument in list(zip(names, schema.arguments, strict=True))[given:]:
+            if key not in keys or argument.kwarg_only or "Tensor" not in str(argument.type):
+                break
+            taken.append(key)
+        return tuple(taken)
+    return ()
 
 
 def is_told_to_write(options: Mapping[str, Any]) -> bool:

@@ -19,7 +19,7 @@ from gnlab.summaries.decompose import FORMULAS as WRONG
 from gnlab.summaries.decompose import ROUTES
 from gnlab.summaries.jets import Operand
 from gnlab.summaries.modules import Modules
-from gnlab.summaries.names import HOOKED, LEAVING, NUMPYS, copying, is_told_to_write, plain_name
+from gnlab.summaries.names import HOOKED, LEAVING, copying, in_order, is_told_to_write, plain_name
 from gnlab.summaries.rules import CURVED, FORMULAS, LAYERS, RULES, Call, NoRuleError, called
 from gnlab.summaries.rules.calls import UNUSUAL
 from gnlab.summaries.rules.formulas import has_many_factors
@@ -115,6 +115,8 @@ class Tape(TorchFunctionMode):
             result = aten.call(func, args, options, self)
             if result is not NotImplemented:
                 return result
+        if options:
+            args, options = in_order(func, args, options)
         name, in_place = plain_name(func)
         in_place = in_place or bool(options and is_told_to_write(options))
         if in_place:
@@ -128,8 +130,6 @@ class Tape(TorchFunctionMode):
             return self._constant(func(*args, **options), (*args, *options.values()))
         if depends and name in HOOKED:
             raise NoRuleError(name)
-        if "axis" in options or "keepdims" in options:
-            options = {NUMPYS.get(key, key): value for key, value in options.items()}
         if name not in RULES or has_many_factors(name, args):
             if name in FORMULAS:
                 formula = ROUTES.get(func, FORMULAS[name])

@@ -81,8 +81,10 @@ def masked(call: Call, curvature: Curvature) -> Jet:
 
 def concatenated(call: Call, curvature: Curvature) -> Jet:
     """Y = the arguments side by side."""
-    given = call.named("tensors", "dim")
-    return _side_by_side(given["tensors"], given.get("dim", 0) % call.out.dim(), call.out.shape)
+    given, out = call.named("tensors", "dim"), call.out
+    # Torch takes a vector of no entries for nothing, whatever the others' shape.
+    tensors = [t for t in given["tensors"] if value_of(t).shape != (0,) or out.dim() == 1]
+    return _side_by_side(tensors, given.get("dim", 0) % out.dim(), out.shape)
 
 
 def stacked(call: Call, curvature: Curvature) -> Jet:

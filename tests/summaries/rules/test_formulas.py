@@ -10,6 +10,7 @@ from torch.nn.utils import parametrizations
 
 from gnlab.summaries.assignments import BY_NAME as ASSIGNMENTS
 from gnlab.summaries.rules import FORMULAS
+from gnlab.summaries.rules.ordering import FORMULAS as ORDERING
 from gnlab.summaries.rules.packed import FORMULAS as PACKED
 from gnlab.summaries.rules.recurrent import FORMULAS as RECURRENT
 
@@ -148,6 +149,9 @@ OPERATIONS = {
     "addmv": (lambda a, b, c: torch.addmv(a, b, c, alpha=2).sin(), (2,), S, (3,)),
     "addbmm": (lambda b, c: torch.addbmm(FIXED[:, :2], b, c).sin(), (2, 2, 3), (2, 3, 2)),
     "addr": (lambda a, b, c: a.addr(b, c, beta=0.3).sin(), S, (2,), (3,)),
+    "baddbmm: by name": (
+        lambda a, b: a.baddbmm(batch1=b, batch2=b.mT, beta=0.5, alpha=2).sin(), (2, 2, 2), (2, 2, 2),
+    ),
     "addcmul": (lambda a, b, c: torch.addcmul(a, b, c, value=0.3).sin(), S, S, (3,)),
     "addcdiv": (lambda a, b, c: torch.addcdiv(a, b, c.exp(), value=0.3).sin(), S, S, (3,)),
     "lerp": (lambda a, b, w: torch.lerp(a, b, w).sin(), S, S, (3,)),
@@ -207,7 +211,7 @@ OPERATIONS = {
 
 def test_every_formula_is_tried():
     losses = {n for n in FORMULAS if n.endswith("_loss") or "entropy" in n or n == "kl_div"}
-    elsewhere = losses.union(RECURRENT, ASSIGNMENTS, PACKED)
+    elsewhere = losses.union(RECURRENT, ASSIGNMENTS, PACKED, ORDERING)
     assert {name.split(":")[0] for name in OPERATIONS} == set(FORMULAS) - elsewhere
 
 
