@@ -235,6 +235,8 @@ class Tape(TorchFunctionMode):
             raise NoRuleError(f"{name} with unusual arguments") from error
         if target is None:
             return result
+        if result is args[0] and not result._version:  # dropout in eval mode writes nothing
+            return target
         with torch._C.DisableTorchFunction():
             self._operands(target, True, [])
         target.copy_(result)

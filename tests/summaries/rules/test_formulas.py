@@ -150,7 +150,8 @@ OPERATIONS = {
     "addbmm": (lambda b, c: torch.addbmm(FIXED[:, :2], b, c).sin(), (2, 2, 3), (2, 3, 2)),
     "addr": (lambda a, b, c: a.addr(b, c, beta=0.3).sin(), S, (2,), (3,)),
     "baddbmm: by name": (
-        lambda a, b: a.baddbmm(batch1=b, batch2=b.mT, beta=0.5, alpha=2).sin(), (2, 2, 2), (2, 2, 2),
+        lambda a, b: a.baddbmm(batch1=b, batch2=b.mT, beta=0.5, alpha=2).sin(),
+        (2, 2, 2), (2, 2, 2),
     ),
     "addcmul": (lambda a, b, c: torch.addcmul(a, b, c, value=0.3).sin(), S, S, (3,)),
     "addcdiv": (lambda a, b, c: torch.addcdiv(a, b, c.exp(), value=0.3).sin(), S, S, (3,)),
