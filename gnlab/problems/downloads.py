@@ -6,9 +6,12 @@ atomic move each; so neither an interruption nor two processes at once leave a f
 for good later. A damaged file that is already there is named, never used and never overwritten.
 """
 
+import gzip
 import hashlib
 import http.client
 import os
+import shutil
+import tarfile
 import tempfile
 import threading
 import urllib.error
@@ -17,7 +20,6 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from tqdm import tqdm
 
@@ -80,13 +82,6 @@ class DataSet:
             _check_file(root / self.folder / name, md5, self.title)
 
 
-class Extractor(Protocol):
-    """Unpacks an archive into a folder."""
-
-    def __call__(self, from_path: str, to_path: str) -> object:
-        """Unpack ``from_path`` into the folder ``to_path``."""
-
-
 class DownloadError(Exception):
     """Why a file could not be had from one address."""
 
@@ -95,7 +90,6 @@ def complete(
     data: DataSet,
     archives: Sequence[Archive],
     root: Path,
-    extract: Extractor,
     progress: bool,
 ) -> None:
     """Download, check and unpack what is missing of a data set.
@@ -104,7 +98,6 @@ def complete(
         data: The data set.
         archives: What it is offered as.
         root: The folder of all data; made when it is absent.
-        extract: Unpacks an archive.
         progress: Whether a progress bar is shown.
 
     Raises:
@@ -122,7 +115,7 @@ def complete(
             partial = Path(name)
             for archive in needed:
                 source = _obtain(archive, data, root, partial, progress)
-                extract(str(source), str(partial))
+                unpack(source, partial)
             unpacked = {path.name: path for path in partial.rglob("*") if path.is_file()}
             for file in missing:
                 _check_file(unpacked[file], data.files[file], data.title)
@@ -139,6 +132,25 @@ def complete(
             f"{data.title} cannot be written into {destination} ({reason}); "
             "choose another folder with GNLAB_DATA, or make room or permissions there."
         ) from error
+
+
+def unpack(source: Path, folder: Path) -> None:
+    """Unpack a tar archive, or one compressed file (``name.gz``).
+
+    Args:
+        source: The archive.
+        folder: Where its files are put; nothing is written outside of it.
+    """
+    if source.suffixes[-2:-1] != [".tar"]:
+        with gzip.open(source) as packed, (folder / source.stem).open("wb") as target:
+            shutil.copyfileobj(packed, target)
+        return
+    with tarfile.open(source) as archive:
+        # Python takes it by itself from 3.14 on, warns until then, and its first 3.11 have none.
+        known = getattr(tarfile, "data_filter", None)
+        if known is not None:
+            archive.extraction_filter = known
+        archive.extractall(folder)
 
 
 def under_way(thread: int) -> bool:

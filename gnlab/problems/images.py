@@ -135,7 +135,6 @@ def _download(name: ImageSet, root: Path, progress: bool) -> None:
     """Complete a data set from torchvision's addresses."""
     # Importing torchvision takes two seconds, which problems without images shall not wait for.
     from torchvision.datasets import CIFAR10, MNIST  # noqa: PLC0415  (slow, see above)
-    from torchvision.datasets.utils import extract_archive  # noqa: PLC0415  (slow too)
 
     data = _SETS[name]
     if name == "mnist":
@@ -145,7 +144,7 @@ def _download(name: ImageSet, root: Path, progress: bool) -> None:
         ]
     else:
         archives = [Archive(CIFAR10.filename, "", CIFAR10.tgz_md5, [CIFAR10.url], [*data.files])]
-    complete(data, archives, root, extract_archive, progress)
+    complete(data, archives, root, progress)
 
 
 def _read(name: ImageSet, root: Path) -> list[tuple[Tensor, Tensor]]:

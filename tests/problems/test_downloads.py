@@ -8,7 +8,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from torchvision.datasets.utils import extract_archive
 
 from gnlab.errors import InputError
 from gnlab.problems import downloads
@@ -49,7 +48,7 @@ def toy(request, offer):
 
 
 def get(toy, root: Path, progress: bool = False) -> None:
-    complete(*toy, root, extract_archive, progress)
+    complete(*toy, root, progress)
 
 
 def left_behind(root: Path) -> list[Path]:
@@ -63,6 +62,16 @@ def test_download(toy, tmp_path, capfd):
     assert toy[0].missing(tmp_path) == []
     toy[0].check(tmp_path)
     assert capfd.readouterr() == ("", "")
+
+
+def test_nothing_is_unpacked_outside_of_the_folder(tmp_path):
+    """An archive of official checksum has no such file; were it otherwise, it is refused."""
+    (tmp_path / "bad.tar.gz").write_bytes(tar_of({"../../outside": b"x"}))
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    with pytest.raises(tarfile.OutsideDestinationError):
+        downloads.unpack(tmp_path / "bad.tar.gz", inside)
+    assert [path.name for path in left_behind(tmp_path)] == ["bad.tar.gz"]
 
 
 def test_progress_bar(toy, tmp_path, capfd):
