@@ -11,19 +11,19 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._ops import OpOverload
-from torch.autograd.graph import Node
 from torch.overrides import TorchFunctionMode
 
 from gnlab.summaries import aten
 from gnlab.summaries.decompose import FORMULAS as WRONG
 from gnlab.summaries.decompose import ROUTES
 from gnlab.summaries.jets import Operand
+from gnlab.summaries.known import Known
 from gnlab.summaries.modules import Modules
 from gnlab.summaries.names import HOOKED, LEAVING, copying, in_order, is_told_to_write, plain_name
 from gnlab.summaries.rules import CURVED, FORMULAS, LAYERS, RULES, Call, NoRuleError, called
 from gnlab.summaries.rules.calls import UNUSUAL
 from gnlab.summaries.rules.formulas import has_many_factors
-from gnlab.summaries.seeing import edge_of, is_pure_python, origin_of, undispatched
+from gnlab.summaries.seeing import edge_of, is_pure_python, undispatched
 from gnlab.summaries.writing import check_writing, of_its_own
 
 
@@ -47,9 +47,8 @@ class Tape(TorchFunctionMode):
         self.leaves: dict[str, Operand] = {}
         self.place = ""
         self.constants: list[tuple[Tensor, int]] = []
-        self._known: dict[int, tuple[Tensor, int, Node | None, Operand | None]] = {}
+        self._known = Known()
         self._own: set[int] = set()
-        self._viewed: set[int] = set()
         self._seen_through: list[Callable[..., Any]] = []
 
     def start(self, leaves: Mapping[str, Tensor]) -> None:
@@ -60,7 +59,7 @@ class Tape(TorchFunctionMode):
         """
         for name, leaf in leaves.items():
             self.leaves[name] = Operand(leaf.detach(), name)
-            self._keep(leaf, self.leaves[name])
+            self._known.keep(leaf, self.leaves[name])
             self._own.add(leaf.untyped_storage().data_ptr())
 
     def operand(self, tensor: Tensor) -> Operand:
@@ -75,32 +74,10 @@ class Tape(TorchFunctionMode):
         Raises:
             NoRuleError: If it comes from an operation that was not seen.
         """
-        found = self._found(tensor)
+        found = self._known.found(tensor)
         if found is None:
             raise NoRuleError("a value without a gradient")
         return found
-
-    def _found(self, tensor: Tensor) -> Operand | None:
-        """The operand of a value that asks for a gradient; None if it is a constant all the same.
-
-        Torch says of a view that it asks for one even if it was taken without a gradient.
-        """
-        known = self._known.get(id(tensor))
-        # What a person's own function returns gets another origin than it was made with.
-        if known is None or known[2] is not tensor.grad_fn:
-            raise NoRuleError(origin_of(tensor))
-        if known[1] != tensor._version:
-            made = "a parameter" if known[2] is None else f"a result of {known[2].name()}"
-            raise NoRuleError(f"a change in place of {made}")
-        return known[3]
-
-    def _depends(self, given: Any) -> bool:
-        """Whether any tensor among arguments depends on the parameters."""
-        if isinstance(given, Tensor):
-            return given.requires_grad and self._found(given) is not None
-        if isinstance(given, dict):
-            return any(self._depends(value) for value in given.values())
-        return isinstance(given, (tuple, list)) and any(map(self._depends, given))
 
     def __torch_function__(
         self,
@@ -124,7 +101,7 @@ class Tape(TorchFunctionMode):
         if name in LEAVING:
             raise NoRuleError(name)
         with torch._C.DisableTorchFunction():
-            depends = torch.is_grad_enabled() and self._depends((args, options))
+            depends = torch.is_grad_enabled() and self._known.depends((args, options))
         if not depends and (name in RULES or name in FORMULAS):
             # A constant is torch's own, to the last digit and in torch's dtype.
             return self._constant(func(*args, **options), (*args, *options.values()))
@@ -180,7 +157,7 @@ class Tape(TorchFunctionMode):
             for tensor in result if isinstance(result, (tuple, list)) else (result,):
                 asks = isinstance(tensor, Tensor) and tensor.requires_grad
                 if asks and not any(tensor is argument for argument in given):
-                    self._keep(tensor, None)
+                    self._known.keep(tensor, None)
         return result
 
     def _record(
@@ -200,9 +177,8 @@ class Tape(TorchFunctionMode):
         call.place = self.place or (self._modules.now if self._modules is not None else "")
         for tensor in results:
             call.results.append(Operand(tensor.detach()))
-            self._keep(tensor, call.results[-1])
-            if tensor._is_view():
-                self._viewed.add(tensor.untyped_storage().data_ptr())
+            self._known.keep(tensor, call.results[-1])
+            self._known.share(tensor)
         if name in CURVED:
             call.edge = edge_of(results[0])
         if name not in LAYERS:
@@ -242,7 +218,7 @@ class Tape(TorchFunctionMode):
         target.copy_(result)
         if result.requires_grad:
             with torch._C.DisableTorchFunction():
-                self._keep(target, self.operand(result))
+                self._known.keep(target, self.operand(result))
         return target
 
     def _see_through(
@@ -268,13 +244,13 @@ class Tape(TorchFunctionMode):
             The arguments, with operands and constants in place of tensors.
         """
         if isinstance(given, Tensor):
-            operand = self._found(given) if given.requires_grad else None
+            operand = self._known.found(given) if given.requires_grad else None
             if operand is None:
                 constant = given.detach().clone() if copied else given.detach()
                 self.constants.append((constant, constant._version))
                 return constant
             if copied:
-                self._copy(operand, given)
+                self._known.copy(operand, given)
             met.append(operand)
             return operand
         if isinstance(given, dict):
@@ -282,19 +258,3 @@ class Tape(TorchFunctionMode):
         if isinstance(given, (tuple, list)):
             return type(given)([self._operands(value, copied, met) for value in given])
         return given
-
-    def _copy(self, operand: Operand, overwritten: Tensor) -> None:
-        """Keep copies of a value about to be overwritten, and of what shares its memory."""
-        place = overwritten.untyped_storage().data_ptr()
-        entries = self._known.values() if place in self._viewed else ()
-        known = [entry[3] for entry in entries if entry[3] is not None]
-        for other in {id(o): o for o in (operand, *known)}.values():
-            value, beneath = other.value, other.value.untyped_storage().data_ptr() == place
-            # What has changed already is left to be found out.
-            if other is operand or (beneath and value._version == other.version):
-                other.value = value.clone()
-                other.version = other.value._version
-
-    def _keep(self, tensor: Tensor, operand: Operand | None) -> None:
-        """Remember a value, and the tensor: its place in memory must stay its own."""
-        self._known[id(tensor)] = (tensor, tensor._version, tensor.grad_fn, operand)

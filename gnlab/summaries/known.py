@@ -1,0 +1,80 @@
+"""What is known of the values that a tape has seen, and whether it is still true of them."""
+
+from typing import Any
+
+from torch import Tensor
+from torch.autograd.graph import Node
+
+from gnlab.summaries.jets import Operand
+from gnlab.summaries.rules import NoRuleError
+from gnlab.summaries.seeing import origin_of
+
+
+class Known:
+    """The values by the tensors that a model holds of them."""
+
+    def __init__(self) -> None:
+        self._entries: dict[int, tuple[Tensor, int, Node | None, Operand | None]] = {}
+        self._viewed: set[int] = set()
+
+    def keep(self, tensor: Tensor, operand: Operand | None) -> None:
+        """Remember a value, and the tensor: its place in memory must stay its own.
+
+        Args:
+            tensor: The tensor.
+            operand: Its operand; None for a constant.
+        """
+        self._entries[id(tensor)] = (tensor, tensor._version, tensor.grad_fn, operand)
+
+    def share(self, tensor: Tensor) -> None:
+        """Take notice of a view, whose memory others have too."""
+        if tensor._is_view():
+            self._viewed.add(tensor.untyped_storage().data_ptr())
+
+    def found(self, tensor: Tensor) -> Operand | None:
+        """The operand of a value that asks for a gradient; None if it is a constant all the same.
+
+        Torch says of a view that it asks for one even if it was taken without a gradient.
+
+        Args:
+            tensor: The value.
+
+        Returns:
+            The operand, or None.
+
+        Raises:
+            NoRuleError: If it was not seen, or has been overwritten since.
+        """
+        known = self._entries.get(id(tensor))
+        # What a person's own function returns gets another origin than it was made with.
+        if known is None or known[2] is not tensor.grad_fn:
+            raise NoRuleError(origin_of(tensor))
+        if known[1] != tensor._version:
+            made = "a parameter" if known[2] is None else f"a result of {known[2].name()}"
+            raise NoRuleError(f"a change in place of {made}")
+        return known[3]
+
+    def depends(self, given: Any) -> bool:
+        """Whether any tensor among arguments depends on the parameters."""
+        if isinstance(given, Tensor):
+            return given.requires_grad and self.found(given) is not None
+        if isinstance(given, dict):
+            return any(self.depends(value) for value in given.values())
+        return isinstance(given, (tuple, list)) and any(map(self.depends, given))
+
+    def copy(self, operand: Operand, overwritten: Tensor) -> None:
+        """Keep copies of a value about to be overwritten, and of what shares its memory.
+
+        Args:
+            operand: The value.
+            overwritten: The tensor that is written to.
+        """
+        place = overwritten.untyped_storage().data_ptr()
+        entries = self._entries.values() if place in self._viewed else ()
+        known = [entry[3] for entry in entries if entry[3] is not None]
+        for other in {id(o): o for o in (operand, *known)}.values():
+            value, beneath = other.value, other.value.untyped_storage().data_ptr() == place
+            # What has changed already is left to be found out.
+            if other is operand or (beneath and value._version == other.version):
+                other.value = value.clone()
+                other.version = other.value._version
