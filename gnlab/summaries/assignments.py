@@ -6,6 +6,7 @@ in their place.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -46,6 +47,65 @@ def overwritten(x: Tensor, values: Any, write: Write) -> Tensor:
         return torch.where(there, values.reshape(()), x)
     found = values.reshape(-1).index_select(0, which.reshape(-1)).reshape(which.shape)
     return torch.where(there, found, x)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a view lies in a contiguous tensor.
+
+    Attributes:
+        shape: The view's shape.
+        stride: How far its entries are apart.
+        begin: Where its first is.
+    """
+
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+    begin: int
+
+    @classmethod
+    def of(cls, view: Tensor, base: Tensor) -> "Place":
+        """The place of a view in what it is a view of."""
+        begin = int(view.storage_offset()) - int(base.storage_offset())
+        return cls(view.shape, view.stride(), begin)
+
+
+def written_beneath(x: Tensor, place: Place, values: Tensor) -> Tensor:
+    """What a tensor is after values were written into a view of it.
+
+    Args:
+        x: What it was before.
+        place: The view.
+        values: The values, of the view's shape.
+
+    Returns:
+        What it is afterwards.
+    """
+    with torch._C.DisableTorchFunction():
+        every = torch.arange(x.numel(), device=x.device)
+        places = every.as_strided(place.shape, place.stride, place.begin).reshape(-1)
+
+    def write(z: Tensor, values: Any) -> Tensor:
+        return z.reshape(-1).index_copy(0, places, values.reshape(-1)).reshape(z.shape)
+
+    return overwritten(x, values, write)
+
+
+def zero(input: Tensor) -> Tensor:
+    """Zeros; arguments as torch's."""
+    return torch.zeros_like(input)
+
+
+def fill(input: Tensor, value: Any) -> Tensor:
+    """One value everywhere; arguments as torch's."""
+    if not isinstance(value, Tensor):
+        return torch.full_like(input, value)
+    return value.to(input.dtype).expand(input.shape)
+
+
+def copied(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
+    """Another's values; arguments as torch's."""
+    return src.to(input).expand(input.shape)
 
 
 def assigned(x: Tensor, index: Any, value: Any) -> Tensor:
@@ -127,7 +187,7 @@ def fill_diagonal(input: Tensor, fill_value: float, wrap: bool = False) -> Tenso
 BY_NAME: Mapping[str, Callable[..., Any]] = {
     "setitem": assigned, "index_put": index_put, "put": put, "index_copy": index_copy,
     "scatter": scatter, "masked_scatter": masked_scatter, "take": take,
-    "fill_diagonal": fill_diagonal,
+    "fill_diagonal": fill_diagonal, "zero": zero, "fill": fill, "copy": copied,
 }  # fmt: skip
 """The formulas by the operation's plain name."""
 

@@ -37,8 +37,8 @@ _WINDOWS = """
     max_pool1d max_pool2d max_pool3d
 """
 _PLACES = """
-    _pack_padded_sequence _pad_packed_sequence fill_diagonal index_add index_copy index_fill
-    masked_scatter pad_sequence put scatter scatter_add take
+    _pack_padded_sequence _pad_packed_sequence copy fill fill_diagonal index_add index_copy
+    index_fill masked_scatter pad_sequence put scatter scatter_add take zero
 """
 _RANDOM = ("dropout", "feature_dropout")  # in place they may draw other numbers
 SAME = frozenset(

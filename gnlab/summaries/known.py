@@ -1,5 +1,6 @@
 """What is known of the values that a tape has seen, and whether it is still true of them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
@@ -9,22 +10,25 @@ from gnlab.summaries.jets import Operand
 from gnlab.summaries.rules import NoRuleError
 from gnlab.summaries.seeing import origin_of
 
+Value = Operand | None | Callable[[], Operand | None]
+"""An operand; None for a constant; or what makes one of them when it is asked for."""
+
 
 class Known:
     """The values by the tensors that a model holds of them."""
 
     def __init__(self) -> None:
-        self._entries: dict[int, tuple[Tensor, int, Node | None, Operand | None]] = {}
+        self._entries: dict[int, tuple[Tensor, int, Node | None, Value]] = {}
         self._viewed: set[int] = set()
 
-    def keep(self, tensor: Tensor, operand: Operand | None) -> None:
+    def keep(self, tensor: Tensor, value: Value) -> None:
         """Remember a value, and the tensor: its place in memory must stay its own.
 
         Args:
             tensor: The tensor.
-            operand: Its operand; None for a constant.
+            value: What is known of it.
         """
-        self._entries[id(tensor)] = (tensor, tensor._version, tensor.grad_fn, operand)
+        self._entries[id(tensor)] = (tensor, tensor._version, tensor.grad_fn, value)
 
     def share(self, tensor: Tensor) -> None:
         """Take notice of a view, whose memory others have too."""
@@ -52,7 +56,11 @@ class Known:
         if known[1] != tensor._version:
             made = "a parameter" if known[2] is None else f"a result of {known[2].name()}"
             raise NoRuleError(f"a change in place of {made}")
-        return known[3]
+        if callable(known[3]):
+            self.keep(tensor, known[3]())
+        found = self._entries[id(tensor)][3]
+        assert not callable(found)
+        return found
 
     def depends(self, given: Any) -> bool:
         """Whether any tensor among arguments depends on the parameters."""
@@ -71,7 +79,7 @@ class Known:
         """
         place = overwritten.untyped_storage().data_ptr()
         entries = self._entries.values() if place in self._viewed else ()
-        known = [entry[3] for entry in entries if entry[3] is not None]
+        known = [entry[3] for entry in entries if isinstance(entry[3], Operand)]
         for other in {id(o): o for o in (operand, *known)}.values():
             value, beneath = other.value, other.value.untyped_storage().data_ptr() == place
             # What has changed already is left to be found out.

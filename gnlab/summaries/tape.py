@@ -14,6 +14,7 @@ from torch._ops import OpOverload
 from torch.overrides import TorchFunctionMode
 
 from gnlab.summaries import aten
+from gnlab.summaries.assignments import Place, written_beneath
 from gnlab.summaries.decompose import FORMULAS as WRONG
 from gnlab.summaries.decompose import ROUTES
 from gnlab.summaries.jets import Operand
@@ -113,8 +114,9 @@ class Tape(TorchFunctionMode):
                 return self._by_formula(name, func, formula, in_place, args, options)
             if is_pure_python(func) and func not in self._seen_through:
                 return self._see_through(func, args, options)
-        if in_place and depends and name in CURVED and args and args[0]._is_view():
-            # A view that is overwritten once more gets another origin, and its adjoint is lost.
+        if in_place and depends and name in RULES and args and args[0]._is_view():
+            # What it is a view of changes too; and if it is overwritten once more it gets another
+            # origin, and its adjoint is lost.
             return self._by_formula(name, func, func, in_place, args, options)
         return self._by_rule(name, func, in_place, args, options)
 
@@ -213,13 +215,41 @@ class Tape(TorchFunctionMode):
             return result
         if result is args[0] and not result._version:  # dropout in eval mode writes nothing
             return target
+        before = self._beneath(target)
         with torch._C.DisableTorchFunction():
             self._operands(target, True, [])
         target.copy_(result)
-        if result.requires_grad:
-            with torch._C.DisableTorchFunction():
-                self._known.keep(target, self.operand(result))
+        with torch._C.DisableTorchFunction():
+            if target.requires_grad:
+                self._known.keep(target, self.operand(result) if result.requires_grad else None)
+            base = target._base
+            if before is not None and base is not None and base.requires_grad:
+                place = Place.of(target, base)
+                self._known.keep(base, lambda: self._written_beneath(before, place, result))
         return target
+
+    def _beneath(self, view: Tensor) -> Tensor | Operand | None:
+        """What is known of that which a tensor is a view of; None if it is unusual or unknown."""
+        base = view._base
+        if base is None or not base.is_contiguous() or base.dtype != view.dtype:
+            return None
+        with torch._C.DisableTorchFunction():
+            try:
+                operand = self._known.found(base) if base.requires_grad else None
+            except NoRuleError:  # nobody has it but the operation that made the view
+                return None
+            return base.detach().clone() if operand is None else operand
+
+    def _written_beneath(
+        self, before: Tensor | Operand, place: Place, values: Tensor
+    ) -> Operand | None:
+        """What is known of a tensor after values were written into a view of it."""
+        if isinstance(before, Operand):
+            operand, before = before, before.value.detach().requires_grad_()
+            self._known.keep(before, operand)
+        with torch._C._EnableTorchFunction(), torch.enable_grad(), self:
+            after = written_beneath(before, place, values)
+        return self.operand(after) if after.requires_grad else None
 
     def _see_through(
         self, func: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]

@@ -135,10 +135,10 @@ def swin_v2():
     )  # fmt: skip
 
 
-def test_swin_v2_takes_the_plain_way_and_is_right_by_differences():
+def test_swin_v2_takes_the_fast_pass_and_is_right_by_differences():
     model, *rest, p, u = problem(swin_v2, 32, "eval", "role")
     found = summarise(model, *rest, p, u)
-    assert found.method == "autodiff"
+    assert found.method == "jets"
     assert all(v.isfinite().all() for v in (found.g, found.H, found.third))
     for s in range(p.num_groups):
         # So short that it crosses no kink of a ReLU, wherever torch's version starts the model.

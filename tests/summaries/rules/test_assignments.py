@@ -50,6 +50,24 @@ def under(index, value=None):
     return run
 
 
+def beneath(write):
+    """What is written into views of a tensor, which is read then."""
+
+    def function(x, *given):
+        z = x.sin()
+        write(z, *given)
+        return z.exp() * x
+
+    return function
+
+
+def under_a_constant(v):
+    z = torch.ones(S).double()
+    z[:, 2].copy_(v)
+    z[0, :2].add_(v)
+    return z.exp() * z
+
+
 OPERATIONS = {
     "setitem": (filled(ALL, 1), C, (2, 4)),
     "setitem: steps": (filled(Ellipsis, slice(None, None, 2)), C, (2, 1, 2)),
@@ -93,6 +111,17 @@ OPERATIONS = {
     ),
     "take": (lambda x: x.take(torch.tensor([[-1, 0], [5, 2]])).exp(), S),
     "fill_diagonal": (written(lambda x: x.fill_diagonal_(0.7)), S),
+    "zero": (beneath(lambda x: x[:, 1:].zero_()), S),
+    "fill": (beneath(lambda x: x[1].fill_(0.7)), S),
+    "fill: a value": (beneath(lambda x, v: x.T[1:].fill_(v)), S, ()),
+    "copy": (beneath(lambda x, v: x[:, 1].copy_(v)), S, (2,)),
+    "copy: a row": (beneath(lambda x, v: x[..., None].squeeze(-1)[:, :2].copy_(v)), S, (2,)),
+    "copy: twice": (beneath(lambda x, v: (x[0].copy_(v), x[:, 1].copy_(v[:2]))), S, (3,)),
+    "copy: into a constant": (under_a_constant, (2,)),
+    "copy: whole": (lambda x, y: torch.empty_like(x).copy_(y).exp() * x, S, (3,)),
+    "copy: many": (beneath(lambda x, v: [x[i % 2].copy_(v * i) for i in range(60)]), S, (3,)),
+    "copy: a view of a view": (beneath(lambda x, v: x.view(3, 2).T[1].copy_(v)), S, (3,)),
+    "zero: of a sum": (beneath(lambda x, v: x[0].add_(v).mul_(v).zero_()[:1].add_(v[:1])), S, (3,)),
     "fill_diagonal: wrapped": (lambda x: (2 * x).fill_diagonal_(0.7, wrap=True).exp(), (5, 2)),
 }  # fmt: skip
 
