@@ -98,6 +98,27 @@ def linear(call: Call, curvature: Curvature) -> "Jet | list[Jet]":
     return [Jet(jet.ranks, jet.bent, values) for values in each(jet.values)]
 
 
+def strided(call: Call, curvature: Curvature) -> Jet:
+    """Y = entries of x by their distances in its memory, which may overlap."""
+    x, given = call.only().value, call.named("input", "size", "stride", "storage_offset")
+    if given.get("storage_offset") is not None or not _is_dense(x):
+        raise NoRuleError("of memory in an unusual place")
+    numbers = torch.arange(x.numel(), device=x.device).reshape(x.shape)
+    beneath = torch.empty_strided(x.shape, x.stride(), dtype=numbers.dtype, device=x.device)
+    places = beneath.copy_(numbers).as_strided(given["size"], given["stride"])
+    return call.only().jet.linear(lambda v: v.reshape(len(v), -1)[:, places])
+
+
+def _is_dense(x: Tensor) -> bool:
+    """Whether a tensor's entries fill a stretch of memory, each its own place."""
+    reached = 1
+    for stride, size in sorted(zip(x.stride(), x.shape, strict=True)):
+        if size != 1 and stride != reached:
+            return False
+        reached *= size
+    return True
+
+
 def widened(call: Call, curvature: Curvature) -> Jet:
     """Y = x with margins; a constant in them has no derivative."""
     given = call.named("input", "pad", "mode", "value")
@@ -173,6 +194,7 @@ RULES: Mapping[str, Rule] = {
     ),
     **dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d"), greatest_pooled),
     "pad": widened, "constant_pad_nd": widened, "permute": permuted, "getitem": taken,
+    "as_strided": strided,
     **joins.RULES, **extremes.RULES,
 }  # fmt: skip
 """The rules by the operation's plain name."""

@@ -131,6 +131,12 @@ def test_repetition(operation):
 WITHOUT_RULE = {
     "max_norm": (lambda w: F.embedding(TOKENS, w, max_norm=0.5).sin(), (4, 2)),
     "dimension of samples": (lambda x, w: F.conv1d(x, w).sin(), (1, 4), (1, 1, 2)),
+    "of an unusual order": (lambda x: torch.linalg.matrix_norm(x, "nuc").sin(), S),
+    "of a matrix": (lambda x: torch.linalg.norm(x, 1).sin(), S),
+    "of memory in an unusual place": (
+        lambda x: x[:, :2].as_strided((2, 2), (2, 1)).sin(),
+        S,
+    ),
     "a vector for a weight": (lambda x, w: F.linear(x, w).sin(), S, (3,)),
 }
 

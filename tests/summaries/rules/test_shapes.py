@@ -202,6 +202,9 @@ OPERATIONS = {
     "masked_fill: into a constant": (
         lambda y: (1 * FIXED).masked_fill_(MASK, y.prod()).exp(), (2,),
     ),
+    "as_strided": (lambda x: x.as_strided((2, 2, 2), (2, 1, 2)).exp(), S),
+    "as_strided: of a transpose": (lambda x: x.T.as_strided((2, 2), (3, 1)).exp(), S),
+    "as_strided: windows": (lambda x: torch.as_strided(x.exp(), size=(3, 2), stride=(2, 1)), C),
     "cat": (lambda x, y: torch.cat([x, y, FIXED], 1).exp(), S, (2, 1)),
     "cat: same": (lambda x: torch.cat((x, x), dim=-1).exp(), S),
     "cat: of nothing": (lambda x: torch.cat([torch.tensor([]).to(x), x], dim=-2).exp(), C),
