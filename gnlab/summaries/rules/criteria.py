@@ -12,7 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from gnlab.summaries.entropy import entropies
+from gnlab.summaries.rules import margins
 from gnlab.summaries.rules.calls import NoRuleError
+from gnlab.summaries.rules.reduced import alike, modern, reduced
 
 
 def nll_loss(
@@ -35,7 +37,7 @@ def nll_loss(
     picked = torch.where(known, log.gather(axis, place).squeeze(axis), 0.0)
     own = (torch.ones_like(log) * weights).detach().gather(axis, place).squeeze(axis) * known
     if reduction != "mean":
-        return _reduced(-picked * own, reduction, 1)
+        return reduced(-picked * own, reduction)
     # Where every target is ignored the loss is 0/0, its derivatives are zero, as torch has it.
     some = known.any()
     mean = (-picked * own).sum() / own.sum().where(some, 1)
@@ -51,7 +53,7 @@ def mse_loss(
     if weight is not None:
         raise NoRuleError("with weights")
     each = torch.square(x - y)
-    return _reduced(each, reduction, each.numel())
+    return reduced(each, reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -65,11 +67,11 @@ def binary_cross_entropy_with_logits(
 ) -> Tensor:
     """Binary cross-entropy of scores; as torch's."""
     modern(size_average, reduce)
-    _same_shape(x, y)
+    alike(x, y)
     more = 1.0 if pos_weight is None else pos_weight
     each = -(more * y * functional.logsigmoid(x) + (1 - y) * functional.logsigmoid(-x))
     each = each if weight is None else each * weight
-    return _reduced(each, reduction, each.numel())
+    return reduced(each, reduction)
 
 
 def binary_cross_entropy(
@@ -78,9 +80,9 @@ def binary_cross_entropy(
 ) -> Tensor:  # fmt: skip
     """Binary cross-entropy of probabilities, whose logarithm is -100 at least; as torch's."""
     modern(size_average, reduce)
-    _same_shape(x, y)
+    alike(x, y)
     each = entropies(x, y, weight)
-    return _reduced(each, reduction, each.numel())
+    return reduced(each, reduction)
 
 
 def l1_loss(
@@ -92,7 +94,7 @@ def l1_loss(
     if weight is not None:
         raise NoRuleError("with weights")
     each = torch.abs(x - y)
-    return _reduced(each, reduction, each.numel())
+    return reduced(each, reduction)
 
 
 def huber_loss(
@@ -104,7 +106,7 @@ def huber_loss(
     error = x - y
     size = torch.abs(error)
     each = torch.where(size < delta, torch.square(error) * 0.5, (size - 0.5 * delta) * delta)
-    return _reduced(each, reduction, each.numel())
+    return reduced(each, reduction)
 
 
 def smooth_l1_loss(
@@ -127,33 +129,13 @@ def kl_div(
     each = torch.exp(y) * (y - x) if log_target else torch.xlogy(y, y) - y * x
     if reduction == "batchmean":
         return each.sum() / each.shape[0]
-    return _reduced(each, reduction, each.numel())
-
-
-def modern(size_average: object, reduce: object) -> None:
-    """Raise if a reduction is asked for in the way of years ago."""
-    if size_average is not None or reduce is not None:
-        raise NoRuleError("with size_average or reduce")
-
-
-def _same_shape(x: Tensor, y: Tensor) -> None:
-    """Leave it to torch to refuse targets of another shape."""
-    if x.shape != y.shape:
-        raise NoRuleError("of targets of another shape")
-
-
-def _reduced(each: Tensor, reduction: str, count: Any) -> Tensor:
-    """A loss's values as its reduction has them."""
-    if reduction == "none":
-        return each
-    total = each.sum()
-    return total if reduction == "sum" else total / count
+    return reduced(each, reduction)
 
 
 FORMULAS: Mapping[str, Callable[..., Any]] = {
     "nll_loss": nll_loss, "mse_loss": mse_loss, "l1_loss": l1_loss, "huber_loss": huber_loss,
     "smooth_l1_loss": smooth_l1_loss, "kl_div": kl_div,
     "binary_cross_entropy": binary_cross_entropy,
-    "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
+    "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits, **margins.FORMULAS,
 }  # fmt: skip
 """The formulas by the loss's name."""

@@ -16,7 +16,7 @@ from gnlab.summaries.curvature import Curvature
 from gnlab.summaries.jets import Jet, sum_of
 from gnlab.summaries.products import dots
 from gnlab.summaries.rules.calls import Call, NoRuleError
-from gnlab.summaries.rules.criteria import modern
+from gnlab.summaries.rules.reduced import modern
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -37,9 +37,15 @@ CORNERS = {
     "hardsigmoid": (F.hardsigmoid, [-3.0, 3.0]),
     "hardswish": (F.hardswish, [-3.0, 3.0]),
     "hardtanh": (F.hardtanh, [-1.0, 1.0]),
+    "hinge": (
+        lambda x: F.hinge_embedding_loss(x, -torch.ones_like(x), reduction="none"), [0.0, 1.0],
+    ),
     "huber": (lambda x: huber(x, 1.0), [-1.0, 0.0, 1.0]),
     "huber: other": (lambda x: huber(x, 2.0), [-2.0, 2.0]),
     "leaky_relu": (F.leaky_relu, [0.0]),
+    "margin": (
+        lambda x: F.margin_ranking_loss(x, x * x, torch.ones_like(x), reduction="none"), [0.0, 1.0],
+    ),
     "maximum": (lambda x: torch.maximum(x, x * x), [0.0, 1.0]),
     "minimum": (lambda x: torch.minimum(x, x * x), [0.0, 1.0]),
     "mish": (F.mish, [20.0]),
@@ -53,7 +59,7 @@ CORNERS = {
     "softplus: other": (lambda x: F.softplus(x, 2.0, 3.0), [1.5]),
     "softshrink": (F.softshrink, [-0.5, 0.5]),
     "threshold": (lambda x: F.threshold(x, 0.1, 2.0), [0.1]),
-}
+}  # fmt: skip
 
 
 class At(nn.Module):

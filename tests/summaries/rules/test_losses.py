@@ -14,6 +14,7 @@ SOFT = torch.rand(4, 3, dtype=torch.float64).softmax(1)
 SOFT_PIXELS = torch.rand(2, 3, 1, 2, dtype=torch.float64).softmax(1)
 WEIGHT = torch.tensor([0.5, 2.0, 1.3], dtype=torch.float64)
 TARGET = torch.randn(4, 3, dtype=torch.float64)
+SIGN, COUNT = TARGET.sign(), (3 * TARGET).square().floor()
 OPERATIONS = {
     "log_softmax": (lambda x: F.log_softmax(x, 1).sin(), S),
     "log_softmax: first": (lambda x: torch.log_softmax(x, dim=0).sin(), S),
@@ -101,6 +102,48 @@ OPERATIONS = {
     "kl_div: both": (lambda x, y: F.kl_div(x.sin(), y, reduction="none", log_target=True), S, S),
     "kl_div: mean": (lambda x: F.kl_div(x.sin(), SOFT.round(), reduction="sum") / 2, S),
     "l1_loss: none": (lambda x: F.l1_loss(x, TARGET, reduction="none").sin(), S),
+    "margin_ranking_loss": (lambda x, y: F.margin_ranking_loss(x, y, SIGN, 0.3), S, S),
+    "margin_ranking_loss: sum": (
+        lambda x: nn.MarginRankingLoss(0.2, reduction="sum")(x.sin(), TARGET, SIGN).sin(), S,
+    ),
+    "hinge_embedding_loss": (lambda x: F.hinge_embedding_loss(x.sin(), SIGN), S),
+    "hinge_embedding_loss: none": (
+        lambda x: nn.HingeEmbeddingLoss(1.5, reduction="none")(x.sin(), SIGN).exp(), S,
+    ),
+    "soft_margin_loss": (lambda x: F.soft_margin_loss(3 * x, SIGN), S),
+    "soft_margin_loss: sum": (lambda x: nn.SoftMarginLoss(reduction="sum")(x, TARGET), S),
+    "poisson_nll_loss": (lambda x: F.poisson_nll_loss(x, COUNT), S),
+    "poisson_nll_loss: full": (lambda x: F.poisson_nll_loss(x, COUNT, full=True) / 9, S),
+    "poisson_nll_loss: no log": (
+        lambda x: nn.PoissonNLLLoss(False, eps=0.1, reduction="sum")(x.exp(), COUNT).sin(), S,
+    ),
+    "poisson_nll_loss: both": (
+        lambda x, y: F.poisson_nll_loss(x, 2 + y * y, full=True, reduction="none").sin(), S, S,
+    ),
+    "gaussian_nll_loss": (lambda x, v: F.gaussian_nll_loss(x, TARGET, v.exp()), S, S),
+    "gaussian_nll_loss: one": (
+        lambda x, v: nn.GaussianNLLLoss(full=True, reduction="sum")(x, TARGET, v.exp()).sin(),
+        S, (4, 1),
+    ),
+    "gaussian_nll_loss: rows": (
+        lambda x, v: F.gaussian_nll_loss(x, TARGET, v.exp(), reduction="none").sin(), S, (4,),
+    ),
+    "gaussian_nll_loss: clamped": (
+        lambda x, v: F.gaussian_nll_loss(x, TARGET, v.exp(), eps=1.0), S, S,
+    ),
+    "triplet_margin_loss": (F.triplet_margin_loss, S, S, S),
+    "triplet_margin_loss: swap": (
+        lambda x, y: nn.TripletMarginLoss(2.0, p=3.0, swap=True, reduction="none")(x, y, TARGET),
+        S, S,
+    ),
+    "cosine_embedding_loss": (lambda x, y: F.cosine_embedding_loss(x, y, SIGN[:, 0]), S, S),
+    "cosine_embedding_loss: margin": (
+        lambda x: nn.CosineEmbeddingLoss(-0.6, reduction="none")(x, TARGET, -SIGN[:, 1]).exp(), S,
+    ),
+    "cosine_embedding_loss: one": (
+        lambda x: F.cosine_embedding_loss(x, TARGET[0], torch.tensor(-1), -1, reduction="sum"),
+        (3,),
+    ),
 }  # fmt: skip
 
 
@@ -115,7 +158,9 @@ def test_every_formula_is_tried():
 
 def test_derivatives(operation, used):
     # Where a probability is nearly one, torch's own derivatives have few digits.
-    operation.check(plain="far" not in operation.name)
+    # A clamp that torch says nothing of has no slope by differences.
+    plain, silent = "far" not in operation.name, "clamped" in operation.name
+    operation.check(plain=plain, differences=not silent)
     assert operation.name.split(":")[0] in used
 
 
@@ -126,3 +171,28 @@ def test_repetition(operation):
 @pytest.mark.parametrize("variable", [True, False])
 def test_values_are_torchs(operation, variable):
     operation.check_values(variable=variable)
+
+
+@pytest.mark.parametrize(
+    ("loss", "shapes", "message"),
+    [
+        (lambda x: torch.hinge_embedding_loss(x, SIGN, reduction=2), (S,), "unusual reduction"),
+        (lambda x: torch.kl_div(x, SOFT, reduction=2), (S,), "unusual reduction"),
+        (lambda x: torch._C._nn.soft_margin_loss(x, SIGN, 2), (S,), "size_average"),
+        (lambda x: F.soft_margin_loss(x, SIGN[:1]), (S,), "of another shape"),
+        (lambda x: F.gaussian_nll_loss(x, TARGET, 0.5), (S,), "gaussian_nll_loss"),
+    ],
+)
+def test_what_torch_may_mean_otherwise_falls_back(between, loss, shapes, message):
+    problem = between("", loss, *shapes)
+    with pytest.raises(ValueError, match=message):
+        problem.summary(problem.partitions()[0], "jets")
+    assert problem.summary(problem.partitions()[0], "autodiff").H.isfinite().all()
+
+
+def test_a_negative_variance_is_torchs_to_refuse(between):
+    less = []
+    problem = between("", lambda x: F.gaussian_nll_loss(x, TARGET, x * x - sum(less)), S)
+    less.append(9)
+    with pytest.raises(ValueError, match="negative"):
+        problem.summary(problem.partitions()[0], "auto")
