@@ -13,7 +13,7 @@ _PLAIN = {
     "mm": "matmul", "bmm": "matmul", "subtract": "sub", "concat": "cat",
     "concatenate": "cat", "clip": "clamp", "absolute": "abs", "special_erf": "erf", "vdot": "dot",
     "ger": "outer", "inner": "dot", "ipow": "pow", "_threshold": "threshold",
-    "log_sigmoid": "logsigmoid", "moveaxis": "movedim", "adjoint": "mH",
+    "log_sigmoid": "logsigmoid", "moveaxis": "movedim", "adjoint": "mH", "row_stack": "vstack",
 }  # fmt: skip
 """Other names of the same operations."""
 

@@ -184,7 +184,8 @@ RULES: Mapping[str, Rule] = {
          "diagonal", "tile", "unfold", "pixel_shuffle", "T", "H", "mH", "take_along_dim",
          "interpolate", "tensor_split", "diag_embed", "im2col", "fold",
          "pixel_unshuffle", "channel_shuffle",
-         "fliplr", "flipud", "rot90", "hsplit", "masked_select"),
+         "fliplr", "flipud", "rot90", "hsplit", "vsplit", "dsplit",
+         "split_with_sizes", "masked_select"),
         linear,
     ),
     **dict.fromkeys(

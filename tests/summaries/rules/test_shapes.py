@@ -127,6 +127,11 @@ OPERATIONS = {
     "rot90": (lambda x: x.rot90().exp() * FIXED.T, S),
     "movedim: axis": (lambda x: x.moveaxis(0, 1).exp() * FIXED.T, S),
     "hsplit": (lambda x: [z.exp() * k for k, z in enumerate(x.hsplit(3))], S),
+    "vsplit": (lambda x: [z.exp() * k for k, z in enumerate(torch.vsplit(x, [1]))], S),
+    "dsplit": (lambda x: [z.exp() * k for k, z in enumerate(x.dsplit(2))], C),
+    "split_with_sizes": (
+        lambda x: [z.exp() * k for k, z in enumerate(torch.split_with_sizes(x, [1, 2], -1))], S,
+    ),
     "masked_select": (lambda x: x.masked_select(MASK).exp(), S),
     "index_add": (lambda x, y: x.index_add(1, ORDER[:2], y, alpha=0.5).exp(), S, (2, 2)),
     "index_add: constant": (lambda x: FIXED.index_add(1, ORDER, x).exp(), S),
