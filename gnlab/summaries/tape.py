@@ -22,6 +22,7 @@ from gnlab.summaries.known import Known
 from gnlab.summaries.modules import Modules
 from gnlab.summaries.names import HOOKED, LEAVING, copying, in_order, is_told_to_write, plain_name
 from gnlab.summaries.rules import CURVED, FORMULAS, LAYERS, RULES, Call, NoRuleError, called
+from gnlab.summaries.rules.bounds import is_beyond_its_rule
 from gnlab.summaries.rules.calls import UNUSUAL
 from gnlab.summaries.rules.formulas import has_many_factors
 from gnlab.summaries.seeing import edge_of, is_pure_python, undispatched
@@ -108,7 +109,8 @@ class Tape(TorchFunctionMode):
             return self._constant(func(*args, **options), (*args, *options.values()))
         if depends and name in HOOKED:
             raise NoRuleError(name)
-        if name not in RULES or has_many_factors(name, args):
+        beyond = has_many_factors(name, args) or is_beyond_its_rule(name, args, options)
+        if name not in RULES or beyond:
             if name in FORMULAS:
                 formula = ROUTES.get(func, FORMULAS[name])
                 return self._by_formula(name, func, formula, in_place, args, options)

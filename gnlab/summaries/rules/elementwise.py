@@ -97,11 +97,15 @@ def square(x: Tensor, y: Tensor) -> Derivatives:
     return 2 * x, torch.full_like(x, 2), None
 
 
-def power(x: Tensor, y: Tensor, exponent: float) -> Derivatives:
+def power(x: Tensor, y: Tensor, exponent: float | Tensor) -> Derivatives:
     """Y = xⁿ for a number n."""
-    if isinstance(exponent, Tensor):
-        raise NoRuleError("with a tensor for its exponent")
     n = exponent
+    if isinstance(n, Tensor):
+        if n.dim():
+            raise NoRuleError("pow with a tensor for its exponent")
+        some = ((n, n - 1), (n * (n - 1), n - 2), (n * (n - 1) * (n - 2), n - 3))
+        slope, bend, third = ((c * x**m).where(c != 0, 0) for c, m in some)
+        return slope, bend, third
     one = n * x ** (n - 1) if n else torch.zeros_like(x)
     two = n * (n - 1) * x ** (n - 2) if n not in (0, 1) else None
     three = n * (n - 1) * (n - 2) * x ** (n - 3) if n not in (0, 1, 2) else None
@@ -178,7 +182,7 @@ def _at_bounds(kind: Callable[[Tensor], float | Tensor]) -> tuple[float, float]:
     return one, both
 
 
-_AT_NUMBERS, _AT_TENSORS = _at_bounds(float), _at_bounds(torch.Tensor.clone)
+_AT_NUMBERS, AT_TENSORS = _at_bounds(float), _at_bounds(torch.Tensor.clone)
 
 
 def clamp(
@@ -191,7 +195,7 @@ def clamp(
         if bound is not None:
             inside = inside.where(within(x, bound), 0)
             met = met + (x == bound)
-    one, both = _AT_TENSORS if Tensor in (type(min), type(max)) else _AT_NUMBERS
+    one, both = AT_TENSORS if Tensor in (type(min), type(max)) else _AT_NUMBERS
     return inside.where(met != 1, one * inside).where(met != 2, both * inside), None, None
 
 

@@ -15,7 +15,15 @@ from gnlab.summaries.assignments import BY_NAME as ASSIGNMENTS
 from gnlab.summaries.decompose import FORMULAS as DECOMPOSED
 from gnlab.summaries.decompose import ROUTES
 from gnlab.summaries.norms import root
-from gnlab.summaries.rules import arrangements, criteria, ordering, packed, recurrent, reductions
+from gnlab.summaries.rules import (
+    arrangements,
+    bounds,
+    criteria,
+    ordering,
+    packed,
+    recurrent,
+    reductions,
+)
 
 
 def softmax(x: Tensor, dim: int, *rest: Any, dtype: torch.dtype | None = None, **_: Any) -> Tensor:
@@ -201,6 +209,7 @@ FORMULAS: Mapping[str, Callable[..., Any]] = {
     },
     **criteria.FORMULAS, **reductions.FORMULAS, **recurrent.FORMULAS,
     **packed.FORMULAS, **ordering.FORMULAS, **ASSIGNMENTS, **arrangements.FORMULAS,
+    **bounds.FORMULAS,
     "softmax": softmax, "dropout": dropout, "feature_dropout": feature_dropout,
     "addmm": addmm, "baddbmm": baddbmm, "addmv": addmv, "addbmm": addbmm, "addr": addr,
     "addcmul": addcmul, "addcdiv": addcdiv, "lerp": lerp, "bilinear": bilinear,

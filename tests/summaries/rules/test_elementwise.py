@@ -17,6 +17,7 @@ def writing(module):
     return lambda x: module(2 * x)
 
 
+HALF = torch.tensor(0.5).double()
 SIMPLE = {
     "tanh": torch.tanh, "sigmoid": torch.sigmoid, "softplus": F.softplus, "exp": torch.exp,
     "square": torch.square, "sin": torch.sin, "cos": torch.cos, "erf": torch.erf,

@@ -11,6 +11,7 @@ from torch.nn.utils import parametrizations
 from gnlab.summaries.assignments import BY_NAME as ASSIGNMENTS
 from gnlab.summaries.rules import FORMULAS
 from gnlab.summaries.rules.arrangements import FORMULAS as ARRANGEMENTS
+from gnlab.summaries.rules.bounds import FORMULAS as BOUNDS
 from gnlab.summaries.rules.ordering import FORMULAS as ORDERING
 from gnlab.summaries.rules.packed import FORMULAS as PACKED
 from gnlab.summaries.rules.recurrent import FORMULAS as RECURRENT
@@ -213,7 +214,7 @@ OPERATIONS = {
 
 def test_every_formula_is_tried():
     losses = {n for n in FORMULAS if n.endswith("_loss") or "entropy" in n or n == "kl_div"}
-    elsewhere = losses.union(RECURRENT, ASSIGNMENTS, PACKED, ORDERING, ARRANGEMENTS)
+    elsewhere = losses.union(RECURRENT, ASSIGNMENTS, PACKED, ORDERING, ARRANGEMENTS, BOUNDS)
     assert {name.split(":")[0] for name in OPERATIONS} == set(FORMULAS) - elsewhere
 
 
