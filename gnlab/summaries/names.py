@@ -14,6 +14,14 @@ _PLAIN = {
     "concatenate": "cat", "clip": "clamp", "absolute": "abs", "special_erf": "erf", "vdot": "dot",
     "ger": "outer", "inner": "dot", "ipow": "pow", "_threshold": "threshold",
     "log_sigmoid": "logsigmoid", "moveaxis": "movedim", "adjoint": "mH", "row_stack": "vstack",
+    "fix": "trunc", "arctan2": "atan2", "special_expit": "sigmoid", "special_gammaln": "lgamma",
+    "special_psi": "digamma",
+    **{f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    **{
+        f"special_{name}": name
+        for name in ("erfc", "digamma", "logit", "xlogy", "log1p", "expm1", "exp2", "logsumexp",
+                     "softmax", "log_softmax", "round")
+    },
 }  # fmt: skip
 """Other names of the same operations."""
 

@@ -150,7 +150,7 @@ def lowered(h):
 SLOW = {
     "custom function": (Straight.apply, "StraightBackward, which was not seen"),
     "custom function in place": (lambda h: Overwriting.apply(h + 1), "mul, in place, without"),
-    "no rule": (lambda h: torch.special.gammaln(h.exp()), "special_gammaln"),
+    "no rule": (torch.special.i0, "special_i0"),
     "base overwritten": (overwrite_base, "AsStridedBackward0, which was not seen"),
     "averaged": (averaged, "scatter_reduce"),
     "behind autograd": (behind_autograd, "clamp, in place, without a gradient"),

@@ -278,7 +278,8 @@ def _all(found: Derivatives) -> tuple[Tensor, Tensor, Tensor]:
 
 STRAIGHT = frozenset(
     {"abs", "relu", "leaky_relu", "clamp", "clamp_min", "clamp_max", "hardtanh", "threshold",
-     "softshrink", "hardshrink", "sign", "floor", "ceil", "round", "trunc"}
+     "softshrink", "hardshrink", "sign", "floor", "ceil", "round", "trunc", "fmod", "remainder",
+     "frac"}
 )  # fmt: skip
 """Those whose second derivative is zero."""
 

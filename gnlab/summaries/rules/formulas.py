@@ -23,6 +23,7 @@ from gnlab.summaries.rules import (
     packed,
     recurrent,
     reductions,
+    special,
 )
 
 
@@ -209,7 +210,7 @@ FORMULAS: Mapping[str, Callable[..., Any]] = {
     },
     **criteria.FORMULAS, **reductions.FORMULAS, **recurrent.FORMULAS,
     **packed.FORMULAS, **ordering.FORMULAS, **ASSIGNMENTS, **arrangements.FORMULAS,
-    **bounds.FORMULAS,
+    **bounds.FORMULAS, **special.FORMULAS,
     "softmax": softmax, "dropout": dropout, "feature_dropout": feature_dropout,
     "addmm": addmm, "baddbmm": baddbmm, "addmv": addmv, "addbmm": addbmm, "addr": addr,
     "addcmul": addcmul, "addcdiv": addcdiv, "lerp": lerp, "bilinear": bilinear,

@@ -9,15 +9,25 @@ from typing import Any
 
 from torch import Tensor
 
-from gnlab.summaries.rules import elementwise, layers, losses, normalisation, products, shapes
+from gnlab.summaries.rules import (
+    elementwise,
+    layers,
+    losses,
+    normalisation,
+    products,
+    shapes,
+    special,
+)
 from gnlab.summaries.rules.apart import PLACES, keeping
 from gnlab.summaries.rules.calls import Rule
 from gnlab.summaries.rules.pointwise import pointwise
 
+_ELEMENTWISE: Mapping[str, elementwise.Rule] = {**elementwise.RULES, **special.RULES}
+
 RULES: Mapping[str, Rule] = {
     **shapes.RULES,
     **{name: keeping(shapes.RULES[name], place) for name, place in PLACES.items()},
-    **{name: pointwise(function) for name, function in elementwise.RULES.items()},
+    **{name: pointwise(function) for name, function in _ELEMENTWISE.items()},
     "mul": products.mul, "div": products.quotient,
     "matmul": products.matmul, "einsum": products.einsum,
     "outer": products.outer, "dot": products.outer, "tensordot": products.outer,
@@ -40,11 +50,11 @@ CURVED = frozenset(RULES) - frozenset(shapes.RULES) - elementwise.STRAIGHT - {"e
 LAYERS = frozenset({"linear", *(f"conv{way}{d}d" for d in (1, 2, 3) for way in ("", "_transpose"))})
 """Those that say their parameters' slopes themselves."""
 
-APART = LAYERS | frozenset(PLACES) | frozenset(elementwise.RULES)
+APART = LAYERS | frozenset(PLACES) | frozenset(_ELEMENTWISE)
 """Those that know jets with a row for each colour."""
 
 KINDS: Mapping[str, str] = {
-    **dict.fromkeys(elementwise.RULES, "activation"),
+    **dict.fromkeys(_ELEMENTWISE, "activation"),
     **dict.fromkeys(
         ("mul", "div", "matmul", "einsum", "outer", "dot", "tensordot", "mv", *LAYERS), "product"
     ),

@@ -55,6 +55,7 @@ CORNERS = {
     "margin": (
         lambda x: F.margin_ranking_loss(x, x * x, torch.ones_like(x), reduction="none"), [0.0, 1.0],
     ),
+    "logit": (lambda x: torch.logit(x, 0.25), [0.25, 0.75]),
     "maximum": (lambda x: torch.maximum(x, x * x), [0.0, 1.0]),
     "minimum": (lambda x: torch.minimum(x, x * x), [0.0, 1.0]),
     "mish": (F.mish, [20.0]),
@@ -62,6 +63,9 @@ CORNERS = {
     "pow: a tensor": (lambda x: x ** torch.tensor(2), [0.0, -1.0]),
     "pow: a tensor of two and a half": (lambda x: x ** torch.tensor(2.5), [0.0]),
     "prelu": (lambda x: F.prelu(x, number(0.25)), [0.0]),
+    "fmod": (lambda x: x.fmod(0.5) * x, [-0.5, 0.0, 1.0]),
+    "remainder": (lambda x: x % 0.5 * x, [-0.5, 0.0, 1.0]),
+    "xlogy": (lambda x: torch.xlogy(x, torch.tensor(0.0)) + x * x, [0.0]),
     "relu": (F.relu, [0.0]),
     "relu6": (F.relu6, [0.0, 6.0]),
     "selu": (F.selu, [0.0]),

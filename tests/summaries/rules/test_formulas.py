@@ -15,6 +15,7 @@ from gnlab.summaries.rules.bounds import FORMULAS as BOUNDS
 from gnlab.summaries.rules.ordering import FORMULAS as ORDERING
 from gnlab.summaries.rules.packed import FORMULAS as PACKED
 from gnlab.summaries.rules.recurrent import FORMULAS as RECURRENT
+from gnlab.summaries.rules.special import FORMULAS as SPECIAL
 
 torch.manual_seed(3)
 S, C, MAPS = (2, 3), (2, 3, 4), (2, 4, 2, 2)
@@ -214,7 +215,9 @@ OPERATIONS = {
 
 def test_every_formula_is_tried():
     losses = {n for n in FORMULAS if n.endswith("_loss") or "entropy" in n or n == "kl_div"}
-    elsewhere = losses.union(RECURRENT, ASSIGNMENTS, PACKED, ORDERING, ARRANGEMENTS, BOUNDS)
+    elsewhere = losses.union(
+        RECURRENT, ASSIGNMENTS, PACKED, ORDERING, ARRANGEMENTS, BOUNDS, SPECIAL
+    )
     assert {name.split(":")[0] for name in OPERATIONS} == set(FORMULAS) - elsewhere
 
 
