@@ -56,11 +56,13 @@ def is_beyond_its_rule(name: str, args: tuple[Any, ...], options: Mapping[str, A
     if name not in FORMULAS or not args:
         return False
     bounds = [b for b in (*args[1:], *options.values()) if isinstance(b, Tensor)]
-    # Torch declares no types for it.
-    return any(
-        b.requires_grad or torch.broadcast_shapes(b.shape, args[0].shape) != args[0].shape  # type: ignore[no-untyped-call]
-        for b in bounds
-    )
+    return any(b.requires_grad or _widens(b, args[0]) for b in bounds)
+
+
+def _widens(b: Tensor, x: Tensor) -> bool:
+    """Whether what comes of x and b has another shape than x."""
+    sizes = zip(reversed(b.shape), reversed(x.shape), strict=False)
+    return b.dim() > x.dim() or any(m not in (1, n) for m, n in sizes)
 
 
 FORMULAS: Mapping[str, Callable[..., Tensor]] = {

@@ -56,3 +56,11 @@ def test_powers_that_have_no_rule_fall_back(between, function):
     problem = between("", function, S)
     with pytest.raises(ValueError, match="pow"):
         problem.summary(problem.partitions()[0], "jets")
+
+
+def test_bounds_of_another_shape_are_torchs_to_refuse(between):
+    shape = [3]
+    problem = between("", lambda x: x.clamp(min=torch.zeros(shape[0]).double()), S)
+    shape[0] = 2
+    with pytest.raises(RuntimeError, match="size of tensor a"):
+        problem.summary(problem.partitions()[0], "auto")
