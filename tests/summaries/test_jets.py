@@ -37,7 +37,7 @@ def test_what_has_no_rule_takes_the_plain_way_and_says_so_once(caplog, monkeypat
             self.weight = nn.Parameter(torch.ones(3))
 
         def forward(self, x):
-            return torch.special.gammaln(x * self.weight)
+            return torch.special.i0(x * self.weight)
 
     monkeypatch.setattr(measure, "_told", set())
     model, batch = Odd(), (torch.rand(4, 3) + 1, torch.zeros(4, 3))
@@ -46,7 +46,7 @@ def test_what_has_no_rule_takes_the_plain_way_and_says_so_once(caplog, monkeypat
             found = summarise(model, nn.MSELoss(), batch, partition(model, "all"))
             assert found.method == "autodiff"
     assert len(caplog.records) == 1
-    assert "gammaln" in caplog.text
+    assert "special_i0" in caplog.text
 
 
 def test_float32_is_as_exact_as_float32_can_be():
