@@ -54,6 +54,8 @@ def plain_name(func: Callable[..., Any]) -> tuple[str, bool]:
     if name in ("__set__", "__get__"):  # of a property, which is what has the name
         method: Any = func
         name = ("set_" if name == "__set__" else "") + method.__self__.__name__
+    if name.startswith("adaptive_max_pool") and not isinstance(func, types.FunctionType):
+        return f"{name}_with_indices", False  # torch's own has them always, functional when asked
     in_place = False
     if name.startswith("__"):
         name = name.strip("_")

@@ -111,17 +111,17 @@ def prod(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     return result.unsqueeze(dim) if keepdim and dim is not None else result
 
 
-def greatest_pooled(dims: int) -> Callable[..., Tensor]:
-    """Torch's ``adaptive_max_pool`` in so many dimensions."""
+def greatest_pooled(dims: int, *, with_places: bool) -> Callable[..., Any]:
+    """Torch's ``adaptive_max_pool`` in so many dimensions, with the values' places or without."""
     name = f"adaptive_max_pool{dims}d_with_indices"
 
-    def pooled(x: Tensor, output_size: Any, return_indices: bool = False) -> Tensor:
-        if return_indices:
+    def pooled(x: Tensor, output_size: Any, return_indices: bool = with_places) -> Any:
+        if return_indices is not with_places:
             raise NoRuleError("with its indices")
         with torch._C.DisableTorchFunction():
             places = getattr(functional, name)(x.detach(), output_size)[1]
-        flat = x.flatten(-dims).gather(-1, places.flatten(-dims))
-        return flat.reshape(places.shape)
+        values = x.flatten(-dims).gather(-1, places.flatten(-dims)).reshape(places.shape)
+        return (values, places) if with_places else values
 
     return pooled
 
@@ -147,6 +147,10 @@ FORMULAS: Mapping[str, Callable[..., Any]] = {
     "linalg_vector_norm": vector_norm, "linalg_norm": linalg_norm,
     "linalg_matrix_norm": matrix_norm,
     "logsumexp": logsumexp, "max": extreme("max"), "min": extreme("min"), "prod": prod,
-    **{f"adaptive_max_pool{d}d": greatest_pooled(d) for d in (1, 2, 3)},
+    **{f"adaptive_max_pool{d}d": greatest_pooled(d, with_places=False) for d in (1, 2, 3)},
+    **{
+        f"adaptive_max_pool{d}d_with_indices": greatest_pooled(d, with_places=True)
+        for d in (1, 2, 3)
+    },
 }  # fmt: skip
 """The formulas by the operation's plain name."""

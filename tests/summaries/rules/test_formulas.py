@@ -56,6 +56,19 @@ def encoder(**options):
     return nn.Sequential(layer.requires_grad_(False), nn.Tanh())
 
 
+def with_places(dims):
+    """A pooling that says where it found its values, which are taken a second time from there."""
+    pool = getattr(nn, f"AdaptiveMaxPool{dims}d")(2, return_indices=True)
+
+    def function(x):
+        x = spread(x)
+        values, places = pool(x)
+        flat = x.flatten(-dims)
+        return values.sin() + flat.gather(-1, places.flatten(-dims)).reshape(values.shape) ** 2
+
+    return function
+
+
 OPERATIONS = {
     "layer_norm": (lambda x, w, b: F.layer_norm(x, (4,), w, b).sin(), C, (4,), (4,)),
     "native_layer_norm": (
@@ -209,6 +222,12 @@ OPERATIONS = {
     "prod": (lambda x: x.prod(), S), "prod: dim": (lambda x: x.prod(1, keepdim=True) * x, S),
     "adaptive_max_pool1d": (lambda x: F.adaptive_max_pool1d(spread(x), 2).sin(), C),
     "adaptive_max_pool2d": (lambda x: nn.AdaptiveMaxPool2d((1, 2))(spread(x)).sin(), (1, 2, 2, 3)),
+    **{
+        f"adaptive_max_pool{d}d_with_indices": (with_places(d), (2, 2, *[3] * d)) for d in (1, 2, 3)
+    },
+    "adaptive_max_pool1d_with_indices: torch's": (
+        lambda x: torch.adaptive_max_pool1d(spread(x), 2)[0].sin(), C,
+    ),
     "adaptive_max_pool3d": (lambda x: F.adaptive_max_pool3d(spread(x), 1).sin(), (1, 1, 2, 2, 2)),
 }  # fmt: skip
 
