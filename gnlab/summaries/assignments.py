@@ -105,7 +105,7 @@ def fill(input: Tensor, value: Any) -> Tensor:
 
 def copied(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """Another's values; arguments as torch's."""
-    return src.to(input).expand(input.shape)
+    return src.to(device=input.device, dtype=input.dtype).expand(input.shape)
 
 
 def assigned(x: Tensor, index: Any, value: Any) -> Tensor:

@@ -31,6 +31,9 @@ from gnlab.summaries.tape import Tape
 # small numbers comes near it.
 FACTOR = (1 + math.sqrt(5)) / 2
 
+_LIKE = frozenset({"view_as", "reshape_as", "expand_as", "type_as", "to"})
+"""Operations on their first argument alone."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sweep:
@@ -166,4 +169,5 @@ def _check_arrived(tape: Tape, loss: Tensor, curved: list[Call]) -> None:
             continue
         if id(call) in missing:
             raise NoRuleError(f"{call.name}, whose result was overwritten in an unusual way")
-        needed.update(map(id, call.given))
+        # Of others nothing but the shape, or the dtype, is taken.
+        needed.update(map(id, call.given[:1] if call.name in _LIKE else call.given))

@@ -81,10 +81,18 @@ def test_an_adjoint_that_is_lost_is_noticed(between):
         assert problem.summary(p, "auto").method == "autodiff"
 
 
-def test_what_the_loss_does_not_depend_on_has_no_adjoint(between):
-    def function(x, y):
-        torch.einsum("ij,jk->ik", x, y).sin()
-        return x.sin(), y.sin()
+UNUSED = {
+    "unused": lambda z, x: x.sin(),
+    "its shape alone": lambda z, x: x.sum(1, keepdim=True).expand_as(z).sin(),
+    "its dtype alone": lambda z, x: x.sin().to(z).type_as(z),
+    "overwritten whole": lambda z, x: z.copy_(x[:, :2]).sin(),
+    "cleared": lambda z, x: z.zero_().cos() + x[:, :2].sin(),
+}
 
-    problem = between("einsum: unused", function, S, M)
-    assert problem.summary(problem.partitions()[1], "auto").method == "jets"
+
+@pytest.mark.parametrize("way", UNUSED)
+def test_what_the_loss_does_not_depend_on_has_no_adjoint(between, way):
+    problem = between(way, lambda x, y: UNUSED[way](torch.einsum("ij,jk->ik", x, y), x), S, (3, 2))
+    p = problem.partitions()[1]
+    found, known = problem.summary(p, "jets"), problem.summary(p, "autodiff")
+    torch.testing.assert_close(found.H, known.H, rtol=1e-12, atol=1e-12)
