@@ -19,7 +19,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
@@ -135,22 +135,22 @@ def complete(
 
 
 def unpack(source: Path, folder: Path) -> None:
-    """Unpack a tar archive, or one compressed file (``name.gz``).
+    """Unpack the files of a tar archive, or one compressed file (``name.gz``).
 
     Args:
         source: The archive.
-        folder: Where its files are put; nothing is written outside of it.
+        folder: Where its files are put, side by side, whatever folders they are in.
     """
     if source.suffixes[-2:-1] != [".tar"]:
         with gzip.open(source) as packed, (folder / source.stem).open("wb") as target:
             shutil.copyfileobj(packed, target)
         return
     with tarfile.open(source) as archive:
-        # Python takes it by itself from 3.14 on, warns until then, and its first 3.11 have none.
-        known = getattr(tarfile, "data_filter", None)
-        if known is not None:
-            archive.extraction_filter = known
-        archive.extractall(folder)
+        for member in archive:
+            content = archive.extractfile(member) if member.isfile() else None
+            if content is not None:
+                with (folder / PurePosixPath(member.name).name).open("wb") as target:
+                    shutil.copyfileobj(content, target)
 
 
 def under_way(thread: int) -> bool:
