@@ -224,4 +224,6 @@ def steady(values: Array, *, zero: bool = False) -> tuple[float, float]:
     # A span at rounding level is no span, and one too small to divide by is none either.
     span = max(high - low, 1e-9 * size, 1e-300) if high > low else size or 1.0
     unit = 10.0 ** math.floor(math.log10(span)) / 2
-    return math.floor(low / unit) * unit, math.ceil(high / unit) * unit or unit
+    # What is so near zero that it vanishes in a quotient is within the limits all the same.
+    least, most = math.floor(low / unit) * unit, math.ceil(high / unit) * unit or unit
+    return min(least, low), max(most, high)

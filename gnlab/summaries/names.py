@@ -97,7 +97,9 @@ def in_order(
     """
     if not NUMPYS.keys().isdisjoint(options):
         options = {NUMPYS.get(key, key): value for key, value in options.items()}
-    if isinstance(func, types.FunctionType):  # in Python, where the order is another now and then
+    by_name = any(isinstance(value, (torch.Tensor, list, tuple)) for value in options.values())
+    # Of a function in Python the order is another now and then.
+    if not by_name or isinstance(func, types.FunctionType):
         return args, options
     taken = _next_places(getattr(func, "__name__", ""), len(args), tuple(options))
     if taken:

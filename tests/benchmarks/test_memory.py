@@ -19,8 +19,10 @@ def test_a_recording_and_a_repetition_count(kind, fewest, monkeypatch):
 
 
 def test_a_summary_takes_at_most_half_as_much_more_than_the_plain_one():
-    added = {}
-    for kind in ("fast", "plain"):
+    added = {"fast": [], "plain": []}
+    for kind in ("fast", "plain") * 2:
         found = memory.peak("lenet-cifar10", 100, "cpu", kind, 600.0)
-        added[kind] = found["peak_mib"] - found["before_mib"]
+        added[kind].append(found["peak_mib"] - found["before_mib"])
+    # What the C library keeps besides is none or 10 MiB, as it happens.
+    added = {kind: min(peaks) for kind, peaks in added.items()}
     assert added["fast"] <= 1.5 * added["plain"]

@@ -110,6 +110,10 @@ def test_steady_limits_hold_the_data_on_round_numbers(values):
     assert low < high
 
 
+def test_steady_limits_hold_what_is_next_to_zero():
+    assert scales.steady(np.array([10.0, -5e-324]), zero=True) == (-5e-324, 10.0)
+
+
 def test_short_names():
     assert short_name("layer1.weight") == "layer1 W"
     assert short_name("layer1.bias") == "layer1 b"
