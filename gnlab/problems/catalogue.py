@@ -120,8 +120,9 @@ _ROSENBROCK = replace(_QUADRATIC, lr=0.5, damping=0.1)
 # without it most runs come apart at λ₁ = 0.5, and with λ₁ = 0.1 they take twice the steps or more.
 _SMALL = Hyperparameters(lr=0.5, damping=1.0, period=1, batch_size=100, summary_batch_size=300)
 _POINTS = replace(_SMALL, batch_size=400, summary_batch_size=400)  # so few are taken all at once
-# Points that a curve separates have no best network, only ever larger weights, until the loss
-# is all rounding. Targets of 0.975 and 0.025 give it a minimum, at a loss of 0.117.
+# Classes that a network can tell apart have no best network, only ever larger weights, until the
+# loss is all rounding. Smoothed targets give it a minimum: at a loss of 0.117 where there are two
+# classes (targets of 0.975 and 0.025), at 0.282 where there are ten (0.955 and 0.005).
 _SMOOTHED = functools.partial(nn.functional.cross_entropy, label_smoothing=0.05)
 
 
@@ -136,12 +137,14 @@ PRESETS: Mapping[str, Preset] = {
         _SMALL,
         functools.partial(_digits, hidden=3),
         classes=10,
+        loss_fn=_SMOOTHED,
     ),
     "digits-deep": Preset(
         "Handwritten digits; perceptron 64–20×32–10, tanh: how 21 layers act on each other",
         replace(_SMALL, summary_batch_size=100),
         functools.partial(_digits, hidden=20),
         classes=10,
+        loss_fn=_SMOOTHED,
     ),
     "moons": Preset(
         "Two half moons in the plane; perceptron 2–16–16–2, tanh",

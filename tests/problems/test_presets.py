@@ -59,19 +59,26 @@ def test_published_and_possible_settings(name):
         assert h.partition == ("chunk:5" if name == "vbigmlp-cifar10" else "tensor")
 
 
-@pytest.mark.parametrize("name", ["moons", "spirals", "circles"])
-def test_the_points_loss_has_a_minimum(name):
-    """At outputs whose softmax is (0.975, 0.025), and nowhere lower."""
+@pytest.mark.parametrize(
+    ("name", "lowest"),
+    [("moons", 0.117), ("spirals", 0.117), ("circles", 0.117)]
+    + [("digits-mlp", 0.282), ("digits-deep", 0.282)],
+)
+def test_the_loss_of_classes_that_can_be_told_apart_has_a_minimum(name, lowest):
+    """At outputs whose softmax is the smoothed target, and nowhere lower."""
     p = problem(name)
-    y = torch.tensor([0])
+    others = 0.05 / p.classes
+    target = torch.full((p.classes,), others, dtype=torch.float64)
+    target[0] = 1 - 0.05 + others
     margins = torch.linspace(0, 40, 4001, dtype=torch.float64)
-    losses = [p.loss_fn(torch.stack([m, -m]).unsqueeze(0) / 2, y).item() for m in margins]
-    assert min(losses) == pytest.approx(
-        -0.975 * math.log(0.975) - 0.025 * math.log(0.025), rel=1e-5
-    )
-    assert margins[losses.index(min(losses))].item() == pytest.approx(
-        math.log(0.975 / 0.025), abs=0.01
-    )
+    outputs = torch.zeros(len(margins), p.classes, dtype=torch.float64)
+    outputs[:, 0] = margins
+    losses = [p.loss_fn(row.unsqueeze(0), torch.tensor([0])).item() for row in outputs]
+    best = -(target * target.log()).sum().item()
+    assert min(losses) == pytest.approx(best, rel=1e-5)
+    assert best == pytest.approx(lowest, abs=5e-4)
+    steepest = math.log(target[0].item() / others)
+    assert margins[losses.index(min(losses))].item() == pytest.approx(steepest, abs=0.01)
 
 
 def test_digits_network():
