@@ -69,17 +69,27 @@ def _fault_of_log(log: Any) -> str:
     """What in a history's log is not of its kind; what is no log is told where it is taken."""
     if not isinstance(log, Mapping):
         return ""
-    found = _first(log, _LOG, "log: ")
+    if found := _first(log, _LOG, "log: "):
+        return found
+    for part in (log, *log.get("earlier", ())):
+        if found := _first(part, _LOG, "log: ") or _fault_of_tables(part):
+            return found
+    return ""
+
+
+def _fault_of_tables(log: Mapping[str, Any]) -> str:
+    """What in the tables of a log is not of its kind."""
     for name in ("scalars", "sizes", "shares"):
         part = log.get(name)
-        if found or not isinstance(part, Mapping):
+        if not isinstance(part, Mapping):
             continue
-        found = _first(part, _PART, f"log: {name}: ")
-        if not found and "table" in part:
+        if found := _first(part, _PART, f"log: {name}: "):
+            return found
+        if "table" in part:
             table, width = part["table"], len(COLUMNS) if name == "scalars" else None
             if len(table) > part.get("rows", 0) or width not in (None, table.shape[1]):
-                found = f"log: {name}: table is {short(table)}"
-    return found
+                return f"log: {name}: table is {short(table)}"
+    return ""
 
 
 def _first(values: Any, kinds: Mapping[str, Callable[[Any], bool]], where: str) -> str:
@@ -111,6 +121,10 @@ def _are_choices(value: Any) -> bool:
     return isinstance(value, Mapping) and all(isinstance(name, str) for name in value)
 
 
+def _are_stays(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_are_choices, value))
+
+
 def _is_tensor(value: Any) -> bool:
     return isinstance(value, Tensor)
 
@@ -140,6 +154,7 @@ _LOG: dict[str, Callable[[Any], bool]] = {
     "partition": _is_text,
     "groups": are_names,
     "since": is_count,
+    "earlier": _are_stays,
 }
 _PART: dict[str, Callable[[Any], bool]] = {
     "table": _is_table,

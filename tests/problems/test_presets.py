@@ -61,9 +61,11 @@ def test_published_and_possible_settings(name):
 
 @pytest.mark.parametrize(
     ("name", "lowest"),
-    [("moons", 0.117), ("spirals", 0.117), ("circles", 0.117)]
-    + [("digits-mlp", 0.282), ("digits-deep", 0.282)],
-)
+    [
+        ("moons", 0.117), ("spirals", 0.117), ("circles", 0.117),
+        ("digits-mlp", 0.282), ("digits-deep", 0.282),
+    ],
+)  # fmt: skip
 def test_the_loss_of_classes_that_can_be_told_apart_has_a_minimum(name, lowest):
     """At outputs whose softmax is the smoothed target, and nowhere lower."""
     p = problem(name)

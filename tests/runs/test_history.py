@@ -4,10 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gnlab.runs.history import HistoryLog, Log
+from gnlab.runs.history import HistoryLog
 from gnlab.runs.record import Record
 from gnlab.runs.shares import shares
 
@@ -29,44 +27,6 @@ def record(step, *, groups=("a", "b"), size=None, val=NAN, level="tensor", parts
     )  # fmt: skip
 
 
-@given(total=st.integers(1, 300), rows=st.sampled_from([4, 8, 16]))
-def test_a_full_log_halves_its_resolution_and_covers_everything(total, rows):
-    log = Log(2, rows)
-    for step in range(1, total + 1):
-        log.append(np.array([step, -step], dtype=float))
-    kept = log.rows()
-    assert len(kept) <= rows
-    assert kept[-1, 0] == total
-    assert kept[0, 0] <= log.stride
-    assert (np.diff(kept[:, 0]) <= log.stride).all()
-    assert (kept[:, 1] == -kept[:, 0]).all()
-    assert log.stride <= max(1, 4 * total / rows)
-
-
-def test_what_is_measured_rarely_survives_the_halving():
-    log = Log(2, 4)
-    for step in range(1, 17):
-        log.append(np.array([step, step if step == 3 else NAN], dtype=float))
-    kept = log.rows()
-    assert kept[~np.isnan(kept[:, 1]), 1].tolist() == [3]
-
-
-@given(total=st.integers(2, 100), cut=st.integers(0, 99))
-def test_a_log_that_was_cut_goes_on(total, cut):
-    cut = min(cut, total)
-    log = Log(1, 8)
-    for step in range(1, total + 1):
-        log.append(np.array([step], dtype=float))
-    log.truncate(cut)
-    assert (log.rows()[:, 0] <= cut).all()
-    for step in range(cut + 1, total + 20):
-        log.append(np.array([step], dtype=float))
-    kept = log.rows()[:, 0]
-    assert (np.diff(kept) > 0).all()
-    assert kept[-1] == total + 19
-    assert len(kept) <= 8
-
-
 def test_step_sizes_restart_with_the_partition():
     log = HistoryLog()
     for step in range(1, 6):
@@ -79,9 +39,21 @@ def test_step_sizes_restart_with_the_partition():
     assert history.since_step == 6
     assert history.step_size.tolist() == [[6], [7], [8]]
     assert history.step_size_step.tolist() == [6, 7, 8]
-    before = log.history(until=4)
-    assert before.step.tolist() == [1, 2, 3, 4]
-    assert before.step_size.shape == (0, 0)
+
+
+def test_a_step_before_a_change_of_the_partition_has_the_step_sizes_of_then():
+    log = HistoryLog()
+    for step in range(1, 4):
+        log.append(record(step, size=step))
+    for step in range(4, 6):
+        log.append(record(step, groups=("all",), size=step, level="all"))
+    before = log.history(until=2)
+    assert before.step.tolist() == [1, 2]
+    assert (before.groups, before.since_step) == (("a", "b"), 1)
+    assert before.step_size.tolist() == [[1, 1], [2, 2]]
+    assert before.step_size_step.tolist() == [1, 2]
+    start = log.history(until=0)
+    assert (start.groups, start.since_step, start.step_size.shape) == ((), 0, (0, 0))
 
 
 def test_a_history_shares_nothing_with_what_comes_after():
