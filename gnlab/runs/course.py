@@ -279,6 +279,7 @@ class Course:
         now, kept = flatten(self.model), self._checkpoints.get(self.step_count)
         # A model with other parameters is refused where it is gone on with.
         if not (self.phase or now.places != kept.flat.places or now.equals(kept.flat)):
+            self._checkpoints.drop_after(self.step_count)  # it is another way on
             self._keep(now)
 
     def _keep(self, flat: Flat) -> None:

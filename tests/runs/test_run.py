@@ -148,3 +148,14 @@ def test_every_choice_can_be_changed_in_the_middle_and_taken_back(name, alike):
     assert getattr(run.settings, name) == before
     for _ in range(3):
         assert alike(run.step(), straight.step())
+
+
+def test_an_edit_by_hand_leaves_nothing_of_the_way_on_without_it():
+    run = Run("circles")
+    for _ in range(4):
+        run.step()
+    run.rewind(2)
+    with torch.no_grad():
+        next(run.model.parameters()).add_(0.01)
+    assert run.substep() == "gradient"
+    assert run.kept_steps == (0, 1, 2)
