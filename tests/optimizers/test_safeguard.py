@@ -1,5 +1,6 @@
 """The safeguard: what it lets through, and that no step it lets through does harm."""
 
+import dataclasses
 import math
 
 import pytest
@@ -159,3 +160,35 @@ def test_when_nothing_was_let_through_the_next_step_measures_again(surface, one_
     one_step(model, optimizer)
     assert model.theta.item() < before
     assert optimizer.info.taken == 1.0
+
+
+def test_where_the_past_leads_uphill_the_answer_without_it_is_taken(surface, one_step):
+    start = torch.tensor([2.0, 2.0], dtype=DOUBLE)
+    model = surface(start, lambda t: (1 + t**2).sqrt().sum())
+    optimizer = GroupedNewton(
+        model, value, [NOTHING], "element", lr=0.1, period=1, direction="gradient",
+        step_momentum=0.9, safeguard=True,
+    )  # fmt: skip
+    one_step(model, optimizer)
+    before = model.theta.detach().clone()
+    optimizer.direction = {"theta": torch.tensor([-4.0, 1.0], dtype=DOUBLE)}
+    optimizer.measure()
+    optimizer.solve()
+    assert (optimizer.step_sizes > 0).all()  # of which the first entry's leads uphill
+    optimizer.update()
+    assert optimizer.info.taken > 0
+    assert model.theta[0] == before[0]
+    assert model.theta[1] < before[1]
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
+def test_what_is_rounding_depends_on_the_size_of_the_loss(scale):
+    one = summary()
+    measured = dataclasses.replace(
+        one, loss=one.loss * scale, g=one.g * scale, H=one.H * scale, third=one.third * scale
+    )
+    eta, before = solved(measured), float(measured.loss)
+    assert guarded(measured, [eta], 0.5, 1.0, lambda _: before * (1 + 1e-9)).taken == 0
+    # Less is promised than the loss has digits.
+    found = guarded(measured, [1e-20 * eta], 0.5, 1.0, lambda _: before * (1 + 1e-15))
+    assert found.taken == 1.0
