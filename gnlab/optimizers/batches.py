@@ -1,5 +1,6 @@
 """Where the summary batches come from: one interface for loaders, lists and functions."""
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ class Stream:
         source: The batches.
 
     Raises:
-        InputError: If the source is neither iterable nor callable.
+        InputError: If the source is neither iterable nor a function of one number.
     """
 
     def __init__(self, source: Source) -> None:
@@ -35,6 +36,12 @@ class Stream:
             raise InputError(
                 "summary_batches must be an iterable of (inputs, targets) or a function "
                 f"of the number already drawn; got {type(source).__name__}."
+            )
+        if callable(source) and not _takes_a_number(source):
+            raise InputError(
+                "summary_batches is called with the number of batches already drawn, and "
+                f"{shown(source)} does not take one argument; give a function of that number, or "
+                "a list or loader of (inputs, targets)."
             )
         self._source = source
         self._iterator: Iterator[Batch] | None = None
@@ -130,6 +137,17 @@ def pair(batch: Batch) -> Batch:
         f"summary_batches must give pairs (inputs, targets); got {shown(batch)}. "
         "Of one batch alone give a list, [(inputs, targets)]."
     )
+
+
+def _takes_a_number(function: Callable[..., Any]) -> bool:
+    """Whether a function can be called with one number; True for one that does not say."""
+    try:
+        inspect.signature(function).bind(0)
+    except ValueError:  # written in C
+        return True
+    except TypeError:
+        return False
+    return True
 
 
 def _random_states(source: object) -> tuple[Tensor, ...]:

@@ -119,10 +119,10 @@ class Checkpoints:
         at = bisect_left(self._steps, step)
         if at == len(self._steps) or self._steps[at] != step:
             near = min(self._steps, key=lambda kept: (abs(kept - step), kept))
-            raise InputError(
-                f"step {step} is not kept; {len(self._steps)} steps from {self._steps[0]} to "
-                f"{self._steps[-1]} are, the nearest is {near}."
-            )
+            first, last, count = self._steps[0], self._steps[-1], len(self._steps)
+            kept = f"{count} steps from {first} to {last} are, the nearest is {near}"
+            one = f"step {first} alone is"
+            raise InputError(f"step {step} is not kept; {kept if count > 1 else one}.")
         return self._kept[at]
 
     def before(self, step: int) -> Checkpoint | None:

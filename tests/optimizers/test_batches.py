@@ -17,6 +17,19 @@ def test_an_iterable_is_gone_through_again():
     assert stream.drawn == 7
 
 
+@pytest.mark.parametrize(
+    "source", [lambda: "a", lambda drawn, more: "a", lambda *, drawn: "a"], ids=["none", "two", "name"]
+)
+def test_a_function_that_takes_no_number_is_refused_at_once(source):
+    with pytest.raises(InputError, match=r"number of batches already drawn.*does not take one"):
+        Stream(source)
+
+
+@pytest.mark.parametrize("source", ["a".__getitem__, lambda *given: "a", lambda n, more=1: "a"])
+def test_a_function_that_may_take_a_number_is_called(source):
+    assert Stream(source).next() == "a"
+
+
 @pytest.mark.parametrize("source", [["a", "b", "c"], lambda drawn: "abc"[drawn % 3]])
 @pytest.mark.parametrize("drawn", [0, 1, 3, 5])
 def test_seek_resumes_where_the_position_was_taken(source, drawn):

@@ -97,6 +97,8 @@ def test_what_is_no_step_is_not_rewound_to(step):
 
 def test_rewinding_where_nothing_is_kept_says_what_is():
     run = Run("moons")
+    with pytest.raises(InputError, match=r"step 5 is not kept; step 0 alone is\.$"):
+        run.rewind(5)
     run.step()
     with pytest.raises(InputError, match="step 5 is not kept; 2 steps from 0 to 1 are"):
         run.rewind(5)
