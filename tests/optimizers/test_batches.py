@@ -18,7 +18,9 @@ def test_an_iterable_is_gone_through_again():
 
 
 @pytest.mark.parametrize(
-    "source", [lambda: "a", lambda drawn, more: "a", lambda *, drawn: "a"], ids=["none", "two", "name"]
+    "source",
+    [lambda: "a", lambda drawn, more: "a", lambda *, drawn: "a"],
+    ids=["none", "two", "name"],
 )
 def test_a_function_that_takes_no_number_is_refused_at_once(source):
     with pytest.raises(InputError, match=r"number of batches already drawn.*does not take one"):
