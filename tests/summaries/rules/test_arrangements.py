@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from gnlab.summaries.rules.arrangements import FORMULAS
+from tests.summaries.rules.held import Formulated
 
 S, C = (2, 3), (2, 3, 4)
 FIXED = torch.tensor([[0.3, -0.7, 1.1], [0.2, 0.9, -0.4]], dtype=torch.float64)
@@ -73,18 +74,9 @@ def test_every_formula_is_tried():
     assert {name.split(":")[0] for name in OPERATIONS} == set(FORMULAS)
 
 
-def test_derivatives(operation, used):
-    operation.check(differences="far" not in operation.name)
-    assert operation.name.split(":")[0] in used
-
-
-def test_repetition(operation):
-    operation.check_repetition()
-
-
-@pytest.mark.parametrize("variable", [True, False])
-def test_values_are_torchs(operation, variable):
-    operation.check_values(variable=variable)
+class TestOperations(Formulated):
+    def choices(self, name):
+        return {"differences": "far" not in name}
 
 
 @pytest.mark.parametrize(

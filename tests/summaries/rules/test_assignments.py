@@ -7,6 +7,7 @@ from torch import nn
 from gnlab.partitions import partition
 from gnlab.summaries import summarise
 from gnlab.summaries.assignments import BY_NAME
+from tests.summaries.rules.held import Formulated
 
 S, C = (2, 3), (2, 3, 4)
 ORDER = torch.tensor([2, 0])
@@ -130,18 +131,8 @@ def test_every_formula_is_tried():
     assert {name.split(":")[0] for name in OPERATIONS} == set(BY_NAME)
 
 
-def test_derivatives(operation, used):
-    operation.check()
-    assert operation.name.split(":")[0] in used
-
-
-def test_repetition(operation):
-    operation.check_repetition()
-
-
-@pytest.mark.parametrize("variable", [True, False])
-def test_values_are_torchs(operation, variable):
-    operation.check_values(variable=variable)
+class TestOperations(Formulated):
+    """Held to what all are."""
 
 
 class Memory(nn.Module):

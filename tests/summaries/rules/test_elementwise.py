@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from gnlab.partitions import partition
 from gnlab.summaries import summarise
 from gnlab.summaries.rules import elementwise
+from tests.summaries.rules.held import Ruled
 
 SHAPE = (2, 3)
 
@@ -70,13 +71,8 @@ def test_every_rule_is_tried():
     assert {name.split(":")[0] for name in OPERATIONS} == set(elementwise.RULES)
 
 
-def test_derivatives(operation, used):
-    operation.check()
-    assert operation.name.split(":")[0] in used
-
-
-def test_repetition(operation):
-    operation.check_repetition()
+class TestOperations(Ruled):
+    """Held to what all are."""
 
 
 def one(*shape):

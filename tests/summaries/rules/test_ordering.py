@@ -1,9 +1,9 @@
 """Values by their order, by differences and by the plain definition."""
 
-import pytest
 import torch
 
 from gnlab.summaries.rules import ordering
+from tests.summaries.rules.held import Formulated
 
 S, C = (2, 3), (2, 2, 3)
 
@@ -42,15 +42,5 @@ def test_every_formula_is_tried():
     assert {name.split(":")[0] for name in OPERATIONS} == set(ordering.FORMULAS)
 
 
-def test_derivatives(operation, used):
-    operation.check()
-    assert operation.name.split(":")[0] in used
-
-
-def test_repetition(operation):
-    operation.check_repetition()
-
-
-@pytest.mark.parametrize("variable", [True, False])
-def test_values_are_torchs(operation, variable):
-    operation.check_values(variable=variable)
+class TestOperations(Formulated):
+    """Held to what all are."""

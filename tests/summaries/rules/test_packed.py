@@ -8,6 +8,7 @@ from torch.nn.utils import rnn
 from gnlab.partitions import partition
 from gnlab.summaries import summarise
 from gnlab.summaries.rules.packed import FORMULAS
+from tests.summaries.rules.held import Formulated
 
 X, FEW = (4, 3, 2), torch.tensor([4, 3, 1])
 MIXED = torch.tensor([2, 4, 1])
@@ -88,19 +89,10 @@ def test_every_formula_is_tried():
     assert {name.split(":")[0] for name in OPERATIONS} == set(FORMULAS)
 
 
-def test_derivatives(operation, used):
-    # A difference takes other random numbers than the summary.
-    operation.check(differences="dropout" not in operation.name)
-    assert operation.name.split(":")[0] in used
-
-
-def test_repetition(operation):
-    operation.check_repetition()
-
-
-@pytest.mark.parametrize("variable", [True, False])
-def test_values_are_torchs(operation, variable):
-    operation.check_values(variable=variable)
+class TestOperations(Formulated):
+    def choices(self, name):
+        # A difference takes other random numbers than the summary.
+        return {"differences": "dropout" not in name}
 
 
 class Reader(nn.Module):

@@ -1,10 +1,10 @@
 """Recurrent layers step by step, by differences and by the plain definition."""
 
-import pytest
 import torch
 from torch import nn
 
 from gnlab.summaries.rules.recurrent import FORMULAS
+from tests.summaries.rules.held import Formulated
 
 X, H, LSTM, GRU, RNN = (3, 2, 2), (1, 2, 2), (8, 2), (6, 2), (2, 2)
 
@@ -78,17 +78,7 @@ def test_every_formula_is_tried():
     assert {name.split(":")[0] for name in OPERATIONS} == set(FORMULAS)
 
 
-def test_derivatives(operation, used):
-    # A difference takes other random numbers than the summary, or goes over relu's corner.
-    differences = "dropout" not in operation.name and operation.name != "rnn_relu"
-    operation.check(differences=differences)
-    assert operation.name.split(":")[0] in used
-
-
-def test_repetition(operation):
-    operation.check_repetition()
-
-
-@pytest.mark.parametrize("variable", [True, False])
-def test_values_are_torchs(operation, variable):
-    operation.check_values(variable=variable)
+class TestOperations(Formulated):
+    def choices(self, name):
+        # A difference takes other random numbers than the summary, or goes over relu's corner.
+        return {"differences": "dropout" not in name and name != "rnn_relu"}

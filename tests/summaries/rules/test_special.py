@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from gnlab.summaries.rules.special import FORMULAS, RULES
+from tests.summaries.rules.held import Formulated
 
 S = (2, 3)
 FIXED = torch.tensor([[0.3, -0.7, 1.1], [0.2, 0.9, -0.4]], dtype=torch.float64)
@@ -48,18 +49,8 @@ def test_every_function_is_tried():
     assert {name.split(":")[0] for name in OPERATIONS} == set(RULES) | set(FORMULAS)
 
 
-def test_derivatives(operation, used):
-    operation.check()
-    assert operation.name.split(":")[0] in used
-
-
-def test_repetition(operation):
-    operation.check_repetition()
-
-
-@pytest.mark.parametrize("variable", [True, False])
-def test_values_are_torchs(operation, variable):
-    operation.check_values(variable=variable)
+class TestOperations(Formulated):
+    """Held to what all are."""
 
 
 @pytest.mark.parametrize("name", ALIASES)
