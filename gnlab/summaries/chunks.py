@@ -9,7 +9,6 @@ Legend: S groups, c chunks.
 """
 
 import itertools
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -68,7 +67,7 @@ def plan(
     budget = free_memory(device) if budget is None else budget
     # H̄ and its like are there anyway: to go in smaller pieces would save nothing worth the time.
     budget = max(budget, _ENTRY * size * size)
-    if math.isinf(room.size) and most_at_once(calls, size) <= budget:
+    if most_at_once(calls, size) <= budget:
         return Plan([everything], room)
     divided = stretches(calls)
     rooms = [room, *(Room(budget / n) for n in _ROOMS if budget / n < room.size)]

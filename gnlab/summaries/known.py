@@ -1,6 +1,6 @@
 """What is known of the values that a tape has seen, and whether it is still true of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -15,10 +15,16 @@ Value = Operand | None | Callable[[], Operand | None]
 
 
 class Known:
-    """The values by the tensors that a model holds of them."""
+    """The values by the tensors that a model holds of them.
+
+    Attributes:
+        constants: The other tensors that calls were given, and how often each had been overwritten.
+    """
 
     def __init__(self) -> None:
+        self.constants: list[tuple[Tensor, int]] = []
         self._entries: dict[int, tuple[Tensor, int, Node | None, Value]] = {}
+        self._held: dict[int, int] = {}
         self._viewed: set[int] = set()
 
     def keep(self, tensor: Tensor, value: Value) -> None:
@@ -29,6 +35,8 @@ class Known:
             value: What is known of it.
         """
         self._entries[id(tensor)] = (tensor, tensor._version, tensor.grad_fn, value)
+        if isinstance(value, Operand):
+            self._held[id(value)] = id(tensor)
 
     def share(self, tensor: Tensor) -> None:
         """Take notice of a view, whose memory others have too."""
@@ -62,6 +70,48 @@ class Known:
         assert not callable(found)
         return found
 
+    def tensor_of(self, operand: Operand) -> Tensor:
+        """The tensor that a model holds of a value, with its graph.
+
+        Args:
+            operand: The value.
+
+        Returns:
+            The tensor.
+
+        Raises:
+            NoRuleError: If it has been overwritten since.
+        """
+        tensor, version, node, value = self._entries[self._held[id(operand)]]
+        if value is not operand or tensor._version != version or tensor.grad_fn is not node:
+            raise NoRuleError("an overwritten value under a gradient that the model takes itself")
+        return tensor
+
+    def ask(self, tensor: Tensor) -> None:
+        """Take notice that a constant may ask for a gradient: by it the model differentiates.
+
+        Args:
+            tensor: The constant, or what is known already.
+        """
+        if tensor.requires_grad and tensor.is_leaf and id(tensor) not in self._entries:
+            self.keep(tensor, Operand(tensor.detach()))
+
+    def constant(self, result: Any, given: Sequence[Any]) -> Any:
+        """A result that does not depend on the parameters, whatever torch says of it.
+
+        Args:
+            result: The result, or several.
+            given: What it was made of; what is handed on as it was is known already.
+
+        Returns:
+            The same.
+        """
+        for tensor in result if isinstance(result, (tuple, list)) else (result,):
+            asks = isinstance(tensor, Tensor) and tensor.requires_grad
+            if asks and not any(tensor is argument for argument in given):
+                self.keep(tensor, None)
+        return result
+
     def depends(self, given: Any) -> bool:
         """Whether any tensor among arguments depends on the parameters."""
         if isinstance(given, Tensor):
@@ -86,3 +136,30 @@ class Known:
             if other is operand or (beneath and value._version == other.version):
                 other.value = value.clone()
                 other.version = other.value._version
+
+    def operands(self, given: Any, copied: bool, met: list[Operand]) -> Any:
+        """Arguments as a rule wants them; copies of their values if the call overwrites them.
+
+        Args:
+            given: The arguments.
+            copied: Whether the call overwrites them.
+            met: Takes the operands among them, in order.
+
+        Returns:
+            The arguments, with operands and constants in place of tensors.
+        """
+        if isinstance(given, Tensor):
+            operand = self.found(given) if given.requires_grad else None
+            if operand is None:
+                constant = given.detach().clone() if copied else given.detach()
+                self.constants.append((constant, constant._version))
+                return constant
+            if copied:
+                self.copy(operand, given)
+            met.append(operand)
+            return operand
+        if isinstance(given, dict):
+            return {key: self.operands(value, copied, met) for key, value in given.items()}
+        if isinstance(given, (tuple, list)):
+            return type(given)([self.operands(value, copied, met) for value in given])
+        return given

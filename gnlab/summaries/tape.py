@@ -17,6 +17,7 @@ from gnlab.summaries import aten
 from gnlab.summaries.assignments import Place, written_beneath
 from gnlab.summaries.decompose import FORMULAS as WRONG
 from gnlab.summaries.decompose import ROUTES
+from gnlab.summaries.inner import gradients
 from gnlab.summaries.jets import Operand
 from gnlab.summaries.known import Known
 from gnlab.summaries.modules import Modules
@@ -26,7 +27,7 @@ from gnlab.summaries.rules.bounds import is_beyond_its_rule
 from gnlab.summaries.rules.calls import UNUSUAL
 from gnlab.summaries.rules.formulas import has_many_factors
 from gnlab.summaries.seeing import edge_of, is_pure_python, undispatched
-from gnlab.summaries.writing import check_writing, of_its_own
+from gnlab.summaries.writing import check_writing, is_asking, of_its_own
 
 
 class Tape(TorchFunctionMode):
@@ -36,7 +37,6 @@ class Tape(TorchFunctionMode):
         calls: The calls, in order.
         leaves: The parameters by name.
         place: What is being evaluated; the calls are marked with it.
-        constants: The other tensors that the calls take, and how often each had been overwritten.
 
     Args:
         modules: Knows the module that computes, if the calls shall be marked with it.
@@ -48,7 +48,6 @@ class Tape(TorchFunctionMode):
         self.calls: list[Call] = []
         self.leaves: dict[str, Operand] = {}
         self.place = ""
-        self.constants: list[tuple[Tensor, int]] = []
         self._known = Known()
         self._own: set[int] = set()
         self._seen_through: list[Callable[..., Any]] = []
@@ -64,6 +63,11 @@ class Tape(TorchFunctionMode):
             self._known.keep(leaf, self.leaves[name])
             self._own.add(leaf.untyped_storage().data_ptr())
 
+    @property
+    def constants(self) -> list[tuple[Tensor, int]]:
+        """The other tensors that the calls take, and how often each had been overwritten."""
+        return self._known.constants
+
     def operand(self, tensor: Tensor) -> Operand:
         """What is known of a value.
 
@@ -76,7 +80,8 @@ class Tape(TorchFunctionMode):
         Raises:
             NoRuleError: If it comes from an operation that was not seen.
         """
-        found = self._known.found(tensor)
+        with torch._C.DisableTorchFunction():
+            found = self._known.found(tensor)
         if found is None:
             raise NoRuleError("a value without a gradient")
         return found
@@ -90,10 +95,9 @@ class Tape(TorchFunctionMode):
     ) -> Any:
         """Call ``func``, or what it is made of, and record the call."""
         options = dict(kwargs) if kwargs else {}
-        if isinstance(func, OpOverload):
-            result = aten.call(func, args, options, self)
-            if result is not NotImplemented:
-                return result
+        result = self._otherwise(func, args, options)
+        if result is not NotImplemented:
+            return result
         if options:
             args, options = in_order(func, args, options)
         name, in_place = plain_name(func)
@@ -106,7 +110,9 @@ class Tape(TorchFunctionMode):
             depends = torch.is_grad_enabled() and self._known.depends((args, options))
         if not depends and (name in RULES or name in FORMULAS):
             # A constant is torch's own, to the last digit and in torch's dtype.
-            return self._constant(func(*args, **options), (*args, *options.values()))
+            result = func(*args, **options)
+            with torch._C.DisableTorchFunction():
+                return self._known.constant(result, (*args, *options.values()))
         if depends and name in HOOKED:
             raise NoRuleError(name)
         beyond = has_many_factors(name, args) or is_beyond_its_rule(name, args, options)
@@ -122,6 +128,44 @@ class Tape(TorchFunctionMode):
             return self._by_formula(name, func, func, in_place, args, options)
         return self._by_rule(name, func, in_place, args, options)
 
+    def _otherwise(
+        self, func: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]
+    ) -> Any:
+        """The result of what is no function on tensors, or goes by another name."""
+        if isinstance(func, OpOverload):
+            return aten.call(func, args, options, self)
+        if func is torch.autograd.grad and options.get("create_graph"):
+            with self:
+                return gradients(self, *args, **options)
+        if is_asking(func, args, self._own):
+            result = func(*args, **options)
+            with torch._C.DisableTorchFunction():
+                self._known.ask(args[0])
+            return result
+        return NotImplemented
+
+    def alive(self, operand: Operand) -> Tensor:
+        """The tensor that the model holds of a value, with its graph."""
+        with torch._C.DisableTorchFunction():
+            return self._known.tensor_of(operand)
+
+    def record_linear(
+        self, name: str, made: Tensor, func: Callable[..., Any], args: tuple[Any, ...]
+    ) -> None:
+        """Take notice of what a linear operation has made of its first argument, unseen.
+
+        Args:
+            name: What its rule goes by.
+            made: Its result.
+            func: What is kept as the operation.
+            args: Its arguments.
+        """
+        v, *rest = args
+        with torch._C.DisableTorchFunction():
+            operand = self._known.found(v) if v.requires_grad else None
+            if operand is not None and made is not v:
+                self._record(name, func, ((operand, *rest), {}), [operand], (made,))
+
     def _by_rule(
         self,
         name: str,
@@ -133,10 +177,10 @@ class Tape(TorchFunctionMode):
         """Call an operation and record it, if its result depends on the parameters."""
         # What is known here needs nobody else's attention, unless torch's own kernel is not right.
         unseen = name in RULES and func not in WRONG and func not in ROUTES
-        seen, given = len(self.constants), list[Operand]()
+        seen, given = len(self._known.constants), list[Operand]()
         with torch._C.DisableTorchFunction():
-            positional = self._operands(args, in_place, given)
-            named = self._operands(options, in_place, given) if options else {}
+            positional = self._known.operands(args, in_place, given)
+            named = self._known.operands(options, in_place, given) if options else {}
             found = called(name, func, args, options) if unseen else None
         result, kept = found or called(name, func, args, options)
         results = result if isinstance(result, (tuple, list)) else (result,)
@@ -152,16 +196,7 @@ class Tape(TorchFunctionMode):
                 call = self._record(name, func, (positional, named), given, results)
                 call.several, call.kept = results is result, kept
             else:
-                del self.constants[seen:]
-        return result
-
-    def _constant(self, result: Any, given: Sequence[Any]) -> Any:
-        """A result that does not depend on the parameters, whatever torch says of it."""
-        with torch._C.DisableTorchFunction():
-            for tensor in result if isinstance(result, (tuple, list)) else (result,):
-                asks = isinstance(tensor, Tensor) and tensor.requires_grad
-                if asks and not any(tensor is argument for argument in given):
-                    self._known.keep(tensor, None)
+                del self._known.constants[seen:]
         return result
 
     def _record(
@@ -219,7 +254,7 @@ class Tape(TorchFunctionMode):
             return target
         before = self._beneath(target)
         with torch._C.DisableTorchFunction():
-            self._operands(target, True, [])
+            self._known.operands(target, True, [])
         target.copy_(result)
         with torch._C.DisableTorchFunction():
             if target.requires_grad:
@@ -263,30 +298,3 @@ class Tape(TorchFunctionMode):
                 return undispatched(func)(*args, **options)
         finally:
             self._seen_through.pop()
-
-    def _operands(self, given: Any, copied: bool, met: list[Operand]) -> Any:
-        """Arguments as a rule wants them; copies of their values if the call overwrites them.
-
-        Args:
-            given: The arguments.
-            copied: Whether the call overwrites them.
-            met: Takes the operands among them, in order.
-
-        Returns:
-            The arguments, with operands and constants in place of tensors.
-        """
-        if isinstance(given, Tensor):
-            operand = self._known.found(given) if given.requires_grad else None
-            if operand is None:
-                constant = given.detach().clone() if copied else given.detach()
-                self.constants.append((constant, constant._version))
-                return constant
-            if copied:
-                self._known.copy(operand, given)
-            met.append(operand)
-            return operand
-        if isinstance(given, dict):
-            return {key: self._operands(value, copied, met) for key, value in given.items()}
-        if isinstance(given, (tuple, list)):
-            return type(given)([self._operands(value, copied, met) for value in given])
-        return given

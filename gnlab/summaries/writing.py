@@ -1,13 +1,16 @@
 """What is overwritten while it is recorded: what may not be, and what autograd loses by it."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from gnlab.summaries.names import plain_name
 from gnlab.summaries.rules import NoRuleError
+
+_ASKING = frozenset({"requires_grad", "set_requires_grad"})
 
 
 def check_writing(
@@ -36,6 +39,25 @@ def check_writing(
                 raise NoRuleError(f"{name}, in place, of a parameter")
             if target.requires_grad and not torch.is_grad_enabled():
                 raise NoRuleError(f"{name}, in place, without a gradient")
+
+
+def is_asking(func: Callable[..., Any], args: Sequence[Any], parameters: Container[int]) -> bool:
+    """Whether a call says if a constant asks for a gradient; of a parameter it is an overwriting.
+
+    Args:
+        func: What is called.
+        args: Its arguments.
+        parameters: Where the parameters' memory begins.
+
+    Returns:
+        Whether it does; not of what a transform of a function wraps, whose memory is not seen.
+    """
+    if plain_name(func)[0] not in _ASKING:
+        return False
+    with torch._C.DisableTorchFunction():
+        if torch._C._functorch.is_functorch_wrapped_tensor(args[0]):
+            return False
+        return args[0].untyped_storage().data_ptr() not in parameters
 
 
 def of_its_own(result: Tensor, given: Any) -> Tensor:

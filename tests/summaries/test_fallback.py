@@ -136,11 +136,6 @@ def in_data(h):
     return h.sigmoid()
 
 
-def gradient_inside(h):
-    (slope,) = torch.autograd.grad(h.sin().sum(), h, create_graph=True)
-    return slope
-
-
 def lowered(h):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         return F.linear(h, torch.eye(4).double()).double()
@@ -155,7 +150,6 @@ SLOW = {
     "averaged": (averaged, "scatter_reduce"),
     "behind autograd": (behind_autograd, "clamp, in place, without a gradient"),
     "numpy": (lambda h: h * torch.from_numpy(h.detach().numpy().copy()), "numpy"),
-    "gradient inside": (gradient_inside, "MulBackward0, which was not seen"),
 }
 
 

@@ -102,6 +102,11 @@ def _constant_where(given: Any, jetless: Callable[[Operand], bool]) -> Any:
     return given
 
 
+def with_values(given: Any) -> Any:
+    """Arguments with each operand's value in its place."""
+    return _constant_where(given, lambda _: True)
+
+
 def operands(given: Any) -> "list[Operand]":
     """The operands among arguments, however nested."""
     if isinstance(given, Operand):

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from gnlab.summaries.rules import (
+    drawn,
     elementwise,
     layers,
     losses,
@@ -38,13 +39,16 @@ RULES: Mapping[str, Rule] = {
     "embedding": layers.embedding,
     "log_softmax": losses.log_softmax, "cross_entropy": losses.cross_entropy,
     "standardised": normalisation.standardised,
+    "drawn back": drawn.back, "drawn on": drawn.on,
 }  # fmt: skip
 """The rules."""
 
 _KEEPING = dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d"), shapes.with_indices)
 """How to call those of which more than the result is kept."""
 
-CURVED = frozenset(RULES) - frozenset(shapes.RULES) - elementwise.STRAIGHT - {"embedding"}
+CURVED = frozenset(RULES) - frozenset(shapes.RULES) - elementwise.STRAIGHT - {
+    "embedding", "drawn back", "drawn on",
+}  # fmt: skip
 """Those that need their result's adjoint."""
 
 LAYERS = frozenset({"linear", *(f"conv{way}{d}d" for d in (1, 2, 3) for way in ("", "_transpose"))})
