@@ -195,6 +195,19 @@ def test_in_chunks_under_a_budget(kind):
     assert_same(summarise(*given, method="jets", memory=20_000), whole, 1e-13)
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", [Laplacian, Critic])
+def test_on_a_gpu_in_one_graph(kind):
+    replay.forget()
+    model, _, (x, y) = problem(kind)
+    model, batch = model.cuda(), (x.cuda(), y.cuda())
+    loss_fn = penalty(model, batch[0]) if kind is Critic else F.mse_loss
+    given = model, loss_fn, batch, partition(model, "tensor"), directions(model)
+    known = summarise(*given, method="autodiff")
+    for _ in range(5):
+        assert_same(summarise(*given, method="jets"), known)
+
+
 def test_the_parts_add_up():
     model, loss_fn, batch = problem(Laplacian)
     found = summarise(model, loss_fn, batch, partition(model, "tensor"), parts=True)

@@ -37,8 +37,26 @@ def encoder():
     return layer, nn.Flatten(), nn.Linear(24, 4)
 
 
+class Slope(nn.Module):
+    """The slope of a network by its inputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.energy = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 5), nn.Softplus())
+
+    def forward(self, x):
+        x = x.detach().clone().requires_grad_()
+        energy = self.energy(x.reshape(len(x), 6)).square().sum()
+        return torch.autograd.grad(energy, x, create_graph=True)[0]
+
+
+def slopes():
+    return Slope(), nn.Tanh(), nn.Linear(6, 4)
+
+
 NETWORKS = {
     perceptron: (10, 6),
+    slopes: (10, 6),
     convolutions: (5, 3, 10, 10),
     norms: (5, 3, 10, 10),
     encoder: (5, 3, 8),
