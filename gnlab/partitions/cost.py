@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from gnlab.partitions import generators
 from gnlab.partitions.exclusive import alone
+from gnlab.partitions.graphless import graphless
 from gnlab.partitions.naming import home
 from gnlab.partitions.products import Products, numbers, taken_apart
 from gnlab.partitions.unmoved import unmoved
@@ -97,8 +98,17 @@ def executed(model: nn.Module, inputs: Any) -> list[Layer]:
         The layers. Counted are the products that torch carries out: of matrices, of convolutions,
         of attention. If there is no work at all, they are guessed, see ``guessed``.
     """
+    with alone(model):
+        seen = graphless(lambda: _seen(model, inputs))
+    if gradient(seen.layers):
+        return seen.layers
+    return guessed(model, len(inputs) if isinstance(inputs, Tensor) and inputs.dim() else 1)
+
+
+def _seen(model: nn.Module, inputs: Any) -> "_Executed":
+    """What one call of a model carries out."""
     seen = _Executed()
-    with alone(model), ExitStack() as stack:  # the hooks are called by whoever calls the model
+    with ExitStack() as stack:  # the hooks are called by whoever calls the model
         gpus = {p.device for p in model.parameters() if p.device.type == "cuda"}
         for name, module in model.named_modules():
             if next(module.parameters(recurse=False), None) is not None:
@@ -106,16 +116,13 @@ def executed(model: nn.Module, inputs: Any) -> list[Layer]:
                 stack.callback(before.remove)
                 after = module.register_forward_hook(lambda _, __, output: seen.leave(output))
                 stack.callback(after.remove)
-        stack.enter_context(torch.no_grad())
         stack.enter_context(unmoved(model))
         stack.enter_context(torch.random.fork_rng(devices=list(gpus)))
         stack.enter_context(generators.kept())
         stack.enter_context(taken_apart())
         stack.enter_context(Products(seen.product))
         model(inputs)
-    if gradient(seen.layers):
-        return seen.layers
-    return guessed(model, len(inputs) if isinstance(inputs, Tensor) and inputs.dim() else 1)
+    return seen
 
 
 def guessed(model: nn.Module, samples: int = 1) -> list[Layer]:

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 from torch.func import functional_call
 
@@ -22,6 +21,7 @@ from gnlab import partitions
 from gnlab.cubic import solve_cubic
 from gnlab.optimizers.info import predicted_decrease
 from gnlab.partitions import Partition, Rung
+from gnlab.partitions.graphless import graphless
 from gnlab.runs.course import Course
 from gnlab.runs.curve import Trials
 from gnlab.runs.record import Array
@@ -152,7 +152,6 @@ def _tried(
     )  # fmt: skip
 
 
-@torch.no_grad()
 def _loss_after(
     trainer: Trainer,
     split: Partition,
@@ -164,17 +163,21 @@ def _loss_after(
     with alone(trainer.model):
         parameters = dict(trainer.model.named_parameters())
         moved = {
-            name: parameters[name] - u[name] * share.to(parameters[name])
+            name: parameters[name].detach() - u[name] * share.to(parameters[name])
             for name, share in split.expand(eta).items()
         }
         x, y = batch
-        with (
-            trainer.seeded_summary(),
-            unmoved(trainer.model),
-            elsewhere(parameters, moved),
-        ):
-            output = functional_call(trainer.model, moved, (x,))
-            return float(trainer.problem.loss_fn(output, y))
+
+        def evaluate() -> float:
+            with (
+                trainer.seeded_summary(),
+                unmoved(trainer.model),
+                elsewhere(parameters, moved),
+            ):
+                output = functional_call(trainer.model, moved, (x,))
+                return float(trainer.problem.loss_fn(output, y).detach())
+
+        return graphless(evaluate)
 
 
 def _gradient_seconds(trainer: Trainer, batch: tuple[Tensor, Tensor]) -> float:

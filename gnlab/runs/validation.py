@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gnlab.partitions.graphless import graphless
 from gnlab.partitions.unmoved import unmoved
 from gnlab.problems import Batches, Problem
 from gnlab.runs.modes import evaluating
@@ -62,7 +63,6 @@ class Validator:
         every = math.ceil(min(len(data), SAMPLES) / (0.3 * batches.batch_size))
         return drawn == 1 or drawn % every == 0 or drawn % batches.per_epoch == 0
 
-    @torch.no_grad()
     def measure(self, model: nn.Module) -> Validation:
         """The loss and the accuracy, in evaluation mode; the model is as it was after it.
 
@@ -73,6 +73,9 @@ class Validator:
             Both; NaN without validation samples, the accuracy where the output has no class for
             each target.
         """
+        return graphless(lambda: self._measured(model))
+
+    def _measured(self, model: nn.Module) -> Validation:
         loss_fn = self._problem.loss_fn
         usual = known(loss_fn)
         losses, weights, right, count = [], [], 0, 0

@@ -3,10 +3,10 @@
 What a summary's step really brings is the difference of two readings.
 """
 
-import torch
 from torch import nn
 
 from gnlab.partitions.exclusive import alone
+from gnlab.partitions.graphless import graphless
 from gnlab.partitions.unmoved import unmoved
 from gnlab.summaries.batches import Batch
 from gnlab.summaries.evaluation import LossFunction, device_of
@@ -30,13 +30,15 @@ class Reading:
         self._device = device_of(model)
         self._random = RandomState(self._device).hold()
 
-    @torch.no_grad()
     def loss(self) -> float:
         """Evaluate the loss.
 
         Returns:
             The loss, in its own unit; NaN or an infinity is returned as such.
         """
+        return graphless(self._evaluated)
+
+    def _evaluated(self) -> float:
         with alone(self._model), same_random_state(self._device), unmoved(self._model):
             self._random.restore()
-            return float(self._loss_fn(self._model(self._batch[0]), self._batch[1]))
+            return float(self._loss_fn(self._model(self._batch[0]), self._batch[1]).detach())

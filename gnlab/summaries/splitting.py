@@ -20,6 +20,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.overrides import TorchFunctionMode
 
 from gnlab.errors import InputError
+from gnlab.partitions.graphless import graphless
 from gnlab.summaries.batches import Batch, map_tensors, num_samples, select, tensors
 from gnlab.summaries.decompose import decomposed
 from gnlab.summaries.evaluation import Evaluation, device_of
@@ -68,13 +69,14 @@ def check_output(batch: Batch, evaluation: Evaluation, output: Any) -> None:
     """
     if evaluation.drew():
         device = device_of(evaluation.model)
-        with torch.no_grad(), same_random_state(device), decomposed(), _Unmixed():
-            evaluation.model(evaluation.inputs)
+        with same_random_state(device), decomposed(), _Unmixed():
+            graphless(lambda: evaluation.model(evaluation.inputs))
         return
     size = num_samples(batch)
     rows = torch.arange(size, device="cpu")[: max(1, size // 3)]
-    with torch.no_grad(), decomposed(), _trial("the model's output for"):
-        alone = list(tensors(evaluation.model(select(evaluation.inputs, size, rows))))
+    some = select(evaluation.inputs, size, rows)
+    with decomposed(), _trial("the model's output for"):
+        alone = list(tensors(graphless(lambda: evaluation.model(some))))
     for part, whole in zip(alone, tensors(select(output, size, rows)), strict=False):
         if part.shape != whole.shape or not part.is_floating_point():
             continue
