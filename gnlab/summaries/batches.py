@@ -265,14 +265,25 @@ def _usual(made_in_inference_mode: Tensor) -> Tensor:
     return made_in_inference_mode.clone()
 
 
-def cast(tree: Any, dtype: torch.dtype | None) -> Any:
-    """Detached; floating-point tensors in ``dtype``, unless it is None."""
+def cast(tree: Any, dtype: torch.dtype | None, *, asking: bool = False) -> Any:
+    """Detached; floating-point tensors in ``dtype``, unless it is None.
+
+    Args:
+        tree: Tensors, however nested.
+        dtype: See above.
+        asking: Whether those that ask for a gradient still do: a model may differentiate by them.
+
+    Returns:
+        The same with other tensors.
+    """
     if isinstance(tree, Tensor):
-        return _converted(tree, dtype)
-    return map_tensors(lambda t: _converted(t, dtype), tree)
+        return _converted(tree, dtype, asking)
+    return map_tensors(lambda t: _converted(t, dtype, asking), tree)
 
 
-def _converted(t: Tensor, dtype: torch.dtype | None) -> Tensor:
+def _converted(t: Tensor, dtype: torch.dtype | None, asking: bool) -> Tensor:
     """One tensor, detached, in ``dtype``."""
+    asks = asking and t.requires_grad
     t = _usual(t) if t.is_inference() else t.detach()
-    return t.to(dtype) if dtype is not None and t.is_floating_point() else t
+    t = t.to(dtype) if dtype is not None and t.is_floating_point() else t
+    return t.requires_grad_() if asks else t

@@ -79,7 +79,7 @@ class Evaluation:
     ) -> None:
         self._watcher = watcher
         self.model, self.dtype = model, dtype
-        self.inputs, self.targets = cast(batch[0], dtype), cast(batch[1], dtype)
+        self.inputs, self.targets = (cast(part, dtype, asking=True) for part in batch[:2])
         self.loss_fn, self.given_loss = cast_loss(loss_fn, dtype, model), loss_fn
         self._random, self._outer = RandomState(device_of(model)), outer
         self._elsewhere: contextlib.AbstractContextManager[object] = contextlib.nullcontext()

@@ -1,12 +1,13 @@
 """What is known of the values that a tape has seen, and whether it is still true of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 from torch import Tensor
 from torch.autograd.graph import Node
 
 from gnlab.summaries.jets import Operand
+from gnlab.summaries.places import is_of_its_own
 from gnlab.summaries.rules import NoRuleError
 from gnlab.summaries.seeing import origin_of
 
@@ -17,11 +18,15 @@ Value = Operand | None | Callable[[], Operand | None]
 class Known:
     """The values by the tensors that a model holds of them.
 
+    Args:
+        parameters: Where the parameters' memory begins.
+
     Attributes:
         constants: The other tensors that calls were given, and how often each had been overwritten.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, parameters: Container[int]) -> None:
+        self._parameters = parameters
         self.constants: list[tuple[Tensor, int]] = []
         self._entries: dict[int, tuple[Tensor, int, Node | None, Value]] = {}
         self._held: dict[int, int] = {}
@@ -58,6 +63,10 @@ class Known:
             NoRuleError: If it was not seen, or has been overwritten since.
         """
         known = self._entries.get(id(tensor))
+        if known is None and is_of_its_own(tensor, self._parameters):
+            # A constant that the model, or a person, may differentiate by.
+            self.keep(tensor, Operand(tensor.detach()))
+            known = self._entries[id(tensor)]
         # What a person's own function returns gets another origin than it was made with.
         if known is None or known[2] is not tensor.grad_fn:
             raise NoRuleError(origin_of(tensor))
@@ -86,15 +95,6 @@ class Known:
         if value is not operand or tensor._version != version or tensor.grad_fn is not node:
             raise NoRuleError("an overwritten value under a gradient that the model takes itself")
         return tensor
-
-    def ask(self, tensor: Tensor) -> None:
-        """Take notice that a constant may ask for a gradient: by it the model differentiates.
-
-        Args:
-            tensor: The constant, or what is known already.
-        """
-        if tensor.requires_grad and tensor.is_leaf and id(tensor) not in self._entries:
-            self.keep(tensor, Operand(tensor.detach()))
 
     def constant(self, result: Any, given: Sequence[Any]) -> Any:
         """A result that does not depend on the parameters, whatever torch says of it.

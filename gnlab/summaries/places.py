@@ -7,6 +7,7 @@ a list, a closure or a ``functools.partial``. What is differentiated stands in f
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -94,6 +95,26 @@ def stand_in(leaf: Tensor, name: str) -> Tensor:
     """Mark a leaf as what stands in for a parameter; a model may keep what it makes of it."""
     setattr(leaf, _NAME, name)
     return leaf
+
+
+def is_of_its_own(tensor: Tensor, parameters: Container[int]) -> bool:
+    """Whether a tensor that asks for a gradient is nothing of the model's, but a constant to it.
+
+    Args:
+        tensor: The tensor.
+        parameters: Where the parameters' memory begins.
+
+    Returns:
+        Whether it was made by hand; not of what was computed, of any parameter, and of what has
+        stood in for one in another call.
+    """
+    made = not isinstance(tensor, nn.Parameter) and getattr(tensor, _NAME, None) is None
+    return (
+        made
+        and tensor.is_leaf
+        and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+        and tensor.untyped_storage().data_ptr() not in parameters
+    )
 
 
 def check_reached(loss: Tensor, own: Mapping[int, str], leaves: Container[int]) -> None:

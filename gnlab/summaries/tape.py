@@ -48,8 +48,8 @@ class Tape(TorchFunctionMode):
         self.calls: list[Call] = []
         self.leaves: dict[str, Operand] = {}
         self.place = ""
-        self._known = Known()
         self._own: set[int] = set()
+        self._known = Known(self._own)
         self._seen_through: list[Callable[..., Any]] = []
 
     def start(self, leaves: Mapping[str, Tensor]) -> None:
@@ -138,10 +138,7 @@ class Tape(TorchFunctionMode):
             with self:
                 return gradients(self, *args, **options)
         if is_asking(func, args, self._own):
-            result = func(*args, **options)
-            with torch._C.DisableTorchFunction():
-                self._known.ask(args[0])
-            return result
+            return func(*args, **options)
         return NotImplemented
 
     def alive(self, operand: Operand) -> Tensor:
@@ -187,7 +184,7 @@ class Tape(TorchFunctionMode):
         with torch._C.DisableTorchFunction():
             # What is handed on as it was (a tensor that is contiguous already) is known already.
             if (in_place or not any(result is argument for argument in args)) and any(
-                isinstance(r, Tensor) and r.requires_grad for r in results
+                isinstance(r, Tensor) and r.requires_grad and not r.is_leaf for r in results
             ):
                 func = copying(name, func, in_place)
                 if name in CURVED and not in_place:

@@ -252,8 +252,13 @@ def test_autocast_takes_the_plain_way():
 
 
 def test_a_loss_with_parameters_of_its_own_takes_the_plain_way():
-    weight = torch.ones(2, dtype=DOUBLE, requires_grad=True)
+    weight = nn.Parameter(torch.ones(2, dtype=DOUBLE))
     assert agree(network(), lambda out, y: ((out - y) * weight).square().sum()) == "autodiff"
+
+
+def test_a_tensor_that_asks_for_a_gradient_and_is_none_of_the_models_is_a_constant():
+    weight = torch.ones(2, dtype=DOUBLE, requires_grad=True)
+    assert agree(network(), lambda out, y: ((out - y) * weight).square().sum()) == "jets"
 
 
 def test_legacy_reductions_take_the_plain_way():

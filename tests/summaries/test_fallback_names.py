@@ -106,8 +106,8 @@ def test_what_is_changed_unseen_is_told_by_the_call(function, told):
         summary(function, method="jets")
 
 
-def test_a_tensor_of_a_persons_own_is_told_by_its_shape():
-    weight = torch.ones(3, dtype=DOUBLE, requires_grad=True)
+def test_a_parameter_of_a_persons_own_is_told_by_its_shape():
+    weight = nn.Parameter(torch.ones(3, dtype=DOUBLE))
 
     def loss(output, y):
         return ((output - y) * weight).square().sum()

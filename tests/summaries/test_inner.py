@@ -1,7 +1,5 @@
 """Models and losses that take gradients themselves, by the fast pass and by the definition."""
 
-import logging
-
 import pytest
 import torch
 from torch import nn
@@ -221,77 +219,3 @@ def test_what_is_asked_of_a_batch_stays_as_it_was():
     summarise(model, loss_fn, (x, y), partition(model, "tensor"))
     assert not x.requires_grad
     assert all(p.grad is None for p in model.parameters())
-
-
-class Unusual(nn.Module):
-    """A network whose gradient is asked for in a way that nobody knows."""
-
-    def __init__(self, way):
-        super().__init__()
-        self.u, self.way = network(), way
-
-    def forward(self, x):
-        return self.way(self.u, x.clone().requires_grad_())
-
-
-def by_batches(u, x):
-    v = u(x)
-    return torch.autograd.grad(
-        v, x, torch.eye(7, dtype=DOUBLE)[..., None], create_graph=True, is_grads_batched=True
-    )[0].sum(0)
-
-
-def unused(u, x):
-    other = torch.ones(3, dtype=DOUBLE, requires_grad=True)
-    given = torch.autograd.grad(u(x).sum(), (x, other), create_graph=True, allow_unused=True)
-    return given[0]
-
-
-def at_an_edge(u, x):
-    edge = torch.autograd.graph.get_gradient_edge(x)
-    return torch.autograd.grad(u(x).sum(), (edge,), create_graph=True)[0]
-
-
-def of_more_than_a_scalar(u, x):
-    try:
-        torch.autograd.grad(u(x), x, create_graph=True)
-    except RuntimeError:  # torch's own
-        return u(x).expand(7, 2)
-    raise AssertionError
-
-
-def through_what_is_unseen(u, x):
-    class Doubled(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, h):
-            return 2 * h
-
-        @staticmethod
-        def backward(ctx, g):
-            return 2 * g
-
-    return torch.autograd.grad(Doubled.apply(u(x)).sum(), x, create_graph=True)[0]
-
-
-def of_what_was_overwritten(u, x):
-    h = u[0](x)
-    v = torch.square(u[2](torch.tanh(h))).sum()
-    h.mul_(2)
-    return torch.autograd.grad(v, x, create_graph=True)[0] + u[4](torch.ones_like(h[:, :5]))
-
-
-WAYS = (
-    by_batches, unused, at_an_edge, of_more_than_a_scalar, through_what_is_unseen,
-    of_what_was_overwritten,
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_unusual_gradients_take_the_plain_way_and_are_right(way, caplog):
-    torch.manual_seed(0)
-    model, x = Unusual(way), torch.randn(7, 2, dtype=DOUBLE)
-    given = model, F.mse_loss, (x, torch.ones(7, 2, dtype=DOUBLE)), partition(model, "tensor")
-    with caplog.at_level(logging.WARNING, logger="gnlab"):
-        found = summarise(*given, directions(model))
-    assert found.method == "autodiff"
-    assert_same(found, summarise(*given, directions(model), method="autodiff"), 1e-14)

@@ -41,6 +41,15 @@ def _elu(x: Tensor, y: Tensor, alpha: float = 1.0, *rest: Any) -> Tensor:
     return torch.where(x.detach() > 0, 1.0, y + alpha)
 
 
+def _celu(x: Tensor, y: Tensor, alpha: float = 1.0) -> Tensor:
+    return torch.where(x.detach() > 0, 1.0, y / alpha + 1)
+
+
+def _selu(x: Tensor, y: Tensor) -> Tensor:
+    alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
+    return torch.where(x.detach() > 0, scale, y + alpha * scale)
+
+
 SLOPES: Mapping[str, Callable[..., Any]] = {
     "tanh": lambda x, y: 1 - y.square(),
     "sigmoid": lambda x, y: y - y.square(),
@@ -48,6 +57,8 @@ SLOPES: Mapping[str, Callable[..., Any]] = {
     "silu": _silu,
     "gelu": _gelu,
     "elu": _elu,
+    "celu": _celu,
+    "selu": _selu,
     "logsigmoid": lambda x, y: torch.sigmoid(-x),
     "exp": lambda x, y: y,
     "expm1": lambda x, y: y + 1,

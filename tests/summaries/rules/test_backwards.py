@@ -18,9 +18,10 @@ SOFT = torch.tensor([[0.1, 0.2, 0.3, 0.4]] * 3, dtype=DOUBLE)
 FIXED = torch.linspace(-1, 2, 12, dtype=DOUBLE).reshape(S)
 
 POSITIVE = ("log", "log1p", "sqrt", "rsqrt", "reciprocal")
-NAMED = {"silu": F.silu, "gelu": F.gelu, "elu": F.elu, "softplus": F.softplus,
-         "logsigmoid": F.logsigmoid, "leaky_relu": F.leaky_relu, "hardtanh": F.hardtanh,
-         "softshrink": F.softshrink, "hardshrink": F.hardshrink}  # fmt: skip
+NAMED = {name: getattr(F, name) for name in (
+    "silu", "gelu", "elu", "celu", "selu", "softplus", "logsigmoid", "leaky_relu", "hardtanh",
+    "softshrink", "hardshrink",
+)}  # fmt: skip
 MORE = {"clamp": {"min": -0.3}, "clamp_min": {"min": -0.3}, "clamp_max": {"max": 0.4},
         "threshold": {"threshold": 0.2, "value": -1.0}}  # fmt: skip
 
@@ -36,6 +37,7 @@ STRAIGHT = [name for name in elementwise.RULES if name in elementwise.STRAIGHT]
 OPERATIONS = {
     **{name: (of(name), S) for name in [*SLOPES, *STRAIGHT]},
     "gelu: tanh": (lambda x: F.gelu(x, approximate="tanh"), S),
+    "celu: alpha": (lambda x: F.celu(x, 0.7), S),
     "elu: alpha": (lambda x: F.elu(x, 0.7), S),
     "softplus: beta": (lambda x: F.softplus(x, 2.0, 1.0), S),
     "pow": (lambda x: (x + 3) ** 2.5, S),
