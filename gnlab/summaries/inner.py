@@ -15,10 +15,12 @@ import torch
 from torch import Tensor
 
 from gnlab.summaries.jets import Operand
-from gnlab.summaries.rules import Call, NoRuleError
+from gnlab.summaries.rules import UNUSUAL, Call, NoRuleError
 from gnlab.summaries.rules.backwards import BACKWARDS, Step
 from gnlab.summaries.rules.drawn import Linear
 from gnlab.summaries.rules.shapes import RULES as LINEAR
+
+_UNUSUAL = "a gradient that the model takes itself, in an unusual way"
 
 
 class Watching(Protocol):
@@ -63,18 +65,19 @@ def gradients(
     given = [None] * len(outputs) if grad_outputs is None else list(grad_outputs)
     tensors = all(isinstance(value, Tensor) for value in (*outputs, *inputs))
     if options.get("is_grads_batched") or not tensors or len(given) != len(outputs):
-        raise NoRuleError("a gradient that the model takes itself, in an unusual way")
+        raise NoRuleError(_UNUSUAL)
     wanted = [tape.operand(tensor) for tensor in inputs]
-    found = _Gradients()
-    for output, g in zip(outputs, given, strict=True):
-        if g is None and output.numel() != 1:
-            raise NoRuleError("a gradient that the model takes itself, of more than a scalar")
-        found.add(tape.operand(output), torch.ones_like(output.detach()) if g is None else g)
-    recorded = tuple(tape.calls)
-    leading = _leading(recorded, wanted)
-    for call in reversed(recorded):
-        for operand, g in _back(tape, call, found, leading):
-            found.add(operand, g)
+    try:
+        found = _started(tape, outputs, given)
+        recorded = tuple(tape.calls)
+        leading = _leading(recorded, wanted)
+        for call in reversed(recorded):
+            for operand, g in _back(tape, call, found, leading):
+                found.add(operand, g)
+    except torch.OutOfMemoryError:
+        raise
+    except UNUSUAL as error:
+        raise NoRuleError(_UNUSUAL) from error
     made = [found.of(operand) for operand in wanted]
     if any(g is None for g in made):
         raise NoRuleError("a gradient that the model takes itself, by what has no part in it")
@@ -95,6 +98,18 @@ class _Gradients:
         """Add to a value's gradient."""
         before = self.of(operand)
         self._found[id(operand)] = g if before is None else before + g
+
+
+def _started(
+    tape: Watching, outputs: Sequence[Tensor], given: Sequence[Tensor | None]
+) -> _Gradients:
+    """The gradients by the outputs."""
+    found = _Gradients()
+    for output, g in zip(outputs, given, strict=True):
+        if output.numel() != 1 if g is None else output.shape != g.shape:  # torch's own error
+            raise NoRuleError("a gradient that the model takes itself, of another shape")
+        found.add(tape.operand(output), torch.ones_like(output.detach()) if g is None else g)
+    return found
 
 
 def _leading(calls: Sequence[Call], wanted: Iterable[Operand]) -> set[int]:

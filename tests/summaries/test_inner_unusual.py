@@ -79,6 +79,14 @@ def of_more_than_a_scalar(u, x):
     raise AssertionError
 
 
+def of_another_shape(u, x):
+    try:
+        torch.autograd.grad(u(x), x, torch.ones(7, dtype=DOUBLE), create_graph=True)
+    except RuntimeError:  # torch's own
+        return u(x).expand(7, 2)
+    raise AssertionError
+
+
 def through_what_is_unseen(u, x):
     class Doubled(torch.autograd.Function):
         @staticmethod
@@ -100,7 +108,8 @@ def of_what_was_overwritten(u, x):
 
 
 WAYS = (
-    by_batches, unused, at_an_edge, of_more_than_a_scalar, through_what_is_unseen,
+    by_batches, unused, at_an_edge, of_more_than_a_scalar, of_another_shape,
+    through_what_is_unseen,
     of_what_was_overwritten,
 )  # fmt: skip
 
