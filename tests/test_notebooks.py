@@ -1,5 +1,6 @@
 """Every notebook runs from its first cell to its last, in a kernel, and is kept without outputs."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -36,18 +37,31 @@ def results(notebook):
     return [out.data for out in outputs(notebook) if out.output_type == "execute_result"]
 
 
+def drawn(notebook):
+    return [out for out in outputs(notebook) if "id" in out.get("metadata", {}).get(EXECUTED, {})]
+
+
 def test_no_cell_complains(executed):
     streams = [out for out in outputs(executed) if "text" in out]
     said = [out.text for out in streams if out.name == "stderr"]
     assert said == []
 
 
+@pytest.mark.parametrize("executed", [NOTEBOOKS[0]], ids=lambda path: path.stem, indirect=True)
 def test_the_first_run_shows_the_lab_and_solves(executed):
     shown, *rest = results(executed)
     assert "application/vnd.jupyter.widget-view+json" in shown
     assert any(data["text/plain"].startswith("'solved") for data in rest)
-    drawn = [out for out in outputs(executed) if "id" in out.get("metadata", {}).get(EXECUTED, {})]
-    assert len(drawn) == 2
+    assert len(drawn(executed)) == 2
+
+
+@pytest.mark.parametrize("executed", [NOTEBOOKS[1]], ids=lambda path: path.stem, indirect=True)
+def test_the_equation_is_solved(executed):
+    errors, method = (ast.literal_eval(data["text/plain"]) for data in results(executed))
+    assert len(errors) == 4
+    assert errors["grouped Newton"]["error"] < 0.02
+    assert method == "jets"
+    assert len(drawn(executed)) == 1
 
 
 def test_it_asks_no_network_for_style_sheets(executed):
