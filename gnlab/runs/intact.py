@@ -69,12 +69,10 @@ def _fault_of_log(log: Any) -> str:
     """What in a history's log is not of its kind; what is no log is told where it is taken."""
     if not isinstance(log, Mapping):
         return ""
-    if found := _first(log, _LOG, "log: "):
-        return found
-    for part in (log, *log.get("earlier", ())):
-        if found := _first(part, _LOG, "log: ") or _fault_of_tables(part):
-            return found
-    return ""
+    found = _first(log, _LOG, "log: ") or _fault_of_tables(log)
+    for stay in () if found else log.get("earlier", ()):
+        found = found or _first(stay, _LOG, "log: ") or _fault_of_tables(stay)
+    return found
 
 
 def _fault_of_tables(log: Mapping[str, Any]) -> str:

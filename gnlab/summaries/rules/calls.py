@@ -93,13 +93,28 @@ Rule = Callable[[Call, Curvature], "Jet | list[Jet]"]
 
 def _constant_where(given: Any, jetless: Callable[[Operand], bool]) -> Any:
     """Arguments with some operands replaced by their values."""
-    if isinstance(given, Operand):
-        return given.value if jetless(given) else given
+
+    def value(leaf: Any) -> Any:
+        return leaf.value if isinstance(leaf, Operand) and jetless(leaf) else leaf
+
+    return replaced(given, value)
+
+
+def replaced(given: Any, instead: Callable[[Any], Any]) -> Any:
+    """Arguments, however nested, each with another in its place.
+
+    Args:
+        given: The arguments.
+        instead: What for each.
+
+    Returns:
+        The same lists, tuples and dictionaries of other arguments.
+    """
     if isinstance(given, dict):
-        return {key: _constant_where(value, jetless) for key, value in given.items()}
+        return {key: replaced(value, instead) for key, value in given.items()}
     if isinstance(given, (tuple, list)):
-        return type(given)(_constant_where(value, jetless) for value in given)
-    return given
+        return type(given)([replaced(value, instead) for value in given])
+    return instead(given)
 
 
 def with_values(given: Any) -> Any:

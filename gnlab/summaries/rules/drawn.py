@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gnlab.summaries.curvature import Curvature
 from gnlab.summaries.jets import Jet, Operand
-from gnlab.summaries.rules.calls import Call, with_values
+from gnlab.summaries.rules.calls import Call, replaced, with_values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +46,8 @@ class Linear:
 
     def __call__(self, x: Tensor) -> Tensor:
         """The result for another argument, A x + c."""
-        args, kwargs = _with((self.args, self.kwargs), self.at, x)
+        given = self.args, self.kwargs
+        args, kwargs = replaced(given, lambda leaf: x if leaf is self.at else leaf)
         result = self.func(*args, **kwargs)
         y: Tensor = result if self.place is None else result[self.place]
         return y
@@ -82,12 +83,3 @@ def on(call: Call, curvature: Curvature) -> Jet:
     made = torch.func.vjp(A, A.at)
     push = torch.func.vjp(lambda g: made[1](g)[0], torch.zeros_like(made[0]))[1]
     return call.only().jet.linear(torch.vmap(lambda v: push(v)[0]))
-
-
-def _with(given: Any, at: Tensor, x: Tensor) -> Any:
-    """Arguments with one tensor in the place of another."""
-    if isinstance(given, dict):
-        return {key: _with(value, at, x) for key, value in given.items()}
-    if isinstance(given, (tuple, list)):
-        return type(given)([_with(value, at, x) for value in given])
-    return x if given is at else given
