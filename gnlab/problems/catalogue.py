@@ -133,35 +133,35 @@ def _published(lr: float) -> Hyperparameters:
 
 PRESETS: Mapping[str, Preset] = {
     "digits-mlp": Preset(
-        "Handwritten digits, 8×8 pixels (embedded); perceptron 64–32–32–32–10, tanh",
+        "Handwritten digits, 8×8 (embedded); perceptron 64–32–32–32–10, tanh; labels smoothed",
         _SMALL,
         functools.partial(_digits, hidden=3),
         classes=10,
         loss_fn=_SMOOTHED,
     ),
     "digits-deep": Preset(
-        "Handwritten digits; perceptron 64–20×32–10, tanh: how 21 layers act on each other",
+        "Handwritten digits, labels smoothed; perceptron 64–20×32–10, tanh: 21 layers' interplay",
         replace(_SMALL, summary_batch_size=100),
         functools.partial(_digits, hidden=20),
         classes=10,
         loss_fn=_SMOOTHED,
     ),
     "moons": Preset(
-        "Two half moons in the plane; perceptron 2–16–16–2, tanh",
+        "Two half moons in the plane; perceptron 2–16–16–2, tanh; labels smoothed",
         _POINTS,
         functools.partial(_points, shape="moons", widths=(2, 16, 16, 2)),
         classes=2,
         loss_fn=_SMOOTHED,
     ),
     "spirals": Preset(
-        "Two spirals in the plane; perceptron 2–24–24–24–2, tanh",
+        "Two spirals in the plane; perceptron 2–24–24–24–2, tanh; labels smoothed",
         _POINTS,
         functools.partial(_points, shape="spirals", widths=(2, 24, 24, 24, 2)),
         classes=2,
         loss_fn=_SMOOTHED,
     ),
     "circles": Preset(
-        "A circle within a circle; perceptron 2–16–16–2, tanh",
+        "A circle within a circle; perceptron 2–16–16–2, tanh; labels smoothed",
         _POINTS,
         functools.partial(_points, shape="circles", widths=(2, 16, 16, 2)),
         classes=2,

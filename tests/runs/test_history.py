@@ -27,13 +27,18 @@ def record(step, *, groups=("a", "b"), size=None, val=NAN, level="tensor", parts
     )  # fmt: skip
 
 
-def test_step_sizes_restart_with_the_partition():
+def changed():
+    """A log of five steps of two groups, then of three steps of one group."""
     log = HistoryLog()
     for step in range(1, 6):
         log.append(record(step, size=step))
     for step in range(6, 9):
         log.append(record(step, groups=("all",), size=step, level="all"))
-    history = log.history()
+    return log
+
+
+def test_step_sizes_restart_with_the_partition():
+    history = changed().history()
     assert history.step.tolist() == list(range(1, 9))
     assert history.groups == ("all",)
     assert history.since_step == 6
@@ -42,11 +47,7 @@ def test_step_sizes_restart_with_the_partition():
 
 
 def test_a_step_before_a_change_of_the_partition_has_the_step_sizes_of_then():
-    log = HistoryLog()
-    for step in range(1, 4):
-        log.append(record(step, size=step))
-    for step in range(4, 6):
-        log.append(record(step, groups=("all",), size=step, level="all"))
+    log = changed()
     before = log.history(until=2)
     assert before.step.tolist() == [1, 2]
     assert (before.groups, before.since_step) == (("a", "b"), 1)
