@@ -9,6 +9,7 @@ from torch.autograd.graph import Node
 from gnlab.summaries.jets import Operand
 from gnlab.summaries.places import is_of_its_own
 from gnlab.summaries.rules import NoRuleError
+from gnlab.summaries.rules.calls import replaced
 from gnlab.summaries.seeing import origin_of
 
 Value = Operand | None | Callable[[], Operand | None]
@@ -148,18 +149,18 @@ class Known:
         Returns:
             The arguments, with operands and constants in place of tensors.
         """
-        if isinstance(given, Tensor):
-            operand = self.found(given) if given.requires_grad else None
+
+        def known(leaf: Any) -> Any:
+            if not isinstance(leaf, Tensor):
+                return leaf
+            operand = self.found(leaf) if leaf.requires_grad else None
             if operand is None:
-                constant = given.detach().clone() if copied else given.detach()
+                constant = leaf.detach().clone() if copied else leaf.detach()
                 self.constants.append((constant, constant._version))
                 return constant
             if copied:
-                self.copy(operand, given)
+                self.copy(operand, leaf)
             met.append(operand)
             return operand
-        if isinstance(given, dict):
-            return {key: self.operands(value, copied, met) for key, value in given.items()}
-        if isinstance(given, (tuple, list)):
-            return type(given)([self.operands(value, copied, met) for value in given])
-        return given
+
+        return replaced(given, known)

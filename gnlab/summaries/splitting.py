@@ -74,8 +74,8 @@ def check_output(batch: Batch, evaluation: Evaluation, output: Any) -> None:
         return
     size = num_samples(batch)
     rows = torch.arange(size, device="cpu")[: max(1, size // 3)]
-    some = select(evaluation.inputs, size, rows)
     with decomposed(), _trial("the model's output for"):
+        some = select(evaluation.inputs, size, rows)
         alone = list(tensors(graphless(lambda: evaluation.model(some))))
     for part, whole in zip(alone, tensors(select(output, size, rows)), strict=False):
         if part.shape != whole.shape or not part.is_floating_point():
