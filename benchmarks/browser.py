@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, sync_playwright
 
-from gnlab.runs.cores import split
+from gnlab.runs.engine.cores import split
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 

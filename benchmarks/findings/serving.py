@@ -25,7 +25,7 @@ from benchmarks.findings.texts import div
 from gnlab import runs
 from gnlab.lab import page, served, sockets
 from gnlab.lab.cadence import ALONE
-from gnlab.runs import cores, process
+from gnlab.runs.engine import cores, process
 
 
 def delay(journal: Journal, *, delayed: bool) -> None:

@@ -16,7 +16,7 @@ import gnlab
 from benchmarks.summaries.encoder import Encoder
 from gnlab import Partition
 from gnlab.problems import networks
-from gnlab.summaries.precision import full_precision
+from gnlab.summaries.evaluation.precision import full_precision
 
 KINDS = ("gradient", "fast", "plain")
 

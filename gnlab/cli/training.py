@@ -20,8 +20,8 @@ from tqdm import tqdm
 from gnlab import runs
 from gnlab.cli.output import complain, write
 from gnlab.errors import InputError, check_number
-from gnlab.runs.lock import alone_in
-from gnlab.runs.recording import default_folder, new_folder
+from gnlab.runs.disk.lock import alone_in
+from gnlab.runs.disk.recording import default_folder, new_folder
 from gnlab.runs.train import CHECKPOINT
 
 _log = logging.getLogger(__name__)

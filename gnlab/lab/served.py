@@ -28,8 +28,8 @@ from gnlab.lab.host import MOST_SESSIONS, Host, check_rate
 from gnlab.lab.page import Page
 from gnlab.lab.slide import Slide
 from gnlab.lab.sockets import send_at_once
-from gnlab.runs.collector import sparing_what_stays
-from gnlab.runs.cores import pin_server
+from gnlab.runs.engine.collector import sparing_what_stays
+from gnlab.runs.engine.cores import pin_server
 
 _log = logging.getLogger(__name__)
 

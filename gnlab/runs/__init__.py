@@ -1,7 +1,10 @@
 """Runs: steps strung together and recorded, and the engine that makes many runs step in turn."""
 
 from gnlab.runs.choices import Choices, choices
-from gnlab.runs.commands import (
+from gnlab.runs.curve import Trials, WhatIf
+from gnlab.runs.disk.recorded import Recorded, open_record
+from gnlab.runs.disk.recording import default_folder
+from gnlab.runs.engine.commands import (
     Branch,
     Change,
     Command,
@@ -14,18 +17,16 @@ from gnlab.runs.commands import (
     Substep,
     TryLevels,
 )
-from gnlab.runs.cores import pin_server
-from gnlab.runs.curve import Trials, WhatIf
-from gnlab.runs.engine import Engine
-from gnlab.runs.history import History
-from gnlab.runs.process import ProcessEngine
-from gnlab.runs.record import Record
-from gnlab.runs.recorded import Recorded, open_record
-from gnlab.runs.recording import default_folder
+from gnlab.runs.engine.cores import pin_server
+from gnlab.runs.engine.engine import Engine
+from gnlab.runs.engine.process import ProcessEngine
+from gnlab.runs.engine.snapshot import Snapshot
+from gnlab.runs.engine.thread import ThreadEngine
+from gnlab.runs.ladder import Level
+from gnlab.runs.records.history import History
+from gnlab.runs.records.record import Record
 from gnlab.runs.run import Run
 from gnlab.runs.settings import BOUNDS, Bound, Settings, live
-from gnlab.runs.snapshot import Level, Snapshot
-from gnlab.runs.thread import ThreadEngine
 from gnlab.runs.train import resume, train
 from gnlab.runs.what_if import what_if
 

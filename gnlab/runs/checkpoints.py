@@ -17,7 +17,7 @@ from torch import Tensor
 from gnlab.errors import InputError
 from gnlab.optimizers import GroupedNewton
 from gnlab.runs.flat import Flat
-from gnlab.runs.record import Record
+from gnlab.runs.records.record import Record
 from gnlab.runs.settings import Settings
 
 BUDGET = 256 * 2**20

@@ -10,8 +10,8 @@ import numpy as np
 from torch import Tensor
 
 from gnlab.optimizers import StepInfo
-from gnlab.runs import bundles
-from gnlab.runs.record import KINDS, Array, Record
+from gnlab.runs.records import bundles
+from gnlab.runs.records.record import KINDS, Array, Record
 from gnlab.runs.trainer import Trainer
 from gnlab.runs.validation import Validation
 from gnlab.summaries import Summary

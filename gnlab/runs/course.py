@@ -16,12 +16,11 @@ from gnlab.runs.checkpoints import BUDGET, Checkpoint, Checkpoints, capture, clo
 from gnlab.runs.compose import compose
 from gnlab.runs.failure import FAULTS, Failure, advice
 from gnlab.runs.flat import Flat, flatten, put, versions
-from gnlab.runs.history import History, HistoryLog
-from gnlab.runs.ladder import Ladder, ladder, own
+from gnlab.runs.ladder import Ladder, Level, ladder, own
 from gnlab.runs.phases import Phases
-from gnlab.runs.record import Record
+from gnlab.runs.records.history import History, HistoryLog
+from gnlab.runs.records.record import Record
 from gnlab.runs.settings import Settings
-from gnlab.runs.snapshot import Level
 from gnlab.runs.trained import put_flags
 from gnlab.runs.trainer import Trainer
 

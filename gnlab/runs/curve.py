@@ -6,7 +6,7 @@ Legend: S groups, L levels, T times that the curve was found.
 from dataclasses import dataclass
 
 from gnlab.partitions import Rung
-from gnlab.runs.record import Array
+from gnlab.runs.records.record import Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)

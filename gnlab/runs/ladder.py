@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from gnlab import partitions
 from gnlab.partitions import Rung
-from gnlab.runs.snapshot import Level
 from gnlab.summaries.limits import most_groups
 
 _WORK = {"cpu": 2e13, "cuda": 1e15}
@@ -40,6 +39,25 @@ def allow(most: int | None) -> None:
         most: The largest S; None: what the device allows.
     """
     _allowed.most = math.inf if most is None else most
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of the coarseness ladder.
+
+    Attributes:
+        name: The partition's level ("role", "chunk:2", ...).
+        S: The number of its groups.
+        label: For a person: "S = 8, one group per tensor".
+        known_as: What it is in the literature, "" if it has no name there.
+        refusal: Why a run cannot have it, "" if it can.
+    """
+
+    name: str
+    S: int
+    label: str
+    known_as: str = ""
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,12 @@ from gnlab.errors import InputError, as_path
 from gnlab.problems import Problem
 from gnlab.runs.checkpoints import Checkpoint
 from gnlab.runs.course import Course
+from gnlab.runs.disk.intact import fault_of
+from gnlab.runs.disk.lock import alone_in
+from gnlab.runs.disk.recording import Recording
+from gnlab.runs.disk.saved import Saved, damaged, read, write
 from gnlab.runs.flat import copied, flatten, put, values_of
-from gnlab.runs.intact import fault_of
-from gnlab.runs.lock import alone_in
-from gnlab.runs.record import Record
-from gnlab.runs.recording import Recording
-from gnlab.runs.saved import Saved, damaged, read, write
+from gnlab.runs.records.record import Record
 from gnlab.runs.settings import OWN, Settings, for_problem
 from gnlab.runs.trained import put_flags
 

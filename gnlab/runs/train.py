@@ -5,10 +5,10 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from gnlab.errors import InputError, as_path, check_number
-from gnlab.runs.lock import alone_in
-from gnlab.runs.record import Record
+from gnlab.runs.disk.lock import alone_in
+from gnlab.runs.disk.saved import read
+from gnlab.runs.records.record import Record
 from gnlab.runs.run import Run
-from gnlab.runs.saved import read
 
 CHECKPOINT = "checkpoint.pt"
 

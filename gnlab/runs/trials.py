@@ -24,7 +24,7 @@ from gnlab.partitions import Partition, Rung
 from gnlab.partitions.graphless import graphless
 from gnlab.runs.course import Course
 from gnlab.runs.curve import Trials
-from gnlab.runs.record import Array
+from gnlab.runs.records.record import Array
 from gnlab.runs.trainer import Trainer
 from gnlab.summaries import alone, elsewhere, most_groups, summarise, unmoved
 

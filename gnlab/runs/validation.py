@@ -12,7 +12,7 @@ from gnlab.partitions.graphless import graphless
 from gnlab.partitions.unmoved import unmoved
 from gnlab.problems import Batches, Problem
 from gnlab.runs.modes import evaluating
-from gnlab.summaries.normalisers import Known, known
+from gnlab.summaries.loaders.normalisers import Known, known
 
 SAMPLES = 1000
 _CHUNK = 250

@@ -2,12 +2,12 @@
 
 from gnlab.partitions.exclusive import alone
 from gnlab.partitions.unmoved import unmoved
-from gnlab.summaries.batches import generators_of
+from gnlab.summaries.evaluation.batches import generators_of
+from gnlab.summaries.evaluation.losses import checked_loss
+from gnlab.summaries.evaluation.places import elsewhere
+from gnlab.summaries.evaluation.reading import Reading
 from gnlab.summaries.limits import most_groups, refusal, summarisable
-from gnlab.summaries.losses import checked_loss
 from gnlab.summaries.measure import derivative_tensor, summarise
-from gnlab.summaries.places import elsewhere
-from gnlab.summaries.reading import Reading
 from gnlab.summaries.summary import Summary
 
 __all__ = [

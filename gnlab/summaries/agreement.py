@@ -6,7 +6,7 @@ Legend: S groups (s, t), L the loss.
 import torch
 from torch import Tensor
 
-from gnlab.summaries.curvature import LOSS
+from gnlab.summaries.jets.curvature import LOSS
 from gnlab.summaries.summary import Summary
 
 COMPARE = "GNLAB_COMPARE"

@@ -25,9 +25,9 @@ import torch
 from torch import Tensor
 
 from gnlab.partitions import Partition
-from gnlab.summaries.colours import Colouring, by_pieces, by_units
 from gnlab.summaries.differentiable import check_differentiable
-from gnlab.summaries.ranks import keep
+from gnlab.summaries.jets.colours import Colouring, by_pieces, by_units
+from gnlab.summaries.jets.ranks import keep
 
 Field = dict[str, Tensor]
 """A derivative with respect to the parameters, by name; a missing name is zero."""

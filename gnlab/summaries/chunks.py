@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from gnlab.summaries.ranks import Ranks
+from gnlab.summaries.jets.ranks import Ranks
 from gnlab.summaries.rules import Call
 from gnlab.summaries.samples.blocks import usual_room
 from gnlab.summaries.samples.reach import Reach

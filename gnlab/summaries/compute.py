@@ -14,8 +14,7 @@ from torch import Tensor
 
 from gnlab.errors import InputError
 from gnlab.summaries.autodiff import Along, Derivatives, Groups, derivatives
-from gnlab.summaries.curvature import LOSS, Origin
-from gnlab.summaries.evaluation import Evaluated, Evaluation, Parameters
+from gnlab.summaries.evaluation.evaluation import Evaluated, Evaluation, Parameters
 from gnlab.summaries.forward import jets_beyond
 from gnlab.summaries.gauss_newton import gauss_newton
 from gnlab.summaries.inert import (
@@ -26,14 +25,15 @@ from gnlab.summaries.inert import (
     plain_rows,
     slopes_again,
 )
-from gnlab.summaries.modules import Modules
-from gnlab.summaries.passes import Task, Values
+from gnlab.summaries.jets.curvature import LOSS, Origin
+from gnlab.summaries.loaders.passes import Task, Values
+from gnlab.summaries.recording.modules import Modules
+from gnlab.summaries.recording.tape import Tape
 from gnlab.summaries.replay import DrawnError, Sight, Told, eager, sighted
 from gnlab.summaries.replay.structure import Structure
 from gnlab.summaries.rules import KINDS
 from gnlab.summaries.summary import Part, Summary
 from gnlab.summaries.sweep import FACTOR, number, sweep
-from gnlab.summaries.tape import Tape
 
 _MODEL: Origin = ("", "")
 _LOSS: Origin = (LOSS, "")

@@ -18,15 +18,15 @@ from torch import Tensor
 
 from gnlab.summaries.autodiff import Groups
 from gnlab.summaries.chunks import Plan, fits_surely, is_beyond, most_at_once, plan
-from gnlab.summaries.curvature import Curvature, Origin
-from gnlab.summaries.jets import Jet, Operand
-from gnlab.summaries.owned import Pieces, Spread
-from gnlab.summaries.ranks import Ranks, common, index
+from gnlab.summaries.jets.curvature import Curvature, Origin
+from gnlab.summaries.jets.jet import Jet, Operand
+from gnlab.summaries.jets.owned import Pieces, Spread
+from gnlab.summaries.jets.ranks import Ranks, common, index
+from gnlab.summaries.recording.tape import Tape
 from gnlab.summaries.rules import APART, CURVED, RULES, UNUSUAL, Call, NoRuleError, Rule
 from gnlab.summaries.samples.blocks import blocks, carry, usual_room
 from gnlab.summaries.samples.reach import Reach
 from gnlab.summaries.samples.stretches import Room, stretches
-from gnlab.summaries.tape import Tape
 
 
 @dataclass(frozen=True, slots=True, eq=False)

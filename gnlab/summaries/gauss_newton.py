@@ -16,8 +16,8 @@ from torch.utils._pytree import tree_leaves
 from gnlab.errors import InputError
 from gnlab.summaries.autodiff import Along
 from gnlab.summaries.differentiable import check_differentiable
-from gnlab.summaries.evaluation import Evaluated
-from gnlab.summaries.places import Elsewhere
+from gnlab.summaries.evaluation.evaluation import Evaluated
+from gnlab.summaries.evaluation.places import Elsewhere
 
 
 def gauss_newton(seen: Evaluated, along: Along) -> Tensor:

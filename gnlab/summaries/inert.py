@@ -31,9 +31,9 @@ from torch import Tensor
 
 from gnlab.errors import InputError
 from gnlab.summaries.autodiff import Along, Derivatives, Groups, pure_third
-from gnlab.summaries.evaluation import Evaluation, Parameters
+from gnlab.summaries.evaluation.evaluation import Evaluation, Parameters
+from gnlab.summaries.recording.tape import Tape
 from gnlab.summaries.sweep import FACTOR, sweep
-from gnlab.summaries.tape import Tape
 
 # A number whose recomputed values all lie this near to it, relatively, is more than rounding.
 _FAITHFUL = 1 / 64

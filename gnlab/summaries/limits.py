@@ -14,7 +14,7 @@ from gnlab import partitions
 from gnlab.errors import InputError
 from gnlab.partitions import Partition
 from gnlab.summaries.chunks import free_memory
-from gnlab.summaries.evaluation import device_of
+from gnlab.summaries.evaluation.evaluation import device_of
 
 CPU, GPU = 5_000, 20_000
 """The largest S on a CPU, and on a GPU."""

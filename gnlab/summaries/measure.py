@@ -21,14 +21,14 @@ from gnlab.partitions.exclusive import alone
 from gnlab.summaries import fused, limits
 from gnlab.summaries.agreement import COMPARE, check_agreement
 from gnlab.summaries.autodiff import Along, Groups, groups_of
-from gnlab.summaries.batches import batches
 from gnlab.summaries.compute import Computation
-from gnlab.summaries.convolutions import guessed_kernels
-from gnlab.summaries.evaluation import Evaluated, LossFunction, Parameters, check_dtype
-from gnlab.summaries.normalisers import Normaliser
+from gnlab.summaries.evaluation.batches import batches
+from gnlab.summaries.evaluation.convolutions import guessed_kernels
+from gnlab.summaries.evaluation.evaluation import Evaluated, LossFunction, Parameters, check_dtype
+from gnlab.summaries.evaluation.precision import full_precision
+from gnlab.summaries.loaders.normalisers import Normaliser
+from gnlab.summaries.loaders.passes import Task, Values
 from gnlab.summaries.orders import tensor_of_order
-from gnlab.summaries.passes import Task, Values
-from gnlab.summaries.precision import full_precision
 from gnlab.summaries.replay import Occasion, begun_early
 from gnlab.summaries.rules import NoRuleError
 from gnlab.summaries.summary import Summary

@@ -18,13 +18,13 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from gnlab.summaries.autodiff import Along, Derivatives, Field, Groups
-from gnlab.summaries.curvature import Origin
 from gnlab.summaries.forward import Way
-from gnlab.summaries.ranks import keep
+from gnlab.summaries.jets.curvature import Origin
+from gnlab.summaries.jets.ranks import keep
+from gnlab.summaries.recording.tape import Tape
 from gnlab.summaries.replay.forwards import carried
 from gnlab.summaries.rules import Call, NoRuleError
 from gnlab.summaries.samples.blocks import usual_room
-from gnlab.summaries.tape import Tape
 
 # The adjoints are those of the loss times this, and their sums are divided by it: so they round
 # unlike the jets, and ḡ has two values that agree where it is more than rounding. No fraction of

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from gnlab.partitions import Partition
-from gnlab.summaries.evaluation import Parameters
+from gnlab.summaries.evaluation.evaluation import Parameters
 from gnlab.summaries.summary import Scaled, Summary
 
 _DTYPES = frozenset({torch.float32, torch.float64})

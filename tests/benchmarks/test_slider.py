@@ -7,7 +7,7 @@ import pytest
 from benchmarks.slider import slide, steps_of, told
 from benchmarks.watch import Gap, Stay, Watch
 from gnlab.runs import Level, Play, Settings, ThreadEngine
-from gnlab.runs.snapshot import opening
+from gnlab.runs.engine.snapshot import opening
 
 
 def test_what_could_have_been_made_besides_was_missed():

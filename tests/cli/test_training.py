@@ -9,8 +9,8 @@ import pytest
 import gnlab
 from gnlab import runs
 from gnlab.cli import training
-from gnlab.runs import part
-from gnlab.runs.lock import alone_in
+from gnlab.runs.disk import part
+from gnlab.runs.disk.lock import alone_in
 
 QUICK = ("moons", "--optimizer", "sgd", "--seed", "1")
 

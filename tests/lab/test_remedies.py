@@ -6,7 +6,7 @@ import pytest
 
 from gnlab import runs
 from gnlab.lab import remedies
-from gnlab.runs.snapshot import ended
+from gnlab.runs.engine.snapshot import ended
 
 COARSER = "Rewind, coarser partition"
 

@@ -7,7 +7,7 @@ import torch
 
 from gnlab import Run
 from gnlab.runs import Settings, ladder
-from gnlab.runs.commands import Change
+from gnlab.runs.engine.commands import Change
 from gnlab.summaries import limits
 
 CPU = torch.device("cpu")

@@ -10,7 +10,7 @@ from gnlab.errors import InputError
 from gnlab.partitions import partition
 from gnlab.summaries import derivative_tensor, summarise
 from gnlab.summaries.autodiff import Along, groups_of
-from gnlab.summaries.evaluation import Evaluated, Evaluation
+from gnlab.summaries.evaluation.evaluation import Evaluated, Evaluation
 from gnlab.summaries.gauss_newton import gauss_newton
 from gnlab.summaries.inert import Point, plain_rows
 

@@ -9,8 +9,8 @@ from torch import nn
 import gnlab
 from gnlab.partitions import partition
 from gnlab.summaries import summarise
-from gnlab.summaries.coloured import Coloured
-from gnlab.summaries.owned import Spread
+from gnlab.summaries.jets.coloured import Coloured
+from gnlab.summaries.jets.owned import Spread
 
 DOUBLE = torch.float64
 

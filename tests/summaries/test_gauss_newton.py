@@ -8,8 +8,9 @@ from torch.nn import functional as F
 
 from gnlab.cubic import Status, solve_cubic
 from gnlab.partitions import partition
-from gnlab.summaries import curvature, forward, summarise
+from gnlab.summaries import forward, summarise
 from gnlab.summaries.agreement import COMPARE
+from gnlab.summaries.jets import curvature
 from gnlab.summaries.rules import RULES
 
 DOUBLE = torch.float64

@@ -8,10 +8,11 @@ from torch import nn
 
 import gnlab
 from gnlab.partitions import partition
-from gnlab.summaries import autodiff, curvature, forward, inert, replay, summarise
+from gnlab.summaries import autodiff, forward, inert, replay, summarise
 from gnlab.summaries.chunks import Plan
-from gnlab.summaries.owned import Pieces
-from gnlab.summaries.ranks import union
+from gnlab.summaries.jets import curvature
+from gnlab.summaries.jets.owned import Pieces
+from gnlab.summaries.jets.ranks import union
 from gnlab.summaries.samples.stretches import Room
 
 DOUBLE = torch.float64

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from gnlab.partitions import partition
 from gnlab.summaries import summarise
-from gnlab.summaries.batches import cast, map_tensors, select, tensors
+from gnlab.summaries.evaluation.batches import cast, map_tensors, select, tensors
 
 DOUBLE = torch.float64
 

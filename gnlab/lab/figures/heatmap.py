@@ -31,7 +31,7 @@ from gnlab.lab.figures.base import (
     tagged,
 )
 from gnlab.lab.figures.names import short_names
-from gnlab.runs.bundles import SEVERAL
+from gnlab.runs.records.bundles import SEVERAL
 
 _WIDTH, _HEIGHT = (-0.27, 1.045), (-0.26, 1.2)
 _ASIDE = -0.042

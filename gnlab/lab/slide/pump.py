@@ -20,7 +20,7 @@ from bokeh.models import ColumnDataSource, CustomJS
 
 from gnlab.lab.session import Post
 from gnlab.lab.slide.frame import Frame
-from gnlab.runs.cores import one_thread
+from gnlab.runs.engine.cores import one_thread
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from gnlab.summaries.ranks import is_kept
+from gnlab.summaries.jets.ranks import is_kept
 from gnlab.summaries.replay.nested import leaves, replaced
 from gnlab.summaries.replay.operators import Operator
 from gnlab.summaries.replay.outs import FILLED, plain_name, quickest

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from gnlab.summaries.convolutions import chosen
+from gnlab.summaries.evaluation.convolutions import chosen
 from gnlab.summaries.forward import Way, rule_of
-from gnlab.summaries.jets import Operand
+from gnlab.summaries.jets.jet import Operand
 from gnlab.summaries.replay.key import Collected
 from gnlab.summaries.rules import Call
 

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn.modules import module as modules
 
 from gnlab.summaries.autodiff import Groups
-from gnlab.summaries.convolutions import chosen
-from gnlab.summaries.evaluation import Evaluation
+from gnlab.summaries.evaluation.convolutions import chosen
+from gnlab.summaries.evaluation.evaluation import Evaluation
 from gnlab.summaries.replay.key import PLAIN, Collected, UnknownError
 from gnlab.summaries.replay.untouched import (
     Names,

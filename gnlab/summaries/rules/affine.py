@@ -16,13 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gnlab.summaries.coloured import Coloured
-from gnlab.summaries.colours import together
-from gnlab.summaries.curvature import Curvature
-from gnlab.summaries.jets import Assembly, Jet, Operand, rows_of
-from gnlab.summaries.owned import Owning, Spread
-from gnlab.summaries.products import along
-from gnlab.summaries.ranks import Ranks, common, others, union
+from gnlab.summaries.jets.coloured import Coloured
+from gnlab.summaries.jets.colours import together
+from gnlab.summaries.jets.curvature import Curvature
+from gnlab.summaries.jets.jet import Assembly, Jet, Operand, rows_of
+from gnlab.summaries.jets.owned import Owning, Spread
+from gnlab.summaries.jets.products import along
+from gnlab.summaries.jets.ranks import Ranks, common, others, union
 from gnlab.summaries.rules.apart import nothing
 from gnlab.summaries.rules.calls import Call, jet_of, value_of
 from gnlab.summaries.rules.curving import curve

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from gnlab.summaries.axis import Axis
-from gnlab.summaries.coloured import Coloured
-from gnlab.summaries.curvature import Curvature
-from gnlab.summaries.jets import Jet, Operand
+from gnlab.summaries.jets.axis import Axis
+from gnlab.summaries.jets.coloured import Coloured
+from gnlab.summaries.jets.curvature import Curvature
+from gnlab.summaries.jets.jet import Jet, Operand
 from gnlab.summaries.rules.calls import Call, Rule
 
 Place = Callable[[Call, Axis], "Axis | None"]

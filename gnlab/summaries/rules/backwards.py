@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gnlab.summaries.jets import Operand
+from gnlab.summaries.jets.jet import Operand
 from gnlab.summaries.rules import elementwise
 from gnlab.summaries.rules.calls import Call, NoRuleError
 from gnlab.summaries.rules.losses import weights_of_targets

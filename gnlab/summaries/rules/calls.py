@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
-from gnlab.summaries.curvature import Curvature
-from gnlab.summaries.jets import Jet, Operand
+from gnlab.summaries.jets.curvature import Curvature
+from gnlab.summaries.jets.jet import Jet, Operand
 
 
 class NoRuleError(Exception):

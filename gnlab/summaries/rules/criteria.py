@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gnlab.summaries.entropy import entropies
+from gnlab.summaries.formulas.entropy import entropies
 from gnlab.summaries.rules import margins
 from gnlab.summaries.rules.calls import NoRuleError
 from gnlab.summaries.rules.reduced import alike, modern, reduced

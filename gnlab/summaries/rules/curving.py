@@ -15,11 +15,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from gnlab.summaries.coloured import Coloured
-from gnlab.summaries.curvature import Curvature
-from gnlab.summaries.jets import Jet, rows_of
-from gnlab.summaries.owned import Pieces, Spread
-from gnlab.summaries.ranks import common
+from gnlab.summaries.jets.coloured import Coloured
+from gnlab.summaries.jets.curvature import Curvature
+from gnlab.summaries.jets.jet import Jet, rows_of
+from gnlab.summaries.jets.owned import Pieces, Spread
+from gnlab.summaries.jets.ranks import common
 from gnlab.summaries.rules.layer import Layer
 
 _BLOCK = 1 << 24  # numbers that are made at once of what is summed up at once

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gnlab.summaries.curvature import Curvature
-from gnlab.summaries.jets import Jet, Operand
+from gnlab.summaries.jets.curvature import Curvature
+from gnlab.summaries.jets.jet import Jet, Operand
 from gnlab.summaries.rules.calls import Call, replaced, with_values
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gnlab.summaries.curvature import Curvature
-from gnlab.summaries.jets import Jet, sum_of
+from gnlab.summaries.jets.curvature import Curvature
+from gnlab.summaries.jets.jet import Jet, sum_of
 from gnlab.summaries.rules.calls import Call, Rule, dims_of, value_of
 from gnlab.summaries.rules.joins import spread
 

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gnlab.summaries.assignments import BY_NAME as ASSIGNMENTS
-from gnlab.summaries.decompose import FORMULAS as DECOMPOSED
-from gnlab.summaries.decompose import ROUTES
-from gnlab.summaries.norms import root
+from gnlab.summaries.formulas.assignments import BY_NAME as ASSIGNMENTS
+from gnlab.summaries.formulas.decompose import FORMULAS as DECOMPOSED
+from gnlab.summaries.formulas.decompose import ROUTES
+from gnlab.summaries.formulas.norms import root
 from gnlab.summaries.rules import (
     arrangements,
     bounds,

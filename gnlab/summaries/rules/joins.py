@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gnlab.summaries.curvature import Curvature
-from gnlab.summaries.jets import Jet, Operand, put, sum_of
-from gnlab.summaries.ranks import union
+from gnlab.summaries.jets.curvature import Curvature
+from gnlab.summaries.jets.jet import Jet, Operand, put, sum_of
+from gnlab.summaries.jets.ranks import union
 from gnlab.summaries.rules.calls import Call, NoRuleError, Rule, jet_of, operands, value_of
 
 

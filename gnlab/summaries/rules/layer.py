@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gnlab.summaries.axis import Axis
-from gnlab.summaries.coloured import Coloured
-from gnlab.summaries.jets import Jet
-from gnlab.summaries.owned import Owning, Pieces, Spread
+from gnlab.summaries.jets.axis import Axis
+from gnlab.summaries.jets.coloured import Coloured
+from gnlab.summaries.jets.jet import Jet
+from gnlab.summaries.jets.owned import Owning, Pieces, Spread
 
 _PADDED = 4  # times as many units as there are: so many may be multiplied for groups unlike in size
 

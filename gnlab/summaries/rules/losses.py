@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gnlab.summaries.curvature import Curvature
-from gnlab.summaries.jets import Jet, sum_of
-from gnlab.summaries.products import dots
+from gnlab.summaries.jets.curvature import Curvature
+from gnlab.summaries.jets.jet import Jet, sum_of
+from gnlab.summaries.jets.products import dots
 from gnlab.summaries.rules.calls import Call, NoRuleError
 from gnlab.summaries.rules.reduced import modern
 

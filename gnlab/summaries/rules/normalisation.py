@@ -14,9 +14,9 @@ Legend: k groups that have reached x, j of them with a second derivative; δ the
 import torch
 from torch import Tensor
 
-from gnlab.summaries.curvature import Curvature
-from gnlab.summaries.jets import Jet, rows_of, sum_of
-from gnlab.summaries.products import dots
+from gnlab.summaries.jets.curvature import Curvature
+from gnlab.summaries.jets.jet import Jet, rows_of, sum_of
+from gnlab.summaries.jets.products import dots
 from gnlab.summaries.rules.calls import Call
 
 

@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 
 from gnlab.summaries import fused
-from gnlab.summaries.coloured import Coloured
-from gnlab.summaries.curvature import Curvature
-from gnlab.summaries.jets import Jet
-from gnlab.summaries.products import along
-from gnlab.summaries.ranks import index, places
+from gnlab.summaries.jets.coloured import Coloured
+from gnlab.summaries.jets.curvature import Curvature
+from gnlab.summaries.jets.jet import Jet
+from gnlab.summaries.jets.products import along
+from gnlab.summaries.jets.ranks import index, places
 from gnlab.summaries.rules import elementwise
 from gnlab.summaries.rules.apart import nothing
 from gnlab.summaries.rules.calls import Call, Rule

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gnlab.summaries.curvature import Curvature
-from gnlab.summaries.jets import Jet, Operand, rows_of, sum_of
-from gnlab.summaries.ranks import common
+from gnlab.summaries.jets.curvature import Curvature
+from gnlab.summaries.jets.jet import Jet, Operand, rows_of, sum_of
+from gnlab.summaries.jets.ranks import common
 from gnlab.summaries.rules import elementwise
 from gnlab.summaries.rules.calls import Call, NoRuleError, jet_of, operands, value_of
 from gnlab.summaries.rules.pointwise import pointwise

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gnlab.summaries.norms import root
+from gnlab.summaries.formulas.norms import root
 from gnlab.summaries.rules.calls import NoRuleError, dims_of
 
 

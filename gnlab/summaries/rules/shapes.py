@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gnlab.summaries.curvature import Curvature
-from gnlab.summaries.jets import Jet, Operand
+from gnlab.summaries.jets.curvature import Curvature
+from gnlab.summaries.jets.jet import Jet, Operand
 from gnlab.summaries.rules import extremes, joins
 from gnlab.summaries.rules.calls import Call, NoRuleError, Rule, dims_of
 from gnlab.summaries.rules.joins import padded

@@ -10,9 +10,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from gnlab.summaries.coloured import Coloured
-from gnlab.summaries.colours import Colouring
-from gnlab.summaries.ranks import Ranks, index
+from gnlab.summaries.jets.coloured import Coloured
+from gnlab.summaries.jets.colours import Colouring
+from gnlab.summaries.jets.ranks import Ranks, index
 
 Indices = slice | Tensor
 """Some channels."""

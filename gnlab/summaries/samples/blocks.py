@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gnlab.summaries.axis import Axis
-from gnlab.summaries.curvature import Curvature
-from gnlab.summaries.jets import Jet, Operand
+from gnlab.summaries.jets.axis import Axis
+from gnlab.summaries.jets.curvature import Curvature
+from gnlab.summaries.jets.jet import Jet, Operand
 from gnlab.summaries.rules.calls import Call
 from gnlab.summaries.samples.reach import reach_of
 from gnlab.summaries.samples.stretches import Room, Stretch

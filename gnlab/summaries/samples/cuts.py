@@ -13,8 +13,8 @@ from typing import Any
 
 from torch import Tensor
 
-from gnlab.summaries.axis import Axis
-from gnlab.summaries.jets import Operand
+from gnlab.summaries.jets.axis import Axis
+from gnlab.summaries.jets.jet import Operand
 from gnlab.summaries.rules.calls import UNUSUAL, Call, NoRuleError, dims_of, value_of
 from gnlab.summaries.rules.elementwise import RULES as POINTWISE
 

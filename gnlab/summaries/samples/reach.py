@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gnlab.summaries.colours import Colouring
-from gnlab.summaries.jets import Jet, Operand
-from gnlab.summaries.owned import Owning
-from gnlab.summaries.ranks import Ranks
+from gnlab.summaries.jets.colours import Colouring
+from gnlab.summaries.jets.jet import Jet, Operand
+from gnlab.summaries.jets.owned import Owning
+from gnlab.summaries.jets.ranks import Ranks
 from gnlab.summaries.rules import APART, LAYERS, Call
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gnlab.summaries.axis import Axis
-from gnlab.summaries.jets import Operand
+from gnlab.summaries.jets.axis import Axis
+from gnlab.summaries.jets.jet import Operand
 from gnlab.summaries.rules.calls import Call, value_of
 from gnlab.summaries.samples.cuts import needs, tensors
 from gnlab.summaries.samples.reach import Reach, reach_after

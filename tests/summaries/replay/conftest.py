@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from gnlab.partitions import partition
 from gnlab.summaries import replay, summarise
-from gnlab.summaries.evaluation import Evaluation
+from gnlab.summaries.evaluation.evaluation import Evaluation
 from gnlab.summaries.replay import cache, making
 from gnlab.summaries.replay.graph import Copies
 

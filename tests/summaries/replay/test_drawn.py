@@ -6,7 +6,7 @@ from torch import nn
 
 from gnlab.summaries import replay
 from gnlab.summaries.compute import Computation
-from gnlab.summaries.evaluation import Evaluation
+from gnlab.summaries.evaluation.evaluation import Evaluation
 
 
 @pytest.fixture(autouse=True, params=["the whole", "the forward half"])

@@ -6,7 +6,7 @@ from torch import nn
 
 from gnlab.partitions import partition
 from gnlab.summaries import summarise
-from gnlab.summaries.assignments import BY_NAME
+from gnlab.summaries.formulas.assignments import BY_NAME
 from tests.summaries.rules.held import Formulated
 
 S, C = (2, 3), (2, 3, 4)

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from gnlab.summaries import aten
-from gnlab.summaries.decompose import decomposed
-from gnlab.summaries.tape import Tape
+from gnlab.summaries.formulas import aten
+from gnlab.summaries.formulas.decompose import decomposed
+from gnlab.summaries.recording.tape import Tape
 
 A = torch.ops.aten
 DOUBLE = torch.float64

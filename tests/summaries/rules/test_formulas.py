@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 
-from gnlab.summaries.assignments import BY_NAME as ASSIGNMENTS
+from gnlab.summaries.formulas.assignments import BY_NAME as ASSIGNMENTS
 from gnlab.summaries.rules import FORMULAS
 from gnlab.summaries.rules.arrangements import FORMULAS as ARRANGEMENTS
 from gnlab.summaries.rules.bounds import FORMULAS as BOUNDS

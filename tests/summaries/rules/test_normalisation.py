@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from gnlab.summaries.decompose import standardised
+from gnlab.summaries.formulas.decompose import standardised
 
 torch.manual_seed(4)
 C, Q = (2, 3, 4), (3, 2, 2, 1)

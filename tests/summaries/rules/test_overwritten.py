@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from gnlab.errors import InputError
-from gnlab.summaries import seeing, tape
+from gnlab.summaries.recording import seeing, tape
 
 S, M = (2, 3), (3, 2)
 

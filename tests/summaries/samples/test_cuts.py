@@ -5,10 +5,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from gnlab.summaries.axis import Axis
-from gnlab.summaries.decompose import decomposed
+from gnlab.summaries.formulas.decompose import decomposed
+from gnlab.summaries.jets.axis import Axis
+from gnlab.summaries.recording.tape import Tape
 from gnlab.summaries.samples.cuts import needs
-from gnlab.summaries.tape import Tape
 
 DOUBLE = torch.float64
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from gnlab.partitions import partition
 from gnlab.summaries import forward, replay, summarise
-from gnlab.summaries.colours import by_units
+from gnlab.summaries.jets.colours import by_units
 from gnlab.summaries.samples.reach import Reach, reach_after, reach_of
 
 NETWORKS = {

@@ -7,10 +7,10 @@ from torch.nn import functional as F
 
 from benchmarks.summaries.encoder import Encoder
 from gnlab.problems import networks
-from gnlab.summaries.decompose import decomposed
+from gnlab.summaries.formulas.decompose import decomposed
+from gnlab.summaries.recording.tape import Tape
 from gnlab.summaries.samples.reach import Reach
 from gnlab.summaries.samples.stretches import Room, stretches
-from gnlab.summaries.tape import Tape
 
 
 def calls_of(model, x, loss=lambda out: out.square().mean()):
