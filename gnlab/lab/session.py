@@ -84,15 +84,10 @@ class Session:
         self._number = 0
         self._seen = -1
         self._wanted = 0
-        self._stale = self._whole = False
+        self._stale = self._whole = self._making = False
         self._sent_at = self._course_at = self._due = self._asked_at = -math.inf
         self._gauge = Gauge()
         ack.on_change("data", self._acknowledged)
-
-    @property
-    def unacknowledged(self) -> int:
-        """How many frames were sent and not yet acknowledged: 0 or 1."""
-        return int(self._under_way is not None)
 
     @property
     def meter(self) -> Meter:
@@ -221,7 +216,7 @@ class Session:
 
     def _look(self) -> None:
         """Take the newest snapshot, if it is time for a frame, and have it sent."""
-        if self.run_id is None or self._under_way is not None or self.closed:
+        if self.run_id is None or self._under_way is not None or self._making or self.closed:
             return
         now = time.monotonic()
         asked = self.snapshot is None or not self.settled(self.snapshot)
@@ -249,7 +244,7 @@ class Session:
         if courses:
             self._course_at = now
         self._number += 1
-        self._under_way, self._sent_at = self._number, now
+        self._under_way, self._sent_at = self._number, math.inf  # it is not sent before it is made
         self._due = self._next(self._due, now)
         if self._whole:
             self._whole = False
@@ -259,19 +254,24 @@ class Session:
         if groups <= AT_ONCE or self._loop is None:
             self._put(self._number, snapshot, paint())
             return
+        self._making = True
         made = self._loop.run_in_executor(None, paint)
         made.add_done_callback(partial(self._painted, self._number, snapshot))
 
     def _painted(self, number: int, snapshot: runs.Snapshot, made: "asyncio.Future[Frame]") -> None:
-        """A frame was made on another thread: have it set, unless it was given up meanwhile."""
+        """A frame was made on another thread: have it set, unless the page is another by now."""
+        self._making = False
         if (error := made.exception()) is not None:
             self._fail(error)
-        elif not self.closed and number == self._under_way:
+        elif number == self._under_way and not self.closed:
             self._put(number, snapshot, made.result())
+        else:  # the painter takes what was in it as sent
+            self.redraw(everything=True)
 
     def _put(self, number: int, snapshot: runs.Snapshot, frame: Frame) -> None:
         """Have a frame set."""
         published = 1000 * (time.time() - time.monotonic() + snapshot.time)
+        self._sent_at = time.monotonic()
         self._gauge.sent(snapshot.time)
         head = {
             "version": number,

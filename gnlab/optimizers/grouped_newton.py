@@ -241,9 +241,9 @@ class GroupedNewton(Saved):
         Where the gradient or the summary is no number nothing moves.
         """
         lr, taken = self._now("lr"), 1.0
-        lost = self._solution is not None and self._solution.status is Status.nonfinite
-        lost = lost or not self._finite
-        if self._now("safeguard") and self._summary is not None and self.step_sizes is not None:
+        solved = self._solution
+        lost = not self._finite or (solved is not None and solved.status is Status.nonfinite)
+        if self._now("safeguard") and not lost and self._summary is not None:
             taken = self._guard(self._summary)
         eta = self.step_sizes
         if eta is not None and not lost:
@@ -284,12 +284,12 @@ class GroupedNewton(Saved):
 
     def _guard(self, summary: Summary) -> float:
         """Cut the step sizes to what the safeguard lets through, and say which share that is."""
-        assert self.step_sizes is not None
+        if self.step_sizes is None:
+            return 1.0
         candidates = [self.step_sizes]
         if self._solution is not None and self._solution.status.ok:
             candidates.append(self._solution.step_sizes.clamp(min=0))  # without the past
-        lr, damping = self._now("lr"), self._now("damping")
-        found = guarded(summary, candidates, lr, damping, self._loss_at)
+        found = guarded(summary, candidates, self._now("lr"), self._now("damping"), self._loss_at)
         self.step_sizes, self._loss_after = found.eta, found.loss
         return found.taken
 

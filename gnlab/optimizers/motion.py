@@ -100,25 +100,44 @@ def proposed(
     if not given:
         check_trainable(model, named)  # a backward pass gave the gradients to others
         raise InputError("no parameter has a gradient; call loss.backward() before the step.")
-    u: Tensors = {}
-    kept: set[str] = set()
+    u, memory = direction_of(rule, named, given, state)
+    if remember:
+        kept = {key for own in memory.values() for key in own}
+        for name, p in named.items():
+            if name in memory:
+                state[p] = memory[name]
+            elif state[p].keys() != kept:
+                state[p] = {}
+    return u
+
+
+def direction_of(
+    rule: Direction, named: Named, given: Mapping[str, Tensor], state: Mapping[Any, Any]
+) -> tuple[Tensors, dict[str, dict[str, Tensor]]]:
+    """The direction of gradients, and what the rule would remember of them.
+
+    Args:
+        rule: How gradients become a direction.
+        named: The parameters.
+        given: Their gradients, by name; a parameter without one does not move.
+        state: A torch optimizer's state, with the rule's memory; it is left as it is.
+
+    Returns:
+        u, by parameter name, and the new memory of each parameter that has a gradient.
+    """
+    u = {name: torch.zeros_like(p) for name, p in named.items()}
+    kept: dict[str, dict[str, Tensor]] = {}
     # A gradient that was missing before comes without memory, so it starts one by itself.
     alike: dict[frozenset[str], dict[str, Tensor]] = {}
     for name, g in given.items():
-        alike.setdefault(frozenset(state[named[name]]), {})[name] = g
+        alike.setdefault(frozenset(state.get(named[name], ())), {})[name] = g
     for keys, grads in alike.items():
         memory = {key: {n: _like(state[named[n]][key], grads[n]) for n in grads} for key in keys}
         found, memory = rule.update(grads, memory)
         u |= found
-        if not remember:
-            continue
-        kept |= memory.keys()
         for name in grads:
-            state[named[name]] = {key: values[name] for key, values in memory.items()}
-    for p in named.values() if remember else ():
-        if p.grad is None and state[p].keys() != kept:
-            state[p] = {}
-    return {n: u[n] if n in u else torch.zeros_like(p) for n, p in named.items()}
+            kept[name] = {key: values[name] for key, values in memory.items()}
+    return u, kept
 
 
 def _like(kept: Tensor, grad: Tensor) -> Tensor:

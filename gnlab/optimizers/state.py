@@ -52,6 +52,11 @@ class Saved(torch.optim.Optimizer):
     _summary: Summary | None
     _solution: CubicSolution | None
 
+    @property
+    def summaries(self) -> int:
+        """How many summary batches were drawn."""
+        return self._batches.drawn
+
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Refuse more parameters; torch's constructor alone adds the model's own here.
 

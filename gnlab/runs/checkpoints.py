@@ -39,6 +39,7 @@ class Checkpoint:
         summary: The latest record that has a summary.
         size: Bytes of its tensors.
         trained: The parameters that the next step would train, by name.
+        frozen: The modules that stay in evaluation mode, by their places.
     """
 
     step: int
@@ -50,6 +51,7 @@ class Checkpoint:
     summary: Record | None
     size: int
     trained: tuple[str, ...]
+    frozen: tuple[int, ...] = ()
 
 
 class Checkpoints:
@@ -175,6 +177,7 @@ def capture(
     settings: Settings,
     shown: tuple[Record | None, Record | None],
     trained: tuple[str, ...],
+    frozen: tuple[int, ...],
 ) -> Checkpoint:
     """A run's state, on the device it is on.
 
@@ -186,6 +189,7 @@ def capture(
         settings: The present settings.
         shown: The latest record and the latest with a summary.
         trained: The parameters that are trained, by name.
+        frozen: The modules that are in evaluation mode, by their places.
 
     Returns:
         The state.
@@ -195,7 +199,7 @@ def capture(
         state = cloned(state)
     arrays = [a for r in shown if r is not None for a in (r.H, r.H_parts) if a is not None]
     size = flat.nbytes + _nbytes(state) + sum(array.nbytes for array in arrays)
-    return Checkpoint(step, drawn, settings, flat, state, *shown, size, trained)
+    return Checkpoint(step, drawn, settings, flat, state, *shown, size, trained, frozen)
 
 
 def cloned(value: Any) -> Any:

@@ -178,7 +178,7 @@ class Course:
     def rewind(self, step: int) -> None:
         """Go back to a kept step and its settings; later kept steps stay until a step is made.
 
-        A parameter that was frozen or unfrozen by hand since then is as it was.
+        A parameter or a module that was frozen or unfrozen by hand since then is as it was.
 
         Args:
             step: One of ``kept_steps``.
@@ -190,6 +190,7 @@ class Course:
         state = self._checkpoints.get(step)
         self._return_to(state)
         put_flags(self.model, state.trained)
+        self._trainer.modes.freeze(state.frozen)
 
     def reset(self) -> None:
         """Go back to step 0 and forget what followed; the settings stay."""
@@ -285,9 +286,9 @@ class Course:
         """Keep the present state."""
         trainer = self._trainer
         self._versions = versions(self.model)
-        shown = (self.record, self._summary)
-        state = trainer.optimizer, self.step_count, trainer.drawn, self.settings
-        self._checkpoints.keep(capture(flat, *state, shown, trainer.trained))
+        shown = self.record, self._summary
+        state = trainer.optimizer, self.step_count, trainer.drawn, self.settings, shown
+        self._checkpoints.keep(capture(flat, *state, trainer.trained, trainer.modes.frozen))
 
     def _take(self, settings: Settings) -> None:
         """Go on from here with other settings."""

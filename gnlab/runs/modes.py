@@ -1,6 +1,6 @@
 """Which of a model's modules train: a person may have frozen some, as a batch norm's statistics."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from torch import nn
@@ -28,14 +28,15 @@ class Modes:
             module.training = False
 
     @property
-    def frozen(self) -> list[int]:
+    def frozen(self) -> tuple[int, ...]:
         """Which modules are frozen, also while the model is in evaluation mode, by their places."""
         modules = list(self._model.modules())
         if self._model.training:
-            return [k for k, module in enumerate(modules) if not module.training]
-        return [k for k, module in enumerate(modules) if any(module is m for m in self._frozen)]
+            return tuple(k for k, module in enumerate(modules) if not module.training)
+        frozen = {id(module) for module in self._frozen}
+        return tuple(k for k, module in enumerate(modules) if id(module) in frozen)
 
-    def freeze(self, frozen: list[int]) -> None:
+    def freeze(self, frozen: Sequence[int]) -> None:
         """Put the model in training mode, but for some modules.
 
         Args:

@@ -166,6 +166,7 @@ class Run(Course):
         self._keep_edits()
         start = self._checkpoints.get(0)
         state = self._checkpoints.before(self.step_count + 1) or start
+        state = dataclasses.replace(state, frozen=self._trainer.modes.frozen)
         now, then = (kept.flat.named(self.model) for kept in (state, start))
         write(Saved(state, now, then, start.settings, self._log), as_path("path", path))
 
@@ -219,6 +220,7 @@ class Run(Course):
     def _resume(self, state: Checkpoint, model: dict[str, Tensor]) -> None:
         """Go to a state whose model's values were read from a file."""
         put_flags(self.model, state.trained)
+        self._trainer.modes.freeze(state.frozen)
         put(model, self.model)
         # Copied anew: then what is kept is on the run's device.
         self._return_to(dataclasses.replace(state, flat=flatten(self.model)))

@@ -5,6 +5,7 @@ It knows how a step is made, not what is remembered of it: that is the run's.
 Legend: u direction.
 """
 
+import enum
 import math
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -22,12 +23,18 @@ from gnlab.runs.randomness import seeded
 from gnlab.runs.settings import OWN, Settings
 from gnlab.runs.trained import training
 from gnlab.runs.validation import Validation, Validator
-from gnlab.summaries import Summary, alone, checked_loss, summarisable, unmoved
+from gnlab.summaries import Summary, alone, checked_loss, summarisable
 
 PHASES = ("gradient", "summary", "solve", "update")
 _GROUPED = (
     "partition", "lr", "damping", "period", "direction", "momentum", "step_momentum", "safeguard",
 )  # fmt: skip
+
+
+class Purpose(enum.Enum):
+    """What the model is called for in a step; each draws its own random numbers."""
+
+    gradient, summary, validation = 0, 1, 2
 
 
 class Trainer:
@@ -120,9 +127,9 @@ class Trainer:
             The loss, and whether all inputs of the batch are finite (looked at only if the loss
             is not).
         """
-        x, y = self._batch(self.batches, self.drawn)
+        x, y = self.batch(Purpose.gradient, self.drawn)
         self.modes.train()
-        with alone(self.model), self._seeded(self.drawn, 0), torch.enable_grad():
+        with alone(self.model), self.seeded(Purpose.gradient), torch.enable_grad():
             self.optimizer.zero_grad()
             loss = checked_loss(self.problem.loss_fn(self.model(x), y))
             torch.autograd.backward(loss)
@@ -141,7 +148,7 @@ class Trainer:
         """
         grouped = self.grouped
         assert grouped is not None
-        with self._seeded(self.drawn, 1):
+        with self.seeded(Purpose.summary):
             found = grouped.measure()
         self._found = (found, None)
         batch = grouped.summary_batch
@@ -173,42 +180,35 @@ class Trainer:
 
     def validate(self) -> Validation:
         """The loss and the accuracy on the first validation samples, in evaluation mode."""
-        with alone(self.model):
+        with alone(self.model), self.seeded(Purpose.validation):
             return self._validator.measure(self.model)
-
-    def proposal(self) -> tuple[dict[str, Tensor], tuple[Tensor, Tensor]]:
-        """What a step from here would be measured along, and on.
-
-        Returns:
-            The direction of the last step and its summary batch; before the first, and for another
-            optimizer, the gradient on the next summary batch, and that batch.
-        """
-        grouped = self.grouped
-        if grouped and not self.stale and grouped.direction and grouped.summary_batch is not None:
-            return dict(grouped.direction), grouped.summary_batch
-        batch = self._batch(self.summary_batches, 0)
-        return self.gradient_of(batch), batch
 
     def few(self, most: int = 4) -> Tensor:
         """The inputs of a few samples of the next summary batch, decoded."""
         indices = self.summary_batches.indices(0)[:most]
         return self.problem.train.batch(indices, self.device, self.dtype)[0]
 
-    def gradient_of(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        """The gradient of the loss on a batch, by parameter name; nothing is changed by it."""
-        x, y = batch
-        with alone(self.model), self.seeded_summary(), torch.enable_grad(), unmoved(self.model):
-            named = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
-            loss = checked_loss(self.problem.loss_fn(self.model(x), y))
-            found = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
-        return {
-            name: torch.zeros_like(p) if gradient is None else gradient
-            for (name, p), gradient in zip(named.items(), found, strict=True)
-        }
+    def batch(self, purpose: Purpose, number: int) -> tuple[Tensor, Tensor]:
+        """A training batch, decoded, on the model's device and in its dtype.
 
-    def seeded_summary(self) -> AbstractContextManager[None]:
-        """A context in which the model draws what it draws in a summary."""
-        return self._seeded(self.drawn, 1)
+        Args:
+            purpose: What it is for.
+            number: Which of them, from 0.
+
+        Returns:
+            Inputs and targets.
+        """
+        order = self.batches if purpose is Purpose.gradient else self.summary_batches
+        return self.problem.train.batch(order.indices(number), self.device, self.dtype)
+
+    def seeded(self, purpose: Purpose) -> AbstractContextManager[None]:
+        """A context in which the model draws what it draws in the coming step, for a purpose.
+
+        The named problems' networks draw nothing.
+        """
+        if not self.settings.preset.startswith(OWN):
+            return nullcontext()
+        return seeded(self.device, self.settings.seed, self.drawn, purpose.value)
 
     def change(self, settings: Settings) -> None:
         """Take new settings in the middle of a run; nothing is changed if they do not fit.
@@ -261,12 +261,6 @@ class Trainer:
             self.optimizer = self._build(settings)
         self.optimizer.load_state_dict(optimizer)
 
-    def _seeded(self, number: int, purpose: int) -> AbstractContextManager[None]:
-        """Fix what the model draws at random; the named problems' networks draw nothing."""
-        if not self.settings.preset.startswith(OWN):
-            return nullcontext()
-        return seeded(self.device, self.settings.seed, number, purpose)
-
     def _differences(self, old: Settings, new: Settings, *, again: bool) -> dict[str, Any]:
         """What the grouped Newton method has to be told of a change."""
         changed = {
@@ -287,14 +281,10 @@ class Trainer:
             Batches(size, summary, seed, Stream.summary_batches),
         )
 
-    def _batch(self, order: Batches, number: int) -> tuple[Tensor, Tensor]:
-        """A training batch, decoded, on the model's device and in its dtype."""
-        return self.problem.train.batch(order.indices(number), self.device, self.dtype)
-
     def _build(self, settings: Settings) -> torch.optim.Optimizer:
         """The optimizer, new."""
         groups = self.partition.to(self.device)
         # Looked up at each draw, so that a change of the batch size takes effect.
-        made = build(self.problem, settings, groups, lambda n: self._batch(self.summary_batches, n))
+        made = build(self.problem, settings, groups, lambda n: self.batch(Purpose.summary, n))
         self.taken.take(made)
         return made

@@ -24,8 +24,9 @@ from gnlab.partitions import Partition, Rung
 from gnlab.partitions.graphless import graphless
 from gnlab.runs.course import Course
 from gnlab.runs.curve import Trials
+from gnlab.runs.proposal import gradient_of, proposal
 from gnlab.runs.records.record import Array
-from gnlab.runs.trainer import Trainer
+from gnlab.runs.trainer import Purpose, Trainer
 from gnlab.summaries import alone, elsewhere, most_groups, summarise, unmoved
 
 TOO_LARGE = "not tried: more groups than asked for"
@@ -57,8 +58,8 @@ def try_levels(
 ) -> Iterator[Trials]:
     """Try one level after the other; the run is left as it is.
 
-    Along the direction of the run's last step and on its summary batch; before the first step, and
-    in a run of Adam or SGD, along the gradient of the next summary batch and on that.
+    Along the direction of the coming step and on its summary batch; in a run of Adam or SGD, along
+    the gradient of a summary batch and on that.
 
     Args:
         run: The run; it may not step in between.
@@ -74,7 +75,7 @@ def try_levels(
     """
     trainer = run._trainer
     trainer.taken.check_places()
-    u, batch = trainer.proposal()
+    u, batch = proposal(trainer, run.phase)
     gradient = _gradient_seconds(trainer, batch)
     can = most_groups(trainer.device)
     wanted = sum(rung.num_groups <= min(most, can) for rung in rungs)
@@ -129,7 +130,7 @@ def _tried(
     """One step at one level."""
     split = partitions.partition(trainer.model, rung.level).to(trainer.device)
     start = time.perf_counter()
-    with trainer.seeded_summary():
+    with trainer.seeded(Purpose.summary):
         summary = summarise(trainer.model, trainer.problem.loss_fn, batch, split, u)
     seconds = time.perf_counter() - start
     predicted, measured, status, times = [], [], [], []
@@ -170,7 +171,7 @@ def _loss_after(
 
         def evaluate() -> float:
             with (
-                trainer.seeded_summary(),
+                trainer.seeded(Purpose.summary),
                 unmoved(trainer.model),
                 elsewhere(parameters, moved),
             ):
@@ -185,6 +186,6 @@ def _gradient_seconds(trainer: Trainer, batch: tuple[Tensor, Tensor]) -> float:
     times = []
     for _ in range(_REPEATS):
         start = time.perf_counter()
-        trainer.gradient_of(batch)
+        gradient_of(trainer, batch, Purpose.summary)
         times.append(time.perf_counter() - start)
     return statistics.median(times)

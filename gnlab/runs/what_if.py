@@ -20,10 +20,9 @@ CUBIC = ("with", "without")
 def what_if(run: Course, *, most: int = 512, rate: float = 1.0) -> "xr.Dataset":
     """One step from where a run is, at every level of the ladder.
 
-    Along the direction of the run's last step and on its summary batch; before the first step, and
-    in a run of Adam or SGD, along the gradient of the next summary batch and on that. Amid a step,
-    once it has its gradient, along its own direction, and until it has its summary on the
-    summary batch of the one before. The run is left as it is, and makes no step meanwhile.
+    Along the direction of the coming step and on its summary batch; in a run of Adam or SGD, along
+    the gradient of a summary batch and on that. The run is left as it is, and makes no step
+    meanwhile.
 
     Args:
         run: The run.

@@ -53,7 +53,7 @@ class Client:
         """Draw every frame until something is to be seen."""
 
         def seen():
-            if self.versions and self.page.session.unacknowledged:
+            if self.versions and self.page.session._under_way is not None:
                 self.acknowledge()
             return condition()
 

@@ -192,3 +192,21 @@ def test_what_is_rounding_depends_on_the_size_of_the_loss(scale):
     # Less is promised than the loss has digits.
     found = guarded(measured, [1e-20 * eta], 0.5, 1.0, lambda _: before * (1 + 1e-15))
     assert found.taken == 1.0
+
+
+@pytest.mark.parametrize("safeguard", [False, True])
+def test_a_gradient_that_is_no_number_leaves_the_step_sizes_as_they_were(safeguard):
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.Tanh(), torch.nn.Linear(5, 3))
+    x, y = torch.randn(30, 4), torch.randint(3, (30,))
+    optimizer = GroupedNewton(model, cross_entropy, [(x, y)], period=1, lr=0.5, safeguard=safeguard)
+    for last in (False, False, True):
+        optimizer.zero_grad()
+        cross_entropy(model(x), y).backward()
+        if last:
+            before = optimizer.step_sizes
+            model[0].weight.grad[0, 0] = math.nan
+        optimizer.step()
+    assert torch.equal(optimizer.step_sizes, before)
+    assert not optimizer.info.updated
+    assert optimizer.info.taken == 0.0

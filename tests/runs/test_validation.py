@@ -161,3 +161,50 @@ def test_a_validation_leaves_buffers_alone_and_a_rewound_run_repeats():
     run.step()
     run.rewind(1)
     assert all(torch.equal(run.model.state_dict()[name], value) for name, value in there.items())
+
+
+def with_norm():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Linear(4, 3))
+    return own(model, nn.CrossEntropyLoss(), torch.randn(60, 5), torch.randint(3, (60,)))
+
+
+def test_what_is_frozen_is_part_of_the_state(tmp_path):
+    run = Run(problem=with_norm())
+    run.step()
+    run.model[1].eval()
+    run.step()
+    run.save(tmp_path / "run.pt")
+    loaded = Run.load(tmp_path / "run.pt", problem=with_norm())
+    branch = run.branch()
+    expected = [run.step().loss for _ in range(3)]
+    for other in (loaded, branch):
+        assert [other.step().loss for _ in range(3)] == expected
+        assert not other.model[1].training
+    run.rewind(1)
+    assert run.model[1].training
+    run.rewind(2)
+    assert [run.step().loss for _ in range(3)] == expected
+
+
+class Drawing(nn.Module):
+    """Draws random numbers, in evaluation mode too."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(5, 3)
+
+    def forward(self, x):
+        return self.layer(x + torch.randn_like(x))
+
+
+def test_what_a_model_draws_while_it_is_validated_can_be_repeated_and_leaves_no_trace():
+    torch.manual_seed(0)
+    x, y = torch.randn(60, 5), torch.randint(3, (60,))
+    run = Run(problem=own(Drawing(), nn.CrossEntropyLoss(), x, y))
+    before = torch.get_rng_state()
+    first = run.step()
+    assert torch.get_rng_state().equal(before)
+    assert math.isfinite(first.val_loss)
+    run.rewind(0)
+    assert run.step().val_loss == first.val_loss

@@ -1,5 +1,6 @@
 """One step at every level: known answers, nothing moved, and never less promised by a finer one."""
 
+import copy
 import itertools
 import threading
 
@@ -12,6 +13,7 @@ import gnlab
 from gnlab.errors import InputError
 from gnlab.problems import Data, Hyperparameters, Problem
 from gnlab.runs import trials
+from gnlab.runs.proposal import proposal
 
 
 def a_run(model, train, classes):
@@ -81,6 +83,45 @@ def test_the_run_goes_on_as_if_nothing_had_been_asked():
     assert asked.record.loss == other.record.loss
     for a, b in zip(asked.model.parameters(), other.model.parameters(), strict=True):
         assert a.equal(b)
+
+
+def promised(run):
+    return gnlab.what_if(run, most=8).predicted.values
+
+
+@pytest.mark.parametrize("optimizer", ["grouped-newton", "adam"])
+def test_a_question_has_the_same_answer_in_a_copy_after_a_rewind_and_when_loaded(
+    optimizer, tmp_path
+):
+    run = gnlab.Run("moons", optimizer=optimizer, period=2)
+    for _ in range(7):
+        run.step()
+    expected = promised(run)
+    np.testing.assert_array_equal(promised(run.branch()), expected)
+    run.save(tmp_path / "run.pt")
+    np.testing.assert_array_equal(promised(gnlab.Run.load(tmp_path / "run.pt")), expected)
+    for _ in range(3):
+        run.step()
+    assert (promised(run) != expected).any()
+    run.rewind(7)
+    np.testing.assert_array_equal(promised(run), expected)
+
+
+@pytest.mark.parametrize("rule", ["gradient", "momentum", "adam"])
+def test_it_is_asked_along_the_direction_and_on_the_batch_of_the_coming_step(rule):
+    run = gnlab.Run("moons", period=1, direction=rule)
+    for phases in (0, 0, 1, 2, 3):
+        for _ in range(phases):
+            run.substep()
+        memory = copy.deepcopy(run._trainer.optimizer.state_dict()["state"])
+        u, batch = proposal(run._trainer, run.phase)
+        after = run._trainer.optimizer.state_dict()["state"]
+        torch.testing.assert_close(after, memory, rtol=0, atol=0)
+        run.step()
+        grouped = run._trainer.grouped
+        for name, v in grouped.direction.items():
+            torch.testing.assert_close(u[name], v, rtol=0, atol=0)
+        torch.testing.assert_close(batch, grouped.summary_batch, rtol=0, atol=0)
 
 
 def test_what_is_too_large_is_listed_and_not_tried():

@@ -111,6 +111,10 @@ def _is_array(value: Any) -> bool:
     return value is None or (isinstance(value, Tensor) and value.dtype == torch.float64)
 
 
+def _are_places(value: Any) -> bool:
+    return isinstance(value, list) and all(map(is_count, value))
+
+
 def _is_table(value: Any) -> bool:
     return isinstance(value, Tensor) and value.dtype == torch.float64 and value.dim() == 2
 
@@ -131,6 +135,7 @@ _ADAM = ("step", "exp_avg", "exp_avg_sq")  # which it looks up once it has any
 _FIELDS: dict[str, Callable[[Any], bool]] = {
     "settings": _are_choices,
     "trained": are_names,
+    "frozen": _are_places,
     "begun": _are_choices,
     "step": is_count,
     "drawn": is_count,

@@ -5,7 +5,8 @@ waits; a reader copies the newest slot and tries again if the number has moved m
 never sees a torn version. A version that is too large for the slots goes to a new, larger
 segment, to which the old one points.
 
-Who unlinks: the reader, when it moves on and at the end; the writer only if the reader is gone.
+Who unlinks: the reader, when it moves on and at the end; the writer if the reader wants no more or
+is gone.
 """
 
 import contextlib
@@ -144,11 +145,7 @@ class Reader:
         Returns:
             The version and its bytes, or None if there is none newer.
         """
-        while self._segment.header[_NEXT]:
-            larger = Segment(self._name, self._segment.header[_NEXT])
-            self._segment.unlink()
-            self._segment.close()
-            self._segment = larger
+        self._move_on()
         header = self._segment.header
         for _ in range(_TRIES):
             slot = header[_LATEST]
@@ -164,9 +161,19 @@ class Reader:
         return None  # lapped again and again: the next look will find it
 
     def close(self) -> None:
-        """Remove the board."""
+        """Remove the board, also what was written and not read yet."""
+        with contextlib.suppress(FileNotFoundError):  # the writer has removed it
+            self._move_on()
         self._segment.unlink()
         self._segment.close()
+
+    def _move_on(self) -> None:
+        """Go to the end of the chain of segments, removing those before."""
+        while self._segment.header[_NEXT]:
+            larger = Segment(self._name, self._segment.header[_NEXT])
+            self._segment.unlink()
+            self._segment.close()
+            self._segment = larger
 
 
 def _put(segment: Segment, version: int, parts: Sequence[bytes | memoryview], length: int) -> None:

@@ -66,6 +66,15 @@ class Boards:
         if run_id in self._writers:
             self._writers.pop(run_id).close(unlink=True)
 
+    def close(self, *, unlink: bool) -> None:
+        """Let go of all boards.
+
+        Args:
+            unlink: Whether to remove them too, because their reader is gone.
+        """
+        while self._writers:
+            self._writers.popitem()[1].close(unlink=unlink)
+
 
 def serve(
     connection: Connection,
@@ -91,17 +100,20 @@ def serve(
     one_thread()
     torch.set_num_threads(threads)
     allow(most_groups)
-    loop = Loop(Boards(prefix), record_dir)
-    signal.signal(signal.SIGTERM, lambda *_: loop.close())
-    done = threading.Event()
+    boards = Boards(prefix)
+    loop = Loop(boards, record_dir)
+    # No lock is taken: the loop, which the signal interrupts, may have it.
+    signal.signal(signal.SIGTERM, lambda *_: loop.leave())
+    done, unwatched = threading.Event(), threading.Event()
     threading.Thread(
-        target=_receive, args=(connection, loop, done), name="gnlab-receive", daemon=True
+        target=_receive, args=(connection, loop, done, unwatched), name="gnlab-receive", daemon=True
     ).start()
     _warm_up()
     try:
         with sparing_what_stays():
             loop.run()
     finally:
+        boards.close(unlink=unwatched.is_set())
         done.set()
 
 
@@ -117,7 +129,9 @@ def _warm_up() -> None:
     forget()
 
 
-def _receive(connection: Connection, loop: Loop, done: threading.Event) -> None:
+def _receive(
+    connection: Connection, loop: Loop, done: threading.Event, unwatched: threading.Event
+) -> None:
     """Pass messages on as they come, whatever the loop is at."""
     message: Message | None = None
     with contextlib.suppress(EOFError, OSError):
@@ -125,7 +139,8 @@ def _receive(connection: Connection, loop: Loop, done: threading.Event) -> None:
             message = _read(connection)
             if message is not None:
                 loop.hear(message)
-    loop.close()  # also if the parent is gone without a word
+    unwatched.set()  # also if the parent is gone without a word
+    loop.close()
     if not done.wait(_PATIENCE):
         os._exit(1)  # a step does not end
 

@@ -145,9 +145,11 @@ class Loop:
                 if not worked and not self._wake.is_set():
                     self._rest()
         finally:
-            # Also if a fault has ended the loop: every finished step is written down.
+            # Also if a fault has ended the loop: every finished step is written down, and what was
+            # published last can still be looked at.
             for run_id in list(self._seats):
-                self._forget(run_id)
+                del self._seats[run_id]
+                self._archive.forget(run_id)
             self._loaders.wait()
 
     def _rest(self) -> None:

@@ -77,6 +77,7 @@ class ThreadEngine(Engine):
     def close(self) -> None:
         """Close the engine after the step being made, and all its runs."""
         _end(self._loop, self._thread)
+        self._latest.clear()
 
     def _tell(self, message: Message) -> None:
         self._loop.hear(message)

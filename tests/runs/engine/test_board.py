@@ -11,7 +11,7 @@ import pytest
 from gnlab.errors import InputError
 from gnlab.runs import Run, Settings
 from gnlab.runs.engine import board
-from gnlab.runs.engine.board import CAPACITY, Reader, Writer
+from gnlab.runs.engine.board import CAPACITY, Reader, Segment, Writer
 from gnlab.runs.engine.child import Boards
 from gnlab.runs.engine.packing import pack, unpack
 from gnlab.runs.engine.seat import Seat
@@ -57,6 +57,27 @@ def test_a_reader_that_looks_late_finds_the_end_of_the_chain(pair):
     for version in range(1, 6):
         writer.write(version, [b"x" * (CAPACITY * 3**version // 3)])
     assert reader.read(-1)[0] == 5
+
+
+def test_what_was_written_last_is_read_when_the_writer_has_gone(name):
+    reader, writer = Reader(name), Writer(name)
+    for version in range(1, 4):
+        writer.write(version, [b"x" * (CAPACITY * 3**version // 3)])
+    writer.close(unlink=False)
+    assert reader.read(-1)[0] == 3
+    reader.close()
+
+
+@pytest.mark.parametrize("unlink", [False, True])
+def test_a_reader_removes_also_what_it_has_not_read(name, unlink):
+    reader, writer = Reader(name), Writer(name)
+    for version in range(1, 4):
+        writer.write(version, [b"x" * (CAPACITY * 3**version // 3)])
+    writer.close(unlink=unlink)
+    reader.close()
+    for generation in range(3):
+        with pytest.raises(FileNotFoundError):
+            Segment(name, generation)
 
 
 def test_without_room_the_last_version_stays(pair, monkeypatch):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gnlab.runs import Change, Play, ProcessEngine, Settings, Step, open_record
-from gnlab.runs.engine import process
+from gnlab.runs.engine import board, process
 
 FAST = Settings("quadratic", device="cpu", optimizer="sgd", lr=1e-4)
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc and /dev/shm")
@@ -47,6 +47,26 @@ def test_a_killed_engine_is_noticed_and_what_was_written_is_readable(tmp_path, u
     assert steps.tolist() == list(range(1, len(steps) + 1))
     assert record.parts[0].loss.notnull().all()
     assert seen.folder == str(record.folder)
+    engine.close()
+    assert boards(engine) == []
+
+
+@ON_LINUX
+def test_of_an_engine_that_was_told_to_end_the_last_step_is_seen(until):
+    engine = ProcessEngine(pinned=False)
+    run = engine.open(Settings("moons", device="cpu", partition="unit"))
+    until(lambda: engine.snapshot(run), lambda s: s.levels)
+    engine.send(run, Change({"partition": "row:4"}))  # its matrices need a larger segment
+    number = engine.send(run, Step())
+    reader = engine._readers[run]  # nobody else looks meanwhile
+    until(lambda: reader._segment.header[board._NEXT], lambda larger: larger)
+    os.kill(engine.pid, signal.SIGTERM)
+    engine._process.join(60)
+    seen = engine.snapshot(run)
+    assert (seen.step, seen.applied) == (1, number)
+    ended = engine.snapshot(run, seen.version)
+    assert ended.state == "stopped"
+    assert "its process left with code 0" in ended.message
     engine.close()
     assert boards(engine) == []
 

@@ -109,6 +109,21 @@ def test_an_engine_that_was_closed_says_so(until):
     assert not any(t.name == "gnlab-engine" and t is closed._thread for t in threading.enumerate())
 
 
+def test_a_run_of_an_engine_whose_thread_has_stopped_says_so(until, monkeypatch):
+    told = []
+    monkeypatch.setattr(threading, "excepthook", lambda fault: told.append(fault.exc_type))
+    broken = ThreadEngine()
+    run = broken.adopt(Run("moons"))
+    until(lambda: broken.snapshot(run), lambda s: s.levels)
+    broken._loop._post(lambda: 1 / 0)
+    broken._thread.join(60)
+    seen = broken.snapshot(run)
+    assert (seen.state, seen.severity) == ("stopped", "error")
+    assert "its thread has stopped" in seen.message
+    assert told == [ZeroDivisionError]
+    broken.close()
+
+
 def test_an_engine_that_nobody_holds_ends_and_lets_its_run_go(until):
     thread, run = dropped(until)
     thread.join(60)

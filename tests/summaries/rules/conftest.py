@@ -19,9 +19,9 @@ from torch.utils._pytree import tree_leaves
 
 from gnlab.partitions import Partition, partition
 from gnlab.summaries import forward, replay, summarise
-from gnlab.summaries import tape as taping
 from gnlab.summaries.formulas.decompose import decomposed
 from gnlab.summaries.jets.axis import Axis
+from gnlab.summaries.recording import tape as taping
 from gnlab.summaries.rules import Call
 from gnlab.summaries.samples import blocks
 from gnlab.summaries.samples.stretches import Stretch
