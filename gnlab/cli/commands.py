@@ -29,6 +29,7 @@ SETTINGS: Mapping[str, tuple[type, str]] = {
     "summary_batch_size": (int, "samples in a summary's batch"),
     "momentum": (float, "share of the past in the direction"),
     "step_momentum": (float, "share of the past in the step sizes"),
+    "curvature": (str, "hessian or gauss-newton: what steps are solved with; default: hessian"),
     "safeguard": (bool, "cut steps back to what the model and the loss agree on; default: yes"),
     "seed": (int, "fixes the start and the order of the data"),
     "device": (str, "auto, cpu or cuda"),

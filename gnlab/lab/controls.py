@@ -31,6 +31,8 @@ _ORDERS = [("tensor", "by tensor"), ("blocks", "weights, biases")]
 _SCALES = [("raw", "raw"), ("scale-free", "scale-free")]
 _LOCKS = [("false", "follows"), ("true", "locked")]
 _SWITCH = [("true", "on"), ("false", "off")]
+_GROUPED = ("direction", "curvature", "damping", "period", "summary_batch_size", "safeguard")
+"""What only the grouped Newton method reads."""
 
 
 class Controls(pn.viewable.Viewer):
@@ -81,7 +83,7 @@ class Controls(pn.viewable.Viewer):
         return drive, [
             widgets.rule("Problem and method"),
             widgets.row(run["preset"], run["optimizer"]), self.about,
-            widgets.row(run["direction"], run["safeguard"]),
+            widgets.row(run["direction"], run["curvature"], run["safeguard"]),
             run["lr"], run["damping"],
             widgets.row(run["period"], run["batch_size"], run["summary_batch_size"]),
             widgets.rule("View"),
@@ -146,6 +148,7 @@ class Controls(pn.viewable.Viewer):
             widgets.spinner("period", "Period τ", 1),
             widgets.spinner("batch_size", "Batch", 10),
             widgets.spinner("summary_batch_size", "Batch of H̄", 100),
+            widgets.select("curvature", "Curvature", widgets.same(offered.curvatures)),
             widgets.select("safeguard", "Safeguard", _SWITCH),
             widgets.spinner("seed", "Seed", 1),
         )
@@ -292,5 +295,5 @@ class Controls(pn.viewable.Viewer):
                 widget.value = value
         self._describe(settings.preset)
         grouped = settings.optimizer == "grouped-newton"
-        for name in ("direction", "damping", "period", "summary_batch_size", "safeguard"):
+        for name in _GROUPED:
             self._run[name].disabled = not grouped

@@ -40,7 +40,7 @@ class Page(pn.viewable.Viewer):
         post: Runs a function where the page's document may be changed.
         linked: Called with the query of every new choice, to put it into the address.
         run_id: A run that the engine already has; None to open one from the choices.
-        branch: The token of a run that ``Host.offer`` has kept for this page; "" for none.
+        branch: The token of a run that ``Host.branch`` has kept for this page; "" for none.
         slide: The address of the slide; "" if it is not served beside the page.
     """
 

@@ -21,7 +21,7 @@ _OFFERED = runs.choices()
 
 RUN = (
     "preset", "optimizer", "partition", "direction", "lr", "damping", "period", "batch_size",
-    "summary_batch_size", "safeguard", "seed",
+    "summary_batch_size", "safeguard", "curvature", "seed",
 )  # fmt: skip
 FITTED = ("partition", "batch_size", "summary_batch_size")
 """The choices that may be valid, and still not fit the preset's model or data."""
@@ -30,7 +30,7 @@ MATRIX_SCALES = ("raw", "scale-free")
 LR = (1e-5, 100.0)
 DAMPING = (1e-6, 1e6)
 
-_LEVEL = re.compile(r"[a-z]{1,16}(:\d{1,4})?")
+_LEVEL = re.compile(_OFFERED.level)
 
 
 class Choices(link.Linked):
@@ -44,7 +44,7 @@ class Choices(link.Linked):
         default="grouped-newton", objects=list(_OFFERED.optimizers), doc="The optimizer."
     )
     partition = param.String(
-        default="tensor", regex=r"[a-z]+(:\d{1,4})?",
+        default="tensor", regex=f"^(?:{_OFFERED.level})$",
         doc="The level of the ladder from one group (Cauchy) to many (towards Newton).",
     )  # fmt: skip
     direction = param.Selector(
@@ -68,6 +68,10 @@ class Choices(link.Linked):
     safeguard = param.Boolean(
         default=True, doc="Cut a step back to what the model and the loss agree on."
     )
+    curvature = param.Selector(
+        default="hessian", objects=list(_OFFERED.curvatures),
+        doc="What a step is solved with: H̄, or the Gauss–Newton matrix in its place.",
+    )  # fmt: skip
     seed = param.Integer(
         default=0, bounds=(0, 2**31 - 1), doc="Fixes the start and the order of the data."
     )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gnlab.errors import InputError, shown
+from gnlab.partitions import generators
 from gnlab.summaries import generators_of
 
 Batch = Any
@@ -80,10 +81,13 @@ class Stream:
         if callable(self._source):
             return
         now = torch.get_rng_state()
-        _put(position.get("begun", ()), self._source)
-        for _ in range(position["in_pass"]):
-            self._next_of_pass()
-        torch.set_rng_state(now)
+        try:
+            with generators.kept():  # what a data set draws beside it, flips of images, say
+                _put(position.get("begun", ()), self._source)
+                for _ in range(position["in_pass"]):
+                    self._next_of_pass()
+        finally:
+            torch.set_rng_state(now)
 
     def __getstate__(self) -> dict[str, Any]:
         if isinstance(self._source, Iterator):

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from gnlab.directions import direction as choose_direction
-from gnlab.errors import InputError, check_number, check_switch, unknown_choice
+from gnlab.errors import InputError, check_choice, check_number, check_switch, unknown_choice
 from gnlab.partitions import Partition
 from gnlab.summaries import summarisable
 
@@ -29,7 +29,9 @@ _BOUNDS: dict[str, dict[str, Any]] = {
 _PLAIN: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (bool, bool), (str, str), (numbers.Integral, int), (numbers.Real, float),
 )  # fmt: skip
-_NAMES = (*_BOUNDS, "direction", "safeguard")
+_NAMES = (*_BOUNDS, "direction", "safeguard", "curvature")
+CURVATURES = ("hessian", "gauss-newton")
+"""What a step is solved with: H̄, or the Gauss–Newton summary in its place."""
 
 
 def as_partition(model: nn.Module, given: Level) -> Partition:
@@ -66,6 +68,8 @@ def checked(choices: Mapping[str, Any]) -> dict[str, Any]:
             choose_direction(value)
         elif name == "safeguard":
             check_switch(name, value)
+        elif name == "curvature":
+            check_choice(name, value, CURVATURES)
         elif name in _BOUNDS:
             check_number(name, value, **_BOUNDS[name])
         else:

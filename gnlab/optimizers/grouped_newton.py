@@ -20,7 +20,7 @@ from gnlab.errors import InputError, check_function, check_switch
 from gnlab.optimizers import motion
 from gnlab.optimizers.batches import Batch, Source, Stream, pair
 from gnlab.optimizers.choices import Level, as_partition, checked, checked_settings, plain
-from gnlab.optimizers.info import StepInfo, predicted_decrease
+from gnlab.optimizers.info import StepInfo, modelled, predicted_decrease
 from gnlab.optimizers.inherited import inherited
 from gnlab.optimizers.safeguard import guarded
 from gnlab.optimizers.state import Saved
@@ -50,6 +50,7 @@ class GroupedNewton(Saved):
         safeguard: Whether a step with a summary is cut back to the model's minimum along it and
             shortened until the loss on the summary batch falls as promised; False is Algorithm 1
             as published. It costs one evaluation of the loss, which ``decrease`` then has.
+        curvature: "hessian" (H̄), or "gauss-newton" to solve with the Gauss–Newton summary.
         parts: Whether a summary has H̄'s parts by operation too, where they cost no extra pass.
 
     Raises:
@@ -73,6 +74,7 @@ class GroupedNewton(Saved):
         step_momentum: float = 0.5,
         *,
         safeguard: bool = False,
+        curvature: str = "hessian",
         parts: bool = False,
     ) -> None:
         check_switch("parts", parts)
@@ -95,6 +97,7 @@ class GroupedNewton(Saved):
         choices = {
             "lr": lr, "damping": damping, "period": period, "direction": direction,
             "momentum": momentum, "step_momentum": step_momentum, "safeguard": safeguard,
+            "curvature": curvature,
         }  # fmt: skip
         super().__init__(list(self._named.values()), checked(choices))
 
@@ -206,7 +209,7 @@ class GroupedNewton(Saved):
         self._loss_after = None
         self._summary = summarise(
             self.model, self.loss_fn, self.summary_batch, self.partition, self.direction,
-            parts="fast" if self._parts else False,
+            parts="fast" if self._parts else False, ggn=self._now("curvature") == "gauss-newton",
         )  # fmt: skip
         return self._summary
 
@@ -220,15 +223,14 @@ class GroupedNewton(Saved):
         Raises:
             InputError: If ``measure`` was not called before.
         """
-        summary = self._summary
-        if summary is None:
+        model = modelled(self._summary)
+        if model is None:
             raise InputError("solve() needs a summary; call measure() first.")
-        solution = solve_cubic(*summary.coefficients(), self._now("damping"))
+        solution = solve_cubic(*model.coefficients(), self._now("damping"))
         if solution.status.ok:
             positive = solution.step_sizes.clamp(min=0)
-            decay = self._now("step_momentum")
             previous = positive if self.step_sizes is None else self.step_sizes
-            self.step_sizes = torch.lerp(positive, previous, decay)
+            self.step_sizes = torch.lerp(positive, previous, self._now("step_momentum"))
         elif self.step_sizes is None:
             self.step_sizes = self._inherited
         self._inherited, self._solution = None, solution
@@ -240,11 +242,11 @@ class GroupedNewton(Saved):
 
         Where the gradient or the summary is no number nothing moves.
         """
-        lr, taken = self._now("lr"), 1.0
+        lr, taken, model = self._now("lr"), 1.0, modelled(self._summary)
         solved = self._solution
         lost = not self._finite or (solved is not None and solved.status is Status.nonfinite)
-        if self._now("safeguard") and not lost and self._summary is not None:
-            taken = self._guard(self._summary)
+        if self._now("safeguard") and model is not None and not lost:
+            taken = self._guard(model)
         eta = self.step_sizes
         if eta is not None and not lost:
             motion.move(self._named, self.direction, self.partition, lr * eta)
@@ -254,7 +256,7 @@ class GroupedNewton(Saved):
             summary=self._summary,
             solution=self._solution,
             step_sizes=eta,
-            decrease_predicted=predicted_decrease(self._summary, eta, lr),
+            decrease_predicted=predicted_decrease(model, eta, lr),
             updated=eta is not None and not lost,
             taken=0.0 if lost else taken,
         )
@@ -268,8 +270,7 @@ class GroupedNewton(Saved):
         """
         if self.info is None or self.info.summary is None or self._reading is None:
             return None
-        if self._loss_after is None:
-            self._loss_after = self._reading.loss()
+        self._loss_after = self._reading.loss() if self._loss_after is None else self._loss_after
         return float(self.info.summary.loss) - self._loss_after
 
     def _now(self, name: str) -> Any:
@@ -282,14 +283,14 @@ class GroupedNewton(Saved):
         kept = self.settings["params"] = list(self._named.values())
         motion.forget(self.state, kept)
 
-    def _guard(self, summary: Summary) -> float:
+    def _guard(self, model: Summary) -> float:
         """Cut the step sizes to what the safeguard lets through, and say which share that is."""
         if self.step_sizes is None:
             return 1.0
         candidates = [self.step_sizes]
         if self._solution is not None and self._solution.status.ok:
             candidates.append(self._solution.step_sizes.clamp(min=0))  # without the past
-        found = guarded(summary, candidates, self._now("lr"), self._now("damping"), self._loss_at)
+        found = guarded(model, candidates, self._now("lr"), self._now("damping"), self._loss_at)
         self.step_sizes, self._loss_after = found.eta, found.loss
         return found.taken
 

@@ -37,6 +37,18 @@ class StepInfo:
     taken: float = 1.0
 
 
+def modelled(summary: Summary | None) -> Summary | None:
+    """The summary of the model that a step minimises.
+
+    Args:
+        summary: What was measured, with a Gauss–Newton summary if a step is solved with that.
+
+    Returns:
+        The same, with the Gauss–Newton summary in H̄'s place if there is one.
+    """
+    return summary if summary is None or summary.ggn is None else summary.gauss_newton()
+
+
 def predicted_decrease(summary: Summary | None, eta: Tensor | None, lr: float) -> float | None:
     """The decrease of the order-2 model for the step as applied.
 

@@ -1,6 +1,7 @@
 """Partitions: how a model's parameters are split into groups."""
 
-from gnlab.partitions.levels import LEVELS, levels, number, partition
+from gnlab.partitions.grammar import LEVELS
+from gnlab.partitions.levels import levels, number, partition
 from gnlab.partitions.partition import Partition
 from gnlab.partitions.rungs import Rung, gradient_work, label, ladder
 

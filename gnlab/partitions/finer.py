@@ -37,10 +37,10 @@ import torch
 from torch import Tensor, nn
 
 from gnlab.errors import InputError
+from gnlab.partitions.grammar import read
 from gnlab.partitions.naming import home
 from gnlab.partitions.partition import Partition
 
-FINER = ("block:k", "neuron", "unit", "row:k", "element")
 MOST = 200_000
 """Groups that a partition may have: each has a name."""
 
@@ -79,27 +79,6 @@ class Cut:
         places = torch.empty_like(order)
         places[order] = torch.arange(len(order), device="cpu") % max(self.row, 1)
         return places.reshape(self.shape)
-
-
-def is_finer(level: object) -> bool:
-    """Whether a name is one of a level below the tensor."""
-    return isinstance(level, str) and _read(level)[0] in {name.split(":")[0] for name in FINER}
-
-
-def _read(level: str) -> tuple[str, int]:
-    """A level's kind, and its k; 0 for none."""
-    named = re.fullmatch(r"(block|row):(0|[1-9][0-9]*)", level)
-    if named:
-        return named[1], int(named[2])
-    return (level if level in ("neuron", "unit", "element") else "", 0)
-
-
-def _checked(level: str) -> tuple[str, int]:
-    """A level's kind, and its k."""
-    kind, k = _read(level)
-    if k < 1 and kind in ("block", "row"):
-        raise InputError(f"level {level!r} needs k from 1 on.")
-    return kind, k
 
 
 def cuts(model: nn.Module, shapes: Mapping[str, torch.Size]) -> list[Cut]:
@@ -185,7 +164,7 @@ def number(level: str, parts: list[Cut]) -> int:
     Raises:
         InputError: If k is not positive.
     """
-    kind, k = _checked(level)
+    kind, k = read(level)
     if kind == "neuron":
         return sum({(part.layer, part.units): part.units for part in parts}.values())
     counts: dict[str, Callable[[Cut], int]] = {
@@ -215,7 +194,7 @@ def finer(
     Raises:
         InputError: If k is not positive, or there are more groups than can be named.
     """
-    kind, k = _checked(level)
+    kind, k = read(level)
     parts = cuts(model, shapes)
     count = number(level, parts)
     if count > MOST:

@@ -14,12 +14,11 @@ from torch import nn
 
 from gnlab.errors import InputError, unknown_choice
 from gnlab.partitions.exclusive import alone
-from gnlab.partitions.finer import FINER, cuts, doublings, finer, is_finer
+from gnlab.partitions.finer import cuts, doublings, finer
 from gnlab.partitions.finer import number as counted
+from gnlab.partitions.grammar import is_finer, read
 from gnlab.partitions.naming import home
 from gnlab.partitions.partition import Partition, check_usable
-
-LEVELS = ("all", "role", "chunk:k", "layer", "part:k", "tensor", *FINER)
 
 
 def partition(model: nn.Module, level: str | Mapping[str, Sequence[str]] = "tensor") -> Partition:
@@ -179,17 +178,11 @@ def _level_labels(
     }
     if level in simple:
         return {name: simple[level](name) for name in shapes}
-    counted = re.fullmatch(r"(chunk|part):(0|[1-9][0-9]*)", level)
-    if counted is None:
-        if level in LEVELS:
-            asked = level.replace(":k", ":2")
-            raise InputError(f"level {level!r} needs a number in the place of k, as in {asked!r}.")
-        raise unknown_choice("level", level, LEVELS)
-    count = int(counted[2])
-    if counted[1] == "part":
+    kind, count = read(level)
+    if kind == "part":
         return _part_labels(count, shapes, roles)
     layers = list(dict.fromkeys(_layer(name) for name in shapes))
-    if not 1 <= count <= len(layers):
+    if count > len(layers):
         raise InputError(
             f"level {level!r} needs k from 1 to the {len(layers)} layers; got {count}."
         )
@@ -199,8 +192,6 @@ def _level_labels(
 
 def _part_labels(k: int, shapes: Iterable[str], roles: Mapping[str, str]) -> dict[str, str]:
     """The group name of each parameter where each layer's tensors of a role are in k runs."""
-    if k < 1:
-        raise InputError(f"level 'part:{k}' needs k from 1 on.")
     alike: dict[tuple[str, str], list[str]] = {}
     for name in shapes:
         alike.setdefault((_layer(name), roles[name]), []).append(name)

@@ -20,6 +20,7 @@ from torch import nn
 from gnlab.errors import InputError
 from gnlab.partitions import cost, finer
 from gnlab.partitions.exclusive import alone
+from gnlab.partitions.grammar import is_finer
 from gnlab.partitions.levels import levels, number, partition
 
 _LABELS = {
@@ -161,7 +162,7 @@ def _thinned(found: list[tuple[str, int]]) -> list[tuple[str, int]]:
 
 def _rung(model: nn.Module, name: str, count: int, layers: Sequence[cost.Layer]) -> Rung:
     starting = _starting(model, name, layers)
-    shared = finer.is_finer(name)
+    shared = is_finer(name)
     gradients = cost.in_gradients(layers, starting, shared)
     groups, known = label(name), _KNOWN_AS.get(name, "")
     if name == "role":
@@ -197,7 +198,7 @@ def _starting(model: nn.Module, name: str, layers: Sequence[cost.Layer]) -> list
 
 def _by_parameter(model: nn.Module, name: str) -> Iterator[tuple[str, int]]:
     """Each parameter, and how many groups have their first element in it."""
-    if finer.is_finer(name):
+    if is_finer(name):
         for part in finer.cuts(model, partition(model, "tensor").shapes):
             yield part.name, finer.number(name, [part])
         return

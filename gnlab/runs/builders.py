@@ -49,6 +49,7 @@ def build(
         momentum=settings.momentum,
         step_momentum=settings.step_momentum,
         safeguard=settings.safeguard,
+        curvature=settings.curvature,
         parts=True,
     )
 

@@ -25,8 +25,9 @@ from gnlab.runs.disk.lock import alone_in
 from gnlab.runs.disk.recording import Recording
 from gnlab.runs.disk.saved import Saved, damaged, read, write
 from gnlab.runs.flat import copied, flatten, put, values_of
+from gnlab.runs.own import for_problem
 from gnlab.runs.records.record import Record
-from gnlab.runs.settings import OWN, Settings, for_problem
+from gnlab.runs.settings import OWN, Settings
 from gnlab.runs.trained import put_flags
 
 _FLUSH_SECONDS = 1.0

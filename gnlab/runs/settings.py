@@ -7,15 +7,14 @@ Legend: λ₁ = lr, λ_int = damping, τ = period.
 """
 
 import dataclasses
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
-from gnlab import directions, partitions, problems
+from gnlab import directions, problems
 from gnlab.errors import InputError, check_choice, check_number, check_switch, unknown_choice
+from gnlab.optimizers.choices import CURVATURES
+from gnlab.partitions.grammar import check_form
 
 OPTIMIZERS = ("grouped-newton", "adam", "sgd")
 DEVICES = ("auto", "cpu", "cuda")
@@ -27,7 +26,8 @@ Level = str | Mapping[str, Sequence[str]]
 
 # Left out by a person: taken from the preset. Typed as Any so that the fields keep their types.
 _RECOMMENDED: Any = None
-_LR = {"adam": 1e-3, "sgd": 0.05}
+RATES = {"adam": 1e-3, "sgd": 0.05}
+"""The learning rates that suit torch's optimizers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,8 @@ class Settings:
         step_momentum: The share of the past in the step sizes.
         safeguard: Whether a step is cut back to what the model and the loss agree on; False is the
             paper's Algorithm 1 as published. Only grouped-newton reads it.
+        curvature: "hessian", or "gauss-newton": what is in H̄'s place in the solve. Only
+            grouped-newton reads it.
         seed: Fixes the start and the order of the data.
         device: "auto" (the GPU if there is one), "cpu" or "cuda".
         dtype: "float32" or "float64".
@@ -104,12 +106,13 @@ class Settings:
     momentum: float = _RECOMMENDED
     step_momentum: float = _RECOMMENDED
     safeguard: bool = _RECOMMENDED
+    curvature: str = "hessian"
     seed: int = 0
     device: str = "auto"
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
-        _check_optimizer(self.optimizer)
+        check_optimizer(self.optimizer)
         if not isinstance(self.preset, str):
             raise InputError(f"preset must be a problem's name; got {self.preset!r}.")
         if self.preset.startswith(OWN):
@@ -132,7 +135,8 @@ class Settings:
             check_choice(kind, getattr(self, kind), valid)
         check_choice("direction", self.direction, directions.NAMES)
         check_switch("safeguard", self.safeguard)
-        _check_level(self.partition)
+        check_choice("curvature", self.curvature, CURVATURES)
+        check_form(self.partition)
         if isinstance(self.partition, Mapping):
             # A copy: settings do not follow what a person does with the groups afterwards.
             own = {group: list(names) for group, names in self.partition.items()}
@@ -155,15 +159,15 @@ class Settings:
             InputError: If a name or value is not valid.
         """
         check_names(choices)
-        _check_optimizer(choices.get("optimizer", self.optimizer))
+        check_optimizer(choices.get("optimizer", self.optimizer))
         values: dict[str, Any] = self.to_json()
         preset = choices.get("preset", self.preset)
         if not isinstance(preset, str) or preset != self.preset:
             kept = ("optimizer", "seed", "device", "dtype")
             values = {name: values[name] for name in kept}
         elif choices.get("optimizer", self.optimizer) != self.optimizer:
-            own = self.preset.startswith(OWN) and choices["optimizer"] not in _LR
-            values["lr"] = self.lr if own else _LR.get(choices["optimizer"])
+            own = self.preset.startswith(OWN) and choices["optimizer"] not in RATES
+            values["lr"] = self.lr if own else RATES.get(choices["optimizer"])
         return Settings(**{**values, **choices})
 
     @property
@@ -203,50 +207,8 @@ class Settings:
             if getattr(self, field.name) is None:
                 value = getattr(recommended, field.name)
                 if field.name == "lr":
-                    value = _LR.get(self.optimizer, value)
+                    value = RATES.get(self.optimizer, value)
                 object.__setattr__(self, field.name, value)
-
-
-def for_problem(problem: problems.Problem, **choices: Any) -> Settings:
-    """Settings for a person's own problem, from its recommended hyperparameters.
-
-    Args:
-        problem: The problem.
-        **choices: Values that replace the recommended ones.
-
-    Returns:
-        The settings; their preset's name begins with ``OWN``.
-
-    Raises:
-        InputError: If a name or value is not valid, the model has no parameters, or it is of
-            another dtype or on another device than the problem or a choice says.
-    """
-    check_names(choices)
-    _check_optimizer(choices.get("optimizer", OPTIMIZERS[0]))
-    first = next(problem.model.parameters(), None)
-    if first is None:
-        raise InputError(f"the model of {problem.name!r} has no parameters to train.")
-    values = dataclasses.asdict(problem.hyperparameters)
-    values["lr"] = _LR.get(choices.get("optimizer", ""), values["lr"])
-    values |= {"dtype": _name(first.dtype), "device": first.device.type}
-    if first.dtype != problem.dtype:
-        raise InputError(
-            f"problem.dtype is {_name(problem.dtype)}, but its model's parameters are "
-            f"{_name(first.dtype)}; give both the same."
-        )
-    for key in ("dtype", "device"):
-        if choices.get(key, values[key]) not in (values[key], "auto"):
-            raise InputError(
-                f"{key} is the model's own where the problem is: {values[key]}; got "
-                f"{choices[key]!r}. Move the model, and say so in the problem."
-            )
-    choices = {k: v for k, v in choices.items() if k not in ("dtype", "device")}
-    name = OWN + problem.name.removeprefix(OWN)
-    return Settings(**{**values, **choices, "preset": name})
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
 
 
 def check_names(choices: Mapping[str, Any]) -> None:
@@ -278,23 +240,13 @@ def live(preset: str) -> dict[str, Any]:
     return {"preset": preset, "period": problems.live_period(preset)}
 
 
-def _check_optimizer(name: object) -> None:
-    """Raise unless it is an optimizer's name."""
+def check_optimizer(name: object) -> None:
+    """Raise unless it is an optimizer's name.
+
+    Args:
+        name: What was given.
+
+    Raises:
+        InputError: If it is none.
+    """
     check_choice("optimizer", name, OPTIMIZERS)
-
-
-def _check_level(level: Level) -> None:
-    """Raise unless the level is own groups or has a level's form; the model decides the rest."""
-    if isinstance(level, Mapping):
-        for group, names in level.items():
-            listed = isinstance(names, (list, tuple)) and all(isinstance(n, str) for n in names)
-            if not (isinstance(group, str) and listed):
-                raise InputError(
-                    f"group {group!r} of the partition needs a list of parameter names; "
-                    f"got {names!r}."
-                )
-        return
-    if not isinstance(level, str) or not re.fullmatch(r"(chunk|part|block|row):\d+", level):
-        named = tuple(name for name in partitions.LEVELS if ":" not in name)
-        if not isinstance(level, str) or level not in named:
-            raise unknown_choice("level", level, partitions.LEVELS)

@@ -28,6 +28,7 @@ from gnlab.summaries import Summary, alone, checked_loss, summarisable
 PHASES = ("gradient", "summary", "solve", "update")
 _GROUPED = (
     "partition", "lr", "damping", "period", "direction", "momentum", "step_momentum", "safeguard",
+    "curvature",
 )  # fmt: skip
 
 

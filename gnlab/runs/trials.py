@@ -128,20 +128,22 @@ def _tried(
     rate: float,
 ) -> Trial:
     """One step at one level."""
+    ggn = trainer.settings.curvature == "gauss-newton"
     split = partitions.partition(trainer.model, rung.level).to(trainer.device)
     start = time.perf_counter()
     with trainer.seeded(Purpose.summary):
-        summary = summarise(trainer.model, trainer.problem.loss_fn, batch, split, u)
+        summary = summarise(trainer.model, trainer.problem.loss_fn, batch, split, u, ggn=ggn)
     seconds = time.perf_counter() - start
+    model = summary.gauss_newton() if ggn else summary
     predicted, measured, status, times = [], [], [], []
     for damping in (trainer.settings.damping, 0.0):
         start = time.perf_counter()
-        solution = solve_cubic(*summary.coefficients(), damping)
+        solution = solve_cubic(*model.coefficients(), damping)
         times.append(time.perf_counter() - start)
         status.append(solution.status.name)
         if solution.status.ok:
             eta = solution.step_sizes
-            promised = predicted_decrease(summary, eta, rate)
+            promised = predicted_decrease(model, eta, rate)
             predicted.append(math.nan if promised is None else promised)
             measured.append(float(summary.loss) - _loss_after(trainer, split, u, rate * eta, batch))
         else:

@@ -31,6 +31,13 @@ def check_agreement(fast: Summary, plain: Summary) -> None:
     square = loss * torch.outer(size, size)
     scales = {"loss": loss, "g": loss * size, "H": square, "third": loss * size**3}
     eps = torch.finfo(fast.g.dtype).eps
+    if not fast.inert.equal(plain.inert):
+        s = int((fast.inert != plain.inert).nonzero()[0])
+        way = "the fast pass" if fast.inert[s] else "the plain definition"
+        raise ArithmeticError(
+            f"the fast pass and the plain definition disagree: group {s} has no effect by {way} "
+            "alone; use method='autodiff', and please report the model."
+        )
     ones, twos = _values(fast), _values(plain)
     for name, two in twos.items():
         one = ones.get(name)

@@ -5,7 +5,7 @@ own curvature, whereupon the jets that no later operation needs are let go: what
 any time is the jets of a layer or two.
 
 Nothing here reads a number out of a tensor or asks for more of it than shape and layout, so that
-the same operations can be done again with other numbers (``replays.py``).
+the same operations can be done again with other numbers (``replay``).
 
 Legend: S groups, p origins of curvature.
 """

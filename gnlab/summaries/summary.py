@@ -3,6 +3,7 @@
 Legend: S groups, P parameters.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -39,12 +40,14 @@ class Scaled:
         H: H̄ in these units, [S, S].
         third: D^(3)_sss in these units, [S].
         units: By what each group was multiplied, powers of two, [S].
+        ggn: The Gauss–Newton summary in these units, [S, S], if it was asked for.
     """
 
     g: Tensor
     H: Tensor
     third: Tensor
     units: Tensor
+    ggn: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,6 +111,22 @@ class Summary:
         rows = H.new_zeros(size, len(owner)).index_add(0, owner, H)
         sums = H.new_zeros(size, size).index_add(1, owner, rows)
         return g.new_zeros(size).index_add(0, owner, g), sums
+
+    def gauss_newton(self) -> "Summary":
+        """The same with the Gauss–Newton summary in the place of H̄: to solve a step with it.
+
+        Returns:
+            The summary, without parts.
+
+        Raises:
+            InputError: If the Gauss–Newton summary was not asked for.
+        """
+        if self.ggn is None:
+            raise InputError("this summary has no ggn; compute it with summarise(..., ggn=True).")
+        scaled = self.scaled
+        if scaled is not None and scaled.ggn is not None:
+            scaled = dataclasses.replace(scaled, H=scaled.ggn)
+        return dataclasses.replace(self, H=self.ggn, parts=(), scaled=scaled)
 
     @property
     def d(self) -> Tensor:

@@ -99,7 +99,7 @@ def in_given_units(found: Summary, units: Tensor) -> Summary:
         third=found.third * back * back * back,
         ggn=None if found.ggn is None else pairs(found.ggn),
         parts=tuple(dataclasses.replace(part, H=pairs(part.H)) for part in found.parts),
-        scaled=Scaled(found.g, found.H, found.third, units),
+        scaled=Scaled(found.g, found.H, found.third, units, found.ggn),
     )
 
 

@@ -1,8 +1,11 @@
 """The stream of summary batches: endless, and resumable."""
 
+import contextlib
 import copy
 import pickle
+import random
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader, RandomSampler, TensorDataset
@@ -128,3 +131,33 @@ def test_what_is_no_pair_is_told_with_what_one_batch_alone_is(given):
     with pytest.raises(InputError, match=r"give pairs .* got .*\. Of one .* list, \[") as caught:
         pair(Stream(given).next())
     assert len(str(caught.value).splitlines()) == 1
+
+
+class Drawing:
+    """Batches that draw from Python's and NumPy's generators, and may end in an error."""
+
+    def __init__(self, fails=False):
+        self.fails = fails
+
+    def __iter__(self):
+        for k in range(4):
+            random.random()
+            np.random.rand()
+            torch.rand(1)
+            if self.fails and k == 2:
+                raise RuntimeError("no more")
+            yield k
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_is_skipped_leaves_no_trace_in_any_generator(fails):
+    stream = Stream(Drawing())
+    for _ in range(3):
+        stream.next()
+    states = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()
+    other = Stream(Drawing(fails))
+    with pytest.raises(RuntimeError) if fails else contextlib.nullcontext():
+        other.seek(stream.position())
+    assert random.getstate() == states[0]
+    assert np.random.get_state()[1].tolist() == states[1]
+    assert torch.get_rng_state().equal(states[2])

@@ -140,7 +140,7 @@ def test_a_level_that_is_not_finer_is_not_a_refinement():
     ("level", "message"),
     [
         ("tensors", "Did you mean 'tensor'.*Valid: all, role"),
-        ("chunk:0", "needs k from 1 to the 3 layers"),
+        ("chunk:0", "needs k from 1 on"),
         ("chunk:9", "needs k from 1 to the 3 layers"),
         ("chunk:02", "unknown level 'chunk:02'"),
         ("part:٢", "unknown level"),

@@ -37,6 +37,17 @@ def test_a_wrong_small_group_is_found(name, wrong):
         check_agreement(plain, fast)
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_group_that_has_an_effect_by_one_way_alone_is_found(which):
+    plain = summary()
+    inert = torch.arange(2) == which
+    fast = dataclasses.replace(plain, inert=inert)
+    with pytest.raises(ArithmeticError, match=rf"group {which} has no effect by the fast pass"):
+        check_agreement(fast, plain)
+    with pytest.raises(ArithmeticError, match=rf"group {which} has no effect by the plain def"):
+        check_agreement(plain, fast)
+
+
 def with_parts(fast, plain):
     """The fast pass has a part for each operation, the plain definition two."""
     H = summary().H

@@ -123,7 +123,10 @@ def _part(store: Path, name: str) -> "xr.Dataset":
     named = [name for name in ("group", "role", "kind", "bundle") if name in dataset]
     dataset = dataset.isel(step=slice(0, steps)).set_coords(named)
     status = dataset["status"]
-    said = status.copy(data=np.array(STATUSES)[status.values.astype(int)])
+    codes = status.values.astype(int)
+    if len(strange := codes[(codes < 0) | (codes >= len(STATUSES))]):
+        raise ValueError(f"{name}/status has the code {strange[0]}")
+    said = status.copy(data=np.array(STATUSES)[codes])
     said.attrs = {"long_name": status.attrs["long_name"]}
     rows = "bundle" if "bundle" in named else "group"
     return dataset.assign(status=said).assign_coords(

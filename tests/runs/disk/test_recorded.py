@@ -26,8 +26,19 @@ def recorded(tmp_path):
         (lambda part: shutil.rmtree(part / "loss"), "part-0 has no loss"),
         (lambda part: cut(part / "seconds" / "c.0"), "part-0/seconds/c.0 is cut off"),
         (lambda part: (part.parent / "zarr.json").write_text("[]"), "damaged"),
+        (lambda part: flip(part / "status" / "c.0", 64), "part-0/status has the code 64"),
+        (lambda part: flip(part / "status" / "c.0", 255), "part-0/status has the code -1"),
     ],
-    ids=["no steps", "no losses", "no statuses", "no variable", "cut off", "no group"],
+    ids=[
+        "no steps",
+        "no losses",
+        "no statuses",
+        "no variable",
+        "cut off",
+        "no group",
+        "a code",
+        "-1",
+    ],
 )
 def test_a_damaged_record_is_told_and_not_read_as_other_numbers(break_it, named, recorded):
     assert open_record(recorded).parts
@@ -35,6 +46,12 @@ def test_a_damaged_record_is_told_and_not_read_as_other_numbers(break_it, named,
     with pytest.raises(InputError, match=r"is damaged .*; restore it from a copy") as told:
         open_record(recorded)
     assert named in str(told.value)
+
+
+def flip(path, code):
+    content = bytearray(path.read_bytes())
+    content[1] = code
+    path.write_bytes(content)
 
 
 def cut(path):

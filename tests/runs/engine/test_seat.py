@@ -1,9 +1,12 @@
 """A seat, told what to do by hand."""
 
+import math
+
 import pytest
+import torch
 
 from gnlab import InputError
-from gnlab.runs import Change, Pace, Play, Reset, Rewind, Run, Settings, Step
+from gnlab.runs import Change, Pace, Play, Reset, Rewind, Run, Settings, Step, TryLevels
 from gnlab.runs.engine.commands import Branch
 from gnlab.runs.engine.seat import Seat
 
@@ -102,3 +105,16 @@ def test_any_fault_of_a_model_pauses_its_run(seat, error, caplog):
     tell(seat, Step())
     seat.advance()
     assert seat.snapshot().step == 1
+
+
+def test_a_step_that_fails_does_not_begin_the_what_if_curve_anew(seat):
+    tell(seat, TryLevels(most=4, every=1, now=False), Step(2))
+    while seat.due(0.0):
+        seat.advance()
+    assert seat.snapshot().what_if.trials.step == 2
+    with torch.no_grad():
+        next(seat.run.model.parameters()).fill_(math.nan)
+    tell(seat, Step())
+    seat.advance()
+    assert seat.run.undone
+    assert not seat._asked.under_way
