@@ -3,16 +3,38 @@
 Legend: S groups (s, t), L the loss.
 """
 
+import os
+
 import torch
 from torch import Tensor
 
+from gnlab.errors import InputError
 from gnlab.summaries.jets.curvature import LOSS
 from gnlab.summaries.summary import Summary
 
 COMPARE = "GNLAB_COMPARE"
-"""The environment variable that has every fast summary checked; costs the plain way's time."""
+"""The environment variable that has every fast summary checked if it is 1; costs the plain way's
+time."""
 
 _ROUNDING = 64  # times the last digit of the largest entry: what sums that cancel may leave
+
+
+def is_asked_for() -> bool:
+    """Whether every fast summary is to be checked.
+
+    Returns:
+        Whether the environment variable is 1.
+
+    Raises:
+        InputError: If it is neither that nor 0 nor empty.
+    """
+    given = os.environ.get(COMPARE, "")
+    if given not in ("", "0", "1"):
+        raise InputError(
+            f"the environment variable {COMPARE} must be 1, to check every fast summary, or 0; "
+            f"got {given!r}."
+        )
+    return given == "1"
 
 
 def check_agreement(fast: Summary, plain: Summary) -> None:

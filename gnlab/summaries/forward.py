@@ -23,7 +23,16 @@ from gnlab.summaries.jets.jet import Jet, Operand
 from gnlab.summaries.jets.owned import Pieces, Spread
 from gnlab.summaries.jets.ranks import Ranks, common, index
 from gnlab.summaries.recording.tape import Tape
-from gnlab.summaries.rules import APART, CURVED, RULES, UNUSUAL, Call, NoRuleError, Rule
+from gnlab.summaries.rules import (
+    APART,
+    CURVED,
+    RULES,
+    UNUSUAL,
+    Call,
+    NoRuleError,
+    Rule,
+    unknown_case,
+)
 from gnlab.summaries.samples.blocks import blocks, carry, usual_room
 from gnlab.summaries.samples.reach import Reach
 from gnlab.summaries.samples.stretches import Room, stretches
@@ -217,12 +226,10 @@ def _made(call: Call, curvature: Curvature) -> list[Jet]:
             for operand in call.given:
                 operand.carried = operand.jet.expanded()
         jets = RULES[call.name](call, curvature)
-    except NoRuleError as error:
-        raise NoRuleError(f"{call.name} {error}") from error
     except torch.OutOfMemoryError:
         raise
     except UNUSUAL as error:
-        raise NoRuleError(f"{call.name} with unusual arguments") from error
+        raise unknown_case(call.name, error) from error
     made = jets if isinstance(jets, list) else [jets]
     for operand, jet in zip(call.results, made, strict=True):
         if jet.values.shape[1:] != operand.value.shape or jet.values.dtype != operand.value.dtype:

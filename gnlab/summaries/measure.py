@@ -8,18 +8,17 @@ References:
 
 import contextlib
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from gnlab.errors import InputError, check_number, unknown_choice
+from gnlab.errors import InputError, check_number, check_switch, unknown_choice
 from gnlab.partitions import Partition
 from gnlab.partitions.exclusive import alone
 from gnlab.summaries import fused, limits
-from gnlab.summaries.agreement import COMPARE, check_agreement
+from gnlab.summaries.agreement import check_agreement, is_asked_for
 from gnlab.summaries.autodiff import Along, Groups, groups_of
 from gnlab.summaries.compute import Computation
 from gnlab.summaries.evaluation.batches import batches
@@ -90,13 +89,15 @@ def summarise(
     Raises:
         InputError: If something given does not fit, or there are more groups than can be
             summarised on the model's device (see ``refusal``); the message says what.
-        ArithmeticError: If the environment variable ``GNLAB_COMPARE`` is set, which has every fast
+        ArithmeticError: If the environment variable ``GNLAB_COMPARE`` is 1, which has every fast
             summary computed by the plain definition too, and the two do not agree.
     """
     if method not in METHODS:
         raise unknown_choice("method", method, METHODS)
     if parts not in (True, False, "fast"):
         raise InputError(f"parts must be True, False or 'fast'; got {parts!r}.")
+    check_switch("ggn", ggn)
+    check_switch("tf32", tf32)
     if memory is not None:
         check_number("memory", memory, low=0)
     check_dtype(dtype)
@@ -143,6 +144,7 @@ def _kernels(device: torch.device, *, tf32: bool = False) -> Iterator[None]:
 
 def _fast(wanted: Computation, method: str) -> Summary:
     """The summary by the fast pass, or the plain way where that is allowed and needed."""
+    compared = is_asked_for()
     try:
         found = wanted.by_jets()
     except NoRuleError as error:
@@ -158,7 +160,7 @@ def _fast(wanted: Computation, method: str) -> Summary:
         if _are_finite(*_orders(plain)):
             _tell("a derivative of the loss is infinite times zero, no number in the fast pass")
             return plain
-    if os.environ.get(COMPARE):
+    if compared:
         check_agreement(found, wanted.by_definition(compared=True))
     return found
 

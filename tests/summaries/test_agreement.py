@@ -6,7 +6,8 @@ import math
 import pytest
 import torch
 
-from gnlab.summaries.agreement import check_agreement
+from gnlab.errors import InputError
+from gnlab.summaries.agreement import COMPARE, check_agreement, is_asked_for
 from gnlab.summaries.summary import Part, Summary
 
 DOUBLE = torch.float64
@@ -79,3 +80,14 @@ def test_what_is_no_number_in_both_agrees():
         summary(), loss=torch.tensor(math.nan), g=torch.full((2,), math.nan)
     )
     check_agreement(nothing, nothing)
+
+
+def test_it_is_asked_for_by_one_and_not_by_nought(monkeypatch):
+    monkeypatch.delenv(COMPARE, raising=False)
+    assert not is_asked_for()
+    for given, wanted in (("", False), ("0", False), ("1", True)):
+        monkeypatch.setenv(COMPARE, given)
+        assert is_asked_for() is wanted
+    monkeypatch.setenv(COMPARE, "yes")
+    with pytest.raises(InputError, match=f"{COMPARE} must be 1, .* or 0; got 'yes'"):
+        is_asked_for()

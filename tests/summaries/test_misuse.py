@@ -38,7 +38,14 @@ X, Y = torch.zeros(4, 3), torch.zeros(4, 2)
         (
             lambda out, y: functional.multi_margin_loss(out**2, y[:, 0].long(), margin=1e3),
             (X + 1, Y),
-            "cannot differentiate .*multi_margin_loss_backward",
+            r"cannot differentiate multi_margin_loss of .* twice; write it .* x.detach\(\)",
+        ),
+        (lambda out, y: (out // 1.3).sum(), (X, Y), "floor_divide of .* even once; .*x.detach"),
+        (nn.MSELoss(), (X.numpy(), Y), r"NumPy array of shape \[4, 3\] .*torch.from_numpy"),
+        (
+            nn.CrossEntropyLoss(),
+            (X, Y.numpy()),
+            r"NumPy array of shape \[4, 2\] .*torch.from_numpy",
         ),
     ],
 )
@@ -55,6 +62,9 @@ def test_bad_arguments_are_one_line():
         summarise(MODEL, nn.MSELoss(), (X, Y), p, method="autodif")
     with pytest.raises(InputError, match=r"unknown normaliser 'sample'. Did you mean 'samples'"):
         summarise(MODEL, nn.MSELoss(), (X, Y), p, normaliser="sample")
+    for given in ({"ggn": "yes"}, {"tf32": "no"}, {"tf32": 1}):
+        with pytest.raises(InputError, match=r"(ggn|tf32) must be True or False; got ('|1)"):
+            summarise(MODEL, nn.MSELoss(), (X, Y), p, **given)
     with pytest.raises(InputError, match="parts must be True, False or 'fast'; got 'all'"):
         summarise(MODEL, nn.MSELoss(), (X, Y), p, parts="all")
     for order in (0, -1, 1.5):
@@ -124,6 +134,19 @@ def test_parameters_without_values_that_can_be_differentiated_are_named(method):
 def test_a_batch_that_is_not_as_the_model_is_named(batch, message, method):
     with pytest.raises(InputError, match=message):
         summarise(MODEL, nn.MSELoss(), batch, partition(MODEL, "all"), method=method)
+
+
+def test_a_tensor_that_dtype_does_not_reach_is_told():
+    weight = torch.ones(2)
+    p = partition(MODEL, "all")
+
+    def loss(out, y):
+        return functional.mse_loss(out @ weight, y[:, 0])
+
+    with pytest.raises(InputError, match=r"is not torch.float64, .*w.to\(output.dtype\)"):
+        summarise(MODEL, loss, (X, Y), p, dtype=torch.float64)
+    with pytest.raises(RuntimeError, match="same dtype"):  # the loss's own fault
+        summarise(nn.Linear(3, 2).double(), loss, (X.double(), Y.double()), p)
 
 
 @pytest.mark.parametrize("dtype", [None, torch.float64])

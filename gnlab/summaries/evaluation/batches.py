@@ -7,7 +7,7 @@ import copy
 import dataclasses
 from collections import UserDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,6 +18,8 @@ from gnlab.summaries.evaluation.randomness import same_random_state
 
 Batch = tuple[Any, Any]
 """The inputs and targets of one batch: tensors, or tuples, lists, dicts and dataclasses of such."""
+
+Kind = TypeVar("Kind")
 
 _UNCOPIED = AttributeError, LookupError, RuntimeError, TypeError, ValueError
 """What a class raises that does not let itself be copied, or filled with other values."""
@@ -95,7 +97,7 @@ def _is_listed_batch(data: object) -> bool:
     if not all(isinstance(item, (tuple, list)) and len(item) == 2 for item in data):
         return False
     # A batch has as many samples in all of its inputs and targets.
-    if not all(isinstance(item, list) for item in data) or len(_lengths(data)) > 1:
+    if not all(isinstance(item, list) for item in data) or len(lengths(data)) > 1:
         return False
     raise InputError(
         "a list of two lists of two is two batches or one of two inputs and two targets; write "
@@ -103,61 +105,15 @@ def _is_listed_batch(data: object) -> bool:
     )
 
 
-def check_lengths(batch: Batch, error: Exception) -> None:
-    """Raise in place of an error if a batch has not as many targets as inputs.
+def lengths(tree: object) -> set[int]:
+    """The leading sizes of the tensors in a nested structure.
 
     Args:
-        batch: The batch.
-        error: What came of it.
+        tree: Tensors in nested tuples, lists, dicts and dataclasses.
 
-    Raises:
-        InputError: If none of the targets is as long as any of the inputs.
+    Returns:
+        The sizes; none of numbers.
     """
-    inputs, targets = map(_lengths, batch)
-    if isinstance(error, InputError) or not (inputs and targets) or inputs & targets:
-        return
-    raise InputError(
-        f"the batch has inputs of length {min(inputs)} and targets of length {min(targets)}; give "
-        f"as many targets as inputs ({(str(error).splitlines() or [''])[0]})."
-    ) from error
-
-
-def check_like(batch: Batch, parameters: list[Tensor], error: Exception) -> None:
-    """Raise in place of an error of devices or dtypes if a batch has others than the model.
-
-    Args:
-        batch: The batch, as it was computed with.
-        parameters: The model's parameters, likewise.
-        error: What came of it.
-
-    Raises:
-        InputError: If so.
-    """
-    text = (str(error).splitlines() or [""])[0]
-    if isinstance(error, (InputError, torch.OutOfMemoryError)):
-        return
-    kinds: dict[str, Callable[[Tensor], object]] = {
-        "device": lambda t: t.device,
-        "type": lambda t: t.dtype if t.is_floating_point() else None,
-    }
-    for word, kind in kinds.items():
-        there = {kind(p) for p in parameters} - {None}
-        other = next((kind(t) for t in tensors(batch) if kind(t) not in {*there, None}), None)
-        if word in text and other is not None and there:
-            wanted = next(kind(p) for p in parameters if kind(p) is not None)
-            raise InputError(
-                f"the batch has a tensor of {other}, and the model's parameters are of {wanted}; "
-                f"give the batch so, as by x.to({_name(wanted)}), or move the model ({text})."
-            ) from error
-
-
-def _name(kind: object) -> str:
-    """A device or a dtype as it is written in Python."""
-    return repr(str(kind)) if isinstance(kind, torch.device) else str(kind)
-
-
-def _lengths(tree: object) -> set[int]:
-    """The leading sizes of the tensors in a nested structure."""
     return {t.shape[0] for t in tensors(tree) if t.dim()}
 
 
@@ -167,14 +123,27 @@ def _checked(batch: object) -> Batch:
         got = type(batch).__name__
         size = f" of length {len(batch)}" if isinstance(batch, (tuple, list)) else ""
         raise InputError(f"a batch must be a pair (inputs, targets); got a {got}{size}.")
-    if 0 in _lengths(batch):
+    if 0 in lengths(batch):
         raise InputError("the batch is empty (0 samples); give at least one sample.")
     return batch[0], batch[1]
 
 
 def tensors(tree: object) -> Iterator[Tensor]:
     """The tensors in nested tuples, lists, dicts and dataclasses, in order."""
-    if isinstance(tree, Tensor):
+    return found_in(tree, Tensor)
+
+
+def found_in(tree: object, kind: type[Kind]) -> Iterator[Kind]:
+    """What is of a kind in nested tuples, lists, dicts and dataclasses, in order.
+
+    Args:
+        tree: What to look in.
+        kind: The class.
+
+    Yields:
+        Kind: Each that is of this class.
+    """
+    if isinstance(tree, kind):
         yield tree
         return
     if isinstance(tree, Mapping):
@@ -182,7 +151,7 @@ def tensors(tree: object) -> Iterator[Tensor]:
     else:
         items = tree if isinstance(tree, (tuple, list)) else _fields(tree).values()
     for item in items:
-        yield from tensors(item)
+        yield from found_in(item, kind)
 
 
 def map_tensors(function: Callable[[Tensor], Tensor], tree: Any) -> Any:

@@ -5,7 +5,6 @@ Legend: S groups, P parameters, b batches, w_b a batch's weight.
 
 import contextlib
 import functools
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from gnlab.errors import InputError, check_function, shown
 from gnlab.partitions import Partition
 from gnlab.partitions.partition import check_there, check_usable
 from gnlab.summaries.autodiff import Along, groups_of
-from gnlab.summaries.evaluation.batches import Batch, Loader, cast, check_lengths, check_like
+from gnlab.summaries.evaluation.batches import Batch, Loader, cast
 from gnlab.summaries.evaluation.evaluation import (
     Evaluated,
     Evaluation,
@@ -25,7 +24,8 @@ from gnlab.summaries.evaluation.evaluation import (
     Parameters,
     Watcher,
 )
-from gnlab.summaries.evaluation.places import NO_CHECKPOINT, check_kept
+from gnlab.summaries.evaluation.misfits import MISFITS, check_misfit
+from gnlab.summaries.evaluation.places import check_kept
 from gnlab.summaries.evaluation.randomness import RandomState, same_random_state
 from gnlab.summaries.loaders.normalisers import Normaliser, Weighing
 from gnlab.summaries.loaders.splitting import check_modules
@@ -33,11 +33,6 @@ from gnlab.summaries.loaders.splitting import check_modules
 Values = tuple[Tensor, ...]
 Repeat = Callable[[Evaluation], tuple[Any, Values] | None]
 """Gives the output and the values of an evaluation without making it, or None."""
-
-_NO_DERIVATIVE = re.compile(
-    r"derivative for|double.backward|3rd\+ order|once_differentiable"
-    r"|output_padding is not supported"  # of a transposed convolution, as the second derivative
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,20 +222,8 @@ class Task:
             weight, values = evaluated() if again is None else (weigh(plain, again[0]), again[1])
             values = values if after is None else after(plain, values)
             return float(weight), values  # at the end: to read a number waits for the device
-        except RuntimeError as error:
-            if "checkpoint" in str(error):  # torch has words of its own for the older kind
-                raise InputError(NO_CHECKPOINT) from error
-            if _NO_DERIVATIVE.search(str(error)):
-                raise InputError(
-                    "torch cannot differentiate an operation of the model or the loss often "
-                    f"enough: {str(error).splitlines()[0]}"
-                ) from error
-            check_lengths(batch, error)
-            held = cast([*self.parameters.values()], self.dtype)
-            check_like(cast(batch, self.dtype), held, error)
-            raise
-        except (ValueError, IndexError) as error:
-            check_lengths(batch, error)
+        except MISFITS as error:
+            check_misfit(error, batch, [*self.parameters.values()], self.dtype)
             raise
 
 

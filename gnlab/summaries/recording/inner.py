@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 
 from gnlab.summaries.jets.jet import Operand
-from gnlab.summaries.rules import UNUSUAL, Call, NoRuleError
+from gnlab.summaries.rules import UNUSUAL, Call, CaseError, NoRuleError, unknown_case
 from gnlab.summaries.rules.backwards import BACKWARDS, Step
 from gnlab.summaries.rules.drawn import Linear
 from gnlab.summaries.rules.shapes import RULES as LINEAR
 
-_UNUSUAL = "a gradient that the model takes itself, in an unusual way"
+_GRADIENT = "a gradient that the model takes itself"
+_UNUSUAL = f"{_GRADIENT}, in an unusual way"
 
 
 class Watching(Protocol):
@@ -80,7 +81,7 @@ def gradients(
         raise NoRuleError(_UNUSUAL) from error
     made = [found.of(operand) for operand in wanted]
     if any(g is None for g in made):
-        raise NoRuleError("a gradient that the model takes itself, by what has no part in it")
+        raise NoRuleError(f"{_GRADIENT}, by what has no part in it")
     return tuple(g for g in made if g is not None)
 
 
@@ -107,7 +108,7 @@ def _started(
     found = _Gradients()
     for output, g in zip(outputs, given, strict=True):
         if output.numel() != 1 if g is None else output.shape != g.shape:  # torch's own error
-            raise NoRuleError("a gradient that the model takes itself, of another shape")
+            raise NoRuleError(f"{_GRADIENT}, of another shape")
         found.add(tape.operand(output), torch.ones_like(output.detach()) if g is None else g)
     return found
 
@@ -133,7 +134,10 @@ def _back(
     if rule is not None:
         [g] = back
         assert g is not None
-        yield from rule(Step(call, g, tape.alive, frozenset(given)))
+        try:
+            yield from rule(Step(call, g, tape.alive, frozenset(given)))
+        except CaseError as error:
+            raise NoRuleError(f"{unknown_case(call.name, error)} under {_GRADIENT}") from error
         return
     if call.name in ("drawn back", "drawn on"):
         [g], A = back, Linear(call.func, *call.args[1:])
@@ -141,7 +145,7 @@ def _back(
         yield call.given[0], _drawn(tape, A, g, on=call.name == "drawn back")
         return
     if call.name not in LINEAR:
-        raise NoRuleError(f"{call.name} under a gradient that the model takes itself")
+        raise NoRuleError(f"{call.name} under {_GRADIENT}")
     for operand in given.values():
         for place, g in enumerate(back):
             if g is not None:

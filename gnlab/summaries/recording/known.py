@@ -138,6 +138,24 @@ class Known:
                 other.value = value.clone()
                 other.version = other.value._version
 
+    def beneath(self, view: Tensor) -> Tensor | Operand | None:
+        """What is known of that which a tensor is a view of.
+
+        Args:
+            view: The tensor.
+
+        Returns:
+            Its operand, or a copy of a constant; None if it is unusual or unknown.
+        """
+        base = view._base
+        if base is None or not base.is_contiguous() or base.dtype != view.dtype:
+            return None
+        try:
+            operand = self.found(base) if base.requires_grad else None
+        except NoRuleError:  # nobody has it but the operation that made the view
+            return None
+        return base.detach().clone() if operand is None else operand
+
     def operands(self, given: Any, copied: bool, met: list[Operand]) -> Any:
         """Arguments as a rule wants them; copies of their values if the call overwrites them.
 

@@ -30,11 +30,11 @@ from gnlab.summaries.recording.names import (
     plain_name,
 )
 from gnlab.summaries.recording.seeing import edge_of, is_pure_python, undispatched
+from gnlab.summaries.recording.transforms import check_untransformed
 from gnlab.summaries.recording.writing import check_writing, is_asking, of_its_own
 from gnlab.summaries.rules import CURVED, FORMULAS, LAYERS, RULES, Call, NoRuleError, called
-from gnlab.summaries.rules.bounds import is_beyond_its_rule
-from gnlab.summaries.rules.calls import UNUSUAL
-from gnlab.summaries.rules.formulas import has_many_factors
+from gnlab.summaries.rules.beyond import is_beyond_its_rule
+from gnlab.summaries.rules.calls import UNUSUAL, unknown_case
 
 
 class Tape(TorchFunctionMode):
@@ -109,6 +109,7 @@ class Tape(TorchFunctionMode):
             args, options = in_order(func, args, options)
         name, in_place = plain_name(func)
         in_place = in_place or bool(options and is_told_to_write(options))
+        check_untransformed(name, (args, options))
         if in_place:
             check_writing(name, args, options, self._own)
         if name in LEAVING:
@@ -122,8 +123,7 @@ class Tape(TorchFunctionMode):
                 return self._known.constant(result, (*args, *options.values()))
         if depends and name in HOOKED:
             raise NoRuleError(name)
-        beyond = has_many_factors(name, args) or is_beyond_its_rule(name, args, options)
-        if name not in RULES or beyond:
+        if name not in RULES or is_beyond_its_rule(name, args, options):
             if name in FORMULAS:
                 formula = ROUTES.get(func, FORMULAS[name])
                 return self._by_formula(name, func, formula, in_place, args, options)
@@ -251,13 +251,13 @@ class Tape(TorchFunctionMode):
             raise
         except UNUSUAL as error:
             func(*args, **options)  # an error of the model's own is the model's
-            raise NoRuleError(f"{name} with unusual arguments") from error
+            raise unknown_case(name, error) from error
         if target is None:
             return result
         if result is args[0] and not result._version:  # dropout in eval mode writes nothing
             return target
-        before = self._beneath(target)
         with torch._C.DisableTorchFunction():
+            before = self._known.beneath(target)
             self._known.operands(target, True, [])
         target.copy_(result)
         with torch._C.DisableTorchFunction():
@@ -268,18 +268,6 @@ class Tape(TorchFunctionMode):
                 place = Place.of(target, base)
                 self._known.keep(base, lambda: self._written_beneath(before, place, result))
         return target
-
-    def _beneath(self, view: Tensor) -> Tensor | Operand | None:
-        """What is known of that which a tensor is a view of; None if it is unusual or unknown."""
-        base = view._base
-        if base is None or not base.is_contiguous() or base.dtype != view.dtype:
-            return None
-        with torch._C.DisableTorchFunction():
-            try:
-                operand = self._known.found(base) if base.requires_grad else None
-            except NoRuleError:  # nobody has it but the operation that made the view
-                return None
-            return base.detach().clone() if operand is None else operand
 
     def _written_beneath(
         self, before: Tensor | Operand, place: Place, values: Tensor

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from gnlab.summaries.recording.names import plain_name
+from gnlab.summaries.recording.transforms import transform
 from gnlab.summaries.rules import NoRuleError
 
 _ASKING = frozenset({"requires_grad", "set_requires_grad"})
@@ -34,7 +35,7 @@ def check_writing(
             if not isinstance(target, Tensor):
                 continue
             if torch._C._functorch.is_functorch_wrapped_tensor(target):
-                raise NoRuleError(f"{name}, in place, within a transform of a function")
+                raise NoRuleError(f"{name}, in place, within {transform()}")
             if target.untyped_storage().data_ptr() in parameters:
                 raise NoRuleError(f"{name}, in place, of a parameter")
             if target.requires_grad and not torch.is_grad_enabled():

@@ -1,6 +1,6 @@
 """Rules: what each operation does to jets, and the curvature that it adds."""
 
-from gnlab.summaries.rules.calls import UNUSUAL, Call, NoRuleError, Rule
+from gnlab.summaries.rules.calls import UNUSUAL, Call, CaseError, NoRuleError, Rule, unknown_case
 from gnlab.summaries.rules.formulas import FORMULAS
 from gnlab.summaries.rules.table import APART, CURVED, KINDS, LAYERS, RULES, called
 
@@ -13,7 +13,9 @@ __all__ = [
     "RULES",
     "UNUSUAL",
     "Call",
+    "CaseError",
     "NoRuleError",
     "Rule",
     "called",
+    "unknown_case",
 ]

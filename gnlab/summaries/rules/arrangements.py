@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gnlab.summaries.rules.calls import NoRuleError
+from gnlab.summaries.rules.calls import CaseError
 
 
 def _several(tensors: tuple[Any, ...]) -> tuple[Tensor, ...]:
@@ -56,7 +56,7 @@ def block_diag(*tensors: Any) -> Tensor:
     """Matrices along the diagonal of a larger one."""
     given = at_least(2)(_several(tensors))
     if any(t.dim() > 2 for t in given):
-        raise NoRuleError("block_diag of more than matrices")
+        raise CaseError("of more than matrices")
     before, width, rows = 0, sum(t.shape[1] for t in given), []
     for t in given:
         rows.append(functional.pad(t, (before, width - before - t.shape[1])))
@@ -68,7 +68,7 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     """Vectors as coordinates of a grid."""
     given = _several(tensors)
     if indexing not in ("ij", "xy") or any(t.dim() > 1 for t in given):
-        raise NoRuleError("meshgrid with unusual arguments")
+        raise CaseError("with unusual arguments")
     turned = indexing == "xy" and len(given) > 1
     order = [1, 0, *range(2, len(given))] if turned else [*range(len(given))]
     shape = [given[k].numel() for k in order]
@@ -83,7 +83,7 @@ def sum_to_size(x: Tensor, *size: Any) -> Tensor:
     over = [d for d in range(x.dim()) if d < more or shape[d - more] == 1 != x.shape[d]]
     result = x.sum(over, keepdim=True) if over else x
     if more < 0 or result.shape[more:] != shape:
-        raise NoRuleError("sum_to_size with an unusual shape")
+        raise CaseError("with an unusual shape")
     return result.reshape(shape)
 
 
@@ -114,7 +114,7 @@ def cumprod(x: Tensor, dim: int, *, dtype: torch.dtype | None = None) -> Tensor:
 def cross(x: Tensor, y: Tensor, dim: int | None = None) -> Tensor:
     """The cross product of vectors along a dimension."""
     if dim is None or x.dim() != y.dim() or not x.shape[dim] == y.shape[dim] == 3:
-        raise NoRuleError("cross along an unusual dimension")
+        raise CaseError("along an unusual dimension")
     return x.roll(-1, dim) * y.roll(-2, dim) - x.roll(-2, dim) * y.roll(-1, dim)
 
 
@@ -136,7 +136,7 @@ def kron(x: Tensor, y: Tensor) -> Tensor:
 def logaddexp(x: Tensor, y: Tensor) -> Tensor:
     """Log(eˣ + eʸ)."""
     if x.dtype != y.dtype:
-        raise NoRuleError("logaddexp of different precision")
+        raise CaseError("of different precision")
     # Torch declares no types for it.
     both = torch.broadcast_tensors(x, y)  # type: ignore[no-untyped-call]
     return torch.logsumexp(torch.stack(both), 0)

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from gnlab.summaries.jets.jet import Operand
 from gnlab.summaries.rules import elementwise
-from gnlab.summaries.rules.calls import Call, NoRuleError
+from gnlab.summaries.rules.calls import Call, CaseError
 from gnlab.summaries.rules.losses import weights_of_targets
 from gnlab.summaries.rules.products import padded
 from gnlab.summaries.rules.slopes import SLOPES
@@ -85,7 +85,7 @@ def divided(step: Step) -> Back:
     """Y = a / b."""
     a, b = step.call.args[:2]
     if step.call.kwargs.get("rounding_mode") is not None:
-        raise NoRuleError("with a rounding mode")
+        raise CaseError("with a rounding mode")
     slope = step.g / step.tensor(b)
     if step.leads(a):
         yield a, fitted(slope, a.value.shape)
@@ -98,7 +98,7 @@ def matrix_product(step: Step) -> Back:
     a, b = step.call.args[:2]
     left, right = step.tensor(a), step.tensor(b)
     if min(left.dim(), right.dim()) < 2:
-        raise NoRuleError("matmul of a vector under a gradient that the model takes itself")
+        raise CaseError("of a vector")
     if step.leads(a):
         # As a layer, whose weight few groups own.
         layer = right.dim() == 2
@@ -125,11 +125,11 @@ def linear(step: Step) -> Back:
 def convolution(step: Step) -> Back:
     """Y = x ∗ W + b, back to x and b."""
     names = "input", "weight", "bias", "stride", "padding", "dilation", "groups"
-    given, g, name = step.call.named(*names), step.g, step.call.name
+    given, g = step.call.named(*names), step.g
     x, W, b = given["input"], given["weight"], given.get("bias")
     dims = g.dim() - 2
     if step.leads(W) or isinstance(given.get("padding"), str):
-        raise NoRuleError(f"{name}'s weights under a gradient that the model takes itself")
+        raise CaseError("by its weights")
     if isinstance(b, Operand) and step.leads(b):
         yield b, g.sum([0, *range(2, g.dim())])
     if not step.leads(x):
@@ -152,15 +152,18 @@ def convolution(step: Step) -> Back:
 def transposed(step: Step) -> Back:
     """Y = a convolution's transpose of x, by W, + b, back to x and b."""
     names = "input", "weight", "bias", "stride", "padding", "output_padding", "groups", "dilation"
-    given, g, name = step.call.named(*names), step.g, step.call.name
+    given, g = step.call.named(*names), step.g
     x, W, b = given["input"], given["weight"], given.get("bias")
     if step.leads(W):
-        raise NoRuleError(f"{name}'s weights under a gradient that the model takes itself")
+        raise CaseError("by its weights")
     if isinstance(b, Operand) and step.leads(b):
         yield b, g.sum([0, *range(2, g.dim())])
     if step.leads(x):
         options = {k: given[k] for k in ("stride", "padding", "dilation", "groups") if k in given}
-        yield x, getattr(functional, f"conv{name[-2:]}")(g, step.tensor(W), None, **options)
+        yield (
+            x,
+            getattr(functional, f"conv{step.call.name[-2:]}")(g, step.tensor(W), None, **options),
+        )
 
 
 def _each(size: Any, dims: int) -> list[int]:
@@ -172,7 +175,7 @@ def power(step: Step) -> Back:
     """Y = xⁿ for a number n."""
     x, n = step.call.only(), step.call.named("input", "exponent")["exponent"]
     if isinstance(n, Tensor):
-        raise NoRuleError("pow with a tensor under a gradient that the model takes itself")
+        raise CaseError("with a tensor for its exponent")
     if n == 0:
         yield x, step.g * 0
     else:

@@ -1,4 +1,4 @@
-"""Calls that a rule for one variable does not know: bounds that vary, numbers' powers."""
+"""Calls that a rule for one variable does not know: bounds and exponents that vary."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -7,14 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gnlab.summaries.rules.calls import NoRuleError
+from gnlab.summaries.rules.calls import CaseError
 from gnlab.summaries.rules.elementwise import AT_TENSORS
 
 
 def clamp(x: Tensor, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
     """X within bounds; with the slopes that torch has at a bound, and where both are the same."""
     if AT_TENSORS != (0.5, 1.0):  # of an older torch, which has others
-        raise NoRuleError("clamp within bounds that vary or are larger")
+        raise CaseError("within bounds that vary or are larger")
     lower = x if min is None else torch.maximum(x, min)
     if max is None:
         return lower
@@ -30,39 +30,22 @@ def clamp_max(x: Tensor, max: Tensor) -> Tensor:
 
 
 def power(base: Any, exponent: Tensor) -> Tensor:
-    """baseˣ for a number."""
-    return torch.exp(exponent * math.log(base))
+    """baseˣ for a number, or for tensors one of which is broadcast or both of which vary."""
+    if not isinstance(base, Tensor):
+        return torch.exp(exponent * math.log(base))
+    if not exponent.requires_grad:
+        # Torch declares no types for it.
+        x, n = torch.broadcast_tensors(base, exponent)  # type: ignore[no-untyped-call]
+        return torch.pow(x, n)
+    if not bool((base > 0).all()):
+        raise CaseError("with a variable for its exponent, of what is not positive")
+    return torch.exp(exponent * torch.log(base))
 
 
 def float_power(x: Tensor, exponent: Any) -> Tensor:
     """Xⁿ in double precision."""
     whole = exponent if isinstance(exponent, Tensor) else float(exponent)
     return torch.pow(x.to(torch.float64), whole)
-
-
-def is_beyond_its_rule(name: str, args: tuple[Any, ...], options: Mapping[str, Any]) -> bool:
-    """Whether a call is one that the operation's rule does not know.
-
-    Args:
-        name: The operation's plain name.
-        args: The call's arguments.
-        options: Its keyword arguments.
-
-    Returns:
-        Whether a formula is to be taken.
-    """
-    if name == "pow":
-        return bool(args) and not isinstance(args[0], Tensor)
-    if name not in FORMULAS or not args:
-        return False
-    bounds = [b for b in (*args[1:], *options.values()) if isinstance(b, Tensor)]
-    return any(b.requires_grad or _widens(b, args[0]) for b in bounds)
-
-
-def _widens(b: Tensor, x: Tensor) -> bool:
-    """Whether what comes of x and b has another shape than x."""
-    sizes = zip(reversed(b.shape), reversed(x.shape), strict=False)
-    return b.dim() > x.dim() or any(m not in (1, n) for m, n in sizes)
 
 
 FORMULAS: Mapping[str, Callable[..., Tensor]] = {

@@ -16,10 +16,32 @@ class NoRuleError(Exception):
     """There is no rule for an operation; the message names it."""
 
 
+class CaseError(Exception):
+    """A rule or a formula does not know such a call of its operation.
+
+    The message is the reason alone, as it stands behind the operation's name ("with weights"): who
+    calls rules and formulas knows the name, and tells both by ``unknown_case``.
+    """
+
+
 UNUSUAL = (
-    ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError,
+    ArithmeticError, AttributeError, CaseError, LookupError, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
 """What a rule or a formula raises if it does not know the arguments."""
+
+
+def unknown_case(operation: str, error: Exception) -> NoRuleError:
+    """The error for a call that the operation's rule or formula does not know.
+
+    Args:
+        operation: The operation's plain name.
+        error: What the rule or the formula has raised.
+
+    Returns:
+        The error to raise; its message is the operation's name and the reason.
+    """
+    reason = str(error) if isinstance(error, CaseError) else "with unusual arguments"
+    return NoRuleError(f"{operation} {reason}")
 
 
 @dataclass(slots=True, eq=False)
@@ -79,11 +101,11 @@ class Call:
             The argument.
 
         Raises:
-            NoRuleError: If another one does, or it does not.
+            CaseError: If another one does, or it does not.
         """
         x = self.args[0] if self.args else self.kwargs.get("input")
         if len(self.given) > 1 or not isinstance(x, Operand):
-            raise NoRuleError("with a variable in an unusual place")
+            raise CaseError("with a variable in an unusual place")
         return x
 
 

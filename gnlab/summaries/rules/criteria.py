@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from gnlab.summaries.formulas.entropy import entropies
 from gnlab.summaries.rules import margins
-from gnlab.summaries.rules.calls import NoRuleError
+from gnlab.summaries.rules.calls import CaseError
 from gnlab.summaries.rules.reduced import alike, modern, reduced
 
 
@@ -32,6 +32,7 @@ def nll_loss(
     shape = [1] * log.dim()
     shape[axis] = -1
     weights = 1.0 if weight is None else weight.reshape(shape)
+    y = y.long()  # torch takes bytes too
     known = y != ignore_index
     place = y.where(known, 0).unsqueeze(axis)
     picked = torch.where(known, log.gather(axis, place).squeeze(axis), 0.0)
@@ -44,6 +45,27 @@ def nll_loss(
     return mean + torch.zeros_like(mean.detach()).where(some, math.nan)
 
 
+def cross_entropy(
+    x: Tensor,
+    y: Tensor,
+    weight: Tensor | None = None,
+    size_average: object = None,
+    ignore_index: int = -100,
+    reduce: object = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Cross-entropy with probabilities that depend on the parameters too; as torch's."""
+    modern(size_average, reduce)
+    axis = 1 if x.dim() > 1 else 0
+    classes = x.shape[axis]
+    each = -torch.log_softmax(x, axis) * (y * (1 - label_smoothing) + label_smoothing / classes)
+    if weight is not None:
+        each = each * weight.reshape(-1, *[1] * (x.dim() - 1 - axis))
+    total = each.sum(axis)
+    return total.sum() / total.numel() if reduction == "mean" else reduced(total, reduction)
+
+
 def mse_loss(
     x: Tensor, y: Tensor, size_average: object = None, reduce: object = None,
     reduction: str = "mean", weight: Tensor | None = None,
@@ -51,7 +73,7 @@ def mse_loss(
     """Squared error; as torch's."""
     modern(size_average, reduce)
     if weight is not None:
-        raise NoRuleError("with weights")
+        raise CaseError("with weights")
     each = torch.square(x - y)
     return reduced(each, reduction)
 
@@ -92,7 +114,7 @@ def l1_loss(
     """Absolute error; as torch's."""
     modern(size_average, reduce)
     if weight is not None:
-        raise NoRuleError("with weights")
+        raise CaseError("with weights")
     each = torch.abs(x - y)
     return reduced(each, reduction)
 
@@ -102,7 +124,7 @@ def huber_loss(
 ) -> Tensor:
     """Squared error near zero, absolute error beyond; as torch's."""
     if weight is not None:
-        raise NoRuleError("with weights")
+        raise CaseError("with weights")
     error = x - y
     size = torch.abs(error)
     each = torch.where(size < delta, torch.square(error) * 0.5, (size - 0.5 * delta) * delta)
@@ -133,9 +155,9 @@ def kl_div(
 
 
 FORMULAS: Mapping[str, Callable[..., Any]] = {
-    "nll_loss": nll_loss, "mse_loss": mse_loss, "l1_loss": l1_loss, "huber_loss": huber_loss,
-    "smooth_l1_loss": smooth_l1_loss, "kl_div": kl_div,
-    "binary_cross_entropy": binary_cross_entropy,
+    "nll_loss": nll_loss, "cross_entropy": cross_entropy, "mse_loss": mse_loss,
+    "l1_loss": l1_loss, "huber_loss": huber_loss, "smooth_l1_loss": smooth_l1_loss,
+    "kl_div": kl_div, "binary_cross_entropy": binary_cross_entropy,
     "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits, **margins.FORMULAS,
 }  # fmt: skip
 """The formulas by the loss's name."""

@@ -13,8 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gnlab.summaries.rules.calls import NoRuleError
-
 Derivatives = tuple[Tensor, Tensor | None, Tensor | None]
 Rule = Callable[..., Derivatives]
 
@@ -98,11 +96,9 @@ def square(x: Tensor, y: Tensor) -> Derivatives:
 
 
 def power(x: Tensor, y: Tensor, exponent: float | Tensor) -> Derivatives:
-    """Y = xⁿ for a number n."""
+    """Y = xⁿ for a number n, or one for each element."""
     n = exponent
     if isinstance(n, Tensor):
-        if n.dim():
-            raise NoRuleError("pow with a tensor for its exponent")
         some = ((n, n - 1), (n * (n - 1), n - 2), (n * (n - 1) * (n - 2), n - 3))
         slope, bend, third = ((c * x**m).where(c != 0, 0) for c, m in some)
         return slope, bend, third

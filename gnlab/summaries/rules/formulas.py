@@ -24,6 +24,7 @@ from gnlab.summaries.rules import (
     recurrent,
     reductions,
     special,
+    unbatched,
 )
 
 
@@ -194,13 +195,6 @@ def _equation(terms: list[str], after: str) -> str:
     return f"{','.join(terms)}->{after}".replace(".", "...")
 
 
-def has_many_factors(name: str, args: tuple[Any, ...]) -> bool:
-    """Whether a call is an einsum of more tensors than its rule knows."""
-    factors = args[1:] if len(args) > 2 else args[-1:]
-    several = factors[0] if factors and isinstance(factors[0], (tuple, list)) else factors
-    return name == "einsum" and isinstance(args[0], str) and len(several) > 2
-
-
 FORMULAS: Mapping[str, Callable[..., Any]] = {
     **{
         func.__name__: formula
@@ -210,7 +204,7 @@ FORMULAS: Mapping[str, Callable[..., Any]] = {
     },
     **criteria.FORMULAS, **reductions.FORMULAS, **recurrent.FORMULAS,
     **packed.FORMULAS, **ordering.FORMULAS, **ASSIGNMENTS, **arrangements.FORMULAS,
-    **bounds.FORMULAS, **special.FORMULAS,
+    **bounds.FORMULAS, **special.FORMULAS, **unbatched.FORMULAS,
     "softmax": softmax, "dropout": dropout, "feature_dropout": feature_dropout,
     "addmm": addmm, "baddbmm": baddbmm, "addmv": addmv, "addbmm": addbmm, "addr": addr,
     "addcmul": addcmul, "addcdiv": addcdiv, "lerp": lerp, "bilinear": bilinear,

@@ -11,7 +11,7 @@ from torch.nn import functional
 from gnlab.summaries.jets.curvature import Curvature
 from gnlab.summaries.jets.jet import Jet, Operand, put, sum_of
 from gnlab.summaries.jets.ranks import union
-from gnlab.summaries.rules.calls import Call, NoRuleError, Rule, jet_of, operands, value_of
+from gnlab.summaries.rules.calls import Call, CaseError, Rule, jet_of, operands, value_of
 
 
 def added(call: Call, curvature: Curvature, sign: float = 1.0) -> Jet:
@@ -37,7 +37,7 @@ def subtracted_from(call: Call, curvature: Curvature) -> Jet:
 def _terms(call: Call) -> tuple[Any, Any, float]:
     """A, b and α."""
     if len(call.args) > 2:  # (a, α, b), of years ago
-        raise NoRuleError("with unusual arguments")
+        raise CaseError("with unusual arguments")
     given = call.named("input", "other")
     return given["input"], given["other"], given.get("alpha", 1)
 
@@ -133,7 +133,7 @@ def padded(margins: list[int]) -> Callable[[Tensor], Tensor]:
 def affine(call: Call, curvature: Curvature) -> Jet:
     """Any y = A(x₁, x₂, …) + c, by calling it for one of its operands at a time."""
     if any(not isinstance(entry, Operand) and operands(entry) for entry in call.args):
-        raise NoRuleError("with a variable in an unusual place")
+        raise CaseError("with a variable in an unusual place")
     given: dict[Any, Any] = {**dict(enumerate(call.args)), **call.kwargs}
 
     def without(value: Any) -> Any:

@@ -11,7 +11,7 @@ from gnlab.summaries.jets.curvature import Curvature
 from gnlab.summaries.jets.jet import Jet, Operand
 from gnlab.summaries.rules import shares
 from gnlab.summaries.rules.affine import apply
-from gnlab.summaries.rules.calls import Call, NoRuleError, value_of
+from gnlab.summaries.rules.calls import Call, CaseError, value_of
 from gnlab.summaries.rules.layer import Apart, Layer
 
 
@@ -35,7 +35,7 @@ def linear(call: Call, curvature: Curvature) -> Jet:
 
     bias_shape = (*[1] * (len(shape) - 1), shape[-1] if shape else 1)
     if value_of(given["weight"]).dim() != 2:
-        raise NoRuleError("with a vector for a weight")
+        raise CaseError("with a vector for a weight")
     x, weight, bias = given["input"], given["weight"], given.get("bias")
     units, last = Axis(max(len(shape) - 1, 0), 1), value_of(x).dim() - 1
     apart = Apart(last, True, shares.linear, lambda own, W: shares.linear(own, W.T))
@@ -48,8 +48,6 @@ def convolution(call: Call, curvature: Curvature) -> Jet:
     given = call.named("input", "weight", "bias", "stride", "padding", "dilation", "groups")
     x, func, shape = value_of(given["input"]), call.func, call.out.shape
     dims = len(shape) - 2
-    if x.dim() != len(shape) or dims < 1:
-        raise NoRuleError("without a dimension of samples")
     options = [given.get(name, usual) for name, usual in _CONVOLUTION.items()]
 
     def forward(v: Tensor, W: Tensor, out: Tensor | None) -> Tensor:
@@ -116,8 +114,6 @@ def transposed(call: Call, curvature: Curvature) -> Jet:
     given = call.named(*names)
     x, func, shape = value_of(given["input"]), call.func, call.out.shape
     dims = int(call.name[-2])
-    if x.dim() != dims + 2:
-        raise NoRuleError("without a dimension of samples")
     options = {name: given[name] for name in names[3:] if name in given}
 
     def forward(v: Tensor, W: Tensor, out: Tensor | None) -> Tensor:
@@ -138,7 +134,7 @@ def embedding(call: Call, curvature: Curvature) -> Jet:
     """Y = rows of a table; the padding row is a constant."""
     given = call.named("input", "weight", "padding_idx", "max_norm")
     if given.get("max_norm") is not None:
-        raise NoRuleError("with max_norm")
+        raise CaseError("with max_norm")
     tokens, padding = given["input"], given.get("padding_idx")
     table: Operand = given["weight"]
     if padding is None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from gnlab.summaries.jets.curvature import Curvature
 from gnlab.summaries.jets.jet import Jet, sum_of
 from gnlab.summaries.jets.products import dots
-from gnlab.summaries.rules.calls import Call, NoRuleError
+from gnlab.summaries.rules.calls import Call, CaseError
 from gnlab.summaries.rules.reduced import modern
 
 
@@ -56,7 +56,7 @@ def log_softmax(call: Call, curvature: Curvature) -> Jet:
     x = call.only()
     dim = call.named("input", "dim").get("dim")
     if dim is None or call.out.dtype != x.value.dtype:
-        raise NoRuleError("without a dimension, or with a dtype")
+        raise CaseError("without a dimension, or with a dtype")
     axis = dim % max(call.out.dim(), 1)
     found = Softmax.of(x.jet, torch.exp(call.out), axis)
     if call.delta is not None:
@@ -112,6 +112,7 @@ def weights_of_targets(x: Tensor, axis: int, given: dict[str, Any]) -> tuple[Ten
     if y.is_floating_point():
         T, count = (y * (1 - smoothing) + even) * classes, x.numel() / x.shape[axis]
     else:
+        y = y.long()  # torch takes bytes too
         known = (y != given.get("ignore_index", -100)).unsqueeze(axis)
         place = y.unsqueeze(axis).where(known, 0)
         own = classes.gather(axis, place) * known

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gnlab.summaries.rules.calls import NoRuleError
+from gnlab.summaries.rules.calls import CaseError
 from gnlab.summaries.rules.reduced import alike, modern, reduced
 
 
@@ -18,7 +18,7 @@ def margin_ranking_loss(
     """By how much a pair is in the wrong order; as torch's."""
     modern(size_average, reduce)
     if not x.dim() == z.dim() == y.dim():
-        raise NoRuleError("margin_ranking_loss of tensors of different dimensions")
+        raise CaseError("of tensors of different dimensions")
     return reduced((-y * (x - z) + margin).clamp_min(0), reduction)
 
 
@@ -63,7 +63,7 @@ def gaussian_nll_loss(
     if x.shape[:-1] == var.shape != x.shape:
         var = var.unsqueeze(-1)
     if var.shape not in (x.shape, (*x.shape[:-1], 1)) or bool((var < 0).any()):
-        raise NoRuleError("gaussian_nll_loss with such a variance")  # torch may refuse it
+        raise CaseError("with such a variance")  # torch may refuse it
     there = var.detach()
     var = there.clamp(min=eps) + (var - there)
     each = 0.5 * (torch.log(var) + (x - y) ** 2 / var)
@@ -78,7 +78,7 @@ def triplet_margin_loss(
     """How much farther the far should be than the near; as torch's."""
     modern(size_average, reduce)
     if not anchor.dim() == near.dim() == far.dim():
-        raise NoRuleError("triplet_margin_loss of tensors of different dimensions")
+        raise CaseError("of tensors of different dimensions")
     towards = functional.pairwise_distance(anchor, near, p, eps)
     away = functional.pairwise_distance(anchor, far, p, eps)
     if swap:
@@ -93,7 +93,7 @@ def cosine_embedding_loss(
     """1 - cosine where y is 1, the cosine beyond the margin where y is -1; as torch's."""
     modern(size_average, reduce)
     if y.dim() > 1 or not x.dim() == z.dim() == y.dim() + 1:
-        raise NoRuleError("cosine_embedding_loss of tensors of different dimensions")
+        raise CaseError("of tensors of different dimensions")
     squares = [torch.square(v).sum(y.dim()) + 1e-12 for v in (x, z)]
     cosine = (x * z).sum(y.dim()) / torch.sqrt(squares[0] * squares[1])
     apart = torch.where(y == -1, (cosine - margin).clamp_min(0), 0)

@@ -29,8 +29,8 @@ from gnlab.summaries.rules.calls import Call, Rule
 # cache (1 MiB or more), not in memory.
 _BLOCK = 1 << 18
 
-Derive = Callable[[Tensor, Tensor], elementwise.Derivatives]
-"""σ′, σ″ and σ‴ from some of x and of y = σ(x)."""
+Derive = Callable[..., elementwise.Derivatives]
+"""σ′, σ″ and σ‴ from some of x and of y = σ(x), and from what else there is for each of these."""
 
 
 _SINGULAR: frozenset[elementwise.Rule] = frozenset(
@@ -46,13 +46,15 @@ def pointwise(function: elementwise.Rule) -> Rule:
     def apply(call: Call, curvature: Curvature) -> Jet:
         x = call.only()
         options = {k: v for k, v in call.kwargs.items() if k not in ("inplace", "input")}
-
-        def derivatives(v: Tensor, y: Tensor) -> elementwise.Derivatives:
-            return function(v, y, *call.args[1:], **options)
-
         if call.name in elementwise.STRAIGHT:
-            return x.jet.scaled(derivatives(x.value, call.out)[0])
-        at = _At(x.value, call.out, call.delta, derivatives)
+            slope = function(x.value, call.out, *call.args[1:], **options)[0]
+            return x.jet.scaled(slope)
+        each, rest = _for_each(x.value, call.args[1:])
+
+        def derivatives(v: Tensor, y: Tensor, *given: Tensor) -> elementwise.Derivatives:
+            return function(v, y, *given, *rest, **options)
+
+        at = _At(x.value, call.out, call.delta, derivatives, each)
         if _is_singular(function, *call.args[1:], **options):
             at = at.where_moved(x.jet)
         made = _bent(call.name, at, x.jet, curvature)
@@ -62,6 +64,13 @@ def pointwise(function: elementwise.Rule) -> Rule:
         return dataclasses.replace(made, coloured=own)
 
     return apply
+
+
+def _for_each(x: Tensor, arguments: tuple[Any, ...]) -> tuple[tuple[Tensor, ...], tuple[Any, ...]]:
+    """What a function is given for each element (exponents), and its other arguments."""
+    if arguments and isinstance(arguments[0], Tensor) and arguments[0].dim():
+        return (arguments[0].expand(x.shape),), arguments[1:]
+    return (), arguments
 
 
 def _is_singular(function: elementwise.Rule, *arguments: Any, **options: Any) -> bool:
@@ -81,18 +90,26 @@ class _At:
         y: σ(x).
         delta: δ, if the function's curvature counts.
         derivatives: σ′, σ″ and σ‴ from some of x and of y.
+        each: What else the function is given for each element.
     """
 
     x: Tensor
     y: Tensor
     delta: Tensor | None
     derivatives: Derive
+    each: tuple[Tensor, ...] = ()
+
+    def slopes(self, part: slice = slice(None)) -> elementwise.Derivatives:
+        """σ′, σ″ and σ‴ at some elements, or at all."""
+        given = [t if part == slice(None) else t[part] for t in (self.x, self.y, *self.each)]
+        return self.derivatives(*given)
 
     @property
     def flat(self) -> "_At":
         """The same with its elements in one row, [n]."""
         delta = None if self.delta is None else self.delta.reshape(-1)
-        return _At(self.x.reshape(-1), self.y.reshape(-1), delta, self.derivatives)
+        each = tuple(t.reshape(-1) for t in self.each)
+        return _At(self.x.reshape(-1), self.y.reshape(-1), delta, self.derivatives, each)
 
     def where_moved(self, jet: Jet) -> "_At":
         """The same but for the elements that no group moves, which are put at σ(1) = 1.
@@ -102,7 +119,8 @@ class _At:
         rows = [jet.values] if jet.coloured is None else [jet.values, jet.coloured.jet.values]
         moved = torch.stack([(each != 0).any(0) for each in rows]).any(0)
         delta = None if self.delta is None else self.delta.where(moved, 0)
-        return _At(self.x.where(moved, 1), self.y.where(moved, 1), delta, self.derivatives)
+        x, y = self.x.where(moved, 1), self.y.where(moved, 1)
+        return dataclasses.replace(self, x=x, y=y, delta=delta)
 
 
 def _coloured(at: _At, jet: Jet, own: Coloured, curvature: Curvature) -> Coloured:
@@ -117,7 +135,7 @@ def _coloured(at: _At, jet: Jet, own: Coloured, curvature: Curvature) -> Coloure
     Returns:
         The rows.
     """
-    (one, two, three), (v, w) = at.derivatives(at.x, at.y), (own.jet.first, own.jet.second)
+    (one, two, three), (v, w) = at.slopes(), (own.jet.first, own.jet.second)
     if two is None:
         return own.scaled(one)
     if at.delta is not None:
@@ -152,7 +170,7 @@ def _in_one_pass(name: str, at: _At, jet: Jet, curvature: Curvature) -> Tensor |
     place = places(jet.ranks, jet.bent)
     if not isinstance(place, slice) or not fused.fits(jet.values, at.y):
         return None
-    slopes = (at.y,) if name in fused.KINDS else at.derivatives(at.x, at.y)
+    slopes = (at.y,) if name in fused.KINDS else at.slopes()
     given = [slope for slope in slopes if slope is not None]
     if len(given) < len(slopes):
         return None
@@ -175,7 +193,7 @@ def _in_blocks(at: _At, jet: Jet, curvature: Curvature) -> Tensor:
         here = out if len(blocks) == 1 else out[:, part]
         both = rows if len(blocks) == 1 else rows[:, part]
         v, w = both[len(jet.bent) :], both[: len(jet.bent)]
-        one, two, three = at.derivatives(at.x[part], at.y[part])
+        one, two, three = at.slopes(part)
         squares = v * v
         torch.mul(v, one, out=here[k:])
         _second(jet, here[:k], squares, w, one, two)

@@ -19,7 +19,7 @@ from gnlab.summaries.jets.curvature import Curvature
 from gnlab.summaries.jets.jet import Jet, Operand, rows_of, sum_of
 from gnlab.summaries.jets.ranks import common
 from gnlab.summaries.rules import elementwise
-from gnlab.summaries.rules.calls import Call, NoRuleError, jet_of, operands, value_of
+from gnlab.summaries.rules.calls import Call, CaseError, jet_of, operands, value_of
 from gnlab.summaries.rules.pointwise import pointwise
 
 Bilinear = Callable[[Tensor, Tensor], Tensor]
@@ -45,7 +45,7 @@ def quotient(call: Call, curvature: Curvature) -> Jet:
     """Y = a / b, element by element: the product of a and 1 / b."""
     a, b = call.args
     if call.kwargs.get("rounding_mode") is not None:
-        raise NoRuleError("with a rounding mode")
+        raise CaseError("with a rounding mode")
     shape, below = call.out.shape, jet_of(b)
     if below is None:
         jet = jet_of_either(a, None)
@@ -153,7 +153,7 @@ def outer(call: Call, curvature: Curvature) -> Jet:
     """A product that ``general`` sees to."""
     a, b, *rest = call.args
     if operands((rest, call.kwargs)):
-        raise NoRuleError("with a variable in an unusual place")
+        raise CaseError("with a variable in an unusual place")
     return general(lambda v, w: call.func(v, w, *rest, **call.kwargs), call, curvature, a, b)
 
 

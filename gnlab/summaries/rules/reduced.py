@@ -2,19 +2,19 @@
 
 from torch import Tensor
 
-from gnlab.summaries.rules.calls import NoRuleError
+from gnlab.summaries.rules.calls import CaseError
 
 
 def modern(size_average: object, reduce: object) -> None:
     """Raise if a reduction is asked for in the way of years ago."""
     if size_average is not None or reduce is not None:
-        raise NoRuleError("with size_average or reduce")
+        raise CaseError("with size_average or reduce")
 
 
 def alike(x: Tensor, y: Tensor) -> None:
     """Leave it to torch to refuse targets of another shape."""
     if x.shape != y.shape:
-        raise NoRuleError("of targets of another shape")
+        raise CaseError("of targets of another shape")
 
 
 def reduced(each: Tensor, reduction: str) -> Tensor:
@@ -22,5 +22,5 @@ def reduced(each: Tensor, reduction: str) -> Tensor:
     if reduction == "none":
         return each
     if reduction not in ("mean", "sum"):
-        raise NoRuleError("with an unusual reduction")
+        raise CaseError("with an unusual reduction")
     return each.sum() if reduction == "sum" else each.sum() / each.numel()

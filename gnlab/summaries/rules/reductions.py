@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from gnlab.summaries.formulas.norms import root
-from gnlab.summaries.rules.calls import NoRuleError, dims_of
+from gnlab.summaries.rules.calls import CaseError, dims_of
 
 
 def moments(x: Tensor, *given: Any, **more: Any) -> tuple[Tensor, Tensor]:
@@ -22,7 +22,7 @@ def moments(x: Tensor, *given: Any, **more: Any) -> tuple[Tensor, Tensor]:
         correction = int(more.pop("unbiased", True))
     keepdim, dims = more.pop("keepdim", False), dims_of(x, more.pop("dim", None))
     if more:
-        raise NoRuleError("with unusual arguments")
+        raise CaseError("with unusual arguments")
     mean = x.mean(dims, keepdim=True)
     count = max(math.prod(x.shape[d] for d in dims) - correction, 0)
     variance = (x - mean).square().sum(dims, keepdim=keepdim) / count
@@ -33,8 +33,10 @@ def vector_norm(
     x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
     """The norm of vectors, of a number for an order."""
-    if not isinstance(ord, (int, float)) or ord == 0 or dtype is not None:
-        raise NoRuleError("of an unusual order")
+    if not isinstance(ord, (int, float)) or ord == 0:
+        raise CaseError("of an unusual order")
+    if dtype is not None:
+        raise CaseError("with a dtype")
     dims = dims_of(x, dim)
     if math.isinf(ord):
         return (torch.amax if ord > 0 else torch.amin)(torch.abs(x), dims, keepdim)
@@ -52,7 +54,7 @@ def linalg_norm(
     """The norm of a vector, or Frobenius's of a matrix."""
     dims = dims_of(x, dim)
     if ord not in (None, "fro") and (len(dims) > 1 or (dim is None and x.dim() != 1)):
-        raise NoRuleError("of a matrix")
+        raise CaseError("of a matrix")
     order = 2 if ord in (None, "fro") else ord
     return vector_norm(x, order, dims, keepdim, dtype=dtype)
 
@@ -62,7 +64,7 @@ def matrix_norm(
 ) -> Tensor:
     """Frobenius's norm of matrices."""
     if ord != "fro":
-        raise NoRuleError("of an unusual order")
+        raise CaseError("of an unusual order")
     return vector_norm(x, 2, dim, keepdim, dtype=dtype)
 
 
@@ -102,8 +104,11 @@ def extreme(name: str) -> Callable[..., Any]:
     return find
 
 
-def prod(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+def prod(
+    x: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: torch.dtype | None = None
+) -> Tensor:
     """The product of all, or along a dimension, factor by factor."""
+    x = x if dtype is None else x.to(dtype)
     factors = (x.reshape(-1) if dim is None else x).unbind(0 if dim is None else dim)
     result = factors[0]
     for factor in factors[1:]:
@@ -111,15 +116,22 @@ def prod(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     return result.unsqueeze(dim) if keepdim and dim is not None else result
 
 
-def greatest_pooled(dims: int, *, with_places: bool) -> Callable[..., Any]:
-    """Torch's ``adaptive_max_pool`` in so many dimensions, with the values' places or without."""
-    name = f"adaptive_max_pool{dims}d_with_indices"
+def greatest_pooled(kind: str, dims: int, *, with_places: bool) -> Callable[..., Any]:
+    """Torch's pooling by the maximum in so many dimensions, with the values' places or without.
 
-    def pooled(x: Tensor, output_size: Any, return_indices: bool = with_places) -> Any:
-        if return_indices is not with_places:
-            raise NoRuleError("with its indices")
+    Args:
+        kind: "max_pool" or "adaptive_max_pool".
+        dims: One to three.
+        with_places: Whether the places are returned too.
+
+    Returns:
+        The pooling; arguments as torch's.
+    """
+    own = getattr(functional, f"{kind}{dims}d_with_indices")
+
+    def pooled(x: Tensor, *windows: Any, return_indices: Any = None, **more: Any) -> Any:
         with torch._C.DisableTorchFunction():
-            places = getattr(functional, name)(x.detach(), output_size)[1]
+            places = own(x.detach(), *windows, **more)[1]
         values = x.flatten(-dims).gather(-1, places.flatten(-dims)).reshape(places.shape)
         return (values, places) if with_places else values
 
@@ -147,9 +159,13 @@ FORMULAS: Mapping[str, Callable[..., Any]] = {
     "linalg_vector_norm": vector_norm, "linalg_norm": linalg_norm,
     "linalg_matrix_norm": matrix_norm,
     "logsumexp": logsumexp, "max": extreme("max"), "min": extreme("min"), "prod": prod,
-    **{f"adaptive_max_pool{d}d": greatest_pooled(d, with_places=False) for d in (1, 2, 3)},
     **{
-        f"adaptive_max_pool{d}d_with_indices": greatest_pooled(d, with_places=True)
+        f"adaptive_max_pool{d}d": greatest_pooled("adaptive_max_pool", d, with_places=False)
+        for d in (1, 2, 3)
+    },
+    **{
+        f"{kind}{d}d_with_indices": greatest_pooled(kind, d, with_places=True)
+        for kind in ("max_pool", "adaptive_max_pool")
         for d in (1, 2, 3)
     },
 }  # fmt: skip

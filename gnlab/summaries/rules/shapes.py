@@ -14,7 +14,7 @@ from torch.nn import functional
 from gnlab.summaries.jets.curvature import Curvature
 from gnlab.summaries.jets.jet import Jet, Operand
 from gnlab.summaries.rules import extremes, joins
-from gnlab.summaries.rules.calls import Call, NoRuleError, Rule, dims_of
+from gnlab.summaries.rules.calls import Call, CaseError, Rule, dims_of
 from gnlab.summaries.rules.joins import padded
 
 
@@ -102,7 +102,7 @@ def strided(call: Call, curvature: Curvature) -> Jet:
     """Y = entries of x by their distances in its memory, which may overlap."""
     x, given = call.only().value, call.named("input", "size", "stride", "storage_offset")
     if given.get("storage_offset") is not None or not _is_dense(x):
-        raise NoRuleError("of memory in an unusual place")
+        raise CaseError("of memory in an unusual place")
     numbers = torch.arange(x.numel(), device=x.device).reshape(x.shape)
     beneath = torch.empty_strided(x.shape, x.stride(), dtype=numbers.dtype, device=x.device)
     places = beneath.copy_(numbers).as_strided(given["size"], given["stride"])
@@ -140,8 +140,6 @@ def pooled(call: Call, curvature: Curvature) -> Jet:
         y: Tensor = call.func(v.flatten(0, 1), *call.args[1:], **options)
         return y.reshape(len(v), *out.shape)
 
-    if x.value.dim() != int(call.name[-2]) + 2:
-        raise NoRuleError("without a dimension of samples")
     return x.jet.linear(each)
 
 
@@ -149,7 +147,7 @@ def greatest_pooled(call: Call, curvature: Curvature) -> Jet:
     """Y = the greatest value of each window of x [N, C, ...], the entries kept at the call."""
     x, out, dims = call.only(), call.out, int(call.name[-2])
     if call.kept is None:
-        raise NoRuleError("without its indices")
+        raise CaseError("without its indices")
     at = call.kept.flatten(-dims)
     return x.jet.linear(
         lambda v: (
@@ -160,8 +158,6 @@ def greatest_pooled(call: Call, curvature: Curvature) -> Jet:
 
 def with_indices(func: Callable[..., Any], args: Any, options: Any) -> tuple[Tensor, Tensor]:
     """A pooling's result, and which entries it took."""
-    if options.get("return_indices", False):
-        raise NoRuleError("with its indices")
     name = func.__name__
     result, kept = getattr(functional, name)(*args, **{**options, "return_indices": True})
     return result, kept

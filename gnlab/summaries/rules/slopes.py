@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gnlab.summaries.rules.calls import NoRuleError
+from gnlab.summaries.rules.calls import CaseError
 
 
 def _silu(x: Tensor, y: Tensor) -> Tensor:
@@ -37,7 +37,7 @@ def _softplus(x: Tensor, y: Tensor, beta: float = 1.0, threshold: float = 20.0) 
 
 def _elu(x: Tensor, y: Tensor, alpha: float = 1.0, *rest: Any) -> Tensor:
     if rest:
-        raise NoRuleError("elu of another scale under a gradient that the model takes itself")
+        raise CaseError("of another scale")
     return torch.where(x.detach() > 0, 1.0, y + alpha)
 
 

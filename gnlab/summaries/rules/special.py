@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gnlab.summaries.rules import elementwise
-from gnlab.summaries.rules.calls import NoRuleError
+from gnlab.summaries.rules.calls import CaseError
 from gnlab.summaries.rules.elementwise import Derivatives, Rule
 
 
@@ -75,7 +75,7 @@ def logit(x: Tensor, y: Tensor, eps: float | None = None) -> Derivatives:
 def rest(x: Tensor, y: Tensor, *_: object) -> Derivatives:
     """Y = what is left of x beyond a multiple of something, with steps where the multiple has."""
     if (x.shape, x.dtype) != (y.shape, y.dtype):
-        raise NoRuleError("the rest of a division by a larger tensor")
+        raise CaseError("by a larger tensor")
     return torch.ones_like(x), None, None
 
 
@@ -103,7 +103,7 @@ def atan2(y: Tensor, x: Tensor) -> Tensor:
 def xlogy(x: Tensor, y: Tensor) -> Tensor:
     """X log y, and nothing where x is zero, even where y is zero too."""
     if getattr(x, "requires_grad", False) and y.requires_grad:
-        raise NoRuleError("xlogy of two variables")
+        raise CaseError("of two variables")
     return x * torch.log(torch.where((x == 0) & (y <= 0), 1.0, y))
 
 

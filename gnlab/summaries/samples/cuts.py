@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gnlab.summaries.jets.axis import Axis
 from gnlab.summaries.jets.jet import Operand
-from gnlab.summaries.rules.calls import UNUSUAL, Call, NoRuleError, dims_of, value_of
+from gnlab.summaries.rules.calls import UNUSUAL, Call, dims_of, value_of
 from gnlab.summaries.rules.elementwise import RULES as POINTWISE
 
 Needs = list[tuple[Any, Axis]]
@@ -39,7 +39,7 @@ def needs(call: Call, axis: Axis) -> Needs | None:
         return None
     try:
         return cut(call, axis)
-    except (NoRuleError, *UNUSUAL):  # arguments in an unusual place, which a rule may know
+    except UNUSUAL:  # arguments in an unusual place, which a rule may know
         return None
 
 
@@ -255,7 +255,7 @@ _CUTS: Mapping[str, Cut] = {
     **dict.fromkeys(POINTWISE, _alone),
     **dict.fromkeys(
         ("add", "sub", "rsub", "mul", "div", "where", "masked_fill", "maximum", "minimum",
-         "expand"),
+         "expand", "pow"),
         _broadcast,
     ),
     **dict.fromkeys(("neg", "negative"), _alone),

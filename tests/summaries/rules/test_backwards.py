@@ -175,7 +175,7 @@ WITHOUT = {
     "embedding": lambda x: F.embedding(LABELS % 3, x),
     "pow": lambda x: (x + 3) ** torch.tensor(2.0, dtype=DOUBLE),
     "matmul of a vector": lambda x: x @ x[0],
-    "conv1d's weights": lambda x: F.conv1d(FIXED[None], x[None, :, :2]),
+    "conv1d by its weights": lambda x: F.conv1d(FIXED[None], x[None, :, :2]),
 }
 
 

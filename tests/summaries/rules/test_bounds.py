@@ -1,4 +1,4 @@
-"""Bounds that vary and numbers' powers, by differences and by the plain definition."""
+"""Bounds and exponents that vary, numbers' powers, by differences and by the definition."""
 
 import pytest
 import torch
@@ -20,6 +20,14 @@ OPERATIONS = {
     "clamp_min": (lambda x, a: x.clamp_min(a).sin(), S, S),
     "clamp_max": (lambda x, b: torch.clamp_max(x, max=b).sin(), S, (3,)),
     "pow": (lambda x: torch.pow(1.7, x), S),
+    "pow: both vary": (lambda x, n: (x.exp() ** n).sin(), S, (3,)),
+    "pow: wider by its exponent": (lambda x, n: torch.pow(x.exp(), exponent=n).sin(), (1, 3), S),
+    "pow: of a constant": (lambda n: (FIXED.abs() ** n).sin(), S),
+    "pow: constant exponents": (lambda x: (x.exp() ** FIXED).sin(), S),
+    "pow: constant exponents in a row": (lambda x: x.exp().pow(FIXED[1]).sin(), S),
+    "pow: constant exponents, wider": (lambda x: (x.exp() ** FIXED).sin(), (3,)),
+    "pow: whole exponents": (lambda x: (x ** torch.tensor([0, 1, 3])).sin(), S),
+    "pow: in place": (lambda x: (x * x + 1).pow_(FIXED).sin(), S),
     "float_power": (lambda x: torch.float_power(x.exp(), 2.5).sin(), S),
     "float_power: cube": (lambda x: x.float_power(3), S),
     "float_power: a tensor": (lambda x: torch.float_power(x, torch.tensor(2)), S),
@@ -38,8 +46,7 @@ class TestOperations(Formulated):
     "function",
     [
         lambda x: torch.pow(0.0, x.exp()),
-        lambda x: x.exp() ** x,
-        lambda x: x.exp() ** FIXED,
+        lambda x: (x - x.detach().amax()) ** x,
         lambda x: torch.float_power(2.0, x),
     ],
 )

@@ -15,6 +15,7 @@ from gnlab.summaries.rules.ordering import FORMULAS as ORDERING
 from gnlab.summaries.rules.packed import FORMULAS as PACKED
 from gnlab.summaries.rules.recurrent import FORMULAS as RECURRENT
 from gnlab.summaries.rules.special import FORMULAS as SPECIAL
+from gnlab.summaries.rules.unbatched import FORMULAS as UNBATCHED
 from tests.summaries.rules.held import Formulated
 
 torch.manual_seed(3)
@@ -54,6 +55,17 @@ def heads(**options):
 def encoder(**options):
     layer = nn.TransformerEncoderLayer(4, 2, 5, batch_first=True, **options).double()
     return nn.Sequential(layer.requires_grad_(False), nn.Tanh())
+
+
+def with_windows(dims):
+    """Maxima over windows that overlap, and where they are."""
+    pool = getattr(F, f"max_pool{dims}d")
+
+    def call(x):
+        values, places = pool(spread(x), 2, 1, return_indices=True)
+        return (values * torch.cos(places)).sin()
+
+    return call
 
 
 def with_places(dims):
@@ -220,6 +232,12 @@ OPERATIONS = {
     "min": (lambda x: spread(x).min().sin(), S),
     "min: dim": (lambda x: spread(x).min(-1, True).values.sin() * x, S),
     "prod": (lambda x: x.prod(), S), "prod: dim": (lambda x: x.prod(1, keepdim=True) * x, S),
+    **{
+        f"max_pool{d}d_with_indices": (with_windows(d), (2, 2, *[4] * d)) for d in (1, 2, 3)
+    },
+    "max_pool2d_with_indices: module": (
+        lambda x: nn.MaxPool2d((1, 2), return_indices=True)(spread(x))[0].sin(), (2, 3, 4),
+    ),
     "adaptive_max_pool1d": (lambda x: F.adaptive_max_pool1d(spread(x), 2).sin(), C),
     "adaptive_max_pool2d": (lambda x: nn.AdaptiveMaxPool2d((1, 2))(spread(x)).sin(), (1, 2, 2, 3)),
     **{
@@ -235,7 +253,7 @@ OPERATIONS = {
 def test_every_formula_is_tried():
     losses = {n for n in FORMULAS if n.endswith("_loss") or "entropy" in n or n == "kl_div"}
     elsewhere = losses.union(
-        RECURRENT, ASSIGNMENTS, PACKED, ORDERING, ARRANGEMENTS, BOUNDS, SPECIAL
+        RECURRENT, ASSIGNMENTS, PACKED, ORDERING, ARRANGEMENTS, BOUNDS, SPECIAL, UNBATCHED
     )
     assert {name.split(":")[0] for name in OPERATIONS} == set(FORMULAS) - elsewhere
 

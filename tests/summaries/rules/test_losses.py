@@ -50,6 +50,18 @@ OPERATIONS = {
     ),
     "cross_entropy: one sample": (lambda x: F.cross_entropy(x, torch.tensor(1)).sin(), (3,)),
     "cross_entropy: one soft sample": (lambda x: F.cross_entropy(x, SOFT[0]).sin(), (3,)),
+    "cross_entropy: bytes": (lambda x: F.cross_entropy(x, LABELS.byte()), S),
+    "cross_entropy: varying": (lambda x, y: F.cross_entropy(x, y.softmax(1)).sin(), S, S),
+    "cross_entropy: varying, weight, smoothing": (
+        lambda x, y: F.cross_entropy(x, y.softmax(1), WEIGHT, label_smoothing=0.2), Q, Q,
+    ),
+    "cross_entropy: varying, none": (
+        lambda x, y: F.cross_entropy(x, y, WEIGHT, reduction="none").sin(), S, S,
+    ),
+    "cross_entropy: varying, sum": (
+        lambda y: F.cross_entropy(TARGET, target=y, reduction="sum").sin(), S,
+    ),
+    "cross_entropy: varying, one sample": (F.cross_entropy, (3,), (3,)),
     "cross_entropy: module": (
         lambda x: nn.CrossEntropyLoss(WEIGHT, label_smoothing=0.1)(input=x, target=LABELS), S,
     ),
@@ -59,6 +71,7 @@ OPERATIONS = {
     "nll_loss: none": (
         lambda x: F.nll_loss(x.sin(), PIXELS, ignore_index=1, reduction="none").exp(), Q,
     ),
+    "nll_loss: bytes": (lambda x: F.nll_loss(x.sin(), LABELS.byte(), WEIGHT), S),
     "nll_loss: one": (lambda x: F.nll_loss(x.sin(), torch.tensor(2)), (3,)),
     "nll_loss: module": (lambda x: nn.NLLLoss()(x.log_softmax(1), LABELS), S),
     "mse_loss": (lambda x: F.mse_loss(x.exp(), TARGET), S),

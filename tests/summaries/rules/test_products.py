@@ -124,7 +124,6 @@ class TestOperations(Ruled):
 
 WITHOUT_RULE = {
     "max_norm": (lambda w: F.embedding(TOKENS, w, max_norm=0.5).sin(), (4, 2)),
-    "dimension of samples": (lambda x, w: F.conv1d(x, w).sin(), (1, 4), (1, 1, 2)),
     "of an unusual order": (lambda x: torch.linalg.matrix_norm(x, "nuc").sin(), S),
     "of a matrix": (lambda x: torch.linalg.norm(x, 1).sin(), S),
     "of memory in an unusual place": (

@@ -1,6 +1,5 @@
 """What is linear: shapes, sums and selections, by differences and by the plain definition."""
 
-import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -255,11 +254,3 @@ def single(operation):
         fast, plain = operation.summary(p, "jets"), operation.summary(p, "autodiff")
         for one, two in ((fast.g, plain.g), (fast.H, plain.H), (fast.third, plain.third)):
             torch.testing.assert_close(one, two, rtol=0, atol=1e-6 * float(two.abs().max()))
-
-
-@pytest.mark.parametrize("shape", [(2, 3, 3), (2, 3)])
-def test_a_pooling_without_samples_falls_back(between, shape):
-    pool = F.avg_pool2d if len(shape) == 3 else F.avg_pool1d
-    problem = between("", lambda x: pool(x, 2).sin(), shape)
-    with pytest.raises(ValueError, match="without a dimension of samples"):
-        problem.check()
