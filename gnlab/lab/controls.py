@@ -83,12 +83,13 @@ class Controls(pn.viewable.Viewer):
         return drive, [
             widgets.rule("Problem and method"),
             widgets.row(run["preset"], run["optimizer"]), self.about,
-            widgets.row(run["direction"], run["curvature"], run["safeguard"]),
+            widgets.row(run["direction"], run["curvature"]),
             run["lr"], run["damping"],
             widgets.row(run["period"], run["batch_size"], run["summary_batch_size"]),
+            widgets.row(run["safeguard"], run["seed"]),
             widgets.rule("View"),
             widgets.row(self._view["order"], self._view["scale"]),
-            widgets.row(self._view["lock"], self._view["theme"], run["seed"]),
+            widgets.row(self._view["lock"], self._view["theme"]),
             roles(),
         ]  # fmt: skip
 
