@@ -3,8 +3,8 @@
     python -m benchmarks.rates
 
 First one size and every number of groups, then a few numbers of groups and growing sizes: how far
-random starts stay below the slowest one as the coordinates grow in number. A rate is a number of mathematics, not of a machine:
-what is stored repeats to the digits of the tables.
+random starts stay below the slowest one as the coordinates grow in number. A rate is a number of
+mathematics, not of a machine: what is stored repeats to the digits of the tables.
 """
 
 import argparse
@@ -70,8 +70,8 @@ def figures(found: "xr.Dataset") -> dict[str, list[float]]:
 
     Returns:
         The "bound"; the "proved" factor of the level's own worst start, and the rate measured
-        "from" it; the "slowest" and the "median" of the random starts; Cauchy's worst start, "cauchy";
-        and the "largest" factor of all.
+        "from" it; the "slowest" and the "median" of the random starts; that of Cauchy's worst
+        start, "cauchy"; and the "largest" factor of all.
     """
     chance = found.rate[:, :STARTS]
     columns = {

@@ -126,10 +126,10 @@ def step(H: Array, x: Array, owner: Groups) -> Array:
 def _solved(A: Array, b: Array) -> Array:
     """A⁻¹b, for [..., S, S] and [..., S]; the shortest where A is singular to rounding."""
     try:
-        solved: Array = np.linalg.solve(A, b[..., None])[..., 0]
+        solved = np.linalg.solve(A, b[..., None])
     except np.linalg.LinAlgError:
-        solved = (np.linalg.pinv(A, hermitian=True) @ b[..., None])[..., 0]
-    return solved
+        solved = np.asarray(np.linalg.pinv(A, hermitian=True) @ b[..., None], np.float64)
+    return solved[..., 0]
 
 
 def convergence(problem: Quadratic, owner: Groups, start: Array, steps: int) -> Convergence:
