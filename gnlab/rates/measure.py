@@ -128,8 +128,8 @@ def _solved(A: Array, b: Array) -> Array:
     try:
         solved = np.linalg.solve(A, b[..., None])
     except np.linalg.LinAlgError:
-        solved = np.asarray(np.linalg.pinv(A, hermitian=True) @ b[..., None], np.float64)
-    return solved[..., 0]
+        solved = np.linalg.pinv(A, hermitian=True) @ b[..., None]
+    return np.asarray(solved[..., 0], np.float64)
 
 
 def convergence(problem: Quadratic, owner: Groups, start: Array, steps: int) -> Convergence:
