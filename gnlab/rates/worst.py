@@ -37,7 +37,8 @@ class Pair:
         ends: The eigenvalues λ < μ of A^½HA^½.
         low: The unit eigenvector of λ, [P].
         high: That of μ, [P].
-        apart: The largest |‖I_s low‖² − ‖I_s high‖²|: zero, but for rounding.
+        apart: The largest |‖I_s low‖² − ‖I_s high‖²|: zero, but for rounding; anything where κ_A is
+            1, from where every step arrives.
         bound: ((κ_A − 1)/(κ_A + 1))² of the best scaling.
     """
 
