@@ -2,21 +2,24 @@
 
     python -m benchmarks.rates
 
-First one size and every number of groups, then a few numbers of groups and growing sizes, which is
-what the conjecture in docs/rates.md is about. A rate is a number of mathematics, not of a machine:
-what is stored repeats to the digits of the tables.
+First one size and every number of groups, then a few numbers of groups and growing sizes: how far
+random starts stay below the slowest one as the coordinates grow in number. A rate is a number of
+mathematics, not of a machine: what is stored repeats to the digits of the tables.
 """
 
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
 
 from benchmarks.results import FOLDER, Results
 from gnlab.rates import measure, quadratic
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 SIZE, CONDITION = 64, 100.0
 GROUPS = (1, 2, 4, 8, 16, 32, 64)
@@ -38,25 +41,49 @@ def spectrum(size: int = SIZE, seed: int = 0) -> np.ndarray:
 
 
 def growing(size: int, options: Mapping[str, Any]) -> dict[str, object]:
-    """How far below the bound the slowest rate stays, of several Hessians of one size.
+    """The rates and their bounds of several Hessians of one size.
 
     Args:
         size: P.
         options: The coupling, as ``quadratic`` takes it.
 
     Returns:
-        The numbers of groups, and for each Hessian the bounds and the slowest rates.
+        The numbers of groups, and for each Hessian what ``figures`` gives.
     """
     both = []
     for seed in range(HESSIANS):
         problem = quadratic(spectrum(size, seed), seed=seed, **options)
         both.append(measure(problem, FEW, starts=STARTS, steps=STEPS, seed=seed))
+    each = [figures(found) for found in both]
     return {
         "size": size,
         "groups": list(FEW),
-        "bound": [found.bound.values.tolist() for found in both],
-        "slowest": [found.rate.max("start").values.tolist() for found in both],
+        **{name: [one[name] for one in each] for name in each[0]},
     }
+
+
+def figures(found: "xr.Dataset") -> dict[str, list[float]]:
+    """What a measurement says of each level.
+
+    Args:
+        found: The measurement.
+
+    Returns:
+        The "bound"; the "proved" factor of the level's own worst start, and the rate measured
+        "from" it; the "slowest" and the "median" of the random starts; that of Cauchy's worst
+        start, "cauchy"; and the "largest" factor of all.
+    """
+    chance = found.rate[:, :STARTS]
+    columns = {
+        "bound": found.bound,
+        "proved": found.slow,
+        "from": found.rate.sel(start="worst of the level"),
+        "slowest": chance.max("start"),
+        "median": chance.median("start"),
+        "cauchy": found.rate.sel(start="worst"),
+        "largest": found.largest.max("start"),
+    }
+    return {name: column.values.tolist() for name, column in columns.items()}
 
 
 def main() -> None:
@@ -75,10 +102,7 @@ def main() -> None:
             name,
             {
                 "groups": list(GROUPS),
-                "slowest": found.rate.max("start").values.tolist(),
-                "median": found.rate.median("start").values.tolist(),
-                "largest": found.largest.max("start").values.tolist(),
-                "bound": found.bound.values.tolist(),
+                **figures(found),
                 "condition": problem.condition,
             },
         )

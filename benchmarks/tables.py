@@ -163,37 +163,40 @@ def _with_page(name: str, found: Mapping[str, Any], without: str, most: str) -> 
 
 
 def rates(results: Results) -> str:
-    """For each coupling the factor of every level, and the largest that can be."""
+    """For each coupling and level: the slowest of the random starts, the worst start, the bound."""
+    kinds = "slowest", "from", "bound"
     body = [
-        [name, *(f"{rate:.3f} / {bound:.3f}" for rate, bound in zip(*_both(found), strict=True))]
-        for name, found in results.cases.items()
+        [name, *(" / ".join(f"{v:.3f}" for v in cell) for cell in zip(*of, strict=True))]
+        for name, of in ((n, [found[k] for k in kinds]) for n, found in results.cases.items())
     ]
     groups = next(iter(results.cases.values()))["groups"]
     return rows(["coupling", *(f"S = {count}" for count in groups)], body) + where(results)
 
 
 def rates_growing(results: Results) -> str:
-    """For each size the most by which a Hessian's slowest rate stays below its bound."""
+    """For each size the most by which a Hessian's rates stay below its bound.
+
+    Of the slowest random start, and of the worst start.
+    """
     body = []
     for name, found in sorted(results.cases.items(), key=_coupling_and_size):
-        apart = zip(
-            *(
-                [bound - rate for rate, bound in zip(*both, strict=True)]
-                for both in zip(found["slowest"], found["bound"], strict=True)
-            ),
-            strict=True,
-        )
-        body.append([name, *(f"{max(gaps):.4f}" for gaps in apart)])
+        random, worst = (_gaps(found, kind) for kind in ("slowest", "from"))
+        body.append([name, *(f"{a:.4f} / {b:.4f}" for a, b in zip(random, worst, strict=True))])
     groups = next(iter(results.cases.values()))["groups"]
     return rows(["coupling", *(f"S = {count}" for count in groups)], body) + where(results)
 
 
+def _gaps(found: Mapping[str, Any], kind: str) -> list[float]:
+    """By level, the largest difference to the bound among the Hessians, no less than 0."""
+    apart = [
+        [bound - rate for rate, bound in zip(*both, strict=True)]
+        for both in zip(found[kind], found["bound"], strict=True)
+    ]
+    return [max(0.0, *gaps) for gaps in zip(*apart, strict=True)]
+
+
 def _coupling_and_size(case: tuple[str, Mapping[str, Any]]) -> tuple[str, int]:
     return case[0].partition(",")[0], case[1]["size"]
-
-
-def _both(found: Mapping[str, Any]) -> tuple[list[float], list[float]]:
-    return found["slowest"], found["bound"]
 
 
 def findings(results: Results) -> str:

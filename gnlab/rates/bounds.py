@@ -7,9 +7,8 @@ inequality bounds. So for every A
 
     f(x⁺) − f* ≤ ((κ_A − 1)/(κ_A + 1))² (f(x) − f*),   κ_A = κ(A^½ H A^½).
 
-That holds for every step from every point. That a start comes up to it in the long run is proved
-for one group and for an H that is block-diagonal in the groups, and conjectured for S fixed and
-P → ∞: docs/rates.md.
+That holds for every step from every point. With the best A it is the rate from the slowest start,
+exactly, wherever eigenvectors of both ends have equal masses in every group: docs/rates.md.
 
 Legend: P coordinates, S groups.
 
@@ -21,10 +20,10 @@ References:
 import math
 
 import numpy as np
-from scipy.optimize import minimize
 
 from gnlab.errors import check_number
 from gnlab.rates.checks import Array, Groups, check_definite, check_groups
+from gnlab.rates.scaling import optimum
 
 
 def kantorovich(condition: float) -> float:
@@ -46,45 +45,35 @@ def kantorovich(condition: float) -> float:
 
 
 def best_scaling(H: Array, owner: Groups) -> Array:
-    """A number for each group that makes the condition number of A^½HA^½ small.
+    """The number for each group that makes the condition number of A^½HA^½ smallest.
 
     Args:
         H: The Hessian, [P, P].
         owner: The group of each coordinate, [P].
 
     Returns:
-        A's numbers, the best that a search from the blocks' own sizes finds, [S].
+        A's numbers, their geometric mean 1, [S].
 
     Raises:
         InputError: If H is not symmetric and positive definite, or the groups are none.
     """
-    H, owner = check_definite(H), check_groups(owner, len(H))
-    start = _middles(H, owner)
-    count = len(start)
-    found = minimize(
-        lambda logs: np.log(_condition(H, owner, logs)), start, method="Nelder-Mead",
-        options={"maxiter": 400 * count, "xatol": 1e-6, "fatol": 1e-10, "adaptive": True},
-    )  # fmt: skip
-    tried = [np.zeros(count), start, found.x]
-    best: Array = np.exp(min(tried, key=lambda logs: _condition(H, owner, logs)))
-    return best
+    return optimum(H, owner).scaling
 
 
 def scaled_bound(H: Array, owner: Groups) -> float:
-    """A factor that no step of the method exceeds, at these groups.
+    """The factor that no step of the method exceeds, of the best scaling of these groups.
 
     Args:
         H: The Hessian, [P, P].
         owner: The group of each coordinate, [P].
 
     Returns:
-        ((κ_A − 1)/(κ_A + 1))² of the best A that was found; right for whatever A it is.
+        ((κ_A − 1)/(κ_A + 1))² of the best A. How near to it is certified: ``optimum``.
 
     Raises:
         InputError: If H is not symmetric and positive definite, or the groups are none.
     """
-    best = best_scaling(H, owner)
-    return kantorovich(_condition(np.asarray(H), np.asarray(owner), np.log(best)))
+    return kantorovich(max(1.0, optimum(H, owner).condition))
 
 
 def ready_bound(H: Array, owner: Groups) -> float:

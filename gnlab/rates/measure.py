@@ -4,8 +4,9 @@ Without a cubic term and with λ₁ = 1 the method, along the gradient, minimise
 the groups' gradients: x⁺ = x − Gη with the columns G_s = I_s∇f and GᵀHG η = Gᵀ∇f. One group is
 Cauchy's exact line search; one group per coordinate is Newton's step, wherever no ∂f is zero.
 
-The rate of a level is the supremum over all starts of limsup f(x_k)^(1/k); the slowest that is
-measured, from a few starts over some steps, is an estimate of it from below.
+The rate of a level is the supremum over all starts of limsup f(x_k)^(1/k). It is attained from a
+start that ``slow_pair`` finds, which hardly any other comes near to: what random starts show is
+another thing.
 
 Legend: P coordinates, S groups, k steps.
 """
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gnlab.errors import InputError, check_number
-from gnlab.rates.bounds import kantorovich, scaled_bound
+from gnlab.rates.bounds import kantorovich
 from gnlab.rates.checks import (
     Array,
     Groups,
@@ -29,6 +30,7 @@ from gnlab.rates.checks import (
     check_starts,
 )
 from gnlab.rates.quadratics import Quadratic, check_quadratic, runs
+from gnlab.rates.worst import Pair, slow_pair, worst_start
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -93,13 +95,16 @@ def step(H: Array, x: Array, owner: Groups) -> Array:
     Returns:
         x⁺, [..., P]. A group whose slope is zero, to rounding, stays where it is.
     """
-    g = _slopes(H, x)
+    here = _slopes(H, x)
     members = np.eye(int(owner.max()) + 1)[owner]
+    # Each group's slopes in a unit of their own: squares of tiny ones are in no float's range.
+    largest = np.max(np.abs(here)[..., None] * members, axis=-2)
+    still = largest == 0
+    g = here / np.where(still, 1.0, largest)[..., owner]
     columns = g[..., None] * members
     bent = columns.mT @ (H @ columns)
-    size = np.diagonal(bent, axis1=-2, axis2=-1)
-    still = size <= 0
     # In units in which the diagonal is 1 the groups' sizes are out of the way.
+    size = np.diagonal(bent, axis1=-2, axis2=-1)
     unit = np.where(still, 0.0, 1 / np.sqrt(np.where(still, 1.0, size)))
     scaled = (
         unit[..., :, None] * bent * unit[..., None, :] + np.eye(size.shape[-1]) * still[..., None]
@@ -107,15 +112,24 @@ def step(H: Array, x: Array, owner: Groups) -> Array:
 
     def shift(slopes: Array) -> Array:
         """How far to go for the groups' slopes to vanish, from where they are these."""
-        eta = unit * np.linalg.solve(scaled, (unit * (g * slopes @ members))[..., None])[..., 0]
+        eta = unit * _solved(scaled, unit * (g * slopes @ members))
         far: Array = g * eta[..., owner]
         return far
 
-    moved: Array = x - shift(g)
+    moved: Array = x - shift(here)
     # What is left of the slopes is rounding of x. A group of one coordinate has nothing else, and
     # in the next step it would be all that there is to go along.
     moved -= shift(moved @ H)
     return moved
+
+
+def _solved(A: Array, b: Array) -> Array:
+    """A⁻¹b, for [..., S, S] and [..., S]; the shortest where A is singular to rounding."""
+    try:
+        solved = np.linalg.solve(A, b[..., None])
+    except np.linalg.LinAlgError:
+        solved = np.linalg.pinv(A, hermitian=True) @ b[..., None]
+    return np.asarray(solved[..., 0], np.float64)
 
 
 def convergence(problem: Quadratic, owner: Groups, start: Array, steps: int) -> Convergence:
@@ -176,28 +190,6 @@ def in_range(H: Array) -> Array:
     return scaled
 
 
-def worst_start(problem: Quadratic, sign: int = 1) -> Array:
-    """The start from which Cauchy's method is as slow as Kantorovich's bound allows.
-
-    Args:
-        problem: The quadratic.
-        sign: 1 or −1: there are two.
-
-    Returns:
-        v_min/λ_min ± v_max/λ_max, [P]; with one coordinate, where every start is as bad, ±1/λ.
-
-    Raises:
-        InputError: If it is no quadratic, or the sign is neither.
-    """
-    if sign not in (1, -1):
-        raise InputError(f"sign must be 1 or -1, there are two worst starts; got {sign!r}.")
-    values, vectors = check_quadratic(problem).eigenvalues, problem.eigenvectors
-    if len(values) == 1:
-        return sign * vectors[:, 0] / values
-    start: Array = vectors[:, 0] / values[0] + sign * vectors[:, -1] / values[-1]
-    return start
-
-
 def measure(
     problem: Quadratic,
     levels: Iterable[int] | Mapping[str, Groups],
@@ -206,7 +198,7 @@ def measure(
     steps: int = 200,
     seed: int = 0,
 ) -> "xr.Dataset":
-    """The rate of every level, from random starts and from Cauchy's worst one.
+    """The rate of every level, from random starts, Cauchy's worst one and the level's own.
 
     Args:
         problem: The quadratic.
@@ -217,9 +209,11 @@ def measure(
         seed: Of the starts.
 
     Returns:
-        By "level" and "start" (the last is Cauchy's worst): the "rate", the geometric mean of
-        f(x_{i+1})/f(x_i) over the later half of the steps, the "largest" factor, and the "first".
-        By level: "groups" (S) and the "bound" that no factor exceeds.
+        By "level" and "start" (the last two are Cauchy's worst, and that of ``slow_pair``): the
+        "rate", the geometric mean of f(x_{i+1})/f(x_i) over the later half of the steps, the
+        "largest" factor, and the "first". By level: "groups" (S), the "bound" that no factor
+        exceeds, and the "slow" factor, of every step from the last start but for rounding. The rate
+        from the slowest of all starts is between these two.
 
     Raises:
         InputError: If there is no level, its groups are none of the problem's, H is not positive
@@ -233,8 +227,12 @@ def measure(
     named = _named(levels, size)
     rng = np.random.default_rng(seed)
     points = [*rng.standard_normal((starts, size)), worst_start(problem)]
-    found = [[_converging(near, owner, x, steps) for x in points] for owner in named.values()]
-    return _dataset(problem, named, found, starts)
+    pairs = [slow_pair(H, owner) for owner in named.values()]
+    found = [
+        [_converging(near, owner, x, steps) for x in (*points, pair.start(owner))]
+        for owner, pair in zip(named.values(), pairs, strict=True)
+    ]
+    return _dataset(problem, named, found, pairs)
 
 
 def _named(levels: object, size: int) -> dict[str, Groups]:
@@ -257,7 +255,7 @@ def _dataset(
     problem: Quadratic,
     named: Mapping[str, Groups],
     found: Sequence[Sequence[Convergence]],
-    starts: int,
+    pairs: Sequence[Pair],
 ) -> "xr.Dataset":
     """The measurements as a table."""
     import xarray as xr  # noqa: PLC0415  (half a second that only who asks should pay)
@@ -268,12 +266,17 @@ def _dataset(
             "rate": (both, [[one.rate for one in row] for row in found]),
             "largest": (both, [[float(one.factors.max()) for one in row] for row in found]),
             "first": (both, [[float(one.factors[0]) for one in row] for row in found]),
-            "bound": ("level", [scaled_bound(problem.H, owner) for owner in named.values()]),
+            "bound": ("level", [pair.bound for pair in pairs]),
+            "slow": ("level", [pair.factor for pair in pairs]),
         },
         coords={
             "level": list(named),
             "groups": ("level", [int(owner.max()) + 1 for owner in named.values()]),
-            "start": [*(f"random {i}" for i in range(starts)), "worst"],
+            "start": [
+                *(f"random {i}" for i in range(len(found[0]) - 2)),
+                "worst",
+                "worst of the level",
+            ],
         },
         attrs={"condition": problem.condition, "kantorovich": kantorovich(problem.condition)},
     )

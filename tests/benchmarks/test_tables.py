@@ -153,11 +153,19 @@ def test_a_level_of_the_slider_has_its_gaps_and_what_was_missed_in_them(results)
 def test_growing_sizes_stand_in_order_with_the_largest_gap(results):
     def at(size):
         apart = [[0.9, 0.8], [0.9, 0.85]]
-        return {"size": size, "groups": [2, 4], "bound": [[0.95, 0.9]] * 2, "slowest": apart}
+        near = [[0.95, 0.89], [0.95, 0.9]]
+        bound = [[0.95, 0.9]] * 2
+        return {"size": size, "groups": [2, 4], "bound": bound, "slowest": apart, "from": near}
 
     table = tables.rates_growing(results(**{f"dense, P = {size}": at(size) for size in (32, 8)}))
-    assert cells(table, 0) == ["dense, P = 8", "0.0500", "0.1000"]
+    assert cells(table, 0) == ["dense, P = 8", "0.0500 / 0.0000", "0.1000 / 0.0100"]
     assert cells(table, 1)[0] == "dense, P = 32"
+
+
+def test_a_rate_stands_between_what_chance_finds_and_the_bound(results):
+    found = {"groups": [1, 64], "slowest": [0.9598, 0.0], "from": [0.9608, 0.9489]}
+    table = tables.rates(results(dense={**found, "bound": [0.9608, 0.9523]}))
+    assert cells(table, 0) == ["dense", "0.960 / 0.961 / 0.961", "0.000 / 0.949 / 0.952"]
 
 
 def test_every_table_has_its_place_in_a_page():

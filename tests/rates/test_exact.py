@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gnlab.rates import convergence, paths, quadratic, random_start, runs
+from gnlab.rates.measure import step
 
 
 def solved(A, b):
@@ -64,3 +65,21 @@ def test_a_coordinate_whose_line_was_searched_exactly_stands_still(
     one, many = convergence(problem, owner, start, 4), paths(problem, owner, start[None], 4)
     np.testing.assert_allclose(one.factors, known, rtol=1e-11)
     np.testing.assert_allclose(many.factors[:, 0], known, rtol=1e-11)
+
+
+@pytest.mark.parametrize("tiny", [1e-17, 1e-120, 1e-170, 1e-250])
+def test_groups_whose_slopes_have_no_square_move_as_others(tiny):
+    """Two groups apart from the rest: their rates are their own, however near the minimum."""
+    H = np.zeros((6, 6))
+    H[:3, :3] = quadratic((1.0, 5.0, 20.0), seed=1).H
+    H[3:, 3:] = quadratic((1.0, 3.0, 9.0), seed=2).H
+    owner, x = np.array([0, 0, 1, 2, 2, 3]), random_start(6, 0)
+    moved = step(H, x * np.repeat([1.0, tiny], 3), owner)
+    np.testing.assert_allclose(moved / np.repeat([1.0, tiny], 3), step(H, x, owner), rtol=1e-9)
+
+
+def test_a_hessian_that_is_singular_to_rounding_has_a_step():
+    H = np.array([[1.0, 1.0], [1.0, 1.0]])
+    x = np.array([1.0, 2.0])
+    moved = step(H, x, np.array([0, 1]))
+    assert abs(moved.sum()) < 1e-12
