@@ -86,9 +86,9 @@ def _ranks(groups: Groups) -> Tensor:
 def _counts(groups: Groups, elements: tuple[int, ...]) -> Tensor:
     """n_s by rank, [S], float64."""
     ranks = _ranks(groups)
+    total = torch.zeros(groups.size, dtype=torch.float64, device=ranks.device)
     each = [
-        torch.full((owner.numel(),), count / max(owner.numel(), 1), dtype=torch.float64)
+        total.new_full((owner.numel(),), count / max(owner.numel(), 1))
         for owner, count in zip(groups.owners.values(), elements, strict=True)
     ]
-    total = torch.zeros(groups.size, dtype=torch.float64, device=ranks.device)
-    return keep(total.index_add(0, ranks, torch.cat(each).to(ranks.device)))
+    return keep(total.index_add(0, ranks, torch.cat(each)))
