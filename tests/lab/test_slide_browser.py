@@ -1,40 +1,12 @@
-"""The slide from end to end: what is seen in a real browser against the theory of both ends."""
-
-from urllib.parse import parse_qs, urlsplit
+"""The slide from end to end: every control, every scene, in a real browser."""
 
 import numpy as np
 import pytest
 
+from tests.lab.slides import BEFORE, BEYOND, MAP, PATH, Slide
+
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
-LEVELS = "() => model_named('quadratic-factors-levels').data"
-PATH = """(name) => {
-  const {x, y} = model_named(`${name}-path`).data
-  return [Array.from(x), Array.from(y)]
-}"""
-MAP = "(i) => Array.from(model_named(`network-map-${i}-map`).data.image[0])"
-SHOWN = """(wanted) => {
-  const frame = model_named('slide-frame')?.data, ack = model_named('slide-ack')?.data
-  if (frame == null || frame.number[0] == 0 || ack.number[0] != frame.number[0]) return false
-  const link = new URLSearchParams(frame.link[0])
-  // What is drawn is what the controls say now, and not what they said a moment ago.
-  const stands = (name, value, text) => {
-    if (name == "size") return [2, 4, 8, 16, 32, 64][value] == text
-    if (!["condition", "damping", "network_damping"].includes(name)) {
-      return typeof value == "number" ? Math.abs(value - text) < 1e-6 : value == text
-    }
-    return value < -6.05 ? text == "0" : Math.abs(Math.log10(text) - value) < 0.03
-  }
-  for (const [name, text] of link) {
-    if (name != "scene" && !stands(name, model_named(name).value, text)) return false
-  }
-  return Object.entries(wanted).every(([name, value]) => link.get(name) == value)
-}"""
-ADDRESSED = "() => model_named('slide-frame').data.link[0] == location.search"
-CLOUD = """() => {
-  const {groups, largest} = model_named('quadratic-factors-cloud').data
-  return [Array.from(groups), Array.from(largest)]
-}"""
 PAINTED = """(layers) => layers.some((layer) => layer.getContext("2d")
   .getImageData(0, 0, layer.width, layer.height).data.some((value) => value != 0))"""
 FIGURE = {
@@ -43,60 +15,6 @@ FIGURE = {
     "Network": "network-map-0",
 }
 """A figure of each scene, by the button that opens it."""
-BEFORE, BEYOND = -0.1, 1.1
-"""Where a slider is dragged to for its first and its last place, in lengths of its rail."""
-RANDOM_STARTS = 20
-
-
-class Slide:
-    """An open slide, and what a person does there."""
-
-    def __init__(self, page, url):
-        self.page = page
-        self.page.goto(url)
-        self.shows()
-
-    def shows(self, **wanted):
-        """Wait until what is drawn shows these choices."""
-        self.page.wait_for_function(SHOWN, arg={name: str(value) for name, value in wanted.items()})
-
-    def read(self, expression, argument=None):
-        return self.page.evaluate(expression, argument)
-
-    def link(self):
-        """The choices in the address, once they are those that are shown."""
-        self.shows()
-        self.page.wait_for_function(ADDRESSED)
-        found = parse_qs(urlsplit(self.page.url).query)
-        return {name: values[0] for name, values in found.items()}
-
-    def levels(self):
-        return {name: list(column) for name, column in self.read(LEVELS).items()}
-
-    def drag(self, title, share):
-        """Take a slider's handle and move it, in many small moves, to a share of its rail."""
-        slider = self.page.locator(".bk-Slider:visible").filter(has_text=title)
-        handle, rail = slider.locator(".noUi-handle"), slider.locator(".noUi-base")
-        begin, rail = handle.bounding_box(), rail.bounding_box()
-        x, y = begin["x"] + begin["width"] / 2, begin["y"] + begin["height"] / 2
-        end = rail["x"] + share * rail["width"]
-        self.page.mouse.move(x, y)
-        self.page.mouse.down()
-        for i in range(1, 13):
-            self.page.mouse.move(x + (end - x) * i / 12, y)
-        self.page.mouse.up()
-        self.shows()
-
-    def choose(self, label, value):
-        self.page.get_by_label(label, exact=True).select_option(value)
-
-    def seed(self, value):
-        field = self.page.get_by_label("Seed of the start")
-        field.fill(str(value))
-        field.press("Enter")
-
-    def scene(self, name):
-        self.page.get_by_role("button", name=name, exact=True).click()
 
 
 @pytest.fixture
@@ -105,34 +23,6 @@ def slide(tab, address):
         return Slide(tab(width, height), f"{address}slide{query}")
 
     return slide
-
-
-@pytest.mark.parametrize("query", ["", "?size=16&condition=100&coupling=4&rotation=50"])
-def test_both_ends_are_what_theory_says(slide, query):
-    """The sentence that this page is to make true."""
-    page = slide(query)
-    worst = page.levels()
-    bound = worst["bound"][0]
-    condition = 100 if query else 10
-    assert bound == pytest.approx(((condition - 1) / (condition + 1)) ** 2)
-    assert worst["rate"][0] == pytest.approx(bound, rel=0.01)
-    assert worst["left"][-1] <= 1e-8
-    cells = page.page.locator(".gn-quadratic-table tbody tr").first.locator("td").all_inner_texts()
-    assert float(cells[0]) == pytest.approx(bound, rel=0.01)
-    page.choose("Start", "random")
-    seen = set()
-    for seed in range(RANDOM_STARTS):
-        page.seed(seed)
-        page.shows(start="random", seed=seed)
-        found = page.levels()
-        assert found["largest"][0] <= bound * (1 + 1e-9)
-        assert found["left"][-1] <= 1e-8
-        seen.add(found["rate"][0])
-    assert len(seen) == RANDOM_STARTS
-    page.page.wait_for_function(f"() => ({CLOUD})()[0].length > 0")
-    groups, largest = (np.array(column) for column in page.read(CLOUD))
-    assert (groups == 1).sum() == RANDOM_STARTS
-    assert largest[groups == 1].max() <= bound * (1 + 1e-9)
 
 
 def test_every_control_of_the_quadratic_and_a_reload(slide, keep):

@@ -1,4 +1,4 @@
-"""The slide: the teaching demo, the same start at several levels side by side."""
+"""The slide: the teaching demo, several levels side by side."""
 
 from gnlab.lab.slide.page import Slide
 

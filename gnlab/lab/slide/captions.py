@@ -14,8 +14,8 @@ CARDS: dict[str, dict[str, tuple[str, str]]] = {
     "quadratic": {
         "quadratic-cauchy": (
             "One group: Cauchy",
-            "Rings are equal heights, the hollow dot is the start and the star the minimum; with "
-            "one step size for both coordinates the path zigzags, the more the longer the valley.",
+            "Rings are equal heights, the circle is the start and the star the minimum; with one "
+            "step size for both coordinates every step is at right angles to the last.",
         ),
         "quadratic-newton": (
             "Two groups: Newton",
@@ -24,13 +24,13 @@ CARDS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "quadratic-curves": (
             "How far there is still to go",
-            "Height above the minimum after each step, a straight line is a constant factor; the "
-            "dashed one is the slowest that Cauchy's method can be at this κ.",
+            "Height above the minimum after each step, at the foot what has arrived; a straight "
+            "line is a constant factor, the dashed one the slowest that Cauchy's method can be.",
         ),
         "quadratic-factors": (
             "The factor of one step, at each level",
-            "Lower is faster: the large dot is this start, the small ones 20 random starts, and "
-            "no step is ever above its level's stroke.",
+            "Lower is faster: the large dot is the chosen start, the small ones are 20 random "
+            "ones, and no step is ever above its level's stroke.",
         ),
         "quadratic-table": (
             "In numbers",
@@ -41,8 +41,8 @@ CARDS: dict[str, dict[str, tuple[str, str]]] = {
     "rosenbrock": {
         "rosenbrock-cauchy": (
             "One group: Cauchy",
-            "One step size for both coordinates: down into the bent valley at once, then along it "
-            "in small steps from side to side; click anywhere to start there.",
+            "One step size for both coordinates, and so small steps along the bent valley: what is "
+            "in the square is enlarged below, and a click anywhere starts there.",
         ),
         "rosenbrock-newton": (
             "Two groups: Newton",
@@ -54,6 +54,7 @@ CARDS: dict[str, dict[str, tuple[str, str]]] = {
             "A curve that bends down faster and faster is Newton's: near the minimum every step "
             "doubles the number of right digits, unless the cubic term is strong.",
         ),
+        "rosenbrock-close": ("The last steps", "What is in the square, enlarged."),
         "rosenbrock-table": (
             "In numbers",
             "Steps made, the height and the distance from the minimum (1, 1) after the last one, "
@@ -79,7 +80,7 @@ CARDS: dict[str, dict[str, tuple[str, str]]] = {
 MAP = (
     "Colour is what the network would say there, fading where it cannot tell; dots are the points.",
     "The same start and points with more step sizes: look where the border bends first.",
-    "Each map is one level finer than the one to its left.",
+    "Each map is one level finer than the one before it.",
     "Many step sizes follow the points closely, and need more damping to be safe.",
     "Newton: a group for each weight, and all interactions of any two of them are measured.",
 )
@@ -125,34 +126,96 @@ def short(rung: Rung) -> str:
     return f"S = {rung.num_groups}, {named.get(kind, kind)}"
 
 
-def verdict(rate: float, largest: float, bound: float, left: float, *, worst: bool) -> str:
-    """What the quadratic shows, in a sentence or two.
+def verdict(
+    rate: float, largest: float, bound: float, left: float, start: str, early: Sequence[int] = ()
+) -> str:
+    """What the quadratic shows, in some sentences.
 
     Args:
         rate: Cauchy's factor.
         largest: Its largest factor.
         bound: What it never exceeds.
         left: What is left of the error after Newton's first step.
-        worst: Whether the start is Cauchy's worst.
+        start: Which start was chosen, one of ``state.STARTS``.
+        early: S of the levels between the ends that arrive in one step from Cauchy's worst start.
 
     Returns:
         The text.
     """
     own, greatest, most = told_apart(bound, rate, largest)
     theory = f"its bound ((κ − 1)/(κ + 1))² = {most}"
-    if worst:
+    if start != "random":
         cauchy = f"Cauchy's factor {own} is {theory}: this is its worst start."
     elif reaches(rate, bound):
         cauchy = f"Cauchy's factor {own} is at {theory}, which none of its steps has exceeded."
     else:
         cauchy = f"Cauchy's factor {own} is below {theory}"
         cauchy += f", and none of its steps has exceeded it (largest {greatest})."
-    if left <= 1e-8:
-        return f"{cauchy} Newton is there after one step."
-    return (
-        f"{cauchy} Newton is not there after one step: along some coordinate the slope is zero at "
-        "this start, and a group without slope cannot move."
+    if left > 1e-8:
+        return (
+            f"{cauchy} Newton is not there after one step: along some coordinate the slope is zero "
+            "at this start, and a group without slope cannot move."
+        )
+    between = ""
+    if start == "worst" and early:
+        between = (
+            f" So {'are' if len(early) > 1 else 'is'} {_listed(early)}, but from this start alone: "
+            "none of the groups has a part of both v_min and v_max."
+        )
+    return f"{cauchy} Newton is there after one step.{between}"
+
+
+OWN = " The levels between begin at their own worst starts, where their factors are their bounds."
+"""What is said of the levels between the ends, if each begins where it is slowest itself."""
+
+
+def descent(done: float, steps: int, *, seen: bool) -> str:
+    """The sentence below Cauchy's picture of the quadratic.
+
+    Args:
+        done: How much of the way to the minimum is made.
+        steps: In how many steps.
+        seen: Whether its turns are large enough to be seen.
+
+    Returns:
+        The sentence.
+    """
+    _, caption = CARDS["quadratic"]["quadratic-cauchy"]
+    if seen:
+        return caption
+    share = f"{100 * done:.3g}" if done >= 0.1 else f"{100 * done:.2g}"
+    return f"{caption[:-1]}, too fine to see here: {steps} steps make {share} %."
+
+
+def close(steps: int, times: float, turned: float | None) -> tuple[str, str]:
+    """The title and the sentence of the picture of Cauchy's last steps in the valley.
+
+    Args:
+        steps: How many steps it shows.
+        times: How many times as large.
+        turned: The cosine of the angle between a step and the next, the median; None if there are
+            too few.
+
+    Returns:
+        The title and the sentence.
+    """
+    last = f"last {steps} steps" if steps > 1 else "last step" if steps else "start"
+    title = f"The {last}, {float(f'{times:.2g}'):g} times as large"
+    if turned is None:
+        return title, CARDS["rosenbrock"]["rosenbrock-close"][1]
+    if turned < _SMOOTH:
+        return title, (
+            "What is in the square, enlarged: each step turns sharply from the one before, across "
+            "the valley and along it in turn."
+        )
+    return title, (
+        "What is in the square, enlarged: the steps hardly turn, as they are too short to reach "
+        "over the valley's floor, or are still on their way down to it."
     )
+
+
+_SMOOTH = 0.5
+"""From this cosine on a path does not zigzag."""
 
 
 def stopped(status: Status, damping: float) -> str:
@@ -189,8 +252,7 @@ def ended(what: str, levels: Sequence[int], damping: float) -> str:
     Returns:
         The text.
     """
-    *most, last = (str(count) for count in levels)
-    which = f"S = {', '.join(most)} and {last}" if most else f"S = {last}"
+    which = _listed(levels)
     if what != Status.unbounded.name:
         why, remedy = _ENDS.get(what, _ENDS[Status.nonfinite.name])
     elif damping > 0:
@@ -200,6 +262,12 @@ def ended(what: str, levels: Sequence[int], damping: float) -> str:
         why = "the loss bends down, and with λ_int = 0 nothing holds the step"
         remedy = "Move λ_int away from 0."
     return f"No next step for {which}: {why}. {remedy}"
+
+
+def _listed(levels: Sequence[int]) -> str:
+    """Some levels in a sentence."""
+    *most, last = (str(count) for count in levels)
+    return f"S = {', '.join(most)} and {last}" if most else f"S = {last}"
 
 
 _SAFER = "Give more λ_int, or choose coarser groups."

@@ -46,7 +46,7 @@ class Controls(pn.viewable.Viewer):
         self._choices, self._changed = choices, changed
         self._following = False
         self._couplings: list[str] = []
-        self._controls = _made()
+        self._controls = _made(choices)
         self.scenes = RadioButtonGroup(
             name="scene", labels=list(state.SCENES.values()), margin=0,
             stylesheets=[css("widgets"), css("slide")], sizing_mode="stretch_width",
@@ -116,7 +116,6 @@ class Controls(pn.viewable.Viewer):
             if new is None or self._choices.choose(name, control.meant(new)):
                 control.widget.value = control.shown(getattr(self._choices, name))
                 return
-            self._choices.coupling = min(self._choices.coupling, state.reach(self._choices.size))
             self.follow()
             self._changed()
 
@@ -130,8 +129,13 @@ class Controls(pn.viewable.Viewer):
             self._changed()
 
 
-def _made() -> dict[str, Control]:
+def _made(choices: Choices) -> dict[str, Control]:
     """Every control, by the choice's name."""
+
+    def coupled(place: float) -> int:
+        """The last place is all with all, and stays it where there are more coordinates."""
+        return state.ALL_WITH_ALL if place >= state.reach(choices.size) else int(place)
+
     return {
         "size": Control(
             _places("size", "Dimension P", [str(size) for size in state.SIZES]),
@@ -140,7 +144,7 @@ def _made() -> dict[str, Control]:
         "condition": _log("condition", "Condition number κ", state.CONDITION),
         "coupling": Control(
             widgets.renamed(widgets.slider("coupling", "Coupling of the coordinates", 0, 1, 0)),
-            meant=int,
+            lambda coupling: min(coupling, state.reach(choices.size)), coupled,
         ),
         "rotation": _whole("rotation", "Rotation", 0, 90, format=_degrees()),
         "start": Control(widgets.select("start", "Start", _options(state.STARTS))),

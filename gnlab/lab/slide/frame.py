@@ -105,6 +105,16 @@ def told_apart(bound: float, *factors: float) -> list[str]:
     return [*texts, most]
 
 
+def titled(title: str) -> str:
+    """A card's title as HTML."""
+    return f'<h2 class="title">{escape(title)}</h2>'
+
+
+def captioned(caption: str) -> str:
+    """A card's sentence as HTML."""
+    return f'<p class="caption">{escape(caption, quote=False)}</p>'
+
+
 def chip(colour: str, label: str) -> str:
     """A level's name beside its colour, as HTML."""
     return f'<i class="chip" style="background:{colour}"></i>{escape(label)}'

@@ -86,8 +86,8 @@ class Slide(pn.viewable.Viewer):
         """Build what stays: the column of controls and the place of the scenes."""
         beside = f' <a class="beside" href="{lab}">the lab</a>' if lab else ""
         self._brand = words(
-            '<div class="brand">gnlab</div><div class="problem">The slide: one start, '
-            f"every level from Cauchy to Newton.{beside}</div>"
+            '<div class="brand">gnlab</div><div class="problem">The slide: every level '
+            f"from Cauchy to Newton.{beside}</div>"
         )
         side = pn.Column(
             self._brand, self._controls, css_classes=["gn-side"], margin=0, styles={"gap": "12px"}
@@ -125,9 +125,8 @@ class Slide(pn.viewable.Viewer):
         name = self.choices.scene
         if name not in self._scenes:
             made = self._scenes[name] = Scene(name, _BUILD[name]())
-            for plot in made.plots.values():
-                if plot.name.startswith("rosenbrock") and plot.mapper is not None:
-                    plot.figure.on_event("tap", self._tapped)
+            for end in rosenbrock.ENDS if name == "rosenbrock" else ():
+                made.plots[end].figure.on_event("tap", self._tapped)
             self._painted = ""  # not yet in the theme's colours
         for other, scene in self._scenes.items():
             scene.layout.visible = other == name

@@ -1,4 +1,4 @@
-"""The scene of a quadratic: every level from the same start, against the theory of both ends.
+"""The scene of a quadratic: every level, against the theory of both ends and of those between.
 
 Legend: P coordinates, S groups, κ condition number.
 """
@@ -10,9 +10,18 @@ import numpy as np
 from gnlab import rates
 from gnlab.lab import palettes
 from gnlab.lab.figures.base import Plot, Update
-from gnlab.lab.slide import captions
+from gnlab.lab.slide import captions, starts
 from gnlab.lab.slide.figures import contours, curves, factors
-from gnlab.lab.slide.frame import Frame, chip, colours, number, said, table, told_apart
+from gnlab.lab.slide.frame import (
+    Frame,
+    captioned,
+    chip,
+    colours,
+    number,
+    said,
+    table,
+    told_apart,
+)
 from gnlab.lab.slide.state import Choices
 
 RANDOM_STARTS = 20
@@ -21,9 +30,13 @@ _AT_ONCE = 8
 _NEAR = 1e-8
 """What a coordinate may be of the start's length and count as 0."""
 _GRID = 90
-_RINGS = 9
+_RINGS = 8
 _ROOM = 1.12
-"""The picture's half width, in that of the level set which holds every path."""
+"""The picture's half width, in the start's distance from the minimum."""
+_THINNEST = 0.01
+"""Rings thinner than this part of the picture would be one stroke."""
+_FINEST = 1 / 60
+"""A turn of this part of the picture's width can be seen."""
 
 
 def build() -> dict[str, Plot]:
@@ -47,13 +60,6 @@ def problem(chosen: Choices) -> rates.Quadratic:
     )  # fmt: skip
 
 
-def start(quadratic: rates.Quadratic, chosen: Choices) -> np.ndarray:
-    """The start that was chosen, [P]."""
-    if chosen.start == "worst":
-        return rates.worst_start(quadratic)
-    return rates.random_start(chosen.size, chosen.seed)
-
-
 def frames(chosen: Choices) -> Iterator[Frame]:
     """All that the scene shows: the chosen start at once, then the random ones.
 
@@ -64,9 +70,12 @@ def frames(chosen: Choices) -> Iterator[Frame]:
         The frames.
     """
     quadratic, theme = problem(chosen), palettes.theme(chosen.theme)
-    x, groups = start(quadratic, chosen), rates.doublings(chosen.size)
+    groups = rates.doublings(chosen.size)
     owners = [rates.runs(chosen.size, count) for count in groups]
-    ways = [rates.paths(quadratic, owner, x[None], chosen.steps) for owner in owners]
+    ways = [
+        rates.paths(quadratic, owner, x[None], chosen.steps)
+        for owner, x in zip(owners, starts.starts(quadratic, chosen, groups), strict=True)
+    ]
     first = _frame(quadratic, chosen, groups, ways, colours(theme, len(groups)))
     if chosen.size > _AT_ONCE:
         yield first
@@ -85,8 +94,9 @@ def _frame(
     inks: Sequence[str],
 ) -> Frame:
     """What is known of the chosen start."""
-    x = ways[0].points[0, 0]
-    bounds = np.array([bound(quadratic, count, x) for count in groups])
+    bounds = np.array(
+        [bound(quadratic, count, way.points[0, 0]) for count, way in zip(groups, ways, strict=True)]
+    )
     measured = [np.array([float(values[0]) for values in column]) for column in (
         [way.rates for way in ways], [way.largest for way in ways], [way.left for way in ways],
     )]  # fmt: skip
@@ -100,20 +110,20 @@ def _frame(
         "quadratic-factors": factors.update(groups, *measured[:2], bounds, measured[2], inks),
     }
     hidden = {"quadratic-cauchy", "quadratic-newton"} if chosen.size > 2 else set()
-    if not hidden:
-        updates |= _pictures(quadratic, ways)
+    cauchy, newton = (float(column[at]) for column, at in ((measured[0], 0), (measured[2], -1)))
+    early = starts.apart(quadratic, groups) if chosen.start == "worst" else []
+    line = captions.verdict(
+        cauchy, float(measured[1][0]), float(bounds[0]), newton, chosen.start, early
+    )
+    if chosen.start == "own" and len(groups) > 2:
+        line += captions.OWN
     texts = {
         "quadratic-table": _table(groups, measured, bounds, inks),
-        "quadratic-verdict": said(
-            captions.verdict(
-                measured[0][0],
-                measured[1][0],
-                bounds[0],
-                measured[2][-1],
-                worst=chosen.start == "worst",
-            )
-        ),
+        "quadratic-verdict": said(line),
     }
+    if not hidden:
+        updates |= _pictures(quadratic, ways)
+        texts["quadratic-cauchy-caption"] = _descent(ways[0].points[:, 0])
     return Frame("quadratic", chosen.query(), updates, texts, frozenset(hidden))
 
 
@@ -150,12 +160,44 @@ def _cloud(
     )
 
 
+def _half(start: np.ndarray) -> float:
+    """Half the width of a picture that holds all paths from a start.
+
+    No step leads farther away from the minimum, Cauchy's or Newton's. And the width is the same
+    however the axes are turned: a picture whose limits move is laid out anew.
+    """
+    return _ROOM * float(np.linalg.norm(start))
+
+
+def _descent(points: np.ndarray) -> str:
+    """What is said of Cauchy's path in two dimensions [k + 1, 2], as HTML."""
+    left = np.linalg.norm(points[[0, -1]], axis=1)
+    # The height of each turn over the line between the points before it and after it.
+    across = points[2:] - points[:-2]
+    before = points[1:-1] - points[:-2]
+    area = np.abs(across[:, 0] * before[:, 1] - across[:, 1] * before[:, 0])
+    length = np.linalg.norm(across, axis=1)
+    turns = area / np.where(length > 0, length, 1.0)
+    seen = not turns.any() or turns.max() > _FINEST * 2 * _half(points[0])
+    done = 1 - float(left[1] / left[0])
+    return captioned(captions.descent(done, len(points) - 1, seen=seen))
+
+
+def _rings(quadratic: rates.Quadratic, height: float, half: float) -> list[np.ndarray]:
+    """The level sets in a picture: through the start, and each four times as high as the next."""
+    corner = float(np.linalg.eigvalsh(quadratic.H)[-1]) * half**2
+    most = int(np.ceil(np.log(corner / height) / np.log(4)))
+    heights = height * 4.0 ** np.arange(most, -_RINGS, -1.0)
+    widths = np.sqrt(2 * heights / quadratic.eigenvalues[-1])
+    drawn = (widths > _THINNEST * half) | (heights == height)
+    return [quadratic.level_set(float(one)) for one in heights[drawn]]
+
+
 def _pictures(quadratic: rates.Quadratic, ways: Sequence[rates.Paths]) -> dict[str, Update]:
     """The two contour pictures, with one surface."""
-    highest = float(quadratic.height(ways[0].points[0, 0]))
-    rings = [quadratic.level_set(highest * 4.0 ** (1 - i)) for i in range(_RINGS)]
-    # The same however the axes are turned: a picture whose limits move is laid out anew.
-    half = _ROOM * float(np.sqrt(2 * highest / quadratic.eigenvalues[0]))
+    begin = ways[0].points[0, 0]
+    highest, half = float(quadratic.height(begin)), _half(begin)
+    rings = _rings(quadratic, highest, half)
     along = np.linspace(-half, half, _GRID)
     heights = quadratic.height(np.stack(np.meshgrid(along, along), axis=-1))
     depth = np.log(np.maximum(heights, 1e-3 * highest) / highest)

@@ -13,7 +13,7 @@ SCENES = {"quadratic": "Quadratic", "rosenbrock": "Rosenbrock", "network": "Netw
 SIZES = (2, 4, 8, 16, 32, 64)
 CONDITION = (1.0, 1e4)
 DAMPING = (0.0, state.DAMPING[1])
-STARTS = {"worst": "Cauchy's worst", "random": "random"}
+STARTS = {"own": "each level's own worst", "worst": "Cauchy's worst", "random": "random"}
 DATA = ("moons", "spirals", "circles")
 FINEST = {"tensor": "tensor", "unit": "unit", "element": "element (slow)"}
 
@@ -32,6 +32,10 @@ def reach(size: int) -> int:
     return (size - 1).bit_length()
 
 
+ALL_WITH_ALL = reach(SIZES[-1])
+"""The coupling of all coordinates with all, however many they are."""
+
+
 class Choices(link.Linked):
     """What a person has chosen on one slide."""
 
@@ -47,7 +51,7 @@ class Choices(link.Linked):
         default=10.0, bounds=CONDITION, doc="κ, the quadratic's largest eigenvalue / its smallest."
     )
     coupling = param.Integer(
-        default=1, bounds=(0, reach(SIZES[-1])),
+        default=ALL_WITH_ALL, bounds=(0, ALL_WITH_ALL),
         doc="Coordinates are coupled in runs of 2 to this power; 0 couples none.",
     )  # fmt: skip
     rotation = param.Integer(
@@ -55,8 +59,9 @@ class Choices(link.Linked):
         doc="The angle between the quadratic's axes and the coordinates', in degrees.",
     )  # fmt: skip
     start = param.Selector(
-        default="worst", objects=list(STARTS),
-        doc="Where the quadratic begins: where Cauchy's method is slowest, or anywhere.",
+        default="own", objects=list(STARTS),
+        doc="Where the quadratic begins: each level where it is slowest itself, all where Cauchy's "
+        "method is, or all anywhere.",
     )  # fmt: skip
     steps = param.Integer(default=30, bounds=(1, 200), doc="Steps on the quadratic.")
     damping = param.Number(
@@ -81,9 +86,19 @@ class Choices(link.Linked):
         """The choices as they are now."""
         return Choices(**{name: getattr(self, name) for name in ALL})
 
+    def coupled(self) -> int:
+        """The coupling as a link has it: what couples all coordinates is called so.
+
+        The choice itself stays what it was: runs of 8 are all of 8 coordinates, and runs of 8
+        again where there are more.
+        """
+        return ALL_WITH_ALL if self.coupling >= reach(self.size) else self.coupling
+
     def query(self) -> str:
         """The link's query with every choice, "?" included."""
-        return link.query({name: getattr(self, name) for name in ALL})
+        return link.query(
+            {name: getattr(self, name) for name in ALL} | {"coupling": self.coupled()}
+        )
 
 
 def from_query(query: str | Mapping[str, str]) -> tuple[Choices, list[str]]:
@@ -97,11 +112,5 @@ def from_query(query: str | Mapping[str, str]) -> tuple[Choices, list[str]]:
     """
     choices = Choices()
     remarks = choices.take(link.given(query), ALL)
-    far = reach(choices.size)
-    if choices.coupling > far:
-        remarks.append(
-            f"coupling must be at most {far} where size is {choices.size}; got "
-            f"{choices.coupling}. It is {far}."
-        )
-        choices.coupling = far
+    choices.coupling = choices.coupled()
     return choices, remarks

@@ -1,7 +1,6 @@
 """The slide's cards: a picture or a table, its title, and the sentence below it."""
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from bokeh.models import Div
 from gnlab.lab.assets import css
 from gnlab.lab.figures.base import Plot, Update
 from gnlab.lab.slide import captions
+from gnlab.lab.slide.frame import captioned, titled
 from gnlab.lab.views import text
 
 NARROW = {"min-width": "0"}
@@ -29,9 +29,10 @@ class Card(pn.viewable.Viewer):
 
     def __init__(self, name: str, body: object, title: str, caption: str) -> None:
         super().__init__()
-        self.title = text(f'<h2 class="title">{escape(title)}</h2>', name=f"{name}-title")
+        self.title = text(titled(title), name=f"{name}-title")
+        self.caption = text(captioned(caption), name=f"{name}-caption")
         self.layout = pn.Column(
-            self.title, body, text(f'<p class="caption">{escape(caption, quote=False)}</p>'),
+            self.title, body, self.caption,
             css_classes=["gn-card", f"gn-{name}"], stylesheets=[css("slide").css],
             sizing_mode="stretch_width", margin=0,
         )  # fmt: skip
@@ -59,7 +60,8 @@ class Scene(pn.viewable.Viewer):
         table, verdict = f"{name}-table", f"{name}-verdict"
         self.texts[table], self.texts[verdict] = _place(table), _place(verdict)
         self.cards[table] = Card(table, self.texts[table], *captions.CARDS[name][table])
-        self.texts |= {card.title.name: card.title for card in self.cards.values()}
+        for card in self.cards.values():
+            self.texts |= {card.title.name: card.title, card.caption.name: card.caption}
         self._grid = pn.Column(
             *(card.layout for card in self.cards.values()), stylesheets=[css("slide").css],
             sizing_mode="stretch_width", margin=0, styles=NARROW,

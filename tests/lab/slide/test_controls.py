@@ -24,3 +24,20 @@ def test_widgets_follow_what_was_chosen_elsewhere():
     controls.follow()
     shown = [controls.widget(name).value for name in ("start_y", "steps", "size", "damping")]
     assert shown == [0.25, 7, 3, 1.0]
+
+
+def test_the_coupling_that_was_chosen_comes_back_with_the_coordinates():
+    choices = Choices()
+    controls = Controls(choices, lambda: None)
+    size, coupling = controls.widget("size"), controls.widget("coupling")
+    for place, most in ((3, 4), (0, 1), (5, 6)):
+        size.value = place
+        assert (coupling.end, coupling.value) == (most, most)
+    coupling.value = 2
+    size.value = 0
+    assert coupling.value == 1
+    size.value = 3
+    assert (coupling.value, choices.coupling) == (2, 2)
+    coupling.value = coupling.end
+    size.value = 5
+    assert coupling.value == 6

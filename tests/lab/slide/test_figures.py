@@ -32,16 +32,21 @@ def updated(*values, steps=1):
 def test_a_curve_that_has_arrived_stands_at_the_foot_of_the_axis():
     curve = curves.Curve("S = 2", "#000000", np.array([1.0, 0.0]))
     update = curves.update([curve], 1, log=True)
-    assert update.data["dots"]["y"][1] == pytest.approx(curves.FLOOR)
+    foot = update.data["ticks"]["at"][0]
+    assert update.data["dots"]["y"][1] == foot
     assert update.data["dots"]["value"][1] == 0
-    assert update.y[0] <= curves.FLOOR
+    assert update.y[0] < foot < 0.1
+    assert update.y[1] > 1
+    assert update.data["ticks"]["label"][0] == "0"
 
 
 @pytest.mark.parametrize(
     ("values", "labels"),
     [
-        ((1.0, 1e-30), ["10⁻¹⁶", "10⁻¹²", "10⁻⁸", "10⁻⁴", "1"]),
-        ((1.0, 0.92), ["0.1", "1", "10"]),
+        ((1.0, 1e-15), ["10⁻¹⁵", "10⁻¹²", "10⁻⁹", "10⁻⁶", "10⁻³", "1"]),
+        ((1.0, 1e-7, 1e-30), ["0", "10⁻⁶", "10⁻⁴", "0.01", "1"]),
+        ((1.0, 0.92, 0.0), ["0", "0.1", "0.2", "0.5", "1"]),
+        ((1.0, 0.92), ["0.1", "0.2", "0.5", "1"]),
         ((0.74, 0.48), ["0.1", "0.2", "0.5", "1"]),
         ((3e-5, 2e-5), ["1·10⁻⁵", "2·10⁻⁵", "5·10⁻⁵", "10⁻⁴"]),
         ((9.0, 0.05), ["0.01", "0.1", "1", "10"]),

@@ -142,7 +142,10 @@ def test_a_control_changes_its_choice():
     controls.widget("rotation").value = 11
     assert "size=16&condition=100&coupling=3&rotation=11" in page.choices.query()
     controls.widget("size").value = 0
-    assert (page.choices.size, page.choices.coupling) == (2, 1)
+    assert (page.choices.size, controls.widget("coupling").value) == (2, 1)
+    assert "size=2&condition=100&coupling=6" in page.choices.query()
+    controls.widget("size").value = 3
+    assert controls.widget("coupling").value == 3
     controls.scenes.active = 1
     controls.widget("damping").value = controls.widget("damping").start
     assert page.choices.damping == 0

@@ -57,11 +57,43 @@ def test_a_link_with_names_the_slide_does_not_know_is_a_link_all_the_same():
     assert choices.size == 8
 
 
-def test_no_more_coupling_than_there_are_coordinates():
-    choices, (remark,) = from_query("size=4&coupling=6")
-    assert choices.coupling == 2
-    assert remark == "coupling must be at most 2 where size is 4; got 6. It is 2."
-    assert from_query("size=64&coupling=6")[0].coupling == 6
+def test_all_with_all_stays_it_where_there_are_more_coordinates():
+    choices = Choices()
+    for size in state.SIZES:
+        choices.size = size
+        assert choices.coupled() == 6
+        assert "coupling=6" in choices.query()
+
+
+def test_runs_are_what_was_chosen_again_after_a_stay_with_fewer_coordinates():
+    choices = Choices(size=16, coupling=3)
+    assert "coupling=3" in choices.query()
+    choices.size = 8
+    assert "coupling=6" in choices.query()
+    choices.size = 32
+    assert "coupling=3" in choices.query()
+
+
+@pytest.mark.parametrize(
+    ("query", "coupling"),
+    [
+        ("size=2&coupling=1", 6),
+        ("size=4&coupling=6", 6),
+        ("size=8&coupling=3", 6),
+        ("size=8&coupling=2", 2),
+        ("size=64&coupling=6", 6),
+    ],
+)
+def test_what_couples_all_of_a_link_couples_all(query, coupling):
+    choices, remarks = from_query(query)
+    assert not remarks
+    assert choices.coupling == coupling
+
+
+def test_a_link_from_before_opens_the_start_that_it_was_made_with():
+    choices, remarks = from_query("?size=8&coupling=1&start=worst")
+    assert not remarks
+    assert (choices.start, choices.coupling) == ("worst", 1)
 
 
 def test_every_choice_is_documented_and_every_number_bounded():

@@ -11,6 +11,7 @@ from bokeh.plotting.contour import contour_data
 
 from gnlab.lab import palettes
 from gnlab.lab.figures.base import (
+    Columns,
     Plot,
     Span,
     Update,
@@ -29,7 +30,14 @@ BORDERS = {
 """As much across as down: a figure as high as it is wide has a square frame."""
 
 
-def build(name: str, axes: tuple[str, str], colour: str, beside: Plot | None = None) -> Plot:
+def build(
+    name: str,
+    axes: tuple[str, str],
+    colour: str,
+    *,
+    beside: Plot | None = None,
+    enlarged: bool = False,
+) -> Plot:
     """Build an empty picture of a surface.
 
     Args:
@@ -37,9 +45,11 @@ def build(name: str, axes: tuple[str, str], colour: str, beside: Plot | None = N
         axes: The coordinates' names.
         colour: The path's colour, an attribute of the theme.
         beside: A picture whose surface this one shows too, None for one of its own.
+        enlarged: Whether another picture shows a part of this one enlarged.
 
     Returns:
-        The plot; its sources are "surface", "lines", "path", "start" and "minimum".
+        The plot; its sources are "surface", "lines", "path", "start" and "minimum", and "window"
+        for the frame around the part that is enlarged.
     """
     made = canvas(name, sizing_mode="scale_width", aspect_ratio=1.0, **BORDERS)
     made.xaxis.axis_label, made.yaxis.axis_label = axes
@@ -53,24 +63,43 @@ def build(name: str, axes: tuple[str, str], colour: str, beside: Plot | None = N
     }
     if beside is not None:
         sources |= {one: beside.sources[one] for one in ("surface", "lines")}
+    if enlarged:
+        sources["window"] = source(f"{name}-window", "x", "y")
     mapper = LinearColorMapper(low=0, high=1, palette=relief(palettes.LIGHT), name=f"{name}-relief")
     made.image(
         "image", x="x", y="y", dw="dw", dh="dh", source=sources["surface"], color_mapper=mapper
     )
     lines = made.multi_line("xs", "ys", source=sources["lines"], line_width=1, line_alpha=0.45)
     tagged(lines.glyph, line_color="soft")
-    path = made.line("x", "y", source=sources["path"], line_width=2)
-    points = made.scatter("x", "y", source=sources["path"], size=6, line_width=1)
+    path = made.line("x", "y", source=sources["path"], line_width=1.5)
+    # Without an outline: many steps side by side would be all outlines.
+    points = made.scatter("x", "y", source=sources["path"], size=5, line_color=None)
     start = made.scatter("x", "y", source=sources["start"], size=11, line_width=2.5, fill_alpha=0)
     best = made.scatter("x", "y", source=sources["minimum"], size=14, marker="star", line_width=1)
     tagged(path.glyph, line_color=colour)
-    tagged(points.glyph, fill_color=colour, line_color="card")
+    tagged(points.glyph, fill_color=colour)
     tagged(start.glyph, line_color="ink")
     tagged(best.glyph, fill_color="ink", line_color="card")
+    if enlarged:
+        frame = made.line("x", "y", source=sources["window"], line_width=1.5)
+        tagged(frame.glyph, line_color="ink")
     hover(
         made, [points], [("step", "@step"), ("f − f*", "@value{%.3g}")], formatters=printf("value")
     )
     return Plot(name, made, sources, mapper=mapper)
+
+
+def framed(x: Span, y: Span) -> Columns:
+    """The data of the frame around the part of a picture that is enlarged.
+
+    Args:
+        x: The part's limits of x.
+        y: Its limits of y.
+
+    Returns:
+        The columns of "window".
+    """
+    return {"x": [x[0], x[1], x[1], x[0], x[0]], "y": [y[0], y[0], y[1], y[1], y[0]]}
 
 
 def surface(heights: np.ndarray, x: Span, y: Span, lines: Sequence[np.ndarray]) -> Update:

@@ -14,6 +14,7 @@ from gnlab.lab import scales
 from gnlab.lab.figures.base import (
     Columns,
     Plot,
+    Span,
     Update,
     as_float,
     canvas,
@@ -32,7 +33,10 @@ FILL: dict[str, Any] = {
 shows no more. Panel would make all that holds a figure stretch with it, if it were its
 ``sizing_mode``."""
 FLOOR = 1e-16
-"""Below it, relative to the start, all is rounding: a logarithmic axis ends there."""
+"""Below it, relative to the start, all is rounding, and a curve has arrived."""
+_PAD, _APART = 0.03, 0.2
+"""In the number of a logarithmic axis' decades, the room above and below all, and the distance of
+what has arrived from the lowest of them."""
 _LINES = ("xs", "ys", "colour", "label", "width")
 _DOTS = ("x", "y", "value", "colour", "label", "size")
 _WIDTHS = (4.2, 2.0)
@@ -112,12 +116,21 @@ def update(
         theory: What no step of Cauchy's method exceeds, [k + 1]; None where nothing is known.
 
     Returns:
-        The new data and limits. On a logarithmic axis what has arrived stands at its foot.
+        The new data and limits. On a logarithmic axis what has arrived stands at its foot, below
+        the decades of all that has not: there is no further down to it than can be seen.
     """
-    floor = max((FLOOR * float(np.nanmax(curve.values)) for curve in curves), default=FLOOR)
-    shown = [np.maximum(curve.values, floor) if log else curve.values for curve in curves]
-    known = np.concatenate([*shown, *([theory] if theory is not None else [])])
-    limits = scales.decades(known, margin=0.02) if log else scales.steady(known, zero=True)
+    given = [curve.values for curve in curves]
+    floor = max((FLOOR * float(np.nanmax(values)) for values in given), default=FLOOR)
+    line = np.zeros(0) if theory is None else theory
+    known = np.concatenate([*given, line])
+    if log:
+        low, high = _decades(known[np.isfinite(known) & (known > floor)])
+        foot = _foot(low, high) if (known <= floor).any() else low
+        limits = _padded(foot, high)
+    else:
+        foot, limits = -np.inf, scales.steady(known, zero=True)
+        floor = -np.inf
+    shown = [np.where(values > floor, values, foot) for values in given]
     widths = np.linspace(*_WIDTHS, max(len(curves), 2))
     lines = {
         "xs": [as_float(np.arange(len(one))) for one in shown],
@@ -138,12 +151,36 @@ def update(
             for _ in curve.values
         ],
     }
-    line = np.zeros(0) if theory is None else np.maximum(theory, floor)
-    bound = {"x": as_float(np.arange(len(line))), "y": as_float(line)}
+    bound = {
+        "x": as_float(np.arange(len(line))), "y": as_float(np.where(line > floor, line, foot)),
+    }  # fmt: skip
     data: dict[str, Columns] = {"lines": lines, "dots": dots, "theory": bound}
     if log:
-        data["ticks"] = _ticks(*limits)
+        ticks = _ticks(low, high)
+        if foot < low:
+            ticks = {"at": [foot, *ticks["at"]], "label": ["0", *ticks["label"]]}
+        data["ticks"] = ticks
     return Update(data, (0.0, float(max(steps, 1))), limits)
+
+
+def _decades(values: np.ndarray) -> Span:
+    """Whole decades that hold positive values, one at least, and that downwards."""
+    if not values.size:
+        return 0.01, 1.0
+    logs = np.log10([values.min(), values.max()])
+    high = math.ceil(logs[1])
+    return 10.0 ** min(math.floor(logs[0]), high - 1), 10.0**high
+
+
+def _foot(low: float, high: float) -> float:
+    """Where what has arrived stands, below the decades of the rest."""
+    return low / (high / low) ** _APART
+
+
+def _padded(low: float, high: float) -> Span:
+    """Limits with some room: no dot lies half outside."""
+    room = (high / low) ** _PAD
+    return low / room, high * room
 
 
 def _ticks(low: float, high: float) -> Columns:
