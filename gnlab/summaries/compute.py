@@ -15,7 +15,7 @@ from torch import Tensor
 from gnlab.errors import InputError
 from gnlab.summaries.autodiff import Along, Derivatives, Groups, derivatives
 from gnlab.summaries.evaluation.evaluation import Evaluated, Evaluation, Parameters
-from gnlab.summaries.faint import faint
+from gnlab.summaries.faint import sizes
 from gnlab.summaries.forward import jets_beyond
 from gnlab.summaries.gauss_newton import gauss_newton
 from gnlab.summaries.inert import (
@@ -210,9 +210,8 @@ class Computation:
             recompute = cheaper_rows(recompute, by_jets, self._groups.size)
         else:
             again = slopes_again(point)
-        found = Derivatives(g, H, third)
-        few = faint(found, loss, self._groups, self._task.parameters, self._u)
-        inert = inert_groups(found, again, few, recompute)
+        large = sizes(self._groups, self._task.parameters, self._u)
+        inert = inert_groups(loss, Derivatives(g, H, third), again, large, recompute)
         if inert is None or not inert.any():
             return loss, g, H, third, live, *parts
         live = live.where(~inert, 0)

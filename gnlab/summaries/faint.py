@@ -14,81 +14,115 @@ Legend: S groups, θ parameters, n_s of P elements in a group, T tensors.
 """
 
 import functools
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from gnlab.summaries.autodiff import Derivatives, Groups
+from gnlab.summaries.autodiff import Groups
 from gnlab.summaries.jets.ranks import keep
 
 _ROUNDING = 64  # times the last digit: what a sum of rounded values may be off
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sizes:
+    """How large the groups are.
+
+    Attributes:
+        squares: ‖θ_s‖² and ‖u_s‖² by rank, [2, S], float64.
+        counts: n_s by rank.
+    """
+
+    squares: Tensor
+    counts: tuple[float, ...]
+
+
 @torch.no_grad()
+def sizes(groups: Groups, parameters: Mapping[str, Tensor], u: Mapping[str, Tensor]) -> Sizes:
+    """Measure the groups; nothing is waited for.
+
+    Args:
+        groups: The groups by rank.
+        parameters: θ by name, with those of the groups among them.
+        u: The direction by name.
+
+    Returns:
+        Their sizes.
+    """
+    counts = _counts(groups, tuple(u[name].numel() for name in groups.owners))
+    return Sizes(_squares(groups, parameters, u), counts)
+
+
 def faint(
-    base: Derivatives,
-    loss: Tensor,
-    groups: Groups,
-    parameters: Mapping[str, Tensor],
-    u: Mapping[str, Tensor],
-) -> Tensor:
+    orders: Sequence[Sequence[float]],
+    squares: Sequence[Sequence[float]],
+    counts: Sequence[float],
+    loss: float,
+    eps: float,
+) -> list[bool]:
     """Find the groups whose effect on the loss is of the size of rounding errors.
 
     A group of few elements has a small effect by nature, and is measured by its share of them, as
     √(n_s/P). A parameter that is zero has no size and is taken to be of size 1.
 
     Args:
-        base: ḡ, H̄ and D^(3)_sss, by rank.
-        loss: The loss, [].
-        groups: The groups by rank.
-        parameters: θ by name, with those of the groups among them.
-        u: The direction by name.
+        orders: ḡ, the diagonal of H̄ and D^(3)_sss, S each.
+        squares: ‖θ_s‖² and ‖u_s‖², S each.
+        counts: n_s.
+        loss: The loss.
+        eps: The last digit of a number 1 in the loss's dtype.
 
     Returns:
-        Whether each group is, by rank, [S] bool. Nothing is waited for.
+        Whether each group is; True where u is zero.
     """
-    names = tuple(groups.owners)
-    count = _counts(groups, tuple(u[name].numel() for name in names))
-    theta = _squares(groups, [parameters[name] for name in names])
-    size = (theta.where(theta > 0, count) / _squares(groups, [u[name] for name in names])).sqrt()
-    orders = torch.stack([base.g, base.H.diagonal(), base.third]).abs()
-    effect = (orders * torch.stack([size, size**2, size**3])).amax(0).nan_to_num(0, 0, 0)
-    whole = torch.maximum(effect.max(), loss.detach().abs())
-    eps = torch.finfo(base.g.dtype).eps
-    return effect <= _ROUNDING * eps * whole * (count / count.sum()).sqrt()
+    effects = []
+    for g, h, third, theta, along, count in zip(*orders, *squares, counts, strict=True):
+        size = math.sqrt((theta or count) / along) if along else math.inf
+        terms = abs(g) * size, abs(h) * size**2, abs(third) * size**3
+        effects.append(max(terms) if all(map(math.isfinite, terms)) else 0.0)
+    bound = _ROUNDING * eps * max(abs(loss), *effects) / math.sqrt(sum(counts))
+    return [effect <= bound * math.sqrt(n) for effect, n in zip(effects, counts, strict=True)]
 
 
-def _squares(groups: Groups, values: Sequence[Tensor]) -> Tensor:
-    """‖v_s‖² by rank, [S], float64."""
-    owners = list(groups.owners.values())
-    norms = torch._foreach_norm(list(values))  # of all that belong to one group whole, at once
-    parts = [
-        norm.double().square().reshape(1)
-        if owner.dim() == 0
-        else value.square().sum_to_size(owner.shape).reshape(-1).double()
-        for value, norm, owner in zip(values, norms, owners, strict=True)
-    ]
+def _squares(groups: Groups, *fields: Mapping[str, Tensor]) -> Tensor:
+    """‖v_s‖² of each field by rank, [F, S], float64; what is of one group whole is done at once."""
+    owners, (whole, cut) = groups.owners, _names(groups)
+    found = []
+    if whole:
+        norms = torch._foreach_norm([field[name] for field in fields for name in whole])
+        found.append(torch.stack(norms).double().square().reshape(len(fields), -1))
+    for name in cut:
+        parts = [field[name].square().sum_to_size(owners[name].shape) for field in fields]
+        found.append(torch.stack([part.reshape(-1) for part in parts]).double())
     ranks = _ranks(groups)
-    total = torch.zeros(groups.size, dtype=torch.float64, device=ranks.device)
-    return total.index_add(0, ranks, torch.cat(parts))
+    total = torch.zeros(len(fields), groups.size, dtype=torch.float64, device=ranks.device)
+    return total.index_add(1, ranks, torch.cat(found, 1))
+
+
+@functools.lru_cache(maxsize=2)
+def _names(groups: Groups) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The parameters that belong to one group whole, and those that are cut."""
+    owners = groups.owners
+    whole = tuple(name for name, owner in owners.items() if owner.dim() == 0)
+    return whole, tuple(name for name in owners if name not in whole)
 
 
 @functools.lru_cache(maxsize=2)
 @torch.inference_mode(False)
 def _ranks(groups: Groups) -> Tensor:
-    """The owners of all parameters, one after the other."""
-    return keep(torch.cat([owner.reshape(-1) for owner in groups.owners.values()]))
+    """The ranks of all parameters' parts, one after the other, those of whole parameters first."""
+    whole, cut = _names(groups)
+    return keep(torch.cat([groups.owners[name].reshape(-1) for name in (*whole, *cut)]))
 
 
 @functools.lru_cache(maxsize=2)
-@torch.inference_mode(False)
-def _counts(groups: Groups, elements: tuple[int, ...]) -> Tensor:
-    """n_s by rank, [S], float64."""
-    ranks = _ranks(groups)
-    total = torch.zeros(groups.size, dtype=torch.float64, device=ranks.device)
-    each = [
-        total.new_full((owner.numel(),), count / max(owner.numel(), 1))
-        for owner, count in zip(groups.owners.values(), elements, strict=True)
-    ]
-    return keep(total.index_add(0, ranks, torch.cat(each)))
+def _counts(groups: Groups, elements: tuple[int, ...]) -> tuple[float, ...]:
+    """n_s by rank; of the elements of each parameter, as the groups have them."""
+    total = [0.0] * groups.size
+    for owner, count in zip(groups.owners.values(), elements, strict=True):
+        for rank in owner.reshape(-1).tolist():
+            total[rank] += count / owner.numel()
+    return tuple(total)

@@ -33,6 +33,7 @@ from torch import Tensor
 from gnlab.errors import InputError
 from gnlab.summaries.autodiff import Along, Derivatives, Groups, pure_third
 from gnlab.summaries.evaluation.evaluation import Evaluation, Parameters
+from gnlab.summaries.faint import Sizes, faint
 from gnlab.summaries.recording.tape import Tape
 from gnlab.summaries.sweep import FACTOR, sweep
 
@@ -58,7 +59,7 @@ Work = Callable[[Tensor, Parameters], Tensor]
 
 
 def inert_groups(
-    base: Derivatives, again: Tensor, faint: Tensor, recompute: Recompute
+    loss: Tensor, base: Derivatives, again: Tensor, sizes: Sizes, recompute: Recompute
 ) -> Tensor | None:
     """Find the groups whose ḡ_s, row of H̄ and D^(3)_sss are all at rounding level.
 
@@ -66,19 +67,27 @@ def inert_groups(
     inert. Numbers that are not finite are never called rounding.
 
     Args:
+        loss: The loss, [].
         base: The derivatives, by rank.
         again: ḡ once more, with other rounding errors.
-        faint: Which groups hardly have an effect at all, [S] bool.
+        sizes: How large the groups are, to know those that hardly have an effect.
         recompute: What computes everything once more, for the groups that these make suspects.
 
     Returns:
         Whether each group is inert, by rank, [S] bool; None if no group looks as if it were.
     """
     # Where fewer than half of ḡ's digits come back, the group is looked at closely.
-    half: float = torch.finfo(base.g.dtype).eps ** 0.5
+    eps: float = torch.finfo(base.g.dtype).eps
+    half = eps**0.5
     # A GPU is waited for here; to ask it for these few numbers in one go is the quickest.
-    asked = torch.stack([again.to(base.g), base.g, faint.to(base.g)]).tolist()
-    strange = [bool(f) or abs(a - b) >= half * abs(b) for a, b, f in zip(*asked, strict=True)]
+    orders = base.g, base.H.diagonal(), base.third, again.to(base.g), loss.expand_as(base.g)
+    asked = torch.cat([torch.stack(orders), sizes.squares]).tolist()
+    *found, twice, losses = asked[:5]
+    small = faint(found, asked[5:], sizes.counts, losses[0] if losses else 0.0, eps)
+    strange = [
+        tiny or abs(a - b) >= half * abs(b)
+        for a, b, tiny in zip(twice, found[0], small, strict=True)
+    ]
     if not any(strange):
         return None
     suspects = torch.tensor(strange, device=base.g.device)
