@@ -12,6 +12,9 @@ A what-if is one step from a run's state at every level of its ladder up to so m
 without the cubic term: the lab's button. A single case:
 
     python -m benchmarks.element --case what-if/digits-mlp
+
+Costs are what a summary and a solve take at every level, in gradients of the same batch: counted,
+and measured by what-if.
 """
 
 import argparse
@@ -36,6 +39,7 @@ HARD_SIZES = (50, 200, 1000)
 SIZES_ON_BOTH = (256, 384, 512, 1000, 2000)
 CURVES = ("digits-mlp", "moons")  # presets whose ladders are gone through
 MOST = 256  # groups, as in the lab
+COSTS = {"digits-mlp": 2000, "moons": 400, "lenet-cifar10": 500}  # groups at most
 _SMALL = 100  # groups, up to which a solve is too short to be timed once
 
 
@@ -230,6 +234,36 @@ def what_if(preset: str, rounds: int) -> dict[str, object]:
     }
 
 
+def costs(preset: str, rounds: int) -> dict[str, object]:
+    """Measure what each level costs in gradients, beside what it is predicted to.
+
+    Args:
+        preset: The run's problem.
+        rounds: How often.
+
+    Returns:
+        S of each level, and the predicted and the median measured cost of its summary and its
+        solve, in gradients; the median seconds of one gradient.
+    """
+    run = gnlab.Run(preset, device="cpu")
+    run.step()
+    most = COSTS[preset]
+    found = [gnlab.what_if(run, most=most) for _ in range(rounds)]
+    tried = found[0].groups.values <= most
+    measured = {
+        key: np.median([one[key].values[tried] for one in found], axis=0).tolist()
+        for key in ("gradients", "solve_gradients")
+    }
+    return {
+        "kind": "costs",
+        "groups": found[0].groups.values[tried].tolist(),
+        **{key: found[0][key].values[tried].tolist() for key in ("cost", "solve_cost")},
+        **measured,
+        "median_seconds": statistics.median(one.attrs["gradient_seconds"] for one in found),
+        "status": f"{int(tried.sum())} levels",
+    }
+
+
 CASES: Mapping[str, Callable[[int], dict[str, object]]] = {
     **{name: lambda rounds, name=name: step(name, rounds) for name in ("digits", *WIDTHS)},
     **{
@@ -245,6 +279,9 @@ CASES: Mapping[str, Callable[[int], dict[str, object]]] = {
     **{
         f"what-if/{preset}": lambda rounds, preset=preset: what_if(preset, rounds)
         for preset in CURVES
+    },
+    **{
+        f"costs/{preset}": lambda rounds, preset=preset: costs(preset, rounds) for preset in COSTS
     },
 }
 

@@ -1,4 +1,4 @@
-"""What the coming step of a run is to be measured along, and on: its direction u, its summary batch.
+"""What a run's coming step is to be measured along, and on: its direction u, its summary batch.
 
 They follow from the run's state alone, so that a question about a step from here has the same
 answer after a rewind, in a copy, and in a run that was saved and loaded.
