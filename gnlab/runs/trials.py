@@ -34,7 +34,7 @@ TOO_LARGE = "not tried: more groups than asked for"
 BEYOND = "not tried: more groups than can be summarised here"
 Made = TypeVar("Made")
 
-_REPEATS, _GRADIENTS = 3, 9  # how often a trial is timed, and a gradient, the unit of all
+_REPEATS, _GRADIENTS = 5, 9  # how often a trial is timed, and a gradient, the unit of all
 _SHORT, _LONG = 0.06, 0.5  # seconds that suffice for a time, and of what is not done again
 
 

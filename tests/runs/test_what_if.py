@@ -153,11 +153,12 @@ def test_a_model_that_keeps_statistics_and_draws():
     ("durations", "least", "times"),
     [
         ([0.4, 0.004, 0.9], 0.004, 2),
-        ([0.02, 0.03, 0.01, 0.001], 0.01, 3),
+        ([0.003, 0.001, 0.002, 0.002, 0.002, 0.0005], 0.001, 5),
+        ([0.02, 0.03, 0.004, 0.01, 0.001], 0.004, 4),
         ([0.1, 0.2], 0.1, 2),
         ([0.7, 0.1], 0.7, 1),
     ],
-    ids=["the first time", "short", "middle", "long"],
+    ids=["the first time", "short", "not so short", "middle", "long"],
 )
 def test_what_takes_no_time_is_timed_again_and_the_least_counts(
     durations, least, times, monkeypatch
