@@ -69,7 +69,7 @@ def owners(
         else:
             starts, used = _start(name, at), products
         found[starts] = _with_new(found[starts], share, _owns_units(model, name))
-        if tensors.shapes[share.parameter][1:].numel() > 1 or share.row > 1 or matrices == 0:
+        if len(tensors.shapes[share.parameter]) > 1 or matrices == 0:
             # A product that may be any of several matrices' has the mean of their groups.
             each = share.groups / max(matrices if len(used) > 1 else 1, 1)
             for place in used:

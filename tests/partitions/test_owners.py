@@ -46,3 +46,8 @@ def test_a_group_of_several_layers_starts_in_the_first_and_owns_the_weights_of_a
     model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
     _, own = found(model, "all", torch.zeros(5, 3))
     assert [(each.new, each.weights) for each in own] == [(1, 1), (0, 1)]
+
+
+def test_a_weight_of_one_column_is_a_weight():
+    _, [own] = found(nn.Linear(1, 4), "unit", torch.zeros(2, 1))
+    assert (own.new, own.weights) == (8, 4)
