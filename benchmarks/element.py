@@ -12,6 +12,9 @@ A what-if is one step from a run's state at every level of its ladder up to so m
 without the cubic term: the lab's button. A single case:
 
     python -m benchmarks.element --case what-if/digits-mlp
+
+Costs are what a summary and a solve take at every level, in gradients of the same batch: counted,
+and measured by what-if.
 """
 
 import argparse
@@ -25,6 +28,7 @@ import torch
 from torch import nn
 
 import gnlab
+from benchmarks.curves import COSTS, CURVES, costs, seconds, what_if
 from benchmarks.results import FOLDER, Results, write
 from benchmarks.summaries.memory import forget_peak, resident_peak
 from gnlab.problems import networks
@@ -34,16 +38,7 @@ WIDTHS = {"perceptron, small": (20, 28, 12, 10), "perceptron": (64, 60, 14, 10)}
 SIZES = (8, 50, 200, 1000, 2000)
 HARD_SIZES = (50, 200, 1000)
 SIZES_ON_BOTH = (256, 384, 512, 1000, 2000)
-CURVES = ("digits-mlp", "moons")  # presets whose ladders are gone through
-MOST = 256  # groups, as in the lab
 _SMALL = 100  # groups, up to which a solve is too short to be timed once
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """The time of one call."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def digits() -> tuple[nn.Module, gnlab.Partition, tuple[torch.Tensor, torch.Tensor]]:
@@ -201,35 +196,6 @@ def solve_on_both(size: int, rounds: int) -> dict[str, object]:
     }
 
 
-def what_if(preset: str, rounds: int) -> dict[str, object]:
-    """Time what one step would bring at every level, from a run's first step.
-
-    Args:
-        preset: The run's problem.
-        rounds: How often; the first time of all, which finds the ladder, is apart.
-
-    Returns:
-        How many levels are tried and the S of the finest, the seconds of the first time and of each
-        other, their median, and how many levels have a step with the cubic term.
-    """
-    run = gnlab.Run(preset, device="cpu")
-    run.step()
-    first = seconds(lambda: gnlab.what_if(run, most=MOST))
-    times = [seconds(lambda: gnlab.what_if(run, most=MOST)) for _ in range(rounds)]
-    found = gnlab.what_if(run, most=MOST)
-    tried = found.groups.values[found.groups.values <= MOST]
-    solved = found.predicted.sel(cubic="with").notnull()
-    return {
-        "kind": "what-if",
-        "levels": len(tried),
-        "groups": int(tried.max()),
-        "first_seconds": first,
-        "rounds": times,
-        "median_seconds": statistics.median(times),
-        "status": f"{int(solved.sum())} of {len(tried)} levels have a step",
-    }
-
-
 CASES: Mapping[str, Callable[[int], dict[str, object]]] = {
     **{name: lambda rounds, name=name: step(name, rounds) for name in ("digits", *WIDTHS)},
     **{
@@ -246,6 +212,7 @@ CASES: Mapping[str, Callable[[int], dict[str, object]]] = {
         f"what-if/{preset}": lambda rounds, preset=preset: what_if(preset, rounds)
         for preset in CURVES
     },
+    **{f"costs/{preset}": lambda rounds, preset=preset: costs(preset, rounds) for preset in COSTS},
 }
 
 

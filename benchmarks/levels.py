@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.markdown import rows, seconds, where
+from benchmarks.markdown import digits, rows, seconds, where
 from benchmarks.results import Results
 
 _SOLVES = {
@@ -11,6 +11,14 @@ _SOLVES = {
     "near": "near the pole",
     "hard": "hard, exactly",
     "twice": "and the lowest twice",
+}
+
+
+_COSTS = {
+    "cost": "summary, by arithmetic",
+    "gradients": "measured",
+    "solve_cost": "solve, by arithmetic",
+    "solve_gradients": "measured",
 }
 
 
@@ -45,7 +53,23 @@ def element(results: Results) -> str:
     if curves:
         head = ["what if, of", "levels", "S of the finest", "the first time", "then"]
         table += "\n\n" + rows(head, curves)
-    return table + where(results)
+    return table + _costs(results) + where(results)
+
+
+def _costs(results: Results) -> str:
+    """What a summary and a solve take at each level, counted and measured."""
+    body = [
+        [
+            name.rpartition("/")[2],
+            str(size),
+            *(digits(found[key][i]) for key in _COSTS),
+        ]
+        for name, found in results.cases.items()
+        if found["kind"] == "costs"
+        for i, size in enumerate(found["groups"])
+    ]
+    head = ["cost in gradients, of", "S", *_COSTS.values()]
+    return "\n\n" + rows(head, body) if body else ""
 
 
 def _solves(found: Sequence[Mapping[str, Any]]) -> str:

@@ -1,218 +1,201 @@
-"""What a summary at some level will take: its multiply-accumulates, in those of one gradient.
+"""What a summary at some level and its solve will take: multiply-accumulates, in one gradient's.
 
-A group pays, for its first and its second tangent, the forward work of the layers after the one
-that it starts in. Every two groups that have reached a layer's result meet there in one product.
-Groups that own units of a layer go together, one product for all weights' and one for all biases',
-until the next layer, or the loss, mixes the units.
-Beside these there is the forward pass, the gradients of all layers' inputs but the first's, and at
-each layer one product of its inputs with the direction, and one of the tangents that reach it if
-several groups share the layer. One gradient, the unit, is the forward pass, the gradients of the
-inputs and those of the weights.
+One gradient, the unit, is the forward pass, the gradients of all layers' inputs but the first's,
+and those of the weights. A summary has the first two as well, and at each layer:
 
-The layers are the products that torch carries out, those of a recurrent layer one after the other.
+* the product of its inputs with the direction: one, or one for each group of its weight. Groups
+  that own units share it; groups that own pieces of a unit's row need one for each piece of a row;
+* a product for each derivative that reaches it: the first of every group that has started before,
+  and the second where something bent is behind. Groups that own units of the layer before go
+  together in colours: one product for all weights' units, or one for each piece of a row, and one
+  for all biases';
+* its weight's curvature with each of these: again a product for each, or where its weight has few
+  groups one for each of those, and a product of the groups with each other;
+* where two values are multiplied, as in attention, a product of every derivative with the other
+  value, both ways, and of every two groups;
+* at a bent function, and in the loss, the product of every two groups that have reached it. H̄ is
+  symmetric: of many groups little more than a half is computed.
+
+Next to these, what is done number by number is little, and not counted.
 
 Legend: S groups.
 """
 
-import itertools
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
 
-import torch
-from torch import Tensor, nn
+from gnlab.partitions.executed import Layer, gradient
 
-from gnlab.partitions import generators
-from gnlab.partitions.exclusive import alone
-from gnlab.partitions.graphless import graphless
-from gnlab.partitions.naming import home
-from gnlab.partitions.products import Products, numbers, taken_apart
-from gnlab.partitions.unmoved import unmoved
-
-_TOGETHER = 2  # products of all weights' groups of a layer, and of all biases'
+_DOZEN, _MANY, _LARGE, _PARTS = 12, 64, 1024, 8
+"""Rows of a symmetric product that are computed at once: up to a dozen, of more than 64 groups 64,
+of a thousand an eighth of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
-    """A product of a module that owns parameters, as it is executed; of most modules the only one.
+class Owners:
+    """The groups that own a part of a layer, one product of it.
 
     Attributes:
-        name: The module's name; "" for a product in none.
-        work: The multiply-accumulates of the product; of a module without any, one for each value
-            that it returns.
-        values: The values that it returns.
+        new: Those that start in it.
+        weights: Those that own a part of its weight, whether they start here or before; the mean,
+            where the product may be with any of several weights.
+        colours: The rows that those that start here share; 0 if each has its own.
+        pieces: In how many pieces each unit's row is divided; 1 for whole units.
+        units: The units that the weight has; 0 if its groups own no units.
+        gathered: Products, in those of the layer, by which a convolution gathers what each weight
+            of a row is multiplied by; 0 for other layers.
+        takes: Whether it takes the rows of colours of the layer before.
     """
 
-    name: str
-    work: int
-    values: int
+    new: int = 0
+    weights: float = 0
+    colours: int = 0
+    pieces: int = 1
+    units: int = 0
+    gathered: float = 0.0
+    takes: bool = True
 
 
-class _Executed:
-    """The layers as they come.
+@dataclass(slots=True)
+class _Jets:
+    """The derivatives that have reached a value.
 
     Attributes:
-        layers: Those that came.
+        first: Groups that have a row each.
+        second: Those of them with a second derivative.
+        waiting: Groups in colours.
+        colours: Their rows.
+        bent: Whether they have second derivatives.
     """
 
-    def __init__(self) -> None:
-        self.layers: list[Layer] = []
-        self._within: list[str] = []
-        self._counted: list[bool] = []
+    first: int = 0
+    second: float = 0
+    waiting: int = 0
+    colours: int = 0
+    bent: bool = False
 
-    def enter(self, name: str) -> None:
-        """A module begins: its parameters' groups start here, whatever it calls first."""
-        self.layers.append(Layer(name, 0, 0))
-        self._within.append(name)
-        self._counted.append(False)
+    def apart(self) -> None:
+        """Give every group a row of its own."""
+        self.first += self.waiting
+        self.second += self.waiting * self.bent
+        self.waiting = self.colours = 0
+        self.bent = False
 
-    def product(self, work: int, values: int) -> None:
-        """A product of the innermost module that owns parameters."""
-        name = self._within[-1] if self._within else ""
-        if self._counted:
-            self._counted[-1] = True
-        self._put(Layer(name, work, values))
-
-    def leave(self, output: Any) -> None:
-        """A module ends; one without a product of its own has at least made its values."""
-        name, values = self._within.pop(), numbers(output)
-        if not self._counted.pop():
-            self._put(Layer(name, values, values))
-
-    def _put(self, layer: Layer) -> None:
-        """Add a layer, in place of the beginning that is all there is of it."""
-        if self.layers and self.layers[-1] == Layer(layer.name, 0, 0):
-            self.layers.pop()
-        self.layers.append(layer)
-
-
-def executed(model: nn.Module, inputs: Any) -> list[Layer]:
-    """The layers in the order of their execution, with their work.
-
-    Args:
-        model: The model; it is called once, without gradients, and left as it was.
-        inputs: A batch of inputs; on the meta device nothing is computed.
-
-    Returns:
-        The layers. Counted are the products that torch carries out: of matrices, of convolutions,
-        of attention. If there is no work at all, they are guessed, see ``guessed``.
-    """
-    with alone(model):
-        seen = graphless(lambda: _seen(model, inputs))
-    if gradient(seen.layers):
-        return seen.layers
-    return guessed(model, len(inputs) if isinstance(inputs, Tensor) and inputs.dim() else 1)
-
-
-def _seen(model: nn.Module, inputs: Any) -> "_Executed":
-    """What one call of a model carries out."""
-    seen = _Executed()
-    with ExitStack() as stack:  # the hooks are called by whoever calls the model
-        gpus = {p.device for p in model.parameters() if p.device.type == "cuda"}
-        for name, module in model.named_modules():
-            if next(module.parameters(recurse=False), None) is not None:
-                before = module.register_forward_pre_hook(lambda *_, name=name: seen.enter(name))
-                stack.callback(before.remove)
-                after = module.register_forward_hook(lambda _, __, output: seen.leave(output))
-                stack.callback(after.remove)
-        stack.enter_context(unmoved(model))
-        stack.enter_context(torch.random.fork_rng(devices=list(gpus)))
-        stack.enter_context(generators.kept())
-        stack.enter_context(taken_apart())
-        stack.enter_context(Products(seen.product))
-        model(inputs)
-    return seen
-
-
-def guessed(model: nn.Module, samples: int = 1) -> list[Layer]:
-    """The layers in the model's own order, each weight used once per sample.
-
-    Args:
-        model: The model.
-        samples: How many samples.
-
-    Returns:
-        The layers, one for each module that owns parameters, or for each of a module's matrices.
-        Where nothing is a matrix, every parameter element counts as a weight.
-    """
-    modules = _by_module(model)
-    some = any(p.dim() > 1 for own in modules.values() for p in own.values())
-    found = []
-    for module, own in modules.items():
-        matrices = [p for p in own.values() if p.dim() > 1]
-        if len(matrices) > 1:
-            products = [(m.numel(), n) for m, n in zip(matrices, _results(matrices), strict=True)]
+    def start(self, own: Owners) -> None:
+        """Let the groups of a layer start, behind those that are in it already."""
+        self.apart()
+        if own.colours:
+            self.waiting, self.colours = own.new, own.colours
         else:
-            work = sum(p.numel() for p in (matrices if some else own.values()))
-            products = [(work, max(p.shape[0] if p.dim() else 1 for p in own.values()))]
-        found += [Layer(module, samples * work, samples * values) for work, values in products]
-    return found
+            self.first += own.new
+
+    def multiply(self, layer: Layer) -> float:
+        """Go through a product of two values; the work, without that of one of them."""
+        rows = self.first + self.second
+        work = (2 * rows + self.first) * layer.work + self.first**2 * layer.factors
+        self.second = self.first
+        return work
+
+    def bend(self) -> float:
+        """Go through a bent function; the multiplications for each of its values."""
+        k, q = self.first, self.colours
+        work = pairs(k, self.second) + q * (k + q)
+        self.second, self.bent = k, True
+        return work
 
 
-def places(model: nn.Module) -> dict[str, tuple[str, int, int]]:
-    """Where each parameter is used within its module, should that have a product for each matrix.
-
-    Args:
-        model: The model.
-
-    Returns:
-        By parameter name its module, how many of the module's matrices come before it (of a
-        vector: before the one that it follows), and how many the module has.
-    """
-    found = {}
-    for module, own in _by_module(model).items():
-        passed, every = 0, sum(p.dim() > 1 for p in own.values())
-        for name, p in own.items():
-            passed += p.dim() > 1
-            found[name] = module, max(passed - 1, 0), every
-    return found
-
-
-def _by_module(model: nn.Module) -> dict[str, dict[str, Tensor]]:
-    """The parameters of each module that owns any, by name."""
-    found: dict[str, dict[str, Tensor]] = {}
-    for name, p in model.named_parameters():
-        found.setdefault(home(name)[0], {})[name] = p
-    return found
-
-
-def _results(matrices: Sequence[Tensor]) -> list[int]:
-    """How many values a product with each matrix gives: its rows, or its columns if they chain."""
-    pairs = [(a.shape, b.shape) for a, b in itertools.pairwise(matrices)]
-    turned = all(a[-1] == b[0] for a, b in pairs) and any(a[0] != b[-1] for a, b in pairs)
-    return [m.shape[-1 if turned else 0] for m in matrices]
-
-
-def gradient(layers: Sequence[Layer]) -> int:
-    """The multiply-accumulates of one gradient of a chain of layers.
+def pairs(groups: int, second: float = 0) -> float:
+    """The multiplications of every two of some groups, for each value.
 
     Args:
-        layers: The layers in the order of their execution.
+        groups: The groups, k of them.
+        second: Those with a second derivative, which each is multiplied with as well.
 
     Returns:
-        Those of the forward pass, of the inputs' gradients but the first's, and of the weights'.
+        k² of a few, little more than half of it of many.
     """
-    first = next((layer.work for layer in layers if layer.work), 0)
-    return 3 * sum(layer.work for layer in layers) - first
+    k = groups
+    step = -(-k // _PARTS) if k >= _LARGE else _MANY if k > _MANY else _DOZEN
+    at_once = k if k <= _DOZEN + 2 else step
+    return sum(min(at_once, k - a) * (k - a) for a in range(0, k, max(at_once, 1))) + second
 
 
-def in_gradients(layers: Sequence[Layer], starting: Sequence[int], shared: bool) -> float:
+def in_gradients(layers: Sequence[Layer], owners: Sequence[Owners]) -> float:
     """The work of a summary of a chain of layers, in gradients.
 
     Args:
         layers: The layers in the order of their execution.
-        starting: How many groups start in each.
-        shared: Whether several groups share a layer, each with units of its own.
+        owners: The groups that own a part of each.
 
     Returns:
         The work; 1 is one gradient's.
     """
-    total, reached, together = gradient(layers), 0, 0
-    for layer, new in zip(layers, starting, strict=True):
-        total += (2 + shared) * (reached + min(together, _TOGETHER)) * layer.work
-        reached, together = (reached + together, new) if shared else (reached + new, 0)
-        total += (reached + min(together, _TOGETHER)) ** 2 * layer.values
-    if together > _TOGETHER:  # the loss mixes the last layer's units
-        total += ((reached + together) ** 2 - (reached + _TOGETHER) ** 2) * layers[-1].values
+    total: float = gradient(layers)
+    jets, inputs = _Jets(), 0
+    for layer, own in zip(layers, owners, strict=True):
+        if not own.takes:
+            jets.apart()
+        rows = jets.first + jets.second
+        total += (rows + jets.colours * (1 + jets.bent)) * layer.work
+        if layer.factors:
+            jets.apart()
+            total += jets.multiply(layer)
+        elif own.weights:
+            total += _own(layer, own, jets, inputs)
+        if own.new or layer.work:
+            jets.start(own)
+            # A group in the input and in the weight has a second derivative without anything bent.
+            jets.second = min(max(jets.second, _both(own)), jets.first)
+        if layer.curved:
+            total += jets.bend() * layer.curved
+        inputs = layer.values or inputs
+    jets.apart()
+    total += pairs(jets.first, jets.second) * (layers[-1].values if layers else 0)
     return total / max(gradient(layers), 1)
+
+
+def solve(groups: int) -> float:
+    """The work of a cubic solve.
+
+    Args:
+        groups: S.
+
+    Returns:
+        S³ multiply-accumulates, in double precision: two thirds reduce the matrix to tridiagonal
+        form, the rest factors it for the answer's refinement and its proof. Next to the pole it is
+        several times that.
+    """
+    return float(groups) ** 3
+
+
+def _both(own: Owners) -> float:
+    """The groups that own a part of a layer's weight, and have reached its input."""
+    return max(own.weights - own.new, 0)
+
+
+def _own(layer: Layer, own: Owners, jets: _Jets, inputs: int) -> float:
+    """What the groups of a layer's weight add: their products, and their curvature with others.
+
+    Args:
+        layer: The layer.
+        own: Its groups.
+        jets: What has reached its input.
+        inputs: The values of its input.
+
+    Returns:
+        Multiply-accumulates, without those of one product with the direction.
+    """
+    rows = jets.first + jets.second
+    moved = 0.0
+    both = min(_both(own), jets.first) * layer.work
+    if own.units and own.pieces > 1:
+        moved = (own.pieces - 1) * layer.work
+        crossed = (rows + jets.colours) * (1 + own.gathered) * layer.work
+    elif own.units and rows * own.units < 2 * (own.units + own.weights * rows):
+        crossed = (rows + jets.colours) * layer.work
+    else:
+        products = 1 if own.units else own.weights
+        moved = (products - 1) * layer.work
+        crossed = (products if rows else 0) * layer.work + rows * own.weights * inputs
+        crossed += jets.colours * (layer.work if own.units else own.weights * inputs)
+    return both + moved + crossed

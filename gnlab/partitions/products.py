@@ -1,7 +1,7 @@
 """The products that torch carries out: matrix products, convolutions, attention, one by one.
 
 Whatever they are asked for by, a layer or a function, their multiply-accumulates are counted from
-the shapes of what goes in and comes out.
+the shapes of what goes in and comes out. Told of are also the functions that are bent.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,21 +28,36 @@ _fused_off = Switches(
 
 # Of a bias plus a product the first argument is the bias.
 _AFTER_BIAS = {"addmm", "baddbmm", "addbmm", "addmv"}
+# What has a second derivative; of a normalisation's results the first is meant.
+_BENT = {
+    "tanh", "sigmoid", "gelu", "silu", "mish", "softplus", "elu", "hardswish",
+    "log_sigmoid_forward",
+    "exp", "expm1", "log", "log1p", "pow", "sqrt", "rsqrt", "reciprocal", "sin", "cos", "tan",
+    "atan", "sinh", "cosh", "erf", "logsumexp", "_softmax", "_log_softmax", "_fused_rms_norm",
+    "native_layer_norm", "native_group_norm", "native_batch_norm",
+    "_native_batch_norm_legit",
+    "_native_batch_norm_legit_no_training", "cudnn_batch_norm", "_batch_norm_with_update",
+    "_batch_norm_no_update",
+}  # fmt: skip
+_OF_VALUES = {"bmm", "baddbmm", "dot", "vdot"}  # stacks of them: a layer has one matrix for all
 _MATRICES = {"mm", "bmm", "mv", "dot", "vdot", "linear", "_int_mm"}
 
 
 # Torch declares no types for its base class; strict checking forbids to call what has none, and
 # that is what deriving from it and its __init__ do.
 class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """A context that tells of every product.
+    """A context that tells of every product, and of every function that is bent.
 
     Args:
-        tell: Called with the multiply-accumulates of each, and the values that it returns.
+        tell: Called with the multiply-accumulates of each product, the values that it returns, and
+            those of its factors where neither need be a parameter; 0 for a layer's.
+        bent: Called with the values that each bent function returns.
     """
 
-    def __init__(self, tell: Callable[[int, int], None]) -> None:
+    def __init__(self, tell: Callable[[int, int, int], None], bent: Callable[[int], None]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._tell = tell
+        self._tell, self._bent = tell, bent
+        self._drawn: set[int] = set()
 
     def dispatched(
         self,
@@ -64,8 +79,23 @@ class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
         result = func(*args, **kwargs)
         work = _work(name, args, result)
         if work:
-            self._tell(work, numbers(result))
+            self._tell(work, numbers(result), _factors(name.rstrip("_"), args))
+            self._bent(_scores(name, args))
+        elif name.rstrip("_") in _BENT:
+            self._bent(numbers(result[0] if isinstance(result, tuple) else result))
+        elif name.rstrip("_") == "bernoulli":
+            self._drawn.add(result.data_ptr())
+        elif name.rstrip("_") == "mul" and self._is_of_values(args):
+            # Every group of one factor meets every one of the other: twice a bent function's work.
+            self._bent(2 * numbers(result))
         return result
+
+    def _is_of_values(self, args: Sequence[Any]) -> bool:
+        """Whether a product number by number is of two values, neither of them a dropout's mask."""
+        one, two = args[:2]
+        if not isinstance(one, Tensor) or not isinstance(two, Tensor):
+            return False
+        return one.shape == two.shape and self._drawn.isdisjoint((one.data_ptr(), two.data_ptr()))
 
 
 # Torch wraps the method of a class that defines it, and what it wraps imports its compiler when it
@@ -101,9 +131,27 @@ def _work(name: str, args: Sequence[Any], result: Any) -> int:
     if "convolution" in name:
         transposed = len(args) > 6 and args[6] is True
         return numbers(args[0] if transposed else result) * prod(sizes[1][1:])
-    if "dot_product" in name and "attention" in name:
+    if _is_attention(name):
         q, k, v = sizes[:3]
         return prod(q[:-1]) * k[-2] * (q[-1] + v[-1])
     if name == "_trilinear":  # nn.Bilinear: each weight once for every sample
         return numbers(result) * prod(sizes[1][1:])
     return 0
+
+
+def _factors(name: str, args: Sequence[Any]) -> int:
+    """The numbers in the first factor of a product of two values, in those of attention's two."""
+    if name in _OF_VALUES:
+        return numbers(args[1 if name in _AFTER_BIAS else 0])
+    return numbers(args[0]) + _scores(name, args) if _is_attention(name) else 0
+
+
+def _scores(name: str, args: Sequence[Any]) -> int:
+    """The scores of attention, of which it takes a softmax; 0 for other products."""
+    if not _is_attention(name):
+        return 0
+    return numbers(args[0]) // int(args[0].shape[-1]) * int(args[1].shape[-2])
+
+
+def _is_attention(name: str) -> bool:
+    return "dot_product" in name and "attention" in name

@@ -10,18 +10,21 @@ Legend: S groups, P parameter elements.
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
-from gnlab.errors import InputError
+from gnlab.errors import InputError, check_number
 from gnlab.partitions import cost, finer
 from gnlab.partitions.exclusive import alone
+from gnlab.partitions.executed import Layer, executed, gradient, guessed
 from gnlab.partitions.grammar import is_finer
 from gnlab.partitions.levels import levels, number, partition
+from gnlab.partitions.owners import owners
+from gnlab.partitions.partition import Partition
 
 _LABELS = {
     "all": "one group for all",
@@ -42,6 +45,7 @@ _KNOWN_AS = {
     "element": "Newton's method",
 }
 
+_SAMPLES = 100  # of a summary's batch, where nothing says how many
 _REFUSING = (RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError)
 """What models raise that are called with inputs that are not theirs."""
 
@@ -55,8 +59,12 @@ class Rung:
         num_groups: S.
         label: What its groups are, for a person.
         known_as: What it is in the literature; empty if it has no name there.
-        cost: The arithmetic of one summary, in gradients; of a chain of layers, and without an
-            input to see them executed with, as if each weight were used once per sample.
+        cost: The arithmetic of one summary along a given direction, in gradients: multiplications
+            of products, not time. Without inputs to see the layers executed with, as if each weight
+            were used once per sample, which a convolution's are not, and as if something bent came
+            after every layer.
+        solve: The arithmetic of the cubic solve that follows, S³, in gradients of a batch; it is
+            no part of the cost. It does not grow with the batch, as a summary and a gradient do.
     """
 
     level: str
@@ -64,27 +72,38 @@ class Rung:
     label: str
     known_as: str
     cost: float
+    solve: float = 0.0
 
 
-def ladder(model: nn.Module, inputs: Any = None) -> tuple[Rung, ...]:
+def ladder(model: nn.Module, inputs: Any = None, *, samples: int | None = None) -> tuple[Rung, ...]:
     """The nested levels of a model, from Cauchy's to Newton's.
 
     Args:
         model: The model.
         inputs: A batch, the one positional argument that the model is called with to see how much
-            work each layer is; None: guessed from the parameters.
+            work each layer is; None: guessed from the parameters. With convolutions that is several
+            times too much at fine levels: how often they use a weight, only an image tells.
+        samples: How many there are in the batch of a summary, in whose gradients a solve is told;
+            None: as many as there are inputs, 100 without any.
 
     Returns:
         The levels, coarse to fine, from S = 1 to S = P.
 
     Raises:
         InputError: If it is no model, has no trainable parameter or one without a shape, or cannot
-            be called with the inputs.
+            be called with the inputs, or if ``samples`` is below 1.
     """
+    if samples is not None:
+        check_number("samples", samples, low=1, integer=True)
     with alone(model):
         partition(model, "all")  # a model that has none has no layers either
-        layers = cost.guessed(model) if inputs is None else _executed(model, inputs)
-        return tuple(_rung(model, name, count, layers) for name, count in _nested(model))
+        tensors = partition(model, "tensor")
+        layers = guessed(model) if inputs is None else _executed(model, inputs)
+        seen = len(inputs) if isinstance(inputs, torch.Tensor) and inputs.dim() else 1
+        wanted = samples or (_SAMPLES if inputs is None else seen)
+        one = max(gradient(layers), 1) * wanted / max(seen, 1)
+        nested = _nested(model, tensors)
+        return tuple(_rung(model, name, count, tensors, layers, one) for name, count in nested)
 
 
 def gradient_work(model: nn.Module, inputs: Any) -> int:
@@ -97,13 +116,13 @@ def gradient_work(model: nn.Module, inputs: Any) -> int:
     Returns:
         Multiply-accumulates, those of the products that torch carries out.
     """
-    return cost.gradient(cost.executed(model, inputs))
+    return gradient(executed(model, inputs))
 
 
-def _executed(model: nn.Module, inputs: Any) -> list[cost.Layer]:
+def _executed(model: nn.Module, inputs: Any) -> list[Layer]:
     """The layers as they are executed; inputs that are not the model's are refused."""
     try:
-        return cost.executed(model, inputs)
+        return executed(model, inputs)
     except torch.OutOfMemoryError:
         raise
     except _REFUSING as error:
@@ -133,9 +152,9 @@ def label(level: str) -> str:
     return _LABELS.get(level, counted.get(kind, level))
 
 
-def _nested(model: nn.Module) -> list[tuple[str, int]]:
+def _nested(model: nn.Module, tensors: Partition) -> list[tuple[str, int]]:
     """The names of the levels, and S of each; one that would repeat the one before is left out."""
-    parts = finer.cuts(model, partition(model, "tensor").shapes)
+    parts = finer.cuts(model, tensors.shapes)
     most = finer.number("element", parts)
     found = [(name, number(model, name)) for name in levels(model)]
     found += [(name, finer.number(name, parts)) for name in finer.doubling(parts)]
@@ -160,52 +179,24 @@ def _thinned(found: list[tuple[str, int]]) -> list[tuple[str, int]]:
     return kept + found[1:][-1:]
 
 
-def _rung(model: nn.Module, name: str, count: int, layers: Sequence[cost.Layer]) -> Rung:
-    starting = _starting(model, name, layers)
-    shared = is_finer(name)
-    gradients = cost.in_gradients(layers, starting, shared)
+def _rung(
+    model: nn.Module,
+    name: str,
+    count: int,
+    tensors: Partition,
+    layers: Sequence[Layer],
+    one: float,
+) -> Rung:
+    """A level; one gradient of a summary's batch is so many multiplications."""
+    split = None if is_finer(name) else partition(model, name)
+    gradients = cost.in_gradients(layers, owners(model, name, tensors, split, layers))
     groups, known = label(name), _KNOWN_AS.get(name, "")
-    if name == "role":
-        groups, known = _by_role(partition(model, name).names)
-    return Rung(name, count, f"S = {count}, {groups}", known, gradients)
+    if name == "role" and split is not None:
+        groups, known = _by_role(split.names)
+    return Rung(name, count, f"S = {count}, {groups}", known, gradients, cost.solve(count) / one)
 
 
 def _by_role(roles: Sequence[str]) -> tuple[str, str]:
     """What the groups of "role" are in a model, and what they are in the literature."""
     called = ["others" if role == "other" else role for role in roles]
     return ", ".join(called), ", ".join(f"one rate for {role}" for role in called)
-
-
-def _starting(model: nn.Module, name: str, layers: Sequence[cost.Layer]) -> list[int]:
-    """How many groups start in each layer."""
-    at: dict[str, list[int]] = {}
-    for place, executed in enumerate(layers):
-        at.setdefault(executed.name, []).append(place)
-    counts, places = [0] * len(layers), cost.places(model)
-    for parameter, count in _by_parameter(model, name):
-        layer, passed, matrices = places[parameter]
-        products = [place for place in at.get(layer, []) if layers[place].work]
-        if len(products) == matrices > 1:  # a product for each
-            counts[products[passed]] += count
-            continue
-        # What is never called itself, a parameter that something else takes, starts where a module
-        # around it does, or may start anywhere.
-        while layer and layer not in at:
-            layer = layer.rpartition(".")[0]
-        counts[at.get(layer, [0])[0]] += count
-    return counts
-
-
-def _by_parameter(model: nn.Module, name: str) -> Iterator[tuple[str, int]]:
-    """Each parameter, and how many groups have their first element in it."""
-    if is_finer(name):
-        for part in finer.cuts(model, partition(model, "tensor").shapes):
-            yield part.name, finer.number(name, [part])
-        return
-    seen: set[int] = set()
-    split = partition(model, name)
-    for parameter, owner in split.groups.items():
-        group = int(owner)
-        if split.shapes[parameter].numel() and group not in seen:
-            seen.add(group)
-            yield parameter, 1

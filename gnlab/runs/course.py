@@ -60,7 +60,7 @@ class Course:
         self._summary: Record | None = None
         self._log = HistoryLog()
         self._ladder: Ladder | None = None
-        self._rungs_of: tuple[str, ...] = ()
+        self._rungs_of: tuple[int, tuple[str, ...]] | None = None
         self._phases = Phases(trainer, flatten(self.model))
         self.stopped, self.warning, self.undone = "", "", False
         self._checkpoints = Checkpoints(self.budget)
@@ -131,15 +131,15 @@ class Course:
     @property
     def ladder(self) -> Ladder:
         """The levels and what each is made of."""
-        trained = tuple(trainable(self.model))
-        if self._ladder is None or self._rungs_of != trained:
+        asked = (samples := self.settings.summary_batch_size), tuple(trainable(self.model))
+        if self._ladder is None or self._rungs_of != asked:
             try:
                 self._trainer.taken.check_places()
-                self._ladder = ladder(self.model, self._trainer.few())
+                self._ladder = ladder(self.model, self._trainer.few(), samples)
             except FAULTS:  # of a model that cannot be called any more its next step says why
                 if self._ladder is None:
                     raise
-            self._rungs_of = trained
+            self._rungs_of = asked
         return self._ladder
 
     def step(self) -> Record:

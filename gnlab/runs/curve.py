@@ -20,8 +20,8 @@ class Trials:
             step, [L, 2].
         measured: The measured decrease of the loss on the batch, likewise, [L, 2].
         status: What became of each level's two solves.
-        seconds: The time of each summary, [L].
-        solve_seconds: The time of each solve with the cubic term, [L].
+        seconds: The time of each summary, as it is when such a one has been made before, [L].
+        solve_seconds: The time of each solve with the cubic term, likewise, [L].
         gradient_seconds: The time of one gradient on the same batch.
         tried: How many levels have been tried.
         wanted: How many there are to try.

@@ -103,18 +103,19 @@ class Ladder:
         return ""
 
 
-def ladder(model: nn.Module, inputs: Tensor) -> Ladder:
+def ladder(model: nn.Module, inputs: Tensor, samples: int) -> Ladder:
     """The ladder of a model.
 
     Args:
         model: The model; it is called on the inputs and left as it was.
         inputs: A few inputs, to see how much work each layer is.
+        samples: The samples of a summary, in whose gradients a solve is told.
 
     Returns:
         The ladder.
     """
     gradient = partitions.gradient_work(model, inputs) / max(len(inputs), 1)
-    return Ladder(partitions.ladder(model, inputs), gradient)
+    return Ladder(partitions.ladder(model, inputs, samples=samples), gradient)
 
 
 def own(partition: object, count: int) -> Level:

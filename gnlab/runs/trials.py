@@ -7,11 +7,12 @@ Without the cubic term a finer partition can only promise more; with it, and in 
 Legend: S groups, L levels, η step sizes, λ the rate that the step is multiplied by.
 """
 
+import functools
 import math
-import statistics
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from torch import Tensor
@@ -27,11 +28,14 @@ from gnlab.runs.curve import Trials
 from gnlab.runs.proposal import gradient_of, proposal
 from gnlab.runs.records.record import Array
 from gnlab.runs.trainer import Purpose, Trainer
-from gnlab.summaries import alone, elsewhere, most_groups, summarise, unmoved
+from gnlab.summaries import Summary, alone, eager, elsewhere, most_groups, summarise, unmoved
 
 TOO_LARGE = "not tried: more groups than asked for"
 BEYOND = "not tried: more groups than can be summarised here"
-_REPEATS = 3
+Made = TypeVar("Made")
+
+_REPEATS, _GRADIENTS = 5, 9  # how often a trial is timed, and a gradient, the unit of all
+_SHORT, _LONG = 0.06, 0.5  # seconds that suffice for a time, and of what is not done again
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,8 @@ class Trial:
         predicted: The decrease that the order-2 model promises, with the cubic term and without.
         measured: The decrease of the loss on the batch, likewise.
         status: What became of each solve.
-        seconds: The time of the summary.
-        solve_seconds: The time of the solve with the cubic term.
+        seconds: The time of the summary, as it is when such a summary has been made before.
+        solve_seconds: The time of the solve with the cubic term, likewise.
     """
 
     predicted: tuple[float, float] = (math.nan, math.nan)
@@ -130,16 +134,19 @@ def _tried(
     """One step at one level."""
     ggn = trainer.settings.curvature == "gauss-newton"
     split = partitions.partition(trainer.model, rung.level).to(trainer.device)
-    start = time.perf_counter()
-    with trainer.seeded(Purpose.summary):
-        summary = summarise(trainer.model, trainer.problem.loss_fn, batch, split, u, ggn=ggn)
-    seconds = time.perf_counter() - start
+
+    def summarised() -> Summary:
+        # Not recorded to be repeated: of some trials the time would be that of the recording.
+        with eager(), trainer.seeded(Purpose.summary):
+            return summarise(trainer.model, trainer.problem.loss_fn, batch, split, u, ggn=ggn)
+
+    summary, seconds = _timed(summarised)
     model = summary.gauss_newton() if ggn else summary
+    given = model.coefficients()
     predicted, measured, status, times = [], [], [], []
     for damping in (trainer.settings.damping, 0.0):
-        start = time.perf_counter()
-        solution = solve_cubic(*model.coefficients(), damping)
-        times.append(time.perf_counter() - start)
+        solution, took = _timed(functools.partial(solve_cubic, *given, damping))
+        times.append(took)
         status.append(solution.status.name)
         if solution.status.ok:
             eta = solution.step_sizes
@@ -184,10 +191,27 @@ def _loss_after(
 
 
 def _gradient_seconds(trainer: Trainer, batch: tuple[Tensor, Tensor]) -> float:
-    """The time of one gradient on the batch, the median of a few."""
-    times = []
-    for _ in range(_REPEATS):
+    """The time of one gradient on the batch."""
+    return _timed(lambda: gradient_of(trainer, batch, Purpose.summary), _GRADIENTS)[1]
+
+
+def _timed(work: Callable[[], Made], most: int = _REPEATS) -> tuple[Made, float]:
+    """Do something, and again as long as that takes no time worth mentioning.
+
+    What is done for the first time loads code, chooses kernels and makes tables.
+
+    Args:
+        work: What to do.
+        most: How often at most.
+
+    Returns:
+        What it returned, and the least time that it took.
+    """
+    times: list[float] = []
+    while True:
         start = time.perf_counter()
-        gradient_of(trainer, batch, Purpose.summary)
+        made = work()
         times.append(time.perf_counter() - start)
-    return statistics.median(times)
+        again = len(times) == 1 and times[0] < _LONG
+        if len(times) == most or (sum(times) > _SHORT and not again):
+            return made, min(times)

@@ -34,7 +34,10 @@ def what_if(run: Course, *, most: int = 512, rate: float = 1.0) -> "xr.Dataset":
         "predicted" (ḡᵀη − ½ηᵀH̄η of the step λη) and the "measured" decrease of the loss, NaN where
         there is no step, and the solve's "status". By level: "groups" (S), "label", "known_as"; the
         "seconds" of the summary, the same in "gradients" measured here, its "cost" in gradients by
-        arithmetic, and "solve_seconds".
+        arithmetic; of the solve, which is no part of these, "solve_seconds", the same in
+        "solve_gradients", and "solve_cost" by arithmetic. The seconds are those of what has been
+        made before: what takes little time is done again, and the least time counts. They are
+        of a summary made anew; a run that stays at a level repeats it, which is quicker.
 
     Raises:
         InputError: If it is no run, its model is not what it began with, or ``most`` or ``rate`` is
@@ -56,8 +59,10 @@ def _dataset(trials: Trials, rate: float, damping: float) -> "xr.Dataset":
     both = ("level", "cubic")
     loss = {"units": "loss"}
     rungs, gradient = trials.rungs, trials.gradient_seconds
-    measured = {"units": "gradients", "long_name": "time of the summary"}
-    reckoned = {"units": "gradients", "long_name": "arithmetic of the summary"}
+    names = ("time of the summary", "arithmetic of the summary", "time of the solve")
+    told = [
+        {"units": "gradients", "long_name": name} for name in (*names, "arithmetic of the solve")
+    ]
     return xr.Dataset(
         {
             "predicted": (both, trials.predicted, loss),
@@ -65,8 +70,10 @@ def _dataset(trials: Trials, rate: float, damping: float) -> "xr.Dataset":
             "status": (both, [list(pair) for pair in trials.status]),
             "seconds": ("level", trials.seconds, {"units": "s"}),
             "solve_seconds": ("level", trials.solve_seconds, {"units": "s"}),
-            "gradients": ("level", trials.seconds / gradient, measured),
-            "cost": ("level", [rung.cost for rung in rungs], reckoned),
+            "gradients": ("level", trials.seconds / gradient, told[0]),
+            "cost": ("level", [rung.cost for rung in rungs], told[1]),
+            "solve_gradients": ("level", trials.solve_seconds / gradient, told[2]),
+            "solve_cost": ("level", [rung.solve for rung in rungs], told[3]),
         },
         coords={
             "level": [rung.level for rung in rungs],

@@ -8,6 +8,7 @@ from gnlab.summaries.evaluation.places import elsewhere
 from gnlab.summaries.evaluation.reading import Reading
 from gnlab.summaries.limits import most_groups, refusal, summarisable
 from gnlab.summaries.measure import derivative_tensor, summarise
+from gnlab.summaries.replay.suspended import eager
 from gnlab.summaries.summary import Summary
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "alone",
     "checked_loss",
     "derivative_tensor",
+    "eager",
     "elsewhere",
     "generators_of",
     "most_groups",

@@ -138,6 +138,16 @@ def test_a_what_if_curve_is_a_row_of_its_own_table(results):
     assert "| digits-mlp | 9 | 212 | 1.5 s | 750 ms |" in table
 
 
+def test_a_levels_cost_is_a_row_with_what_was_counted_beside_what_was_measured(results):
+    found = {
+        "kind": "costs", "groups": [1, 212], "cost": [1.9, 109.9], "gradients": [7.25, 60.0],
+        "solve_cost": [3e-7, 2.836], "solve_gradients": [0.4, 3.5],
+    }  # fmt: skip
+    table = tables.element(results(**{"costs/digits-mlp": found}))
+    assert "| digits-mlp | 1 | 1.9 | 7.25 | 3e-07 | 0.4 |" in table
+    assert "| digits-mlp | 212 | 110 | 60 | 2.84 | 3.5 |" in table
+
+
 def test_a_level_of_the_slider_has_its_gaps_and_what_was_missed_in_them(results):
     level = {
         "groups": 64, "anew_ms": 17.0, "step_ms": 12.25, "halts": 0,

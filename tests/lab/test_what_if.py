@@ -12,7 +12,7 @@ from gnlab.runs import Trials, WhatIf
 
 LIMITS = scales.Limits(1.0, 0.01)
 SIZES = (1, 2, 8, 16, 4000)
-RUNGS = tuple(Rung(f"level{S}", S, f"S = {S}, some", "", 2.0 * S) for S in SIZES)
+RUNGS = tuple(Rung(f"level{S}", S, f"S = {S}, some", "", 2.0 * S, S**3 / 1000) for S in SIZES)
 NAN = float("nan")
 
 
@@ -26,7 +26,8 @@ def found():
             ("solved", "solved"), ("solved", "solved"), ("solved", "unbounded"),
             ("not tried", "not tried"), ("not tried", "not tried"),
         ),
-        seconds=np.array([0.001, 0.002, 0.004, NAN, NAN]), solve_seconds=np.zeros(5),
+        seconds=np.array([0.001, 0.002, 0.004, NAN, NAN]),
+        solve_seconds=np.array([0.0001, 0.0001, 0.001, NAN, NAN]),
         gradient_seconds=0.0005, tried=3, wanted=4,
     )  # fmt: skip
     measured = np.array([[0.1, 0.2, 0.3, 0.4, NAN], [0.05, 0.1, 0.2, 0.2, NAN]])
@@ -83,6 +84,9 @@ def test_the_cost_is_shown_beforehand_and_as_it_was(found):
     costs = update.data["costs"]
     assert costs["cost"].tolist() == [2.0, 4.0, 16.0, 32.0]
     assert costs["measured"][:3].tolist() == pytest.approx([2.0, 4.0, 8.0])
+    assert costs["solve"].tolist() == pytest.approx([0.001, 0.008, 0.512, 4.096])
+    assert costs["measured_solve"][:3].tolist() == pytest.approx([0.2, 0.2, 2.0])
+    assert costs["told_solve"][2:] == ["1 ms, 2 gradients", "not tried yet"]
     assert costs["told_seconds"][-1] == "not tried yet"
     assert update.y == (1.0, 100.0)
 

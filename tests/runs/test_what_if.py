@@ -149,6 +149,43 @@ def test_a_model_that_keeps_statistics_and_draws():
     np.testing.assert_array_equal(one.measured, two.measured)
 
 
+@pytest.mark.parametrize(
+    ("durations", "least", "times"),
+    [
+        ([0.4, 0.004, 0.9], 0.004, 2),
+        ([0.003, 0.001, 0.002, 0.002, 0.002, 0.0005], 0.001, 5),
+        ([0.02, 0.03, 0.004, 0.01, 0.001], 0.004, 4),
+        ([0.1, 0.2], 0.1, 2),
+        ([0.7, 0.1], 0.7, 1),
+    ],
+    ids=["the first time", "short", "not so short", "middle", "long"],
+)
+def test_what_takes_no_time_is_timed_again_and_the_least_counts(
+    durations, least, times, monkeypatch
+):
+    clock, given, done = [0.0], iter(durations), []
+    monkeypatch.setattr(trials.time, "perf_counter", lambda: clock[0])
+
+    def work():
+        clock[0] += next(given)
+        done.append(clock[0])
+        return len(done)
+
+    made, seconds = trials._timed(work)
+    assert (made, len(done)) == (times, times)
+    assert seconds == pytest.approx(least)
+
+
+def test_the_solve_is_told_apart_from_the_summary():
+    run = gnlab.Run("moons")
+    found = gnlab.what_if(run, most=8)
+    assert found.solve_cost.values == pytest.approx(
+        found.groups.values**3 / (run.ladder.gradient * run.settings.summary_batch_size)
+    )
+    tried = found.groups.values <= 8
+    assert np.isfinite(found.solve_gradients.values).tolist() == tried.tolist()
+
+
 class Averaging(nn.Module):
     """Keeps an average by putting a new tensor in the place of a buffer."""
 

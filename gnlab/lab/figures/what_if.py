@@ -25,7 +25,8 @@ from gnlab.runs import Trials, WhatIf
 
 _SHOWN = ("label", "told_predicted", "told_measured", "told_seconds")
 _CURVES = ("S", "predicted", "predicted_free", "measured", "measured_free", *_SHOWN)
-_COSTS = ("S", "cost", "measured", "label", "told_seconds")
+_COSTS = ("S", "cost", "measured", "solve", "measured_solve", "label", "told_seconds", "told_solve")
+_SOLVE = "its solve"
 _FREE = "no cubic term"  # a longer name has no place in the narrowest card
 NOTHING = "Press “What if?”: one step from here\nis tried at every level, and none is made."
 
@@ -90,21 +91,31 @@ def build_cost(name: str = "what-if-cost") -> Plot:
     """
     made = canvas(name, x_log=True, y_log=True, height=300)
     made.xaxis.axis_label = "number of groups S"
-    made.yaxis.axis_label = "summary, in gradients"
+    made.yaxis.axis_label = "time, in gradients"
     sources = {
         "costs": source(f"{name}-costs", *_COSTS),
         "groups": source(f"{name}-groups", "at", "label"),
         "ticks": source(f"{name}-ticks", "at", "label"),
     }
     costs = sources["costs"]
+    solve = made.line(
+        "S", "solve", source=costs, line_width=1.4, line_dash="dashed", legend_label=_SOLVE
+    )
     line = made.line("S", "cost", source=costs, line_width=1.8, legend_label="by arithmetic")
+    solved = made.scatter(
+        "S", "measured_solve", source=costs, size=7, fill_alpha=0, line_width=1.4,
+        legend_label=_SOLVE,
+    )  # fmt: skip
     dots = made.scatter(
         "S", "measured", source=costs, size=7, line_color=None, legend_label="measured here"
     )
-    tagged(line.glyph, line_color="contrast")
+    for each in (solve, line):
+        tagged(each.glyph, line_color="contrast")
+    tagged(solved.glyph, line_color="ink")
     tagged(dots.glyph, fill_color="ink")
-    legend(made)
-    hover(made, [dots], [("level", "@label"), ("cost", "@told_seconds")], mode="vline")
+    legend(made, many=True)
+    told = [("level", "@label"), ("summary", "@told_seconds"), ("solve", "@told_solve")]
+    hover(made, [dots], told, mode="vline")
     return Plot(name, made, sources, source_ticks(made, sources, x="groups", y="ticks"))
 
 
@@ -146,7 +157,7 @@ def update(what_if: WhatIf | None, limits: scales.Limits) -> Update:
         "label": [rung.label for rung in trials.rungs[tried]],
         "told_predicted": _pairs(trials, trials.predicted),
         "told_measured": _pairs(trials, trials.measured),
-        "told_seconds": _costs(trials),
+        "told_seconds": _costs(trials, trials.seconds),
     }
     lowest = np.nanmin(np.append(trials.measured[tried], 0.0))
     note = {"x": [], "y": [], "text": []}
@@ -173,14 +184,21 @@ def update_cost(what_if: WhatIf | None) -> Update:
     wanted = slice(trials.wanted)
     cost = np.array([rung.cost for rung in trials.rungs[wanted]])
     took = trials.seconds[wanted] / trials.gradient_seconds
-    low, high = scales.decades(np.concatenate([cost, took]))
+    solve = np.array([rung.solve for rung in trials.rungs[wanted]])
+    solved = trials.solve_seconds[wanted] / trials.gradient_seconds
+    # A solve of few groups is nothing: it has no place on the scale.
+    low, high = scales.decades(np.concatenate([cost, took, np.maximum(solve, 1), [1]]))
     groups, end = _groups(trials)
+    rest = ["not tried yet"] * (trials.wanted - trials.tried)
     costs = {
         "S": as_float([rung.num_groups for rung in trials.rungs[wanted]]),
         "cost": as_float(cost),
         "measured": as_float(took),
+        "solve": as_float(solve),
+        "measured_solve": as_float(solved),
         "label": [rung.label for rung in trials.rungs[wanted]],
-        "told_seconds": [*_costs(trials), *["not tried yet"] * (trials.wanted - trials.tried)],
+        "told_seconds": [*_costs(trials, trials.seconds), *rest],
+        "told_solve": [*_costs(trials, trials.solve_seconds), *rest],
     }
     ticks = decade_ticks(low, high, 5)
     return Update({"costs": costs, "groups": groups, "ticks": ticks}, (0.8, end), (low, high))
@@ -213,9 +231,9 @@ def _pairs(trials: Trials, values: np.ndarray) -> list[str]:
     return told
 
 
-def _costs(trials: Trials) -> list[str]:
-    """The time of each summary that was made, in words."""
+def _costs(trials: Trials, seconds: np.ndarray) -> list[str]:
+    """The time of each level that was tried, in words."""
     return [
-        f"{1000 * seconds:.3g} ms, {seconds / trials.gradient_seconds:.3g} gradients"
-        for seconds in trials.seconds[: trials.tried]
+        f"{1000 * one:.3g} ms, {one / trials.gradient_seconds:.3g} gradients"
+        for one in seconds[: trials.tried]
     ]

@@ -113,8 +113,13 @@ class Asked:
         same = [
             one
             for one in self._found
-            if one.rungs == self._trials.rungs and one.step < self._trials.step
+            if _levels(one) == _levels(self._trials) and one.step < self._trials.step
         ]
         if len(same) >= _KEPT:
             same = same[::2]
         self._found = [*same, self._trials]
+
+
+def _levels(trials: Trials) -> list[tuple[str, int]]:
+    """The levels of a curve, whatever their costs are."""
+    return [(rung.level, rung.num_groups) for rung in trials.rungs]

@@ -70,6 +70,19 @@ def test_found_again_and_again_over_training():
     assert asked.what_if.trials is None
 
 
+def test_another_batch_changes_the_costs_and_forgets_nothing():
+    run, asked = gnlab.Run(MOONS), Asked()
+    for size in (100, 50):
+        run.change(summary_batch_size=size)
+        asked.take(run, TryLevels(most=4))
+        while asked.under_way:
+            asked.advance()
+        rungs = asked.what_if.trials.rungs
+        assert rungs[-1].solve == rungs[-1].num_groups ** 3 / (run.ladder.gradient * size)
+        run.step()
+    assert asked.what_if.steps.tolist() == [0.0, 1.0]
+
+
 def test_what_is_kept_is_bounded(monkeypatch):
     monkeypatch.setattr("gnlab.runs.engine.asked._KEPT", 4)
     run, asked = gnlab.Run("quadratic", device="cpu"), Asked()
