@@ -32,11 +32,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "Threshold": lambda: nn.Threshold(-0.2, 0.3),
 }  # fmt: skip
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "sin": torch.sin,
-    "cos": torch.cos,
-    "atan": torch.atan,
-    "erf": torch.erf,
-    "abs": torch.abs,
+    **{f.__name__: f for f in (torch.sin, torch.cos, torch.atan, torch.erf, torch.abs)},
     "exp": lambda x: torch.exp(-x * x),
     "expm1": lambda x: torch.expm1(x.tanh()),
     "log": lambda x: torch.log(2 + x.sin()),
@@ -73,7 +69,7 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class Apply(nn.Module):
-    """A function of the value."""
+    """A function of the value, or its last two dimensions swapped."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -83,7 +79,7 @@ class Apply(nn.Module):
         return self.name
 
     def forward(self, x: Tensor) -> Tensor:
-        return FUNCTIONS[self.name](x)
+        return x.mT if self.name == "turn" else FUNCTIONS[self.name](x)
 
 
 class Around(nn.Module):
@@ -141,13 +137,6 @@ class Recurrent(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.cell(x.mT)[0].mT
-
-
-class Turn(nn.Module):
-    """Swaps the last two dimensions."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.mT
 
 
 class Tokens(nn.Module):
@@ -229,8 +218,7 @@ def layer(draw: Draw, shape: torch.Size) -> nn.Module:
         kinds += ["convolution", "convolution", "pooling", "turn"]
     if len(shape) == 3:
         kinds += ["attention", "recurrent"]
-    kind = draw(st.sampled_from(kinds))
-    last = shape[-1]
+    kind, last = draw(st.sampled_from(kinds)), shape[-1]
     if kind == "activation":
         return ACTIVATIONS[draw(st.sampled_from(sorted(ACTIVATIONS)))]()
     if kind == "function":
@@ -244,7 +232,7 @@ def layer(draw: Draw, shape: torch.Size) -> nn.Module:
         "tied": lambda: Twice(nn.Linear(last, last), last),
         "convolution": lambda: convolution(draw, shape),
         "pooling": lambda: pooling(draw, shape),
-        "turn": Turn,
+        "turn": lambda: Apply("turn"),
         "attention": lambda: Attention(shape[1], draw(st.booleans())),
         "recurrent": lambda: Recurrent(draw(st.sampled_from((nn.GRU, nn.LSTM, nn.RNN))), shape[1]),
     }

@@ -91,9 +91,9 @@ def problem(name):
 LEVELS = {
     "lenet-cifar10": ("role", "tensor", "block:2", "neuron", "unit", "row:2"),
     "mlp-mnist": ("role", "tensor", "block:2", "unit"),
-    "vgg11-cifar10": ("role", "tensor", "block:2"),
-    "bigmlp-cifar10": ("role", "tensor", "block:2"),
-    "resnet18": ("role", "tensor", "block:2"),
+    "vgg11-cifar10": ("role", "block:2"),
+    "bigmlp-cifar10": ("role", "block:2"),
+    "resnet18": ("role", "block:2"),
     "encoder": ("role", "tensor", "block:2"),
 }
 
@@ -104,6 +104,7 @@ def test_at_a_level(name, level):
     check(model, batch, partition(model, level))
 
 
+# The others are one group each, as at "tensor".
 CUT = {
     "lenet-cifar10": {"conv1.weight": "element", "conv2.weight": "row:3", "fc3.weight": "element"},
     "mlp-mnist": {"layer1.bias": "element", "layer3.weight": "row:2", "layer4.weight": "element"},
