@@ -7,9 +7,11 @@ import copy
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
+from hypothesis.strategies import SearchStrategy
 from torch import Tensor, nn
 from torch.func import functional_call, jvp
 from torch.nn import functional
@@ -17,10 +19,17 @@ from torch.nn import functional
 from gnlab.partitions import Partition
 
 DOUBLE = torch.float64
-# By its path: the tests are no package from which it could be imported.
-SPEC = importlib.util.spec_from_file_location("summary_cases", Path(__file__).with_name("cases.py"))
-cases = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(cases)
+
+
+def beside(name: str) -> ModuleType:
+    """A module by its path: the tests are no package from which it could be imported."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+cases, networks = beside("cases"), beside("random_networks")
 Case = cases.Case
 
 
@@ -143,3 +152,9 @@ def forward_mode() -> Callable[..., Tensor]:
 def _along(function: Callable[[Tensor], Tensor], unit: Tensor) -> Callable[[Tensor], Tensor]:
     """The directional derivative of a function, as a function."""
     return lambda eta: jvp(function, (eta,), (unit,))[1]
+
+
+@pytest.fixture(scope="session")
+def random_networks() -> SearchStrategy[tuple[nn.Module, Tensor]]:
+    """Networks of random operations, each with its inputs."""
+    return networks.networks()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gnlab.summaries import fused
 
-_PART, _WIDE = 4096, 256  # numbers of a row that a GPU sums in one go, and rows that fill it
+_PART, _WIDE = 4096, 256  # numbers of a row that are summed in one go, and rows that fill a GPU
 _BLOCK = 256  # rows and columns of a large matrix turned at once; on a GPU eight times that
 
 
@@ -18,16 +18,22 @@ def products(a: Tensor, b: Tensor) -> Tensor:
     """The product of each row of a matrix with each row of another, [k, n], [l, n] -> [k, l]."""
     if fused.multiplies(a, b):
         return fused.sums(a, b)
-    parts = _parts_of(a)
+    parts = _parts_of(a, b)
     if parts == 1:
         return a @ b.T
     left = a.reshape(len(a), parts, -1).transpose(0, 1)
     return torch.bmm(left, b.reshape(len(b), parts, -1).permute(1, 2, 0)).sum(0)
 
 
-def _parts_of(rows: Tensor) -> int:
-    """Into how many parts to divide rows: a GPU's library divides sums among few of its cores."""
-    return _divided(rows.shape[1]) if rows.is_cuda and len(rows) <= _WIDE else 1
+def _parts_of(a: Tensor, b: Tensor) -> int:
+    """Into how many parts to divide the rows of a product.
+
+    A sum of hundreds of thousands of numbers, one after the other, loses a digit that the sum of
+    its parts keeps. A GPU's library divides sums among few of its cores. Of more rows than that
+    the sums of all parts would take memory.
+    """
+    few = len(a) <= _WIDE and (a.is_cuda or len(b) <= _WIDE)
+    return _divided(a.shape[1]) if few else 1
 
 
 @functools.lru_cache(maxsize=1024)
