@@ -4,15 +4,16 @@ import pytest
 import torch
 from torch import nn
 
-from gnlab.partitions import finer, partition
+from gnlab.partitions import partition
 from gnlab.partitions.cost import Owners
 from gnlab.partitions.executed import executed
+from gnlab.partitions.grammar import is_finer
 from gnlab.partitions.owners import owners
 
 
 def found(model, level, x):
     tensors = partition(model, "tensor")
-    split = None if finer.is_finer(level) else partition(model, level)
+    split = None if is_finer(level) else partition(model, level)
     layers = executed(model, x)
     return layers, owners(model, level, tensors, split, layers)
 
