@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from benchmarks.summaries.cases import Network
 from gnlab import Partition
-from gnlab.partitions.cost import executed
+from gnlab.partitions.executed import executed
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gnlab.errors import InputError, shown
-from gnlab.partitions import generators
+from gnlab.guards import generators
 from gnlab.summaries import generators_of
 
 Batch = Any

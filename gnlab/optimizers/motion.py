@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from gnlab.directions import Direction, Tensors
 from gnlab.errors import InputError
+from gnlab.guards.exclusive import alone
+from gnlab.guards.memory import repeats
 from gnlab.partitions import Partition
-from gnlab.partitions.exclusive import alone
-from gnlab.partitions.memory import repeats
 from gnlab.partitions.partition import check_usable
 
 Named = Mapping[str, nn.Parameter]

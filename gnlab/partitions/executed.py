@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gnlab.partitions import generators
-from gnlab.partitions.exclusive import alone
-from gnlab.partitions.graphless import graphless
+from gnlab.guards import generators
+from gnlab.guards.exclusive import alone
+from gnlab.guards.graphless import graphless
+from gnlab.guards.unmoved import unmoved
 from gnlab.partitions.naming import home
 from gnlab.partitions.products import Products, numbers, taken_apart
-from gnlab.partitions.unmoved import unmoved
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from gnlab.errors import InputError, unknown_choice
-from gnlab.partitions.exclusive import alone
+from gnlab.guards.exclusive import alone
 from gnlab.partitions.finer import cuts, doublings, finer
 from gnlab.partitions.finer import number as counted
 from gnlab.partitions.grammar import is_finer, read

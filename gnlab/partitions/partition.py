@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.parameter import is_lazy
 
 from gnlab.errors import InputError, unknown_choice
-from gnlab.partitions.memory import in_one_memory, repeats
+from gnlab.guards.memory import in_one_memory, repeats
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gnlab.partitions.switches import Switches
+from gnlab.guards.switches import Switches
 
 _backends: Any = torch.backends  # its switches have no types
 _fused_off = Switches(

@@ -18,8 +18,8 @@ import torch
 from torch import nn
 
 from gnlab.errors import InputError, check_number
+from gnlab.guards.exclusive import alone
 from gnlab.partitions import cost, finer
-from gnlab.partitions.exclusive import alone
 from gnlab.partitions.executed import Layer, executed, gradient, guessed
 from gnlab.partitions.grammar import is_finer
 from gnlab.partitions.levels import levels, number, partition

@@ -6,13 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gnlab.guards import alone
 from gnlab.optimizers import GroupedNewton
 from gnlab.optimizers.motion import check_trainable, trainable
 from gnlab.partitions import Partition
 from gnlab.problems import Problem
 from gnlab.runs.settings import Settings
 from gnlab.runs.trained import check_places, places
-from gnlab.summaries import alone
 
 
 def build(

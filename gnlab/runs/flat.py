@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gnlab.partitions.memory import repeats
+from gnlab.guards import alone
+from gnlab.guards.memory import repeats
 from gnlab.runs.trained import Place, check_places, places
-from gnlab.summaries import alone
 
 _Kind = tuple[torch.dtype, torch.device]
 

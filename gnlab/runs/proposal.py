@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from gnlab.directions import direction as choose_direction
+from gnlab.guards import alone, unmoved
 from gnlab.optimizers import GroupedNewton
 from gnlab.optimizers.motion import direction_of, trainable
 from gnlab.runs.trainer import Purpose, Trainer
-from gnlab.summaries import alone, checked_loss, unmoved
+from gnlab.summaries import checked_loss
 
 Tensors = dict[str, Tensor]
 Batch = tuple[Tensor, Tensor]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import torch
 
-from gnlab.partitions import generators
+from gnlab.guards import generators
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from gnlab.errors import InputError
-from gnlab.summaries import alone
+from gnlab.guards import alone
 
 Place = tuple[str, torch.Size, torch.dtype, torch.device]
 """A tensor of a model by its name, and what it is like."""

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from gnlab.cubic import CubicSolution
+from gnlab.guards import alone
 from gnlab.optimizers import GroupedNewton, StepInfo
 from gnlab.optimizers.motion import trainable
 from gnlab.problems import Batches, Problem, Stream
@@ -23,7 +24,7 @@ from gnlab.runs.randomness import seeded
 from gnlab.runs.settings import OWN, Settings
 from gnlab.runs.trained import training
 from gnlab.runs.validation import Validation, Validator
-from gnlab.summaries import Summary, alone, checked_loss, summarisable
+from gnlab.summaries import Summary, checked_loss, summarisable
 
 PHASES = ("gradient", "summary", "solve", "update")
 _GROUPED = (

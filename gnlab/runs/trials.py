@@ -20,15 +20,16 @@ from torch.func import functional_call
 
 from gnlab import partitions
 from gnlab.cubic import solve_cubic
+from gnlab.guards import alone, unmoved
+from gnlab.guards.graphless import graphless
 from gnlab.optimizers.info import predicted_decrease
 from gnlab.partitions import Partition, Rung
-from gnlab.partitions.graphless import graphless
 from gnlab.runs.course import Course
 from gnlab.runs.curve import Trials
 from gnlab.runs.proposal import gradient_of, proposal
 from gnlab.runs.records.record import Array
 from gnlab.runs.trainer import Purpose, Trainer
-from gnlab.summaries import Summary, alone, eager, elsewhere, most_groups, summarise, unmoved
+from gnlab.summaries import Summary, eager, elsewhere, most_groups, summarise
 
 TOO_LARGE = "not tried: more groups than asked for"
 BEYOND = "not tried: more groups than can be summarised here"

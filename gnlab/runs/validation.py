@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gnlab.partitions.graphless import graphless
-from gnlab.partitions.unmoved import unmoved
+from gnlab.guards.graphless import graphless
+from gnlab.guards.unmoved import unmoved
 from gnlab.problems import Batches, Problem
 from gnlab.runs.modes import evaluating
 from gnlab.summaries.loaders.normalisers import Known, known

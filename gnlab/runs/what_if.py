@@ -6,10 +6,10 @@ Legend: S groups, λ the rate that a step is multiplied by.
 from typing import TYPE_CHECKING
 
 from gnlab.errors import InputError, check_number, shown
+from gnlab.guards import alone
 from gnlab.runs.course import Course
 from gnlab.runs.curve import Trials
 from gnlab.runs.trials import try_levels
-from gnlab.summaries import alone
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -1,7 +1,5 @@
 """Summaries: ḡ, H̄, D and the derivatives of any order along a direction, group by group."""
 
-from gnlab.partitions.exclusive import alone
-from gnlab.partitions.unmoved import unmoved
 from gnlab.summaries.evaluation.batches import generators_of
 from gnlab.summaries.evaluation.losses import checked_loss
 from gnlab.summaries.evaluation.places import elsewhere
@@ -14,7 +12,6 @@ from gnlab.summaries.summary import Summary
 __all__ = [
     "Reading",
     "Summary",
-    "alone",
     "checked_loss",
     "derivative_tensor",
     "eager",
@@ -24,5 +21,4 @@ __all__ = [
     "refusal",
     "summarisable",
     "summarise",
-    "unmoved",
 ]

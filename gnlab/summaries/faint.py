@@ -32,7 +32,8 @@ class Sizes:
     """How large the groups are.
 
     Attributes:
-        squares: ‖θ_s‖² and ‖u_s‖² by rank, [2, S], float64.
+        squares: ‖θ_s‖² and ‖u_s‖² by rank, [2, S], float64; a part of a parameter is taken to be
+            no smaller than its parts are on average, since a single element may be next to zero.
         counts: n_s by rank.
     """
 
@@ -87,18 +88,19 @@ def faint(
     return [effect <= bound * math.sqrt(n) for effect, n in zip(effects, counts, strict=True)]
 
 
-def _squares(groups: Groups, *fields: Mapping[str, Tensor]) -> Tensor:
-    """‖v_s‖² of each field by rank, [F, S], float64; what is of one group whole is done at once."""
+def _squares(groups: Groups, theta: Mapping[str, Tensor], u: Mapping[str, Tensor]) -> Tensor:
+    """‖θ_s‖² and ‖u_s‖² as ``Sizes`` has them; what is of one group whole is done at once."""
     owners, (whole, cut) = groups.owners, _names(groups)
     found = []
     if whole:
-        norms = torch._foreach_norm([field[name] for field in fields for name in whole])
-        found.append(torch.stack(norms).double().square().reshape(len(fields), -1))
+        norms = torch._foreach_norm([field[name] for field in (theta, u) for name in whole])
+        found.append(torch.stack(norms).double().square().reshape(2, -1))
     for name in cut:
-        parts = [field[name].square().sum_to_size(owners[name].shape) for field in fields]
-        found.append(torch.stack([part.reshape(-1) for part in parts]).double())
+        parts = [field[name].square().sum_to_size(owners[name].shape) for field in (theta, u)]
+        own, along = (part.reshape(-1).double() for part in parts)
+        found.append(torch.stack([own.clamp(min=own.mean()), along]))
     ranks = _ranks(groups)
-    total = torch.zeros(len(fields), groups.size, dtype=torch.float64, device=ranks.device)
+    total = torch.zeros(2, groups.size, dtype=torch.float64, device=ranks.device)
     return total.index_add(1, ranks, torch.cat(found, 1))
 
 

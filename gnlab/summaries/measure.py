@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from gnlab.errors import InputError, check_number, check_switch, unknown_choice
+from gnlab.guards.exclusive import alone
 from gnlab.partitions import Partition
-from gnlab.partitions.exclusive import alone
 from gnlab.summaries import fused, limits
 from gnlab.summaries.agreement import check_agreement, is_asked_for
 from gnlab.summaries.autodiff import Along, Groups, groups_of

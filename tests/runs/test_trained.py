@@ -10,10 +10,10 @@ from torch import nn
 
 from gnlab import what_if
 from gnlab.errors import InputError
+from gnlab.guards import alone
 from gnlab.runs import Change, Run, Step, ThreadEngine
 from gnlab.runs.flat import versions
 from gnlab.runs.trained import training
-from gnlab.summaries import alone
 
 TORCHS = ("adam", "sgd")
 CHOICES = {"device": "cpu", "period": 2}

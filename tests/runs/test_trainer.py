@@ -9,8 +9,9 @@ from torch import nn
 
 from gnlab import problems
 from gnlab.errors import InputError
+from gnlab.guards import generators
 from gnlab.optimizers import GroupedNewton
-from gnlab.partitions import finer, generators
+from gnlab.partitions import finer
 from gnlab.problems import Batches, Stream
 from gnlab.runs import Run
 from gnlab.summaries import limits

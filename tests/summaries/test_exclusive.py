@@ -9,8 +9,9 @@ from torch.nn import functional
 
 import gnlab
 from gnlab.errors import InputError
+from gnlab.guards import alone
 from gnlab.partitions import partition
-from gnlab.summaries import alone, summarise
+from gnlab.summaries import summarise
 
 DATA = torch.randn(9, 4), torch.randint(0, 3, (9,))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from gnlab.partitions.switches import Switches, attribute
+from gnlab.guards.switches import Switches, attribute
 from gnlab.summaries.evaluation import precision
 
 _cudnn: Any = torch.backends.cudnn  # its switches have no types

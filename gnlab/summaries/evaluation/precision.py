@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from gnlab.partitions.switches import Switches, attribute
+from gnlab.guards.switches import Switches, attribute
 
 # Since 2.9 torch has a switch per operation, and raises if the old ones are mixed with them.
 _NEW = tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 9)

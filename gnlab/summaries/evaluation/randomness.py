@@ -1,6 +1,6 @@
 """The random state, kept: what a measurement draws leaves no trace, and can be drawn again.
 
-It is torch's, and that of the global generators of Python and NumPy (``partitions.generators``).
+It is torch's, and that of the global generators of Python and NumPy (``guards.generators``).
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from gnlab.partitions import generators
+from gnlab.guards import generators
 
 
 class RandomState:

@@ -5,9 +5,9 @@ What a summary's step really brings is the difference of two readings.
 
 from torch import nn
 
-from gnlab.partitions.exclusive import alone
-from gnlab.partitions.graphless import graphless
-from gnlab.partitions.unmoved import unmoved
+from gnlab.guards.exclusive import alone
+from gnlab.guards.graphless import graphless
+from gnlab.guards.unmoved import unmoved
 from gnlab.summaries.evaluation.batches import Batch
 from gnlab.summaries.evaluation.evaluation import LossFunction, device_of
 from gnlab.summaries.evaluation.randomness import RandomState, same_random_state

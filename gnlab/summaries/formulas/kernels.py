@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from gnlab.partitions.switches import Switches
+from gnlab.guards.switches import Switches
 
 _cuda: Any = torch.backends.cuda  # its functions have no types
 _unfused = Switches(

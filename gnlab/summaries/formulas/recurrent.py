@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from gnlab.partitions.switches import Switches, attribute
+from gnlab.guards.switches import Switches, attribute
 
 _cudnn: Any = torch.backends.cudnn  # it has no types
 _without = Switches(attribute(_cudnn, "enabled", False))

@@ -20,7 +20,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.overrides import TorchFunctionMode
 
 from gnlab.errors import InputError
-from gnlab.partitions.graphless import graphless
+from gnlab.guards.graphless import graphless
 from gnlab.summaries.evaluation.batches import Batch, map_tensors, num_samples, select, tensors
 from gnlab.summaries.evaluation.evaluation import Evaluation, device_of
 from gnlab.summaries.evaluation.randomness import same_random_state

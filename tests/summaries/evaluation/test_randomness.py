@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from gnlab.partitions import generators, partition
+from gnlab.guards import generators
+from gnlab.partitions import partition
 from gnlab.summaries import Reading, derivative_tensor, summarise
 from gnlab.summaries.evaluation.randomness import RandomState
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from gnlab.partitions.memory import repeats
+from gnlab.guards.memory import repeats
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import gnlab
-from gnlab.partitions import generators
+from gnlab.guards import generators
 
 
 @pytest.fixture(params=[np.random.MT19937, np.random.PCG64, np.random.Philox, np.random.SFC64])

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from gnlab.partitions.graphless import graphless
+from gnlab.guards.graphless import graphless
 
 
 def test_what_needs_no_graph_is_called_once_without():

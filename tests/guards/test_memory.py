@@ -10,8 +10,8 @@ from torch import nn
 
 import gnlab
 from gnlab.errors import InputError
+from gnlab.guards.memory import in_one_memory
 from gnlab.partitions import partition
-from gnlab.partitions.memory import in_one_memory
 
 FLAT = torch.zeros(24)
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from gnlab.guards.exclusive import alone
 from gnlab.partitions import gradient_work, ladder, levels, number, partition
-from gnlab.partitions.exclusive import alone
 
 X = torch.zeros(2, 3)
 LOOKS = {

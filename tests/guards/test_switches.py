@@ -6,8 +6,8 @@ import threading
 import pytest
 import torch
 
+from gnlab.guards.switches import Switches
 from gnlab.partitions.products import taken_apart
-from gnlab.partitions.switches import Switches
 
 
 def chosen():
