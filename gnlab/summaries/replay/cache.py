@@ -11,6 +11,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from gnlab.summaries.evaluation.allocation import giving_back
 from gnlab.summaries.jets.curvature import Origin
 from gnlab.summaries.replay.early import Latest, Occasion
 from gnlab.summaries.replay.graph import Repetition
@@ -145,9 +146,10 @@ class Sight:
             if entry.sights < SIGHTS - 1 - PIECES:
                 return None
             making, entry.making = entry.making, None  # what Ctrl-C breaks off is begun anew
-            if making is None:
-                return self._recorded(compute, told)
-            return self._furthered(making, compute, told)
+            with eager(), giving_back(entry.device):  # what is recorded lies between holes else
+                if making is None:
+                    return self._recorded(compute, told)
+                return self._furthered(making, compute, told)
         finally:
             entry.busy.release()
 
@@ -165,7 +167,7 @@ class Sight:
         """Compute, and record what is done; None where that is not possible."""
         recorder = Recorder(self._inputs)
         try:
-            with eager(), recorder:
+            with recorder:
                 result = compute()
             outputs, _ = told(result)
             making = Making(recorder, outputs)
@@ -182,9 +184,7 @@ class Sight:
         self, making: Making, compute: Callable[[], Result], told: Callable[[Result], Told]
     ) -> Result:
         """Compute, and do the next piece of the program; at the last sight all that is left."""
-        entry = self._entry
-        with eager():
-            result = compute()
+        entry, result = self._entry, compute()
         try:
             outputs, origins = told(result)
             if not self._usable(outputs):
