@@ -9,6 +9,7 @@ Legend: S groups, c chunks.
 """
 
 import itertools
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -22,10 +23,12 @@ from gnlab.summaries.rules import Call
 from gnlab.summaries.samples.blocks import usual_room
 from gnlab.summaries.samples.reach import Reach
 from gnlab.summaries.samples.stretches import Room, Stretch, jet_bytes, stretches
+from gnlab.summaries.samples.temporaries import temporary_bytes
 
 _SHARE = 0.5  # of the memory that is free; the rest is for what the operations need meanwhile
 _ENTRY = 8  # bytes of an entry of H̄
 _MATRICES = 3  # the loss's part of H̄, the model's, and their sum
+_TIMES = 3.5  # the jets of all values, and a rule's own beside them
 _SMALL = 64 * 2**20  # bytes that are there without looking
 _ROOMS = (4, 16, 64, 256)  # the parts of a budget that the jets of one value are to fit into
 
@@ -37,10 +40,12 @@ class Plan:
     Attributes:
         chunks: The groups of each pass, such that every two of them are together in one.
         room: How far samples are divided.
+        tight: Whether holes in the C library's heap, as large as the jets at most, would not fit.
     """
 
     chunks: Sequence[Ranks]
     room: Room
+    tight: bool = False
 
 
 def plan(
@@ -66,21 +71,24 @@ def plan(
     everything, room = tuple(range(size)), usual_room(device)
     budget = free_memory(device) if budget is None else budget
     # H̄ and its like are there anyway: to go in smaller pieces would save nothing worth the time.
-    budget = max(budget, _ENTRY * size * size)
-    if most_at_once(calls, size) <= budget:
+    budget = max(budget, _MATRICES * _ENTRY * size * size)
+    if 2 * _TIMES * most_at_once(calls, size) <= budget:
         return Plan([everything], room)
     divided = stretches(calls)
     rooms = [room, *(Room(budget / n) for n in _ROOMS if budget / n < room.size)]
     for room in rooms:
-        if most(divided, starting, everything, room) <= budget:
-            return Plan([everything], room)
+        needed = most(divided, starting, everything, room)
+        if needed <= budget:
+            return Plan([everything], room, 2 * needed > budget)
     count = 3
     while True:
         chunks = [everything[i * size // count : (i + 1) * size // count] for i in range(count)]
         # Their union is kept by no cache: there are as many as their number squared.
         pairs = ((*one, *two) for one, two in itertools.combinations(chunks, 2))
         if count == size or all(most(divided, starting, pair, room) <= budget for pair in pairs):
-            return Plan([(*one, *two) for one, two in itertools.combinations(chunks, 2)], room)
+            return Plan(
+                [(*one, *two) for one, two in itertools.combinations(chunks, 2)], room, True
+            )
         count = min(size, count + 1 + count // 8)
 
 
@@ -146,26 +154,38 @@ def most(
         room: How far samples are divided.
 
     Returns:
-        An estimate from above: every group is taken to have a second derivative.
+        An estimate from above: every group is taken to have a second derivative, and what a rule
+        takes meanwhile is counted.
     """
     reached = {key: reach.of(some) for key, reach in starting.items()}
     held: dict[int, float] = {}
     peak = 0.0
     for stretch in divided:
         parts, spent = stretch.parts(reached, room), stretch.spent()
+        widest = math.ceil(stretch.count / parts) / stretch.count  # the largest part of a stretch
+        within = set(map(id, stretch.calls))
+        if parts > 1:  # what is handed over is there while the second part is gone through
+            ahead = dict(reached)
+            for call in stretch.every:
+                held |= {key: n for key, n in _sizes(call, ahead).items() if key not in spent}
         for call in stretch.every:
-            size = jet_bytes(call, reached)
-            for operand in call.results:
-                passing = id(operand) in stretch.results and id(operand) in spent
-                share = operand.value.numel() / max(call.out.numel(), 1)
-                held[id(operand)] = share * size / (parts if passing else 1)
-            peak = max(peak, sum(held.values()))
+            passing = widest if id(call) in within else 1
+            for key, size in _sizes(call, reached).items():
+                held[key] = size * (passing if key in spent else 1)
+            rows = 2 * len(reached[id(call.results[0])])
+            peak = max(peak, sum(held.values()) + temporary_bytes(call, rows) * passing)
             for operand in call.spent:
                 if parts == 1 or id(operand) in stretch.results:
                     held.pop(id(operand), None)
         for key in spent:
             held.pop(key, None)
     return peak
+
+
+def _sizes(call: Call, reached: dict[int, Reach]) -> dict[int, float]:
+    """The bytes of the jets of each of a call's results, by id."""
+    size, of_one = jet_bytes(call, reached), max(call.out.numel(), 1)
+    return {id(o): o.value.numel() / of_one * size for o in call.results}
 
 
 def free_memory(device: torch.device) -> float:

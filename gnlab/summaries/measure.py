@@ -78,9 +78,11 @@ def summarise(
         parts: Whether to return H̄'s parts by operation too, ``Summary.parts``; where the plain
             definition is computed they are two, the loss's and the model's, and cost extra passes.
             "fast": only with the fast pass, which gives them at no extra pass.
-        memory: Bytes that the fast pass may take for derivatives along the groups, at least those
-            of H̄ itself; beyond it fewer samples go forward at once, then fewer groups, more slowly,
-            to the same answer. None: half of what is free.
+        memory: Bytes of tensors that the fast pass may add to the evaluated loss's values and
+            adjoints, as estimated beforehand; at least those of H̄ and its parts, and of two groups.
+            Beyond it fewer samples go forward at once, then fewer groups, more slowly, to the same
+            answer; where it is near, what is free goes back to the system at once (glibc), which
+            takes time too. None: half of what is free.
         tf32: Whether a GPU may multiply float32 numbers as TensorFloat-32, with ten bits of each.
 
     Returns:

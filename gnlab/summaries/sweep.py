@@ -7,6 +7,7 @@ are gone through once more in their order, with jets (``forward.py``).
 Legend: S groups, p origins of curvature.
 """
 
+import contextlib
 import functools
 import math
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from gnlab.summaries.autodiff import Along, Derivatives, Field, Groups
+from gnlab.summaries.evaluation.allocation import giving_back, keep_memory
 from gnlab.summaries.forward import Way
 from gnlab.summaries.jets.curvature import Origin
 from gnlab.summaries.jets.ranks import keep
@@ -83,7 +85,7 @@ def sweep(
         NoRuleError: If an operation has no rule.
     """
     if loss.device.type == "cpu":
-        _keep_memory()
+        keep_memory()
     _check_unchanged(tape)
     gradients = _adjoints(tape, loss, leaves, factor)
     with torch.no_grad():
@@ -91,7 +93,8 @@ def sweep(
         way = Way(tape, tape.operand(loss), groups, u, named, scaled)
         plan = way.plan(budget)
         usual = len(plan.chunks) == 1 and plan.room == usual_room(loss.device)
-        total = carried(way) if usual else way.carry_by(plan)
+        with giving_back(loss.device) if plan.tight else contextlib.nullcontext():
+            total = carried(way) if usual and not plan.tight else way.carry_by(plan)
         g, third, slopes, H = total.found.split_with_sizes((1, 1, 1, groups.size))
         again = slopes[0]
         if gradients:
@@ -105,17 +108,6 @@ def sweep(
 def number(value: float, device: torch.device) -> Tensor:
     """A number on a device, kept: sending it anew would wait for the device."""
     return keep(torch.tensor(value, dtype=torch.float64, device=device))
-
-
-@functools.cache
-def _keep_memory() -> None:
-    """Have the C library keep what jets free, up to 64 MiB, for the jets that come.
-
-    It would give it back to the system after each pass, and then a fifth of the next pass is spent
-    on page faults. It learns what is worth keeping (glibc's dynamic threshold, at its largest)
-    from the size of a block that is freed, even if nobody has written into it.
-    """
-    torch.empty(2**25 - 2**13, dtype=torch.uint8, device="cpu")
 
 
 def _check_unchanged(tape: Tape) -> None:

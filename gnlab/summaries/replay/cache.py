@@ -11,28 +11,25 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from gnlab.summaries.evaluation.allocation import giving_back
 from gnlab.summaries.jets.curvature import Origin
 from gnlab.summaries.replay.early import Latest, Occasion
 from gnlab.summaries.replay.graph import Repetition
 from gnlab.summaries.replay.key import Collected, Key, UnknownError
 from gnlab.summaries.replay.making import PIECES, Making
 from gnlab.summaries.replay.recorder import Recorder
+from gnlab.summaries.replay.room import LARGE, largest, room
 from gnlab.summaries.replay.steps import DrawnError, NotRepeatableError
 from gnlab.summaries.replay.suspended import eager, is_eager
 
 _log = logging.getLogger(__name__)
 
-# Beyond it Python's part is a small one of the whole, and a program's memory, which is held from
-# then on, would be much. A GPU is through with as much before Python has said what comes next.
-_LARGEST = 256 * 2**20
-_SHARE = 1 / 8  # of a GPU's memory, for what a computation makes and for all programs
 # To record takes as long as a dozen repetitions save: what comes a few times, as when a person
 # drags a slider over all partitions, is not worth it.
 SIGHTS = 11
 """At which sight a computation is ready to be repeated."""
 _DRAWN = 3  # times that random numbers may be drawn meanwhile before it is the computation's doing
 _MOST = 32  # computations that are remembered
-_ROOM = 512 * 2**20  # bytes of all programs' own memory
 
 Result = TypeVar("Result")
 Origins = tuple[Origin, ...]
@@ -63,6 +60,7 @@ class _Entry:
         making: What is about to repeat it.
         sights: How often it was met.
         refused: Whether it cannot be repeated.
+        large: Whether it makes more than ``LARGE``.
         drawn: How often random numbers were drawn while it was recorded.
         busy: Held while the program runs, whose memory one thread can use at a time.
     """
@@ -72,6 +70,7 @@ class _Entry:
     making: Making | None = None
     sights: int = 0
     refused: bool = False
+    large: bool = False
     drawn: int = 0
     busy: threading.Lock = field(default_factory=threading.Lock)
 
@@ -111,6 +110,7 @@ class Sight:
             is_beyond: Whether that is more than so many bytes.
         """
         self._entry.refused |= is_beyond(largest(self._entry.device))
+        self._entry.large = is_beyond(LARGE)
 
     def answer(
         self,
@@ -145,9 +145,11 @@ class Sight:
             if entry.sights < SIGHTS - 1 - PIECES:
                 return None
             making, entry.making = entry.making, None  # what Ctrl-C breaks off is begun anew
-            if making is None:
-                return self._recorded(compute, told)
-            return self._furthered(making, compute, told)
+            # What is recorded would lie between holes; where it is little, they are nothing.
+            with eager(), giving_back(entry.device) if entry.large else contextlib.nullcontext():
+                if making is None:
+                    return self._recorded(compute, told)
+                return self._furthered(making, compute, told)
         finally:
             entry.busy.release()
 
@@ -165,7 +167,7 @@ class Sight:
         """Compute, and record what is done; None where that is not possible."""
         recorder = Recorder(self._inputs)
         try:
-            with eager(), recorder:
+            with recorder:
                 result = compute()
             outputs, _ = told(result)
             making = Making(recorder, outputs)
@@ -182,9 +184,7 @@ class Sight:
         self, making: Making, compute: Callable[[], Result], told: Callable[[Result], Told]
     ) -> Result:
         """Compute, and do the next piece of the program; at the last sight all that is left."""
-        entry = self._entry
-        with eager():
-            result = compute()
+        entry, result = self._entry, compute()
         try:
             outputs, origins = told(result)
             if not self._usable(outputs):
@@ -265,27 +265,15 @@ def _entry_of(key: Key, device: torch.device) -> _Entry:
     return entry
 
 
-def largest(device: torch.device) -> float:
-    """The most bytes that a computation may make to be recorded on a device."""
-    return _bytes(device, _LARGEST)
-
-
-def _bytes(device: torch.device, otherwise: int) -> float:
-    """The bytes that may be taken on a device."""
-    if device.type != "cuda":
-        return otherwise
-    return _SHARE * torch.cuda.get_device_properties(device).total_memory
-
-
 def _make_room(newest: _Entry) -> None:
     """Let go of the programs that were used longest ago, until the others fit."""
-    room, taken = _bytes(newest.device, _ROOM), 0
+    most, taken = room(newest.device), 0
     for entry in reversed(_known.values()):
         if entry.kept is not None and entry.device == newest.device:
             taken += (size := entry.kept.program.size)
-            if taken > room:
+            if taken > most:
                 entry.kept, entry.sights = None, 0
-                entry.refused |= size > room  # it never fits
+                entry.refused |= size > most  # it never fits
 
 
 def kept() -> int:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from gnlab.summaries.forward import Carried, Way, jets_beyond
-from gnlab.summaries.replay.cache import Origins, Told, largest, sighted
+from gnlab.summaries.replay.cache import Origins, Told, sighted
+from gnlab.summaries.replay.room import largest
 from gnlab.summaries.replay.signature import Signature
 
 

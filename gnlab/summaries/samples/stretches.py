@@ -13,6 +13,7 @@ from gnlab.summaries.jets.jet import Operand
 from gnlab.summaries.rules.calls import Call, value_of
 from gnlab.summaries.samples.cuts import needs, tensors
 from gnlab.summaries.samples.reach import Reach, reach_after
+from gnlab.summaries.samples.temporaries import temporary_bytes
 
 _LARGE = 1 << 20  # bytes of a matrix that is fetched from memory for every product
 _MANY = 512  # groups of which H̄ is as large
@@ -23,7 +24,8 @@ class Room:
     """How far samples are divided.
 
     Attributes:
-        size: Bytes that a value's jets may take, ∞ for no division.
+        size: Bytes that a value's jets may take, with a rule's own where these are more; ∞ for no
+            division.
         rows: Rows that a large matrix is multiplied with at least.
         entries: Entries of the largest value, at least, where H̄ is large and added to each time.
     """
@@ -100,7 +102,7 @@ class Stretch:
         if len(self.calls) < 2 or self.count < 2:
             return 1
         found = dict(reached)
-        largest, entries = max((jet_bytes(call, found), call.out.numel()) for call in self.every)
+        largest, entries = max((_taken(call, found), call.out.numel()) for call in self.every)
         most = min([self.count, *(n // room.rows for n in map(_rows, self.calls) if n)])
         together = max(1, int(min(self.count, room.size * self.count / max(largest, 1))))
         groups = max(map(len, found.values()), default=0)
@@ -154,6 +156,13 @@ def _rows(call: Call) -> int:
         return 0
     weight = value_of(call.named("input", "weight")["weight"])
     return call.out[..., 0].numel() if weight.nbytes >= _LARGE else 0
+
+
+def _taken(call: Call, reached: dict[int, Reach]) -> float:
+    """The bytes of a result's jets, and of what the rule takes meanwhile where that is more."""
+    jets = jet_bytes(call, reached)
+    own = temporary_bytes(call, 2 * len(reached[id(call.results[0])]))
+    return jets + own if own > jets else jets
 
 
 def jet_bytes(call: Call, reached: dict[int, Reach]) -> int:

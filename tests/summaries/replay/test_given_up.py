@@ -83,7 +83,7 @@ def test_wherever_it_fails(share, dispatched, model):
 
 
 def test_what_does_not_fit_is_recorded_once(model, monkeypatch):
-    monkeypatch.setattr(cache, "_ROOM", 1)
+    monkeypatch.setattr("gnlab.summaries.replay.room._ALL", 1)
     made = []
     monkeypatch.setattr(cache, "Recorder", lambda inputs: made.append(1) or Recorder(inputs))
     for _ in range(2):

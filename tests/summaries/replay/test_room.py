@@ -25,7 +25,7 @@ def test_what_another_thread_repeats_meanwhile_makes_no_program_too_large(monkey
     recorded(5)
     recorded(6)
     first, second = cache._known.values()
-    monkeypatch.setattr(cache, "_ROOM", 1.5 * second.kept.program.size)
+    monkeypatch.setattr("gnlab.summaries.replay.room._ALL", 1.5 * second.kept.program.size)
     cache._known.move_to_end(next(iter(cache._known)))  # another thread's repetition of the first
     cache._make_room(second)
     assert first.kept is not None
