@@ -252,7 +252,7 @@ def test_a_program_says_what_it_reads(monkeypatch):
 
 
 def test_the_programs_share_a_room(monkeypatch):
-    monkeypatch.setattr(cache, "_ROOM", 1)
+    monkeypatch.setattr("gnlab.summaries.replay.room._ALL", 1)
     for _ in range(3):
         both(network(5), batch())
         both(network(6), batch())
@@ -273,7 +273,7 @@ def test_recording_loads_no_compiler():
 
 
 def test_a_large_pass_is_not_recorded(monkeypatch):
-    monkeypatch.setattr(cache, "_LARGEST", 0)
+    monkeypatch.setattr("gnlab.summaries.replay.room._LARGEST", 0)
     for _ in range(4):
         both(network(), batch())
     assert replay.kept() == 0

@@ -231,7 +231,7 @@ def test_no_more_memory_than_one_gives_is_taken_for_a_whole(agree):
 
 
 def test_a_large_computation_is_recorded_in_no_way(is_repeated, monkeypatch):
-    monkeypatch.setattr(cache, "_LARGEST", 0)
+    monkeypatch.setattr("gnlab.summaries.replay.room._LARGEST", 0)
     assert not is_repeated(network())
     assert replay.kept() == 0
 
