@@ -25,6 +25,7 @@ from gnlab.summaries.autodiff import Groups
 from gnlab.summaries.jets.ranks import keep
 
 _ROUNDING = 64  # times the last digit: what a sum of rounded values may be off
+_ENOUGH = 4096  # elements of a tensor, evenly spaced
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +35,7 @@ class Sizes:
     Attributes:
         squares: ‖θ_s‖² and ‖u_s‖² by rank, [2, S], float64; a part of a parameter is taken to be
             no smaller than its parts are on average, since a single element may be next to zero.
+            Of a large parameter it is an estimate.
         counts: n_s by rank.
     """
 
@@ -77,15 +79,24 @@ def faint(
         eps: The last digit of a number 1 in the loss's dtype.
 
     Returns:
-        Whether each group is; True where u is zero.
+        Whether each group is; True where all is zero, False where its effect is not known.
     """
     effects = []
     for g, h, third, theta, along, count in zip(*orders, *squares, counts, strict=True):
         size = math.sqrt((theta or count) / along) if along else math.inf
-        terms = abs(g) * size, abs(h) * size**2, abs(third) * size**3
-        effects.append(max(terms) if all(map(math.isfinite, terms)) else 0.0)
-    bound = _ROUNDING * eps * max(abs(loss), *effects) / math.sqrt(sum(counts))
+        terms = [abs(v) * size**k if v else 0.0 for k, v in enumerate((g, h, third), 1)]
+        effects.append(max(terms) if all(map(math.isfinite, terms)) else math.nan)
+    known = [effect for effect in effects if not math.isnan(effect)]
+    bound = _ROUNDING * eps * max(abs(loss), *known) / math.sqrt(sum(counts))
     return [effect <= bound * math.sqrt(n) for effect, n in zip(effects, counts, strict=True)]
+
+
+def _sample(value: Tensor) -> Tensor:
+    """Enough of a tensor to know its size: on a CPU it takes long to read a large one whole."""
+    step = value.numel() // _ENOUGH | 1
+    if step == 1 or value.device.type != "cpu" or not value.is_contiguous():
+        return value
+    return value.view(-1)[::step]
 
 
 def _squares(groups: Groups, theta: Mapping[str, Tensor], u: Mapping[str, Tensor]) -> Tensor:
@@ -93,8 +104,12 @@ def _squares(groups: Groups, theta: Mapping[str, Tensor], u: Mapping[str, Tensor
     owners, (whole, cut) = groups.owners, _names(groups)
     found = []
     if whole:
-        norms = torch._foreach_norm([field[name] for field in (theta, u) for name in whole])
-        found.append(torch.stack(norms).double().square().reshape(2, -1))
+        values = [field[name] for field in (theta, u) for name in whole]
+        some = list(map(_sample, values))
+        times = [v.numel() / max(s.numel(), 1) for v, s in zip(values, some, strict=True)]
+        found.append(torch.stack(torch._foreach_norm(some)).double().square().reshape(2, -1))
+        if max(times) > 1:
+            found[0] *= found[0].new_tensor(times).reshape(2, -1)
     for name in cut:
         parts = [field[name].square().sum_to_size(owners[name].shape) for field in (theta, u)]
         own, along = (part.reshape(-1).double() for part in parts)

@@ -1,5 +1,7 @@
 """Derivatives of values that are rounding themselves, and small effects that are real."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -8,6 +10,8 @@ from gnlab.cubic import solve_cubic
 from gnlab.optimizers import GroupedNewton
 from gnlab.partitions import partition
 from gnlab.summaries import summarise
+from gnlab.summaries.autodiff import groups_of
+from gnlab.summaries.faint import faint, sizes
 
 DTYPES = [torch.float32, torch.float64]
 LEVELS = ["tensor", "unit", "row:3", "element"]
@@ -110,3 +114,29 @@ def test_a_parameter_that_is_zero_is_looked_at_as_one_of_size_one():
     data = torch.randn(20, 4).double(), torch.randint(0, 3, (20,))
     found = summarise(model, nn.CrossEntropyLoss(), data, partition(model, "tensor"))
     assert found.inert.tolist() == [True, True, False, False]
+
+
+def test_sizes_of_groups_are_those_of_their_elements():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(300, 200), nn.Linear(200, 3))  # the first weight is sampled
+    theta = dict(model.named_parameters())
+    u = {name: torch.randn_like(p) for name, p in theta.items()}
+    for level in ("role", "tensor"):
+        groups = partition(model, level)
+        found = sizes(groups_of(groups, torch.device("cpu")), theta, u)
+        for s in range(groups.num_groups):
+            names = [name for name, owner in groups.groups.items() if int(owner) == s]
+            assert found.counts[s] == sum(theta[name].numel() for name in names)
+            for row, field in enumerate((theta, u)):
+                exact = sum(float(field[name].detach().square().sum()) for name in names)
+                assert float(found.squares[row, s]) == pytest.approx(exact, rel=0.1)
+
+
+def test_what_is_faint():
+    orders = [[1.0, 1e-9, 0.0, 1e-9], [1.0, 0.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]]
+    squares = [[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 0.0]]
+    # An effect that is rounding, none at all, and one whose size is not known: u may be sparse.
+    assert faint(orders, squares, [1.0] * 4, 1.0, 1e-7) == [False, True, True, False]
+    assert faint(orders, squares, [1.0] * 4, 1.0, 1e-16) == [False, False, True, False]
+    orders[1][0] = math.inf
+    assert faint(orders, squares, [1.0] * 4, 1.0, 1e-7)[0] is False
