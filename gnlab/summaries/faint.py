@@ -7,8 +7,8 @@ digits.
 
 Moved along u by its own size, r_s = ‖θ_s‖/‖u_s‖, a group changes the loss to order k by
 |D^(k)_s| r_s^k, whatever the units. Where that is no more than a rounding error of what another
-group does, or of the loss, the group is worth a close look. It is no more than that: an effect that
-is this small, and real, comes back when it is computed with other rounding errors.
+group does to each order, or all groups' of the loss, the group is worth a close look. It is no more
+than that: an effect that is this small, and real, comes back with other rounding errors.
 
 Legend: S groups, θ parameters, n_s of P elements in a group, T tensors.
 """
@@ -85,10 +85,20 @@ def faint(
     for g, h, third, theta, along, count in zip(*orders, *squares, counts, strict=True):
         size = math.sqrt((theta or count) / along) if along else math.inf
         terms = [abs(v) * size**k if v else 0.0 for k, v in enumerate((g, h, third), 1)]
-        effects.append(max(terms) if all(map(math.isfinite, terms)) else math.nan)
-    known = [effect for effect in effects if not math.isnan(effect)]
-    bound = _ROUNDING * eps * max(abs(loss), *known) / math.sqrt(sum(counts))
-    return [effect <= bound * math.sqrt(n) for effect, n in zip(effects, counts, strict=True)]
+        effects.append(terms if all(map(math.isfinite, terms)) else [math.nan])
+    known = [terms for terms in effects if len(terms) > 1]
+    # Order by order: moved by its own size, a deep network's loss is beyond what a few foretell.
+    largest = [max(order) for order in zip(*known, strict=True)] or [0.0]
+    rounding = _ROUNDING * eps
+    # The loss is no measure but for all of them: what varies of it may be a small part.
+    if max(largest) <= rounding * abs(loss):
+        return [len(terms) > 1 for terms in effects]
+    every = sum(counts)
+    shares = [rounding * math.sqrt(count / every) for count in counts]
+    return [
+        len(terms) > 1 and all(v <= share * most for v, most in zip(terms, largest, strict=True))
+        for terms, share in zip(effects, shares, strict=True)
+    ]
 
 
 def _sample(value: Tensor) -> Tensor:

@@ -138,5 +138,8 @@ def test_what_is_faint():
     # An effect that is rounding, none at all, and one whose size is not known: u may be sparse.
     assert faint(orders, squares, [1.0] * 4, 1.0, 1e-7) == [False, True, True, False]
     assert faint(orders, squares, [1.0] * 4, 1.0, 1e-16) == [False, False, True, False]
+    # Of a loss beside which no group changes anything all are.
+    assert faint(orders, squares, [1.0] * 4, 1e8, 1e-7) == [True, True, True, False]
+    assert faint(orders, squares, [1.0] * 4, 1e4, 1e-7) == [False, True, True, False]
     orders[1][0] = math.inf
     assert faint(orders, squares, [1.0] * 4, 1.0, 1e-7)[0] is False
