@@ -89,8 +89,7 @@ class GroupedNewton(Saved):
         self.direction: dict[str, Tensor] = {}
         self.summary_batch: Batch | None = None
         self.info: StepInfo | None = None
-        self._summary: Summary | None = None
-        self._solution: CubicSolution | None = None
+        self._summary = self._solution = None
         self._reading: Reading | None = None
         self._loss_after: float | None = None
         self._finite = True

@@ -69,9 +69,9 @@ class Asked:
         """Begin again if the run has made so many steps.
 
         Args:
-            run: The run, after a step.
+            run: The run, after a step; one that was undone is none.
         """
-        if self.every and run.step_count % self.every == 0:
+        if self.every and run.step_count % self.every == 0 and not run.undone:
             self._begin(run)
 
     def advance(self) -> None:

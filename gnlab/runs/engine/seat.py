@@ -158,8 +158,7 @@ class Seat:
             return
         self._make(self.run.step)
         self._turns.made(begun)
-        if not self.run.undone:
-            self._asked.follow(self.run)
+        self._asked.follow(self.run)
         self.changed |= not self.playing
         now = time.monotonic()
         self.step_seconds = now - begun
