@@ -29,7 +29,7 @@ from gnlab.cubic.model import Model, as_array, as_damping, checked, normalise
 from gnlab.cubic.plainly import certify_plainly
 from gnlab.cubic.pole import certify_on_pole
 from gnlab.cubic.solution import Certificate, CubicSolution, Status
-from gnlab.cubic.threads import alone
+from gnlab.cubic.threads import one_thread
 from gnlab.cubic.units import Array, Mask, finite, moved, scaled, size_of_any
 
 NO_CERTIFICATE = Certificate(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan)
@@ -73,7 +73,7 @@ def solve_cubic(
     if some:
         H, g, d = H[np.ix_(live, live)], g[live], d[live]
     # Beyond float64's range numbers become 0 or infinity, and the certificate refuses them.
-    with np.errstate(all="ignore"), alone(g.size):
+    with np.errstate(all="ignore"), one_thread(g.size):
         solution = solve(normalise(H, g, d, damping, device), d, damping)
     return among(solution, live) if some else solution
 

@@ -25,7 +25,7 @@ def _libraries() -> Any:
     return ThreadpoolController()
 
 
-def alone(rows: int) -> contextlib.AbstractContextManager[object]:
+def one_thread(rows: int) -> contextlib.AbstractContextManager[object]:
     """Linear algebra uses the calling thread alone.
 
     Args:

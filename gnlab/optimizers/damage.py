@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from gnlab.errors import InputError
+from gnlab.errors import InputError, shown
 
 
 def check_whole(state_dict: Mapping[str, Any], key: str) -> None:
@@ -134,8 +134,7 @@ def short(value: Any) -> str:
     """
     if isinstance(value, Tensor):
         return f"a tensor of shape {list(value.shape)}"
-    text = repr(value)
-    return text if len(text) <= 40 else f"a {type(value).__name__}"
+    return shown(value, 40)
 
 
 _OWN: dict[str, Callable[[Any], bool]] = {

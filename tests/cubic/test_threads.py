@@ -8,7 +8,7 @@ import torch
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from gnlab.cubic import solve, solve_cubic
-from gnlab.cubic.threads import FEW, MANY, alone
+from gnlab.cubic.threads import FEW, MANY, one_thread
 
 
 def threads():
@@ -27,9 +27,9 @@ def two_threads():
 def test_one_thread_within_and_as_many_as_before_afterwards():
     before = threads()
     assert set(before.values()) == {2}
-    with alone(FEW + 1):
+    with one_thread(FEW + 1):
         assert set(threads().values()) == {1}
-        with alone(MANY - 1):
+        with one_thread(MANY - 1):
             assert set(threads().values()) == {1}
         assert set(threads().values()) == {1}  # the first is still within
     assert threads() == before
@@ -37,12 +37,12 @@ def test_one_thread_within_and_as_many_as_before_afterwards():
 
 @pytest.mark.parametrize("rows", [1, FEW, MANY, 5000])
 def test_small_and_very_large_matrices_keep_all(rows):
-    with alone(rows):
+    with one_thread(rows):
         assert set(threads().values()) == {2}
 
 
 def test_the_threads_come_back_when_something_goes_wrong():
-    with pytest.raises(ZeroDivisionError), alone(FEW + 1):
+    with pytest.raises(ZeroDivisionError), one_thread(FEW + 1):
         _ = 1 / 0
     assert set(threads().values()) == {2}
 
@@ -51,12 +51,12 @@ def test_two_threads_leave_all_as_it_was():
     entered, left = threading.Event(), threading.Event()
 
     def other():
-        with alone(FEW + 1):
+        with one_thread(FEW + 1):
             entered.set()
             left.wait()
 
     thread = threading.Thread(target=other)
-    with alone(FEW + 1):
+    with one_thread(FEW + 1):
         thread.start()
         entered.wait()
     assert torch.get_num_threads() == 2
