@@ -127,7 +127,7 @@ def test_outside_a_notebook_there_is_no_page_and_what_shows_one_is_told(lab):
 def test_its_page_is_the_served_one_and_is_built_once(lab):
     async def show():
         page = lab.page()
-        while not page.session.unacknowledged:
+        while page.session._under_way is None:
             await asyncio.sleep(0.01)
         return page
 

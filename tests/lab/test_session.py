@@ -226,7 +226,7 @@ def test_the_latest_snapshot_wins(client):
     client.see_until(lambda: client.page.controls.levels.end > 1)
     client.key("play")
     client.see_until(lambda: client.step() > 0)
-    client.wait(lambda: client.page.session.unacknowledged)
+    client.wait(lambda: client.page.session._under_way is not None)
     first = client.step()
     engine, run_id = client.page.session.engine, client.page.session.run_id
     client.wait(lambda: engine.snapshot(run_id).step > first + 2)  # while this is not drawn

@@ -139,7 +139,7 @@ def edited(tmp_path):
 EDITS = [
     (lambda saved: saved.update(step="a"), "step is 'a'"),
     (lambda saved: saved.update(drawn=None), "drawn is None"),
-    (lambda saved: saved.update(frozen=["a"]), "frozen is ['a']"),
+    (lambda saved: saved.update(frozen=["a"]), r"frozen is \['a'\]"),
     (lambda saved: saved.update(optimizer=3), "optimizer is 3"),
     (lambda saved: saved.update(optimizer={}), "optimizer: no state"),
     (lambda saved: saved["model"].update({"0.weight": 3}), "model: 0.weight is 3"),
