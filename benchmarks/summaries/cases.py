@@ -15,8 +15,8 @@ from torchvision.models import resnet18
 import gnlab
 from benchmarks.summaries.encoder import Encoder
 from gnlab import Partition
+from gnlab.guards.precision import full_precision
 from gnlab.problems import networks
-from gnlab.summaries.evaluation.precision import full_precision
 
 KINDS = ("gradient", "fast", "plain")
 

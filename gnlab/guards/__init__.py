@@ -1,4 +1,7 @@
-"""Guards: a person's model, torch's switches and random generators, held and left as they were."""
+"""Guards: a person's model, torch's and the C library's switches, random generators, held for a while.
+
+What is held is as it was afterwards.
+"""
 
 from gnlab.guards.exclusive import alone
 from gnlab.guards.graphless import graphless

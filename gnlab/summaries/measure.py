@@ -15,16 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from gnlab.errors import InputError, check_number, check_switch, unknown_choice
+from gnlab.guards.convolutions import guessed_kernels
 from gnlab.guards.exclusive import alone
+from gnlab.guards.precision import full_precision
 from gnlab.partitions import Partition
 from gnlab.summaries import fused, limits
 from gnlab.summaries.agreement import check_agreement, is_asked_for
 from gnlab.summaries.autodiff import Along, Groups, groups_of
 from gnlab.summaries.compute import Computation
 from gnlab.summaries.evaluation.batches import batches
-from gnlab.summaries.evaluation.convolutions import guessed_kernels
 from gnlab.summaries.evaluation.evaluation import Evaluated, LossFunction, Parameters, check_dtype
-from gnlab.summaries.evaluation.precision import full_precision
 from gnlab.summaries.loaders.normalisers import Normaliser
 from gnlab.summaries.loaders.passes import Task, Values
 from gnlab.summaries.orders import tensor_of_order

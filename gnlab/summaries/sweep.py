@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from gnlab.guards.allocation import giving_back, keep_memory
 from gnlab.summaries.autodiff import Along, Derivatives, Field, Groups
-from gnlab.summaries.evaluation.allocation import giving_back, keep_memory
 from gnlab.summaries.forward import Way
 from gnlab.summaries.jets.curvature import Origin
 from gnlab.summaries.jets.ranks import keep

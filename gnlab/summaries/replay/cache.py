@@ -11,7 +11,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from gnlab.summaries.evaluation.allocation import giving_back
+from gnlab.guards.allocation import giving_back
 from gnlab.summaries.jets.curvature import Origin
 from gnlab.summaries.replay.early import Latest, Occasion
 from gnlab.summaries.replay.graph import Repetition

@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from gnlab.summaries.evaluation.convolutions import tried_kernels
+from gnlab.guards.convolutions import tried_kernels
 from gnlab.summaries.replay.program import Program, check
 from gnlab.summaries.replay.steps import NotRepeatableError
 

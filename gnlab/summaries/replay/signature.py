@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gnlab.summaries.evaluation.convolutions import chosen
+from gnlab.guards.convolutions import chosen
 from gnlab.summaries.forward import Way, rule_of
 from gnlab.summaries.jets.jet import Operand
 from gnlab.summaries.replay.key import Collected

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as modules
 
+from gnlab.guards.convolutions import chosen
 from gnlab.summaries.autodiff import Groups
-from gnlab.summaries.evaluation.convolutions import chosen
 from gnlab.summaries.evaluation.evaluation import Evaluation
 from gnlab.summaries.replay.key import PLAIN, Collected, UnknownError
 from gnlab.summaries.replay.untouched import (

@@ -10,9 +10,9 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
+from gnlab.guards import precision
 from gnlab.partitions import Partition, partition
 from gnlab.summaries import derivative_tensor, measure, summarise
-from gnlab.summaries.evaluation import precision
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from gnlab.guards.convolutions import guessed_kernels, tried_kernels
+from gnlab.guards.precision import chosen, full_precision
 from gnlab.partitions import partition
 from gnlab.summaries import derivative_tensor, summarise
-from gnlab.summaries.evaluation.convolutions import guessed_kernels, tried_kernels
-from gnlab.summaries.evaluation.precision import chosen, full_precision
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 cudnn = torch.backends.cudnn

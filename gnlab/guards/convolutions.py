@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
+from gnlab.guards import precision
 from gnlab.guards.switches import Switches, attribute
-from gnlab.summaries.evaluation import precision
 
 _cudnn: Any = torch.backends.cudnn  # its switches have no types
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from gnlab.summaries.evaluation import allocation
+from gnlab.guards import allocation
 
 CPU = torch.device("cpu")
 
