@@ -1,6 +1,6 @@
-"""Guards: a person's model, torch's and the C library's switches, random generators, held for a while.
+"""Guards: what is a person's or the whole process's, held for a while and as it was afterwards.
 
-What is held is as it was afterwards.
+A model, torch's and the C library's switches, random generators.
 """
 
 from gnlab.guards.exclusive import alone

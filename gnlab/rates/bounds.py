@@ -91,18 +91,26 @@ def ready_bound(H: Array, owner: Groups) -> float:
         InputError: If H is not symmetric and positive definite, or the groups are none.
     """
     H, owner = check_definite(H), check_groups(owner, len(H))
-    tried = (np.zeros(int(owner.max()) + 1), _middles(H, owner))
+    tried = (np.zeros(int(owner.max()) + 1), middles(H, owner))
     return kantorovich(max(1.0, min(_condition(H, owner, logs) for logs in tried)))
 
 
-def _middles(H: Array, owner: Groups) -> Array:
-    """The logarithm of 2/(λ_min + λ_max) of each group's own block, [S]."""
-    middles = np.zeros(int(owner.max()) + 1)
-    for s in range(len(middles)):
+def middles(H: Array, owner: Groups) -> Array:
+    """A scaling that is at hand: the middle of each group's own spectrum becomes 1.
+
+    Args:
+        H: The Hessian, [P, P].
+        owner: The group of each coordinate, [P].
+
+    Returns:
+        The logarithm of 2/(λ_min + λ_max) of each group's block, [S].
+    """
+    found = np.zeros(int(owner.max()) + 1)
+    for s in range(len(found)):
         own = np.flatnonzero(owner == s)
         within = np.linalg.eigvalsh(H[np.ix_(own, own)])
-        middles[s] = -np.log((within[0] + within[-1]) / 2)
-    return middles
+        found[s] = -np.log((within[0] + within[-1]) / 2)
+    return found
 
 
 def _condition(H: Array, owner: Groups, logs: Array) -> float:

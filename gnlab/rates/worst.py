@@ -3,8 +3,9 @@
 Take any scaling A and two eigenvectors v, w of A^½HA^½ with the eigenvalues λ < μ, whose masses
 ‖I_s v‖² and ‖I_s w‖² are equal in every group. From A^½(v/λ ± w/μ) every step multiplies f by
 ((μ − λ)/(μ + λ))²: docs/rates.md. At the best scaling with simple extremes v_min and v_max are
-such a pair, and their factor is the bound itself. Where an extreme eigenvalue is multiple the pair
-is looked for in the eigenspaces, and then beside the best scaling.
+such a pair, and their factor is the bound itself. Where the scaling that is at hand has such a pair
+it is the best one, and nothing is looked for. Where an extreme eigenvalue is multiple the pair is
+looked for in the eigenspaces, then beside the best scaling.
 
 Legend: P coordinates, S groups.
 """
@@ -13,8 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import least_squares
+from scipy.sparse.csgraph import connected_components
 
 from gnlab.errors import InputError
+from gnlab.rates.bounds import middles
 from gnlab.rates.checks import Array, Groups, check_definite, check_groups
 from gnlab.rates.quadratics import Quadratic, check_quadratic
 from gnlab.rates.scaling import Optimum, optimum
@@ -26,6 +29,8 @@ _EQUAL = 1e-9
 # Above it, a difference of masses is worth a search for a pair without.
 _EVEN = 1e-12
 _FAR = 100.0
+# Relative to the largest, what is less is rounding.
+_NOTHING = 1e-12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +95,9 @@ def slow_pair(H: Array, owner: Groups) -> Pair:
         InputError: If H is not symmetric and positive definite, or the groups are none.
     """
     H, owner = check_definite(H), check_groups(owner, len(H))
+    ready = _ready(H, owner)
+    if ready is not None:
+        return ready
     best = optimum(H, owner)
     bound = ((best.condition - 1) / (best.condition + 1)) ** 2
     logs, found = np.log(best.scaling), []
@@ -131,6 +139,34 @@ def worst_start(problem: Quadratic, sign: int = 1, owner: Groups | None = None) 
         start: Array = vectors[:, 0] / values[0] + sign * vectors[:, -1] / values[-1]
         return start
     return slow_pair(problem.H, owner).start(owner, sign)
+
+
+def _ready(H: Array, owner: Groups) -> Pair | None:
+    """The pair without a search, where the scaling that is at hand is the best one: or None.
+
+    Parts of H that share neither a group nor an entry do not see each other, and each can be
+    scaled such that the extremes are those of the worst. If they have equal masses, no scaling is
+    better: zero is a subgradient of log κ_A, which is convex.
+    """
+    root = np.exp(middles(H, owner) / 2)[owner]
+    scaled = root[:, None] * H * root
+    together = (np.abs(scaled) > _NOTHING * np.abs(scaled).max()) | (owner[:, None] == owner)
+    count, part = connected_components(together, directed=False)
+    worst, ends, pair = 1 + _EQUAL, np.ones((count, 2)), np.zeros((2, len(H)))
+    for one in range(count):
+        own = np.flatnonzero(part == one)
+        values, vectors = np.linalg.eigh(scaled[np.ix_(own, own)])
+        ends[one] = values[[0, -1]]
+        if values[0] <= 0:
+            return None
+        if values[-1] / values[0] > worst * (1 + _NOTHING):
+            worst, pair[:] = values[-1] / values[0], 0
+            pair[:, own] = vectors[:, [0, -1]].T
+    # Each part about 1: then the worst one's extremes are those of all.
+    logs = 2 * np.log(root) - np.log(ends).mean(1)[part]
+    first = np.unique(owner, return_index=True)[1]
+    found = _pair(H, owner, logs[first], pair[0], pair[1], ((worst - 1) / (worst + 1)) ** 2)
+    return found if pair.any() and found.attained else None
 
 
 def _pair(H: Array, owner: Groups, logs: Array, low: Array, high: Array, bound: float) -> Pair:

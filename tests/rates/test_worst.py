@@ -17,6 +17,7 @@ from gnlab.rates import (
     runs,
     scaled_bound,
     slow_pair,
+    worst,
     worst_start,
 )
 
@@ -151,3 +152,22 @@ def test_what_has_no_worst_start():
         worst_start(found, 1, np.arange(2))
     with pytest.raises(InputError, match="must be positive definite"):
         slow_pair(np.diag([1.0, 1.0, 0.0]), np.arange(3))
+
+
+@pytest.mark.parametrize("count", [2, 4, 8, 16])
+def test_the_pair_that_is_at_hand_is_the_one_that_is_found_by_search(count, monkeypatch):
+    """Of blocks that do not see each other, whose own scales are decades apart."""
+    found = quadratic(np.geomspace(1, 50, 16), "block", blocks=4, seed=1)
+    scale = np.repeat([1.0, 1e3, 1e-2, 7.0], 4) ** 0.5
+    H, owner = scale[:, None] * found.H * scale, runs(16, count)
+    ready = worst._ready(H, owner)
+    monkeypatch.setattr(worst, "_ready", lambda *_: None)
+    searched = slow_pair(H, owner)
+    assert searched.bound == pytest.approx(scaled_bound(H, owner), rel=1e-9)
+    if count == 4:  # the groups are the blocks: the middle of each one's spectrum is the best
+        assert ready.attained
+    if ready is not None:
+        assert ready.bound == pytest.approx(searched.bound, rel=1e-7)
+        root = np.sqrt(ready.scaling)[owner]
+        values = np.linalg.eigvalsh(root[:, None] * H * root)
+        np.testing.assert_allclose(values[[0, -1]], ready.ends, rtol=1e-9)
