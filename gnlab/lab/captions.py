@@ -13,12 +13,13 @@ CAPTIONS: dict[str, tuple[str, str]] = {
     ),
     "rates": (
         "Learning rate of each group, now",
-        "Bars are the step sizes η in use; the stroke is what the last solve asked for, a hollow "
-        "triangle that it was negative and counts as zero.",
+        "Bars are the step sizes η in use, none if the safeguard refused the step; the stroke is "
+        "what the last solve asked for, a hollow triangle that it was negative and counts as zero.",
     ),
     "rates-history": (
         "Learning rate of each group, over time",
-        "A row is a group, time runs to the right, brighter is a larger step size; grey is zero.",
+        "A row is a group, time runs to the right, brighter is a larger step size; grey is zero, "
+        "asked to be negative or refused.",
     ),
     "loss": (
         "Loss and accuracy",

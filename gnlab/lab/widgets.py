@@ -113,7 +113,7 @@ def rungs(levels: Sequence[runs.Level], present: object) -> str:
     told = "" if here is None else here.known_as or here.label
     known = told.partition(":")[0]  # what follows has no room here, and stands in the tooltip
     if here is not None and here.S > _SLOW:
-        known = f"{here.known_as or 'Very fine'}: a step takes seconds"
+        known = f"{here.known_as or 'Very fine'}: a step may take many seconds"
     return (
         f'<div class="rungs">{dots}</div>'
         '<div class="ends"><span>◀ Cauchy</span><span>Newton ▶</span></div>'

@@ -34,10 +34,9 @@ def proposal(trainer: Trainer, phase: str) -> tuple[Tensors, Batch]:
     if grouped is None or trainer.stale:
         batch = trainer.batch(Purpose.summary, trainer.drawn)
         found = gradient_of(trainer, batch, Purpose.summary)
-        named = dict(trainer.model.named_parameters())
-        return {
-            n: found.get(n, torch.zeros_like(named[n])) for n in trainable(trainer.model)
-        }, batch
+        named = trainable(trainer.model)
+        u = {n: found[n] if n in found else torch.zeros_like(p) for n, p in named.items()}
+        return u, batch
     u = dict(grouped.direction) if phase else _coming(trainer, grouped)
     if phase in {"summary", "solve"} and grouped.summary_batch is not None:
         return u, grouped.summary_batch
