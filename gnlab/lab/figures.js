@@ -112,7 +112,8 @@ const draw = async (name) => {
       const {x_range, y_range} = one.get_model_by_id(built.get(name).figure)
       const x = x_range.start + (event.clientX - left) / width * (x_range.end - x_range.start)
       const y = y_range.end - (event.clientY - top) / height * (y_range.end - y_range.start)
-      zoom.data = {x: [x], y: [y]}
+      // Counted, or a second click at the same place would be no change.
+      zoom.data = {x: [x], y: [y], count: [1 + (zoom.data.count[0] ?? 0)]}
     })
   }
 }

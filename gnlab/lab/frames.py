@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from gnlab.lab import matrices, palettes, scales
+from gnlab.lab.cuts import WHOLE, Window
+from gnlab.lab.excerpt import Excerpt, excerpt
 from gnlab.lab.figures import (
     agreement,
     anatomy,
@@ -29,8 +31,9 @@ from gnlab.lab.figures import (
 from gnlab.lab.figures.base import Plot, Span, Update
 from gnlab.lab.figures.strip import Meter
 from gnlab.lab.wire import Frame
-from gnlab.runs import Record, Snapshot, WhatIf
+from gnlab.runs import Detail, Record, Snapshot, WhatIf
 
+_BACK = "double-click beside: all"
 _UNIT = scales.Limits(1.0, 1.0)
 _DECADES = {"rates": "x", "scale": "x", "regulariser": "x", "rates-history": "z", "trust": "y"}
 """The plots with a logarithmic scale, and which limits are its decades."""
@@ -52,7 +55,7 @@ class View:
     scale: str = "raw"
     lock: bool = False
     theme: str = "light"
-    window: matrices.Window = matrices.WHOLE
+    window: Window = WHOLE
 
 
 def build() -> dict[str, Plot]:
@@ -92,7 +95,7 @@ class Painter:
 
     def __init__(self) -> None:
         self._limits: dict[str, scales.Limits] = {}
-        self._kept: dict[str, tuple[Record, Any]] = {}
+        self._kept: dict[str, tuple[Record | Detail, Any]] = {}
         self._sent: dict[str, Any] = {}
         self._decades: dict[str, Span] = {}
 
@@ -118,7 +121,7 @@ class Painter:
         updates = {
             "strip": strip.update(snapshot, meter, theme),
             "phases": strip.update_phases(snapshot, theme),
-            **self._matrices(snapshot.summary, view, theme),
+            **self._matrices(snapshot, view, theme),
             **self._groups(snapshot, view, theme),
             **(self._courses(snapshot, view, theme) if courses else {}),
         }
@@ -162,30 +165,29 @@ class Painter:
         self._sent[key] = value
         return True
 
-    def _matrices(
-        self, record: Record | None, view: View, theme: palettes.Theme
-    ) -> dict[str, Update]:
+    def _matrices(self, snapshot: Snapshot, view: View, theme: palettes.Theme) -> dict[str, Update]:
         """H̄ and its inverse."""
-        if record is None or record.H is None:
-            return {
-                name: heatmap.update(None, (), (), _UNIT, view.order, theme)
-                for name in ("hessian", "inverse")
-            }
+        record, near = snapshot.summary, _excerpt(snapshot, view)
+        if record is None or near is None:
+            empty = heatmap.update(None, None, _UNIT, view.order, theme)
+            return {"hessian": empty, "inverse": empty}
         inverted = self._once("inverse", record, lambda: matrices.inverse(record.H))
-        curvature, inverse = record.H, inverted.matrix
+        curvature, inverse = near.H, inverted.matrix
         if view.scale == "scale-free":
-            curvature, inverse = matrices.scale_free(curvature), matrices.scale_free(inverse)
+            curvature, inverse = near.scale_free(curvature), matrices.scale_free(inverse)
         notes = self._once(
             "remarks", record, lambda: matrices.remarks(record.H, inverted, len(record.group))
         )
-        shown = {"hessian": curvature, "inverse": inverse}
+        rows = excerpt(record, None, view.order, view.window)  # no single group has an inverse
         return {
             name: heatmap.update(
-                matrix, *record.rows,
-                self._scale(f"{name} {view.scale}", matrix, view, record), view.order, theme,
-                note, view.window,
+                of.shown(matrix), of.cut,
+                self._scale(f"{name} {view.scale}{of.scale}", matrix, view, of.detail or record),
+                view.order, theme, f"{of.cut.note} · {_BACK}" if of.cut.note else note,
             )
-            for (name, matrix), note in zip(shown.items(), notes, strict=True)
+            for (name, matrix, of), note in zip(
+                (("hessian", curvature, near), ("inverse", inverse, rows)), notes, strict=True
+            )
         }  # fmt: skip
 
     def _groups(self, snapshot: Snapshot, view: View, theme: palettes.Theme) -> dict[str, Update]:
@@ -218,7 +220,7 @@ class Painter:
             "eigenvalue": trust.update_eigenvalue(history, kappa),
             "agreement": agreement.update(history, decrease),
             "shares": anatomy.update_shares(history),
-            **self._anatomy(snapshot.summary, view, theme),
+            **self._anatomy(snapshot, view, theme),
             **self._what_if(snapshot.what_if, view),
         }
 
@@ -231,34 +233,42 @@ class Painter:
             "what-if-history": what_if_history.update(found, limits),
         }
 
-    def _anatomy(
-        self, record: Record | None, view: View, theme: palettes.Theme
-    ) -> dict[str, Update]:
+    def _anatomy(self, snapshot: Snapshot, view: View, theme: palettes.Theme) -> dict[str, Update]:
         """H̄'s parts."""
-        parts = anatomy.shown(record, view.scale)
-        if record is None or parts is None:
-            return anatomy.update(record, None, _UNIT, view.order, theme, [])
-        limits = self._scale(f"anatomy {view.scale}", parts, view, record)
+        record, near = snapshot.summary, _excerpt(snapshot, view)
+        parts = None if near is None else anatomy.shown(near, view.scale)
+        if record is None or near is None or parts is None:
+            return anatomy.update(near, None, _UNIT, theme, [])
+        name = f"anatomy {view.scale}{near.scale}"
+        limits = self._scale(name, parts, view, near.detail or record)
         notes = self._once("anatomy", record, lambda: anatomy.notes(record))
-        return anatomy.update(record, parts, limits, view.order, theme, notes, view.window)
+        return anatomy.update(near, parts, limits, theme, notes)
 
     def _scale(
-        self, name: str, values: np.ndarray, view: View, record: Record | None = None
+        self, name: str, values: np.ndarray, view: View, of: Record | Detail | None = None
     ) -> scales.Limits:
-        """The signed scale of that name for these values, moved once per record."""
+        """The signed scale of that name for these values, moved once for what they are of."""
 
         def move() -> scales.Limits:
             moved = scales.symmetric_limits(values, self._limits.get(name), lock=view.lock)
             self._limits[name] = moved
             return moved
 
-        return move() if record is None else self._once(f"limits {name} {view.lock}", record, move)
+        return move() if of is None else self._once(f"limits {name} {view.lock}", of, move)
 
-    def _once(self, name: str, record: Record, make: Callable[[], Any]) -> Any:
+    def _once(self, name: str, of: Record | Detail, make: Callable[[], Any]) -> Any:
         """Make something of a record once, however often the record is shown."""
-        if name not in self._kept or self._kept[name][0] is not record:
-            self._kept[name] = (record, make())
+        if name not in self._kept or self._kept[name][0] is not of:
+            self._kept[name] = (of, make())
         return self._kept[name][1]
+
+
+def _excerpt(snapshot: Snapshot, view: View) -> Excerpt | None:
+    """What is shown of the latest summary's H̄; None without one."""
+    record = snapshot.summary
+    if record is None or record.H is None:
+        return None
+    return excerpt(record, snapshot.detail, view.order, view.window)
 
 
 def _latest_rates(record: Record | None, summary: Record | None) -> Record | None:

@@ -45,19 +45,21 @@ class Inverse:
         return f"scale-free condition number {number(self.condition)}"
 
 
-def scale_free(H: Array, by: Array | None = None) -> Array:
+def scale_free(H: Array, rows: Array | None = None, columns: Array | None = None) -> Array:
     """H̄_ij / √|H̄_ii H̄_jj|: the same whatever unit each group is measured in.
 
     Args:
-        H: [S, S].
-        by: The matrix whose diagonal divides, [S, S]; None: H itself.
+        H: [r, c].
+        rows: The H̄_ii that divide, [r]; None: H's own diagonal.
+        columns: The H̄_jj, [c]; None: those of the rows.
 
     Returns:
-        [S, S], its own diagonal ±1; NaN where a diagonal entry that divides is zero.
+        [r, c], its own diagonal ±1; NaN where a diagonal entry that divides is zero.
     """
-    root = np.sqrt(np.abs(np.diag(H if by is None else by)))
+    rows = np.diag(H) if rows is None else rows
+    columns = rows if columns is None else columns
     with np.errstate(divide="ignore", invalid="ignore"):
-        scaled = H / root[:, None] / root[None, :]
+        scaled = H / np.sqrt(np.abs(rows))[:, None] / np.sqrt(np.abs(columns))[None, :]
     return np.where(np.isfinite(scaled), scaled, np.nan)
 
 
@@ -128,7 +130,7 @@ def remarks(H: Array, inverted: Inverse, groups: int) -> tuple[str, str]:
     if not np.isfinite(H).all():
         return "not finite", of + inverted.remark
     own = np.abs(np.diag(H))
-    scaled = scale_free(H, np.diag(np.where(own > 0, own, 1.0)))
+    scaled = scale_free(H, np.where(own > 0, own, 1.0))
     return f"{size} · {signs(scaled, 1e-12)}", of + inverted.remark
 
 
@@ -147,53 +149,6 @@ def block_order(roles: Sequence[str], order: str) -> NDArray[np.intp]:
         return np.arange(len(roles))
     rank = [_ROLE_ORDER.index(role) if role in _ROLE_ORDER else len(_ROLE_ORDER) for role in roles]
     return np.argsort(rank, kind="stable")
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Which rows and columns of a matrix are shown, as shares of all, so that any S has them.
-
-    Attributes:
-        rows: Where the first begins and the last ends, in [0, 1], from the top.
-        columns: Likewise, from the left.
-    """
-
-    rows: tuple[float, float] = (0.0, 1.0)
-    columns: tuple[float, float] = (0.0, 1.0)
-
-    def nearer(self, row: float, column: float) -> "Window":
-        """A quarter of the rows and columns, around a place.
-
-        Args:
-            row: The place, as a share of the rows that are shown.
-            column: Likewise.
-
-        Returns:
-            The window.
-        """
-        return Window(_nearer(self.rows, row), _nearer(self.columns, column))
-
-    def cut(self, size: int) -> tuple[slice, slice]:
-        """The rows and the columns of a matrix [size, size]: one at least."""
-        return _cut(self.rows, size), _cut(self.columns, size)
-
-
-WHOLE = Window()
-_CLOSEST = 4
-"""Groups: no window is narrower."""
-
-
-def _nearer(span: tuple[float, float], share: float) -> tuple[float, float]:
-    low, high = span
-    width = (high - low) / 4
-    begin = min(max(low + share * (high - low) - width / 2, 0.0), 1.0 - width)
-    return begin, begin + width
-
-
-def _cut(span: tuple[float, float], size: int) -> slice:
-    count = max(round((span[1] - span[0]) * size), min(_CLOSEST, size))
-    begin = max(0, min(round((span[0] + span[1]) / 2 * size - count / 2), size - count))
-    return slice(begin, begin + count)
 
 
 def shown_of(count: int, most: int = 256) -> list[tuple[int, int]]:

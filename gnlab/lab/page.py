@@ -14,7 +14,7 @@ from bokeh.models import Column, ColumnDataSource, CustomJS, Row, Widget
 
 from gnlab import runs
 from gnlab.errors import InputError
-from gnlab.lab import board, captions, matrices, remedies, state
+from gnlab.lab import board, captions, remedies, state
 from gnlab.lab.assets import css, one_document, text
 from gnlab.lab.controls import Controls
 from gnlab.lab.frames import View
@@ -22,6 +22,7 @@ from gnlab.lab.host import COPIES, Host
 from gnlab.lab.session import Post, Session
 from gnlab.lab.views import Message, remedy
 from gnlab.lab.views import text as words
+from gnlab.lab.zoom import Zoom
 
 _FRAME = ("version", "step", "applied", "published_at", "state", "text", "numbers")
 _GAP = {"gap": "7px"}
@@ -64,15 +65,13 @@ class Page(pn.viewable.Viewer):
             self.choices, remarks = state.from_query(query)
             frame = ColumnDataSource(data={name: [] for name in _FRAME}, name="frame")
             ack = ColumnDataSource(data={"version": [], "drawn_at": []}, name="ack")
-            self.zoom = ColumnDataSource(data={"x": [], "y": []}, name="zoom")
-            self.zoom.on_change("data", self._zoomed)
-            self.window = matrices.WHOLE
             engine = host.living() if run_id is None else host.engine
             self.session = Session(
                 engine, frame, ack, post=post, view=self._view, heard=self._heard,
                 due=host.due, ended=self._ended,
             )  # fmt: skip
             undo.callback(self.session.close)
+            self.zoom = Zoom(self.session.redraw, self.session.send)
             self._undo = undo
             if branch and (copy := host.take(branch)) is None:
                 remarks.append(_GONE)
@@ -225,7 +224,7 @@ class Page(pn.viewable.Viewer):
     def _wire(self) -> None:
         """Let the browser draw the figures, hand each frame to them and acknowledge it."""
         frame = self.session.frame
-        figures = {"sheet": board.sheet(), "parts": self._parts, "zoom": self.zoom}
+        figures = {"sheet": board.sheet(), "parts": self._parts, "zoom": self.zoom.source}
         self._draw = CustomJS(args=figures, code=text("figures.js"))
         grab = CustomJS(code=text("grab.js"))
         arguments = {"frame": frame, "ack": self.session.ack, "draw": self._draw, "grab": grab}
@@ -246,21 +245,13 @@ class Page(pn.viewable.Viewer):
     def _view(self) -> View:
         """The view's choices now."""
         chosen = self.choices
-        return View(chosen.order, chosen.scale, chosen.lock, chosen.theme, self.window)
-
-    def _zoomed(self, _attribute: str, _old: Any, new: Any) -> None:
-        """Show a matrix's place nearer, or all of it when the click was beside it."""
-        if len(new["x"]) != 1:
-            return
-        x, y = float(new["x"][0]), float(new["y"][0])
-        inside = 0 <= x <= 1 and 0 <= y <= 1
-        self.window = self.window.nearer(1 - y, x) if inside else matrices.WHOLE
-        self.session.redraw()
+        return View(chosen.order, chosen.scale, chosen.lock, chosen.theme, self.zoom.window)
 
     def _heard(self, snapshot: runs.Snapshot) -> None:
         """Bring widgets, message and address in step with a snapshot."""
         self.controls.follow(snapshot, settled=self.session.settled(snapshot))
         self.message.follow(snapshot)
+        self.zoom.follow(snapshot, self.choices.order)
         self._tell(snapshot.folder)
         self._mend(snapshot)
         self._relink()

@@ -8,6 +8,7 @@ from gnlab.runs.engine.commands import (
     Branch,
     Change,
     Command,
+    Look,
     Pace,
     Pause,
     Play,
@@ -23,6 +24,7 @@ from gnlab.runs.engine.process import ProcessEngine
 from gnlab.runs.engine.snapshot import Snapshot
 from gnlab.runs.engine.thread import ThreadEngine
 from gnlab.runs.ladder import Level
+from gnlab.runs.records.detail import Detail
 from gnlab.runs.records.history import History
 from gnlab.runs.records.record import Record
 from gnlab.runs.run import Run
@@ -37,9 +39,11 @@ __all__ = [
     "Change",
     "Choices",
     "Command",
+    "Detail",
     "Engine",
     "History",
     "Level",
+    "Look",
     "Pace",
     "Pause",
     "Play",

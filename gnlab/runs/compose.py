@@ -4,6 +4,7 @@ Legend: S groups, m rows of H̄ as it is kept, K kinds of operation.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +12,12 @@ from torch import Tensor
 
 from gnlab.optimizers import StepInfo
 from gnlab.runs.records import bundles
+from gnlab.runs.records.detail import Detail
 from gnlab.runs.records.record import KINDS, Array, Record
 from gnlab.runs.trainer import Trainer
 from gnlab.runs.validation import Validation
 from gnlab.summaries import Summary
+from gnlab.summaries.summary import Part
 
 _KINDS = {"loss": "gauss-newton", "product": "products"}
 """What the parts of a summary are counted as; every other one is the activations'."""
@@ -87,6 +90,39 @@ def compose(step: int, trainer: Trainer, outcome: Outcome, info: StepInfo | None
     )
 
 
+def compose_detail(
+    step: int, summary: Summary | None, rows: Sequence[int], columns: Sequence[int]
+) -> Detail | None:
+    """A part of a step's H̄, group by group.
+
+    Args:
+        step: The number of finished steps, this one included.
+        summary: The step's summary.
+        rows: The places of the groups in the partition.
+        columns: Likewise.
+
+    Returns:
+        The part; None without a summary, or where it has no such groups.
+    """
+    if summary is None or max(*rows, *columns, 0) >= len(summary.g):
+        return None
+    down, across = list(rows), list(columns)
+    parts = None
+    if summary.parts:
+        parts = np.zeros((len(KINDS), len(down), len(across)))
+        with np.errstate(invalid="ignore", over="ignore"):
+            for part in summary.parts:
+                parts[_kind(part)] += _array(part.H[down][:, across])
+        _still(parts)
+    H = _array(summary.H[down][:, across])
+    return Detail(step, tuple(rows), tuple(columns), H, parts)
+
+
+def _kind(part: Part) -> int:
+    """As what of ``KINDS`` a part is counted."""
+    return KINDS.index(_KINDS.get(part.kind, "activations"))
+
+
 def _parts(
     summary: Summary | None, roles: tuple[str, ...], step_size: Array | None
 ) -> tuple[Array | None, Array | None]:
@@ -98,7 +134,7 @@ def _parts(
     # Of a summary that is not finite the sums are not either.
     with np.errstate(invalid="ignore", over="ignore"):
         for part in summary.parts:
-            kind, own = KINDS.index(_KINDS.get(part.kind, "activations")), _array(part.H)
+            kind, own = _kind(part), _array(part.H)
             total[kind] += bundles.summed(own, roles)
             along[kind] += math.nan if step_size is None else own @ step_size @ step_size
     return _still(total), None if step_size is None else _still(along)

@@ -10,19 +10,20 @@ from torch import nn
 
 from gnlab import partitions
 from gnlab.errors import check_number
-from gnlab.optimizers.motion import trainable
 from gnlab.problems import Problem
 from gnlab.runs.checkpoints import BUDGET, Checkpoint, Checkpoints, capture, cloned
 from gnlab.runs.compose import compose
-from gnlab.runs.failure import FAULTS, Failure, advice
+from gnlab.runs.failure import Failure, advice
 from gnlab.runs.flat import Flat, flatten, put, versions
-from gnlab.runs.ladder import Ladder, Level, ladder, own
+from gnlab.runs.ladder import Ladder, Level, own
+from gnlab.runs.own_ladder import OwnLadder
 from gnlab.runs.phases import Phases
 from gnlab.runs.records.history import History, HistoryLog
 from gnlab.runs.records.record import Record
 from gnlab.runs.settings import Settings
 from gnlab.runs.trained import put_flags
 from gnlab.runs.trainer import Trainer
+from gnlab.summaries import Summary
 
 
 class Course:
@@ -59,8 +60,7 @@ class Course:
         self.record: Record | None = None
         self._summary: Record | None = None
         self._log = HistoryLog()
-        self._ladder: Ladder | None = None
-        self._rungs_of: tuple[int, tuple[str, ...]] | None = None
+        self._own_ladder = OwnLadder(trainer)
         self._phases = Phases(trainer, flatten(self.model))
         self.stopped, self.warning, self.undone = "", "", False
         self._checkpoints = Checkpoints(self.budget)
@@ -105,6 +105,14 @@ class Course:
         return self._summary
 
     @property
+    def measured(self) -> Summary | None:
+        """What ``summary`` was composed of, whole; None where the last step made none."""
+        within = self.phase in {"summary", "solve"}
+        info = self._trainer.pending if within else self._trainer.info
+        gone = not within and self.record is not self._summary
+        return None if gone or info is None else info.summary
+
+    @property
     def kept_steps(self) -> tuple[int, ...]:
         """The steps that can be rewound to, ascending."""
         return self._checkpoints.steps
@@ -131,16 +139,7 @@ class Course:
     @property
     def ladder(self) -> Ladder:
         """The levels and what each is made of."""
-        asked = (samples := self.settings.summary_batch_size), tuple(trainable(self.model))
-        if self._ladder is None or self._rungs_of != asked:
-            try:
-                self._trainer.taken.check_places()
-                self._ladder = ladder(self.model, self._trainer.few(), samples)
-            except FAULTS:  # of a model that cannot be called any more its next step says why
-                if self._ladder is None:
-                    raise
-            self._rungs_of = asked
-        return self._ladder
+        return self._own_ladder.now()
 
     def step(self) -> Record:
         """Make one step, or complete the one that ``substep`` began.
@@ -196,10 +195,10 @@ class Course:
         """Go back to step 0 and forget what followed; the settings stay."""
         start = self._checkpoints.get(0)
         put(start.flat.named(self.model), self.model)
-        rungs, frozen = (self._ladder, self._rungs_of), self._trainer.modes.frozen
+        rungs, frozen = self._own_ladder, self._trainer.modes.frozen
         self._start(self.problem, self.settings)
         self._trainer.modes.freeze(frozen)
-        self._ladder, self._rungs_of = rungs
+        self._own_ladder = rungs.of(self._trainer)
 
     def _phase(self) -> Record | None:
         """Make the next phase; the record if the step is finished or was undone."""

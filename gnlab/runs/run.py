@@ -128,7 +128,7 @@ class Run(Course):
         other._trainer.modes.freeze(self._trainer.modes.frozen)
         other._checkpoints = self._checkpoints.copy()
         other._log = copy.deepcopy(self._log)
-        other._ladder, other._rungs_of = self._ladder, self._rungs_of
+        other._own_ladder = self._own_ladder.of(other._trainer)
         other._return_to(self._checkpoints.get(self.step_count))
         return other
 

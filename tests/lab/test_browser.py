@@ -179,6 +179,8 @@ def test_all_the_way_from_cauchy_to_newton_while_it_trains(tab, address, drag, k
     lab.page.mouse.dblclick(box["x"] + 0.6 * box["width"], box["y"] + 0.5 * box["height"])
     lab.wait(f"() => ({SHAPE})() == 88")
     keep(lab.page, "newton-zoomed")
+    lab.page.mouse.dblclick(box["x"] + 0.6 * box["width"], box["y"] + 0.5 * box["height"])
+    lab.wait(f"() => ({SHAPE})() == 22")  # nearer still at the very same place
     lab.page.mouse.dblclick(box["x"] + 0.5 * box["width"], box["y"] + 0.97 * box["height"])
     lab.wait(f"() => ({SHAPE})() == 256")
 

@@ -9,6 +9,7 @@ TITLE = """() => [...Bokeh.index].map(function find(view) {
   return (view.child_views ?? []).map(find).find((text) => text != null)
 }).find((text) => text != null)"""
 GROUPS = f"() => Number(({TITLE})()?.match(/S = (\\d+)/)?.[1])"
+NAMES = "(plot) => Array.from(model_named(`${plot}-names`)?.data.name ?? [])"
 SHAPE = "() => model_named('hessian-cells')?.data.image[0]?.shape?.[0] ?? 0"
 
 
@@ -53,3 +54,19 @@ def test_of_very_many_groups_the_curvature_between_bundles_is_shown(tab, address
     assert note.startswith("S = 1322, summed in ")
     assert len(page.evaluate("() => Array.from(model_named('rates-groups').data.name)")) == 1322
     keep(page, "newton-bundled")
+
+    # Near enough, every cell is a group of its own, which the engine is asked for.
+    place = page.locator(".gn-hessian [data-plot]")
+    place.scroll_into_view_if_needed()
+    box = place.bounding_box()
+    for _ in range(2):
+        page.mouse.dblclick(box["x"] + 0.6 * box["width"], box["y"] + 0.5 * box["height"])
+        page.wait_for_timeout(300)
+    page.wait_for_function("() => model_named('hessian-note').data.text[0].includes('1322 groups')")
+    page.wait_for_function(f"() => 80 < ({SHAPE})() && ({SHAPE})() < 86")
+    for plot in ("hessian", "anatomy-products"):
+        page.wait_for_function(f"() => ({NAMES})('{plot}').length < 86")
+        assert all("…" not in name for name in page.evaluate(f"() => ({NAMES})('{plot}')"))
+    (note,) = page.evaluate("() => Array.from(model_named('inverse-note').data.text)")
+    assert "bundles" in note
+    keep(page, "newton-single")

@@ -95,17 +95,6 @@ def test_a_condition_number_is_read_without_a_computers_notation(condition, text
     assert found.remark == f"scale-free condition number {text}"
 
 
-@pytest.mark.parametrize("S", [1, 2, 3, 7, 42, 1000])
-@pytest.mark.parametrize("place", [0.0, 0.3, 1.0])
-def test_a_window_fits_every_size(S, place):
-    window = matrices.WHOLE
-    for _ in range(12):
-        for part in window.cut(S):
-            assert 0 <= part.start < part.stop <= S
-            assert part.stop - part.start >= min(4, S)
-        window = window.nearer(place, 1 - place)
-
-
 def test_of_bundles_it_is_said_what_is_shown():
     H = np.diag([2.0, -1.0])
     few, many = (matrices.remarks(H, matrices.inverse(H), groups) for groups in (2, 5000))

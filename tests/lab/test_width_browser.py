@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from gnlab.lab import frames, palettes, scales
+from gnlab.lab import cuts, frames, palettes, scales
 from gnlab.lab.figures import heatmap, strip, what_if, what_if_history
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -178,8 +178,9 @@ def test_no_label_of_a_matrix_colour_bar_lies_on_the_next(tab, address, H, group
     page.goto(f"{address}?preset=moons")
     page.wait_for_function("() => window.gnlab_frames?.length > 0")
     page.wait_for_function(DRAWN, arg=list(frames.build()))
+    cut = cuts.cut(groups, roles, "tensor", cuts.WHOLE)
     for limits in (scales.Limits(1500.0, 0.3), scales.Limits(2e-9, 4e-13)):
-        bar = heatmap.update(H, groups, roles, limits, "tensor", palettes.LIGHT).data["bar"]
+        bar = heatmap.update(H, cut, limits, "tensor", palettes.LIGHT).data["bar"]
         for name in ("hessian", "inverse", "anatomy-gauss-newton"):
             wide, room = page.evaluate(WIDTHS, [name, f"{name}-bar", bar["text"]])
             pixels = room / (heatmap.FRAME[1] - heatmap.FRAME[0])
@@ -216,9 +217,10 @@ def test_no_name_beside_a_matrix_is_cut_off(tab, address, keep, H, roles, width,
     page = tab(width, 900)
     page.goto(f"{address}?preset=moons&play=false")
     page.wait_for_function("() => window.gnlab_frames?.length > 0")
-    names = [f"layer1{i}.weight[0:64]" for i in range(4)]
+    names = tuple(f"layer1{i}.weight[0:64]" for i in range(4))
     limits = scales.Limits(1.0, 1.0)
-    made = heatmap.update(H, names, roles, limits, "tensor", palettes.LIGHT).data["labels"]
+    cut = cuts.cut(names, roles, "tensor", cuts.WHOLE)
+    made = heatmap.update(H, cut, limits, "tensor", palettes.LIGHT).data["labels"]
     told = {name: list(column) for name, column in made.items() if name not in ("x", "y", "angle")}
     told |= {name: [float(value) for value in made[name]] for name in ("x", "y", "angle")}
     assert told["text"][0] == "l10 W[0:64]"  # as many letters as there are at most

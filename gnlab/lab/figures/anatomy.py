@@ -10,6 +10,7 @@ import numpy as np
 from bokeh.models import NumeralTickFormatter
 
 from gnlab.lab import matrices, palettes, scales
+from gnlab.lab.excerpt import Excerpt
 from gnlab.lab.figures import heatmap
 from gnlab.lab.figures.base import (
     Plot,
@@ -51,21 +52,19 @@ def build() -> tuple[Plot, ...]:
     )
 
 
-def shown(record: Record | None, scale: str) -> np.ndarray | None:
-    """The parts as they are shown.
+def shown(excerpt: Excerpt, scale: str) -> np.ndarray | None:
+    """The parts as they are shown, and what their colours' scale is made of.
 
     Args:
-        record: The latest with a summary.
+        excerpt: What is shown of H̄.
         scale: "raw", or "scale-free": divided like H̄ itself, so that they still add up to it.
 
     Returns:
-        [K, S, S] in the order of ``KINDS``; None without parts.
+        In the order of ``KINDS``, [K, m, m] or [K, r, c]; None without parts.
     """
-    if record is None or record.H is None or record.H_parts is None:
-        return None
-    if scale == "raw":
-        return record.H_parts
-    return np.stack([matrices.scale_free(part, record.H) for part in record.H_parts])
+    if excerpt.parts is None or scale == "raw":
+        return excerpt.parts
+    return np.stack([excerpt.scale_free(part) for part in excerpt.parts])
 
 
 def notes(record: Record) -> list[str]:
@@ -80,9 +79,7 @@ def notes(record: Record) -> list[str]:
     parts = record.H_parts
     assert parts is not None
     weight = np.abs(np.diagonal(parts, axis1=1, axis2=2)).sum(axis=0)
-    scaled = [
-        matrices.scale_free(part, np.diag(np.where(weight > 0, weight, 1.0))) for part in parts
-    ]
+    scaled = [matrices.scale_free(part, np.where(weight > 0, weight, 1.0)) for part in parts]
     titles = [title for title, *_ in KINDS.values()]
     return [
         f"{title} · {matrices.signs(part, _ROUNDING)}"
@@ -91,35 +88,34 @@ def notes(record: Record) -> list[str]:
 
 
 def update(
-    record: Record | None,
+    excerpt: Excerpt | None,
     parts: np.ndarray | None,
     limits: scales.Limits,
-    order: str,
     theme: palettes.Theme,
     notes: list[str],
-    window: matrices.Window = matrices.WHOLE,
 ) -> dict[str, Update]:
     """The heatmaps' data.
 
     Args:
-        record: The latest with a summary.
-        parts: Its parts as they are shown, see ``shown``.
+        excerpt: What is shown of H̄; None without a summary.
+        parts: Its parts, see ``shown``.
         limits: The colour scale of all three.
-        order: One of ``matrices.ORDERS``.
         theme: Colours for the roles.
         notes: One line above each, see ``notes``; nothing without parts.
-        window: Which rows and columns to show.
 
     Returns:
         The new data by the plot's name.
     """
     names = [f"anatomy-{kind}" for kind in KINDS]
-    if record is None or parts is None:
-        why = UNKNOWN if record is not None else ""
-        return {name: heatmap.update(None, (), (), limits, order, theme, why) for name in names}
+    if excerpt is None or parts is None:
+        why = UNKNOWN if excerpt is not None else ""
+        return {name: heatmap.update(None, None, limits, "tensor", theme, why) for name in names}
+    near = excerpt.cut.note
+    if near:
+        notes = [f"{title} · {near}" for title, *_ in KINDS.values()]
     return {
-        name: heatmap.update(part, *record.rows, limits, order, theme, note, window)
-        for name, part, note in zip(names, parts, notes, strict=True)
+        name: heatmap.update(part, excerpt.cut, limits, excerpt.order, theme, note)
+        for name, part, note in zip(names, excerpt.shown(parts), notes, strict=True)
     }
 
 

@@ -4,10 +4,10 @@ The matrix fills the unit square whatever S is, and everything around it (the na
 the groups' roles, the colour bar) is drawn as glyphs in the same fixed frame: a change of S
 moves no layout.
 
-Legend: S groups, H̄ [S, S]; row 0 is at the top.
+Legend: r rows and c columns that are shown; row 0 is at the top.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,6 +16,7 @@ from bokeh.models import CustomJS, CustomJSHover, LinearColorMapper, Range1d
 
 from gnlab.lab import matrices, palettes, scales
 from gnlab.lab.assets import text as script
+from gnlab.lab.cuts import Cut, Side
 from gnlab.lab.figures.base import (
     APART,
     BORDERLESS,
@@ -128,40 +129,32 @@ def _surroundings(made, sources, mapper) -> None:
 
 def update(
     shown: np.ndarray | None,
-    names: Sequence[str],
-    roles: Sequence[str],
+    cut: Cut | None,
     limits: scales.Limits,
     order: str,
     theme: palettes.Theme,
     note: str = "",
-    window: matrices.Window = matrices.WHOLE,
 ) -> Update:
     """The figure's data for a matrix.
 
     Args:
-        shown: The matrix [S, S] in the model's order of groups; None for the empty state.
-        names: The groups' names.
-        roles: The groups' roles.
+        shown: The entries that are shown, [r, c], in their order; None for the empty state.
+        cut: Which they are; None for the empty state.
         limits: The colour scale.
         order: One of ``matrices.ORDERS``.
         theme: Colours for the roles.
         note: One line above the matrix, or in its place.
-        window: Which rows and columns to show.
 
     Returns:
         The new data; NaN entries stay NaN. Where there are more groups than cells to draw, a cell
         is the mean over a block of them.
     """
-    if shown is None:
+    if shown is None or cut is None:
         why = note or "Press Play:\nthe first summary appears here."
         empty = {"x": [0.5], "y": [0.5], "text": [why]}
         return Update({**_nothing(), "note": empty})
-    place = matrices.block_order(roles, order)
-    down, across = (place[part] for part in window.cut(len(place)))
-    values = matrices.block_means(shown[np.ix_(down, across)])
+    values = matrices.block_means(shown)
     ticks, text = scales.signed_ticks(limits, gap=0.4)  # three matrices stand side by side
-    if window != matrices.WHOLE:
-        note = f"{len(down)} × {len(across)} of {len(place)} rows · double-click beside: all"
     return Update(
         {
             "cells": {
@@ -169,7 +162,7 @@ def update(
                 "raw": [as_float(values)],
                 **{key: [value] for key, value in (("x", 0), ("y", 0), ("dw", 1), ("dh", 1))},
             },
-            **_around(tuple(names), tuple(roles), order, theme.name, window),
+            **_around(cut, order, theme.name),
             "bar": {"x": as_float((np.array(ticks) + 1) / 2), "text": text},
             "note": {"x": [0.5], "y": [1.135], "text": [note]},
         }
@@ -191,17 +184,10 @@ def _nothing() -> dict[str, dict[str, list]]:
 
 
 @lru_cache(maxsize=32)
-def _around(
-    names: tuple[str, ...],
-    roles: tuple[str, ...],
-    order: str,
-    theme: str,
-    window: matrices.Window,
-) -> Mapping[str, Columns]:
+def _around(cut: Cut, order: str, theme: str) -> Mapping[str, Columns]:
     """What stands around the cells: the same for every frame and heatmap of one partition."""
-    place = matrices.block_order(roles, order)
     colours = palettes.theme(theme)
-    rows, columns = (_axis(place[part], names, roles, colours) for part in window.cut(len(place)))
+    rows, columns = _axis(cut.down, colours), _axis(cut.across, colours)
     return {
         "names": {"name": rows.names, "size": rows.sizes},
         "columns": {"name": columns.names, "size": columns.sizes},
@@ -235,17 +221,15 @@ class _Axis:
         return (np.arange(len(self.names)) + 0.5) / len(self.names)
 
 
-def _axis(
-    place: np.ndarray, names: Sequence[str], roles: Sequence[str], theme: palettes.Theme
-) -> _Axis:
+def _axis(side: Side, theme: palettes.Theme) -> _Axis:
     """What stands at an axis, for the groups that are shown along it."""
-    blocks = matrices.shown_of(len(place))
+    blocks = matrices.shown_of(len(side.names))
     # A row may stand for several groups already, from one to another.
     ends = [
-        (names[place[first]].split(SEVERAL)[0], names[place[after - 1]].split(SEVERAL)[-1])
+        (side.names[first].split(SEVERAL)[0], side.names[after - 1].split(SEVERAL)[-1])
         for first, after in blocks
     ]
-    of = [roles[place[first]] for first, _ in blocks]
+    of = [side.roles[first] for first, _ in blocks]
     return _Axis(
         [one if one == other else f"{one}{SEVERAL}{other}" for one, other in ends],
         as_float([after - first for first, after in blocks]),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gnlab.errors import check_number
+from gnlab.runs.records import bundles
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,27 @@ class TryLevels:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """Show H̄ between some groups one by one, where it is kept over bundles of many.
+
+    Attributes:
+        rows: The groups' places in the partition, at most ``bundles.MOST``; none for no such part.
+        columns: Likewise.
+    """
+
+    rows: tuple[int, ...] = ()
+    columns: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, places in (("rows", self.rows), ("columns", self.columns)):
+            check_number(
+                f"the number of {name}", len(places), low=0, high=bundles.MOST, integer=True
+            )
+            if places:
+                check_number(f"the least of {name}", min(places), low=0, integer=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Branch:
     """Open a copy of the run, paused at the same step.
 
@@ -118,4 +140,4 @@ class Branch:
     run_id: str
 
 
-Command = Play | Pause | Step | Substep | Reset | Rewind | Change | Pace | TryLevels | Branch
+Command = Play | Pause | Step | Substep | Reset | Rewind | Change | Pace | TryLevels | Look | Branch

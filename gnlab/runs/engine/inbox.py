@@ -8,12 +8,22 @@ import itertools
 import math
 import threading
 
-from gnlab.runs.engine.commands import Change, Command, Pace, Pause, Play, Reset, Rewind, Step
+from gnlab.runs.engine.commands import (
+    Change,
+    Command,
+    Look,
+    Pace,
+    Pause,
+    Play,
+    Reset,
+    Rewind,
+    Step,
+)
 from gnlab.runs.settings import BRINGING
 
 LIMIT = 128
 _TRANSPORT = (Play, Pause)
-_REPLACING = (Rewind, Reset, Pace)
+_REPLACING = (Rewind, Reset, Pace, Look)
 _STEPS_MAX = 1_000_000
 
 

@@ -24,6 +24,7 @@ from gnlab.runs.engine.commands import (
     TryLevels,
 )
 from gnlab.runs.engine.inbox import Inbox
+from gnlab.runs.engine.looked import Looked, looks_only
 from gnlab.runs.engine.notice import Notice
 from gnlab.runs.engine.rate import Rate
 from gnlab.runs.engine.seen import seen
@@ -60,15 +61,13 @@ class Seat:
         self.inbox = Inbox()
         self.run: Run | None = None
         self.changed = True
-        self.published = -math.inf
-        self.step_seconds = 0.0
+        self.published, self.step_seconds = -math.inf, 0.0
         self._finished: list[tuple[Record, Settings]] = []
         self._settings, self._load = settings, load
         self._start, self._turns = Start(settings), Turns()
+        self._applied, self._version, self._looked = 0, 0, Looked()
         self._asked, self._growth = Asked(), Growth()
-        self._applied = self._version = 0
-        self._notice, self._failed = Notice(), False
-        self._rate = Rate()
+        self._notice, self._rate, self._failed = Notice(), Rate(), False
 
     def want(self, settings: Settings) -> None:
         """Ask for a new start with other settings; the present run waits until it is there.
@@ -119,7 +118,7 @@ class Seat:
         if not commands:
             return
         self.changed = True
-        if not (self._start.under_way or self._failed):
+        if not (self._start.under_way or self._failed or looks_only(commands)):
             self.tell("", "info")  # once: what one is refused for is still told after the next
         for command in commands:
             self._apply(command)
@@ -160,8 +159,7 @@ class Seat:
         self._turns.made(begun)
         self._asked.follow(self.run)
         self.changed |= not self.playing
-        now = time.monotonic()
-        self.step_seconds = now - begun
+        self.step_seconds = (now := time.monotonic()) - begun
         self._rate.count(self.run.step_count, now)
 
     def take_finished(self) -> list[tuple[Record, Settings]]:
@@ -202,7 +200,7 @@ class Seat:
             what_if=self._asked.what_if,
             folder=folder,
         )
-        return shown if self.run is None else seen(self.run, shown)
+        return shown if self.run is None else seen(self.run, self._looked, shown)
 
     @property
     def target(self) -> Settings:
@@ -219,12 +217,14 @@ class Seat:
         return self.run is not None and not self._start.under_way
 
     def _apply(self, command: Command) -> None:
-        """Carry out one command; what does not depend on the run at once, the rest when loaded."""
+        """Carry out one command; what depends on the run when that is loaded."""
         # Where there is no run, and none to come, any change asks for a new start.
         absent = self.run is None and not self._start.under_way
         if isinstance(command, Change) and (absent or self.target.begins(command.values)):
             self._try(lambda: self.want(self.target.changed(**command.values)))
-        elif self._start.hold(command) or (self._failed and not isinstance(command, (Pace, Pause))):
+        elif self._looked.take(command) or self._start.hold(command):
+            return
+        elif self._failed and not isinstance(command, (Pace, Pause)):
             return  # without a run no steps are collected, for whichever comes next to make
         elif self._turns.take(command):
             if isinstance(command, Play):

@@ -3,19 +3,22 @@
 import dataclasses
 
 from gnlab.runs.course import Course
+from gnlab.runs.engine.looked import Looked
 from gnlab.runs.engine.snapshot import Snapshot
 
 
-def seen(run: Course, snapshot: Snapshot) -> Snapshot:
+def seen(run: Course, looked: Looked, snapshot: Snapshot) -> Snapshot:
     """A snapshot with everything that is the run's own.
 
     Args:
         run: The run.
+        looked: What part of H̄ is looked at.
         snapshot: What else there is to see.
 
     Returns:
         Both together.
     """
+    summary = run.summary
     return dataclasses.replace(
         snapshot,
         settings=run.settings,
@@ -23,7 +26,8 @@ def seen(run: Course, snapshot: Snapshot) -> Snapshot:
         epoch=run.epoch,
         kept_steps=run.kept_steps,
         record=run.record,
-        summary=run.summary,
+        summary=summary,
+        detail=looked.of(run, summary),
         history=run.history,
         levels=run.levels,
         level=run.level,

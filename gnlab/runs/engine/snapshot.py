@@ -7,6 +7,7 @@ from typing import Protocol
 
 from gnlab.runs.curve import WhatIf
 from gnlab.runs.ladder import Level
+from gnlab.runs.records.detail import Detail
 from gnlab.runs.records.history import History, HistoryLog
 from gnlab.runs.records.record import Record
 from gnlab.runs.settings import Settings
@@ -41,6 +42,8 @@ class Snapshot:
         folder: Where the run records itself, for ``open_record`` once its first steps are written;
             "" if nowhere, and before the first step.
         level: The run's own level, which need be none of ``levels``; None before it is loaded.
+        detail: The part of the summary's H̄ that is looked at group by group, see ``Look``; None
+            for none, or while there is none of this summary.
     """
 
     version: int
@@ -63,6 +66,7 @@ class Snapshot:
     what_if: WhatIf | None = None
     folder: str = ""
     level: Level | None = None
+    detail: Detail | None = None
 
 
 class Boards(Protocol):
