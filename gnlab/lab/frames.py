@@ -171,7 +171,8 @@ class Painter:
         if record is None or near is None:
             empty = heatmap.update(None, None, _UNIT, view.order, theme)
             return {"hessian": empty, "inverse": empty}
-        inverted = self._once("inverse", record, lambda: matrices.inverse(record.H))
+        precision = float(np.finfo(snapshot.settings.dtype).eps)
+        inverted = self._once("inverse", record, lambda: matrices.inverse(record.H, precision))
         curvature, inverse = near.H, inverted.matrix
         if view.scale == "scale-free":
             curvature, inverse = near.scale_free(curvature), matrices.scale_free(inverse)

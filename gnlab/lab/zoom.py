@@ -37,7 +37,7 @@ class Zoom:
             order: The order in which the groups are shown.
         """
         wanted = excerpt.look(snapshot.summary, order, self.window)
-        if wanted != self._looked:
+        if wanted != self._looked and snapshot.state != "stopped":  # else nobody is there to ask
             self._looked = wanted
             self._send(wanted)
 

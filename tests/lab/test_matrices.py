@@ -43,7 +43,30 @@ def test_singular_matrix_gets_a_pseudo_inverse_and_says_so():
     inverted = matrices.inverse(np.ones((2, 2)))
     assert inverted.rank == 1
     assert inverted.matrix == pytest.approx(np.full((2, 2), 0.25))
-    assert "singular (rank 1 of 2)" in inverted.remark
+    assert "rank 1 of 2 to rounding" in inverted.remark
+
+
+def test_what_float32_rounds_of_a_summary_is_not_inverted():
+    rng = np.random.default_rng(0)
+    vectors = np.linalg.qr(rng.standard_normal((40, 40)))[0]
+    H = (vectors * np.array([*np.geomspace(1.0, 1e-3, 20), *np.zeros(20)])) @ vectors.T
+    noise = 1e-8 * rng.standard_normal((40, 40))
+    exact, rounded = matrices.inverse(H), matrices.inverse(H + noise + noise.T)
+    assert (exact.rank, rounded.rank) == (20, 40)
+    known = matrices.inverse(H + noise + noise.T, np.finfo("float32").eps)
+    assert (known.rank, known.negative) == (20, 0)
+    assert known.matrix == pytest.approx(exact.matrix, rel=1e-3, abs=1e-2)
+    assert np.abs(rounded.matrix).max() > 1e3 * np.abs(exact.matrix).max()
+
+
+@given(st.integers(1, 8), st.integers(0, 1000))
+def test_the_number_of_negative_eigenvalues_does_not_depend_on_units(S, seed):
+    rng = np.random.default_rng(seed)
+    A = rng.normal(size=(S, S))
+    units = 10.0 ** rng.uniform(-6, 6, S)
+    H = A + A.T
+    negative = int((np.linalg.eigvalsh(H) < 0).sum())
+    assert matrices.inverse(H * units[:, None] * units).negative == negative
 
 
 def test_inert_groups_have_no_inverse_and_disturb_no_other():
@@ -91,7 +114,7 @@ def test_block_means_keep_the_mean_and_the_size_within_bounds():
     ],
 )
 def test_a_condition_number_is_read_without_a_computers_notation(condition, text):
-    found = matrices.Inverse(np.eye(2), 2, 2, condition)
+    found = matrices.Inverse(np.eye(2), 2, 2, 0, condition)
     assert found.remark == f"scale-free condition number {text}"
 
 

@@ -47,3 +47,11 @@ def test_single_groups_are_asked_for_once_and_no_more_when_all_is_shown(
     click(zoom, -0.1, 0.5)
     zoom.follow(snapshot(summary=many), "tensor")
     assert sent[-1] == Look()
+
+
+def test_nobody_is_asked_of_a_run_that_has_stopped(zoom, sent, record, snapshot):
+    many = record(group=tuple(f"g{i}" for i in range(3000)), role=("weights",) * 3000)
+    for _ in range(3):
+        click(zoom, 0.5, 0.5)
+    zoom.follow(snapshot(summary=many, state="stopped"), "tensor")
+    assert set(sent) == {"redraw"}
