@@ -138,15 +138,29 @@ def excerpt(record: Record, detail: Detail | None, order: str, window: Window) -
         window: Which part is shown.
 
     Returns:
-        The excerpt: of single groups if the engine gave those that are looked at.
+        The excerpt: of single groups if the engine gave those that are looked at, with others or
+        without; so one goes nearer still without asking.
     """
     wanted = look(record, order, window)
-    if (
-        detail is not None
-        and wanted.rows
-        and (detail.step, detail.rows, detail.columns) == (record.step, wanted.rows, wanted.columns)
-    ):
-        by_group = cuts.named(record.group, record.role, wanted.rows, wanted.columns)
-        return Excerpt(record, detail, order, window, by_group)
+    found = None
+    if detail is not None and detail.step == record.step and wanted.rows:
+        found = _part_of(detail, wanted)
+    if found is not None:
+        by_group = cuts.named(record.group, record.role, found.rows, found.columns)
+        return Excerpt(record, found, order, window, by_group)
     of = "bundles" if bundles.are_bundled(record.role) else "groups"
     return Excerpt(record, None, order, window, cuts.cut(*record.rows, order, window, of))
+
+
+@functools.lru_cache(maxsize=8)
+def _part_of(detail: Detail, wanted: Look) -> Detail | None:
+    """What of a detail is looked at, the same object for the same; None where more is wanted."""
+    if (detail.rows, detail.columns) == (wanted.rows, wanted.columns):
+        return detail
+    rows = {group: place for place, group in enumerate(detail.rows)}
+    columns = {group: place for place, group in enumerate(detail.columns)}
+    if not (rows.keys() >= set(wanted.rows) and columns.keys() >= set(wanted.columns)):
+        return None
+    of = np.ix_([rows[group] for group in wanted.rows], [columns[g] for g in wanted.columns])
+    parts = None if detail.H_parts is None else detail.H_parts[:, *of]
+    return Detail(detail.step, wanted.rows, wanted.columns, detail.H[of], parts)

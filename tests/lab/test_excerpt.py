@@ -80,10 +80,24 @@ def test_an_answer_to_another_look_is_not_shown(many):
         dataclasses.replace(right, step=made.step - 1),
         answer(excerpt.look(made, "blocks", NEAR)),
         answer(excerpt.look(made, "tensor", NEAR.nearer(0.5, 0.5))),
+        answer(excerpt.look(made, "tensor", Window((0.0, 0.05), NEAR.columns))),
     ]
     assert all(excerpt.excerpt(made, one, "tensor", NEAR).detail is None for one in others)
     assert excerpt.excerpt(made, right, "tensor", NEAR).detail is right
     assert excerpt.excerpt(made, right, "tensor", WHOLE).detail is None
+
+
+def test_nearer_still_is_shown_of_what_is_there_at_once(many, H):
+    made, answer = many
+    given, window = answer(excerpt.look(made, "tensor", NEAR)), NEAR.nearer(0.4, 0.8)
+    look = excerpt.look(made, "tensor", window)
+    near = excerpt.excerpt(made, given, "tensor", window)
+    np.testing.assert_array_equal(near.H, H[np.ix_(look.rows, look.columns)])
+    assert (near.parts[1] == -near.H).all()
+    assert near.cut.down.names == tuple(GROUPS[i] for i in look.rows)
+    assert near.cut.across.names == tuple(GROUPS[i] for i in look.columns)
+    # The scale of its colours is made once for each summary.
+    assert excerpt.excerpt(made, given, "tensor", window).detail is near.detail
 
 
 def test_single_groups_are_divided_by_their_own_curvature(many, H):
