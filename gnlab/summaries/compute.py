@@ -12,7 +12,6 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from gnlab.errors import InputError
 from gnlab.summaries.autodiff import Along, Derivatives, Groups, derivatives
 from gnlab.summaries.evaluation.evaluation import Evaluated, Evaluation, Parameters
 from gnlab.summaries.faint import sizes
@@ -186,14 +185,9 @@ class Computation:
         values = seen.loss.detach(), found.g, found.H, found.third, again
         if not (self._ggn or self._parts):
             return values
-        if not self._origins:
-            self._origins += origins or [_MODEL]
-        strange = set(origins).difference(self._origins)
-        if strange:
-            raise InputError(
-                f"the parts of H̄ cannot be combined: {strange.pop()} occurs in some batches only; "
-                "ask for them batch by batch."
-            )
+        # What only some batches have adds nothing in the others; one part there is always.
+        some = origins or ([] if self._origins else [_MODEL])
+        self._origins += [origin for origin in some if origin not in self._origins]
         by_origin = dict(zip(origins, parts, strict=False))
         none = torch.zeros_like(found.H) if len(by_origin) < len(self._origins) else found.H
         stacked = [by_origin.get(origin, none) for origin in self._origins]

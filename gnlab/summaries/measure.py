@@ -67,9 +67,10 @@ def summarise(
         method: "jets", the fast pass; "autodiff", the plain definition; "auto", the fast pass
             where every operation has a rule and the derivatives are numbers, else the plain
             definition, said once by name.
-        dtype: What to compute in (``torch.float64``); None: the model's own dtype. The sums over a
-            group are in float64 all the same; from bfloat16 (float16) expect two (three) digits
-            of each order's largest entry, fewer where its terms cancel.
+        dtype: What to compute in (``torch.float64``); None: the model's own dtype. What an
+            operation adds is summed in it over a batch or a block of samples, and all of those,
+            over operations and blocks, in float64; from bfloat16 (float16) expect two (three)
+            digits of each order's largest entry, fewer where its terms cancel.
         normaliser: How batches of a loss unknown to torch combine: "samples" (a mean), "sum", or
             a function (x, y) -> weight. None: by the loss; of an unknown one a trial shows it, over
             samples of one batch and of two, and what it does not show (a mean over sequences of

@@ -69,7 +69,8 @@ class Summary:
             [S, S], if it was asked for: H̄ of the loss with everything that the model hands it
             taken as linear in the parameters. A parameter that the loss itself uses (weight
             decay, a learned temperature) is given to it too, and so is bent there in full.
-        parts: H̄ by operation, if that was asked for; their sum is H̄.
+        parts: H̄ by operation, if that was asked for, in the order of the operations, the loss's
+            last; their sum is H̄. What only some batches have is in it too.
         scaled: The same in other units of the groups, where the dtype cannot hold it in u's.
 
     References:

@@ -21,7 +21,7 @@ from torch.utils._pytree import tree_leaves
 from gnlab.guards.allocation import giving_back, keep_memory
 from gnlab.summaries.autodiff import Along, Derivatives, Field, Groups
 from gnlab.summaries.forward import Way
-from gnlab.summaries.jets.curvature import Origin
+from gnlab.summaries.jets.curvature import LOSS, Origin
 from gnlab.summaries.jets.ranks import keep
 from gnlab.summaries.recording.tape import Tape
 from gnlab.summaries.replay.forwards import carried
@@ -100,7 +100,23 @@ def sweep(
         if gradients:
             apart = Along(groups, leaves, u).entries(gradients)
             again = ((total.slopes + apart) / factor).to(again)
-    return Sweep(Derivatives(g[0], H, third[0]), again, total.origins, total.parts)
+    origins, parts = total.origins, total.parts
+    if named and len(plan.chunks) > 1:
+        origins, parts = _in_order(tape, origins, parts)
+    return Sweep(Derivatives(g[0], H, third[0]), again, origins, parts)
+
+
+def _in_order(
+    tape: Tape, origins: tuple[Origin, ...], parts: tuple[Tensor, ...]
+) -> tuple[tuple[Origin, ...], tuple[Tensor, ...]]:
+    """The parts in the order of the operations, the loss's last; chunks add them in another."""
+    places: dict[Origin, int] = {}
+    for call in tape.calls:
+        places.setdefault((call.place, call.name), len(places))
+    order = sorted(
+        range(len(origins)), key=lambda i: (origins[i][0] == LOSS, places.get(origins[i], -1))
+    )
+    return tuple(origins[i] for i in order), tuple(parts[i] for i in order)
 
 
 @functools.lru_cache(maxsize=64)

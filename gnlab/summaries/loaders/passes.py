@@ -149,7 +149,7 @@ class Task:
         Every pass sees the same random numbers, and leaves the random state as it was.
 
         Args:
-            work: A batch's values v_b, from its evaluation.
+            work: A batch's values v_b, from its evaluation; a later batch's may have further rows.
             after: Changes a batch's values once its graph is gone.
             watcher: Makes what is to see every operation of a batch's evaluation.
             repeat: Gives the output and the values of an only batch without evaluating the model,
@@ -181,7 +181,7 @@ class Task:
                     weights += weight
                     scaled = [_wide(value) * weight for value in values]
                     dtypes = [value.dtype for value in values]
-                    total = tuple(map(torch.add, total, scaled)) if total else tuple(scaled)
+                    total = tuple(map(_added, total, scaled)) if total else tuple(scaled)
         if not total:
             raise InputError(
                 "no batch has any weight: the loader is empty, or every target is ignored."
@@ -230,6 +230,15 @@ class Task:
 def _wide(value: Tensor) -> Tensor:
     """A value to be summed over batches: a number of 16 bits is too short for that."""
     return value.to(torch.promote_types(value.dtype, torch.float32))
+
+
+def _added(total: Tensor, value: Tensor) -> Tensor:
+    """A sum; rows that no batch had before are zero in what there was of them."""
+    if total.shape == value.shape:
+        return total + value
+    longer = torch.zeros_like(value)
+    longer[: len(total)] = total
+    return longer + value
 
 
 def _marked(data: Iterable[Batch], model: nn.Module) -> Iterator[tuple[Batch, bool]]:
