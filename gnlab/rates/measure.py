@@ -213,7 +213,8 @@ def measure(
         "rate", the geometric mean of f(x_{i+1})/f(x_i) over the later half of the steps, the
         "largest" factor, and the "first". By level: "groups" (S), the "bound" that no factor
         exceeds, and the "slow" factor, of every step from the last start but for rounding. The rate
-        from the slowest of all starts is between these two.
+        from the slowest of all starts is between these two. A factor's rounding grows with κ, as
+        1 − bound falls: of that it is 1e-9 at κ = 1e4, 1e-5 at 1e6 and a tenth at 1e8.
 
     Raises:
         InputError: If there is no level, its groups are none of the problem's, H is not positive
