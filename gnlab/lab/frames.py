@@ -179,7 +179,7 @@ class Painter:
         notes = self._once(
             "remarks", record, lambda: matrices.remarks(record.H, inverted, len(record.group))
         )
-        rows = excerpt(record, None, view.order, view.window)  # no single group has an inverse
+        rows = excerpt(record, None, view.order, view.window)  # single groups: too long
         return {
             name: heatmap.update(
                 of.shown(matrix), of.cut,

@@ -94,7 +94,7 @@ def negligible(eigenvalues: Array, precision: float) -> float:
 
     From 1 to 1322 groups of the points' and the digits' networks, what float32 rounds of a summary
     changes H̄ by 1 to 8 times its precision of the largest eigenvalue, where no group is very faint;
-    at 4 times, as many eigenvalues are below as are smaller than that change.
+    at 4 times, about as many eigenvalues are below as are smaller than that change.
 
     Args:
         eigenvalues: All of them, [S].
