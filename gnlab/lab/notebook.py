@@ -1,7 +1,8 @@
 """The lab in a notebook: the page's views in a cell, the run on a thread of the kernel.
 
-Cells stay usable while it trains: ``lab.run`` is the run itself, ``lab.play()``, ``lab.pause()``
-and ``lab.step(n)`` do what the buttons do.
+The pages have a thread of their own, see ``page_thread``; everything of a page is done there. Cells
+stay usable while it trains: ``lab.run`` is the run itself, ``lab.play()``, ``lab.pause()`` and
+``lab.step(n)`` do what the buttons do.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from gnlab.lab import palettes
 from gnlab.lab.cells import replace_earlier
 from gnlab.lab.host import Host
 from gnlab.lab.page import Page
+from gnlab.lab.page_thread import PAGES
 
 _PATIENCE = 60.0
 _CLOSED = "This lab was closed: nothing goes on here, what is shown stays. Run the cell again."
@@ -44,15 +46,22 @@ class Lab:
     Args:
         run_or_preset: A run to go on with, or the name of a preset.
         theme: "light" or "dark".
+        threads: Threads of torch per operation of a step; None for half of the cores, which leaves
+            the others to the page and the browser.
         **settings: Choices by name for a new run, see ``gnlab.runs.Settings``.
 
     Raises:
-        InputError: If it is of something else, a choice or the theme is unknown, or settings are
-            given for a run that has its own.
+        InputError: If it is of something else, a choice or the theme is unknown, the threads are
+            out of bounds, or settings are given for a run that has its own.
     """
 
     def __init__(
-        self, run_or_preset: runs.Run | str = "digits-mlp", *, theme: str = "light", **settings: Any
+        self,
+        run_or_preset: runs.Run | str = "digits-mlp",
+        *,
+        theme: str = "light",
+        threads: int | None = None,
+        **settings: Any,
     ) -> None:
         if not isinstance(run_or_preset, runs.Run | str):
             raise InputError(
@@ -60,7 +69,7 @@ class Lab:
                 "Of a problem of your own make a run: gnlab.Lab(gnlab.Run(problem=...))."
             )
         self._theme = palettes.theme(theme).name
-        self._engine = runs.ThreadEngine()
+        self._engine = runs.ThreadEngine(threads=threads)
         if isinstance(run_or_preset, runs.Run):
             if settings:
                 raise InputError(
@@ -138,9 +147,8 @@ class Lab:
 
     def close(self) -> None:
         """End the run and its page."""
-        if self._page is not None:
-            self._page.say(_CLOSED)
-            self._page.close()
+        if (page := self._page) is not None:
+            PAGES.now(lambda: (page.say(_CLOSED), page.close()))
         self._engine.close()
 
     def _wait(
@@ -179,14 +187,23 @@ class Lab:
         _check_loop()
         _ = self.snapshot  # raises where there is none any more
         pn.extension(comms="ipywidgets", inline=True)
-        if self._page is not None:
-            self._page.say(_ELSEWHERE)
-            self._page.leave()
+        if (before := self._page) is not None:
+            PAGES.now(lambda: (before.say(_ELSEWHERE), before.leave()))
             self._page = None
         # Bokeh's own widget around the page, not Panel's: that one asks a network for style sheets,
         # and makes the page anew, which cannot be, when it is shown again. With either, as with any
         # widget, a notebook's tab that is closed and opened again needs the browser to reload.
-        return BokehModel(self.page().root, combine_events=True)
+        class OnThread(BokehModel):
+            """What the browser says is heard where the page lives, whichever thread brings it."""
+
+            def _sync_model(self, *said: Any) -> None:
+                hear = super()._sync_model
+                PAGES.now(lambda: hear(*said))
+
+        self._page = page = self._built()
+        shown = OnThread(page.root, combine_events=True)
+        PAGES.now(page.start)
+        return shown
 
     def page(self) -> Page:
         """The page, built when it is first asked for; it begins to follow the run at once.
@@ -201,12 +218,17 @@ class Lab:
         if self._page is None:
             _check_loop()
             _ = self.snapshot  # raises where there is none any more
-            query = urlencode({"theme": self._theme})
-            host, show = Host(self._engine), self._repr_mimebundle_
-            self._page = _Shown(show, host, query, post=self._post, run_id=self._id)
-            self._page.controls.echoes = True
-            self._page.start()
+            self._page = self._built()
+            PAGES.now(self._page.start)
         return self._page
+
+    def _built(self) -> Page:
+        """A page of the lab, which does not follow the run yet."""
+        query = urlencode({"theme": self._theme})
+        host, show = Host(self._engine), self._repr_mimebundle_
+        page = _Shown(show, host, query, post=self._post, run_id=self._id)
+        page.controls.echoes = True
+        return page
 
     def _post(self, act: Callable[[], None]) -> None:
         """Do something now; a method, so that a page that is shown keeps its lab alive."""

@@ -48,6 +48,10 @@ CELLS = {
         "engines = [t.name for t in threading.enumerate()].count('gnlab-engine')\n"
         "json.dumps({'engines': engines, 'states': [lab.snapshot.state for lab in labs]})",
     ],
+    "busy": [
+        'import gnlab\nlab = gnlab.Lab("digits-mlp")\nlab',
+        "lab.step(1_000_000).step",
+    ],
     "nested": [
         "import gnlab, ipywidgets\n"
         'lab = gnlab.Lab("digits-mlp")\n'
@@ -105,16 +109,24 @@ class Notebook:
 
     def run(self, place):
         """Run a cell and wait for its end; returns what its last line gives."""
+        return self.begin(place)()
+
+    def begin(self, place):
+        """Run a cell; returns what waits for its end."""
         cell = self.page.locator(".jp-CodeCell").nth(place)
         prompt = cell.locator(".jp-InputPrompt")
         before = prompt.inner_text()
         cell.locator(".cm-content").click()
         self.page.keyboard.press("Shift+Enter")
-        self.wait(
-            "([prompt, before]) => /\\d/.test(prompt.innerText) && prompt.innerText != before",
-            [prompt.element_handle(), before],
-        )
-        return cell.locator(".jp-OutputArea").inner_text()
+
+        def end():
+            self.wait(
+                "([prompt, before]) => /\\d/.test(prompt.innerText) && prompt.innerText != before",
+                [prompt.element_handle(), before],
+            )
+            return cell.locator(".jp-OutputArea").inner_text()
+
+        return end
 
     def look(self, place):
         """Run a cell that looks at the lab."""
@@ -170,6 +182,20 @@ def test_the_page_lives_in_a_cell_and_other_cells_stay_usable(notebook, drag, ke
 
     assert "Error" not in book.run(3)  # it can be shown a second time
     book.page.locator(".gn-hessian canvas").nth(1).wait_for()
+
+
+def test_the_page_lives_on_while_a_cell_runs(notebook, drag, keep):
+    book = notebook("busy")
+    book.run(0)
+    book.page.locator(".gn-hessian canvas").first.wait_for()
+    end = book.begin(1)
+    book.wait(f"() => ({SIZE})() == 8 && ({STEP})() > 3")
+    drag(book.page, 0.0)
+    book.wait(f"() => ({SIZE})() == 1")
+    keep(book.page, "jupyter-busy")
+    book.press("Pause")
+    assert int(end().splitlines()[-1]) > 3
+    book.wait(f"() => ({STATE})() == 'paused'")
 
 
 def test_a_cell_that_is_run_again_closes_the_labs_it_made_before(notebook):

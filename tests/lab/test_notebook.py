@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import weakref
 
 import numpy as np
@@ -147,6 +148,45 @@ def test_a_page_that_follows_its_run_no_more_says_so(lab):
     assert [page.session.closed for page in (first, second)] == [True, True]
     assert "shown again, elsewhere" in first.message._text.text
     assert "was closed" in second.message._text.text
+
+
+def test_what_a_person_does_while_the_page_follows_its_run_is_not_lost(lab, monkeypatch):
+    """A kernel hears of it on a thread of its own; taken for the run's, it had no effect."""
+
+    async def show():
+        widget = lab.widget()
+        return widget, lab.page()
+
+    lab.step()
+    widget, page = asyncio.run(show())
+    levels = page.controls.levels
+    following, heard = threading.Event(), threading.Event()
+    stand = page.controls.coarseness.stand
+
+    def slow(settings):
+        stand(settings)
+        following.set()
+        heard.wait(0.5)  # it cannot be heard meanwhile: this is where that would be wrong
+
+    def hear():
+        content = {
+            "event": "jsevent", "kind": "ModelChanged", "model": levels.ref, "attr": "value",
+            "new": 0,
+        }  # fmt: skip
+        widget._sync_model(widget, content, [])
+        heard.set()
+
+    while levels.value == 0:
+        time.sleep(0.01)  # the page has not followed yet
+    monkeypatch.setattr(page.controls.coarseness, "stand", slow)
+    page.session.redraw()
+    page.session._under_way = None
+    assert following.wait(60)
+    subshell = threading.Thread(target=hear)
+    subshell.start()
+    subshell.join()
+    while lab.snapshot.settings.partition != "all":
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("before", [False, True])

@@ -30,6 +30,16 @@ def split() -> tuple[set[int], set[int]]:
     return set(cores[:half]), set(cores[half:])
 
 
+def half() -> int:
+    """Half of the cores that this process may use, but one at least.
+
+    Returns:
+        Their number.
+    """
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
+    return max(1, (cores or 1) // 2)
+
+
 def pin(cores: set[int]) -> None:
     """Keep the calling thread, and threads it starts later, on some cores.
 

@@ -1,6 +1,7 @@
 """What only a thread can do: take over a run of this program."""
 
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
+from gnlab.errors import InputError
 from gnlab.runs import Change, Play, Run, Settings, Step, ThreadEngine
 from gnlab.runs.engine import loop
 
@@ -30,6 +33,43 @@ def test_a_run_that_exists_is_taken_over(own_engine, until):
     assert own_engine.run(adopted) is run
     assert seen.record is run.record
     assert run.history.step.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("threads", [None, 1, 3])
+def test_a_step_has_its_own_number_of_threads_and_nobody_else_another(threads, until, own_problem):
+    seen = {}
+
+    class Counting(nn.Linear):
+        def forward(self, x):
+            seen["step"] = torch.get_num_threads()
+            torch.ones(100_000).exp()  # torch has shared out work by now
+            seen["after"] = torch.get_num_threads()
+            return super().forward(x)
+
+    def ask(name):
+        seen[name] = torch.get_num_threads()
+
+    before = torch.get_num_threads()
+    engine = ThreadEngine(threads=threads)
+    run = engine.adopt(Run(problem=own_problem(Counting(3, 1))))
+    engine.send(run, Step())
+    until(lambda: engine.snapshot(run), lambda s: s.step == 1)
+    other = threading.Thread(target=ask, args=("other",))
+    other.start()
+    other.join()
+    again = engine.again()
+    assert again._threads == threads
+    for one in (engine, again):
+        one.close()
+    half = max(1, min(before, len(os.sched_getaffinity(0)) // 2))
+    assert seen["step"] == seen["after"] == (threads or half)
+    assert seen["other"] == torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("threads", [0, 1.5, True])
+def test_a_number_of_threads_out_of_bounds_is_refused(threads):
+    with pytest.raises(InputError, match="threads must be"):
+        ThreadEngine(threads=threads)
 
 
 def test_a_fault_in_one_model_pauses_that_run_and_no_other(own_engine, until, caplog):
