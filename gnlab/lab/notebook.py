@@ -190,6 +190,7 @@ class Lab:
         if (before := self._page) is not None:
             PAGES.now(lambda: (before.say(_ELSEWHERE), before.leave()))
             self._page = None
+
         # Bokeh's own widget around the page, not Panel's: that one asks a network for style sheets,
         # and makes the page anew, which cannot be, when it is shown again. With either, as with any
         # widget, a notebook's tab that is closed and opened again needs the browser to reload.

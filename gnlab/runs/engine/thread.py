@@ -30,9 +30,7 @@ class ThreadEngine(Engine):
         InputError: If the threads are out of bounds.
     """
 
-    def __init__(
-        self, *, record_dir: str | Path | None = None, threads: int | None = None
-    ) -> None:
+    def __init__(self, *, record_dir: str | Path | None = None, threads: int | None = None) -> None:
         super().__init__()
         if threads is not None:
             check_number("threads", threads, low=1, integer=True)
