@@ -29,7 +29,7 @@ _CARDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "damping": (("scale", "regulariser"),),
     "trust": (("trust",), ("eigenvalue",)),
     "anatomy": (("anatomy-gauss-newton", "anatomy-activations", "anatomy-products", "shares"),),
-    "what-if": (("what-if", "what-if-cost", "what-if-history"),),
+    "what-if": (("what-if", "what-if-cost"), ("what-if-predicted", "what-if-measured")),
 }
 """The figures of each card, in rows."""
 

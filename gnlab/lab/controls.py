@@ -89,7 +89,7 @@ class Controls(pn.viewable.Viewer):
             widgets.row(run["safeguard"], run["seed"]),
             widgets.rule("View"),
             widgets.row(self._view["order"], self._view["scale"]),
-            widgets.row(self._view["lock"], self._view["theme"]),
+            widgets.row(self._view["lock"], self._view["theme"], self._view["cubic"]),
             roles(),
         ]  # fmt: skip
 
@@ -179,11 +179,11 @@ class Controls(pn.viewable.Viewer):
             widgets.select("scale", "Cell values", _SCALES),
             widgets.select("lock", "Colour scale", _LOCKS),
             widgets.select("theme", "Theme", widgets.same(palettes.THEMES)),
+            widgets.select("cubic", "Cubic, what if", _SWITCH),
         )
         self._view = {widget.name: widget for widget in made}
         for name, widget in self._view.items():
-            chosen = getattr(self._choices, name)
-            widget.value = str(chosen).lower() if name == "lock" else chosen
+            widget.value = str(getattr(self._choices, name)).lower()
             self._listen(widget, lambda value, name=name: self._viewed(name, value))
 
     def _listen(self, widget: Widget, act: Callable[[Any], None]) -> None:
@@ -247,7 +247,7 @@ class Controls(pn.viewable.Viewer):
 
     def _viewed(self, name: str, value: str) -> None:
         """Take another value of a choice that only makes the view."""
-        self._choices.choose(name, value == "true" if name == "lock" else value)
+        self._choices.choose(name, value == "true" if name in ("lock", "cubic") else value)
         self._actions.viewed()
 
     def _key(self, _attribute: str, _old: Any, new: Mapping[str, Any]) -> None:

@@ -48,6 +48,7 @@ class View:
         scale: One of ``state.MATRIX_SCALES``.
         lock: Whether the colour scales stay as they are.
         theme: The theme's name.
+        cubic: Whether the what-if course is of the steps with the cubic term.
         window: Which rows and columns of the matrices are shown.
     """
 
@@ -55,6 +56,7 @@ class View:
     scale: str = "raw"
     lock: bool = False
     theme: str = "light"
+    cubic: bool = True
     window: Window = WHOLE
 
 
@@ -82,7 +84,7 @@ def build() -> dict[str, Plot]:
         anatomy.build_shares(),
         what_if.build(),
         what_if.build_cost(),
-        what_if_history.build(),
+        *what_if_history.build(),
     )
     return {plot.name: plot for plot in plots}
 
@@ -145,11 +147,8 @@ class Painter:
         new = self._new("theme", view.theme)
         frame = Frame(asdict(palettes.theme(view.theme)) if new else None)
         for name, update in self.updates(snapshot, view, meter, courses=courses).items():
-            limits = [
-                *(update.x or (None, None)),
-                *(update.y or (None, None)),
-                *(update.z or (None, None)),
-            ]
+            spans = (update.x, update.y, update.z)
+            limits = [limit for span in spans for limit in span or (None, None)]
             if self._new(name, limits):
                 frame.spans.append([name, *limits])
             for source, data in update.data.items():
@@ -231,7 +230,7 @@ class Painter:
         return {
             "what-if": what_if.update(found, limits),
             "what-if-cost": what_if.update_cost(found),
-            "what-if-history": what_if_history.update(found, limits),
+            **what_if_history.update(found, limits, cubic=view.cubic),
         }
 
     def _anatomy(self, snapshot: Snapshot, view: View, theme: palettes.Theme) -> dict[str, Update]:

@@ -245,7 +245,9 @@ class Page(pn.viewable.Viewer):
     def _view(self) -> View:
         """The view's choices now."""
         chosen = self.choices
-        return View(chosen.order, chosen.scale, chosen.lock, chosen.theme, self.zoom.window)
+        return View(
+            chosen.order, chosen.scale, chosen.lock, chosen.theme, chosen.cubic, self.zoom.window
+        )
 
     def _heard(self, snapshot: runs.Snapshot) -> None:
         """Bring widgets, message and address in step with a snapshot."""

@@ -25,7 +25,7 @@ RUN = (
 )  # fmt: skip
 FITTED = ("partition", "batch_size", "summary_batch_size")
 """The choices that may be valid, and still not fit the preset's model or data."""
-VIEW = ("order", "scale", "lock", "theme", "pace", "every", "play")
+VIEW = ("order", "scale", "lock", "theme", "cubic", "pace", "every", "play")
 MATRIX_SCALES = ("raw", "scale-free")
 LR = (1e-5, 100.0)
 DAMPING = (1e-6, 1e6)
@@ -85,6 +85,9 @@ class Choices(link.Linked):
     )  # fmt: skip
     lock = param.Boolean(default=False, doc="Keep the colour scales as they are now.")
     theme = param.Selector(default="light", objects=list(palettes.THEMES), doc="The colours.")
+    cubic = param.Boolean(
+        default=True, doc="The what-if course of the steps with the cubic term, or without."
+    )
     pace = param.Number(
         default=0.0, bounds=(0.0, 30.0), doc="Slow motion, in steps per second; 0 is full speed."
     )

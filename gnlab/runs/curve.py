@@ -46,11 +46,16 @@ class WhatIf:
     Attributes:
         trials: The newest trials, whole or under way; None before the first.
         steps: The steps at which the curve was found, [T].
-        measured: The measured decrease then, with the cubic term, [T, L].
+        predicted: The predicted decrease then, with the cubic term and without, NaN where there was
+            no step, [T, L, 2].
+        measured: The measured decrease then, likewise.
+        seconds: The time of each summary then, [T, L].
         every: The curve is found anew after so many steps; 0 for only when it is asked for.
     """
 
     trials: Trials | None
     steps: Array
+    predicted: Array
     measured: Array
+    seconds: Array
     every: int

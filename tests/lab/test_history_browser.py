@@ -5,8 +5,8 @@ import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
-MEASURED = "() => model_named('what-if-history-cells')?.data.raw[0]"
-LEVELS = "model_named('what-if-history-names').data.name.length"
+MEASURED = "() => model_named('what-if-measured-cells')?.data.term[0]"
+LEVELS = "model_named('what-if-measured-names').data.name.length"
 
 
 def test_every_so_many_steps_a_column_comes_to_the_picture(tab, address, keep):

@@ -61,7 +61,10 @@ WIDTHS = """([name, source, texts]) => {
 }"""
 HINTS = {
     "what-if": what_if.NOTHING,
-    "what-if-history": f"{what_if_history.NOTHING}\n{what_if_history.TRYING}",
+    **{
+        f"what-if-{name}": f"{nothing}\n{what_if_history.TRYING}"
+        for name, nothing in what_if_history.NOTHING.items()
+    },
 }
 # Where each label of a figure's horizontal axis begins and ends, in pixels, for ticks at decades.
 DECADES = ([1e-11, 1e-9, 1e-7, 1e-5, 1e-3], ["10⁻¹¹", "10⁻⁹", "10⁻⁷", "10⁻⁵", "10⁻³"])

@@ -123,7 +123,7 @@ def values(what_if: WhatIf | None) -> np.ndarray:
     """Every decrease there is but those without the cubic term, which may be of any size."""
     if what_if is None:
         return np.empty(0)
-    found = [what_if.measured.ravel()]
+    found = [what_if.predicted[..., 0].ravel(), what_if.measured[..., 0].ravel()]
     if what_if.trials is not None:
         found += [what_if.trials.predicted[:, 0], what_if.trials.measured[:, 0]]
     return np.concatenate(found)

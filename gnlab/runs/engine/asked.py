@@ -46,12 +46,14 @@ class Asked:
         if self._trials is None and not self.every:
             return None
         kept = self._found
-        levels = len(kept[-1].rungs) if kept else 0
+        shape = len(kept), len(kept[-1].rungs) if kept else 0
         return WhatIf(
             self._trials,
-            np.array([one.step for one in kept], dtype=float),
-            np.array([one.measured[:, 0] for one in kept]).reshape(len(kept), levels),
-            self.every,
+            steps=np.array([one.step for one in kept], dtype=float),
+            predicted=np.array([one.predicted for one in kept]).reshape(*shape, 2),
+            measured=np.array([one.measured for one in kept]).reshape(*shape, 2),
+            seconds=np.array([one.seconds for one in kept]).reshape(shape),
+            every=self.every,
         )
 
     def take(self, run: Course, command: TryLevels) -> None:

@@ -64,7 +64,11 @@ def test_found_again_and_again_over_training():
         while asked.under_way:
             asked.advance()
     assert asked.what_if.steps.tolist() == [2.0, 4.0, 6.0]
-    assert asked.what_if.measured.shape == (3, len(run.levels))
+    found = asked.what_if
+    assert found.predicted.shape == found.measured.shape == (3, len(run.levels), 2)
+    np.testing.assert_array_equal(found.predicted[-1], found.trials.predicted)
+    np.testing.assert_array_equal(found.measured[-1], found.trials.measured)
+    np.testing.assert_array_equal(found.seconds[-1], found.trials.seconds)
     asked.go_back(4)
     assert asked.what_if.steps.tolist() == [2.0, 4.0]
     assert asked.what_if.trials is None
