@@ -56,7 +56,7 @@ CAPTIONS: dict[str, tuple[str, str]] = {
         "The same loss, batch and direction, cut ever more finely: the line is what each level's "
         "model promises of one full step, a dot what that step would really bring; a dot below "
         "the line shows how far the model can be trusted. Beside it, what a summary costs at each "
-        "level, and dashed its solve. Below, promise and truth over training, a row for each level, "
+        "level, and dashed its solve. Below, promise and truth over training, a row to a level, "
         "blue where the loss would have gone up, a colour of its own where there was no step.",
     ),
 }

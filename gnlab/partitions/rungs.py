@@ -41,9 +41,11 @@ _KNOWN_AS = {
     "layer": "one rate per layer, as in LARS and LAMB",
     "tensor": "one rate per tensor: the paper's canonical partition",
     "neuron": "one rate per neuron",
-    "unit": "one rate per row of a weight matrix",
+    "unit": "one rate per row of a weight matrix, as in Adam-mini",
     "element": "Newton's method",
 }
+_KINDS = {"chunk": "one rate per chunk and role: the paper's groups of VBigMLP (app. G)"}
+"""What a kind of level is in the literature, whatever its number."""
 
 _SAMPLES = 100  # of a summary's batch, where nothing says how many
 _REFUSING = (RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError)
@@ -190,7 +192,8 @@ def _rung(
     """A level; one gradient of a summary's batch is so many multiplications."""
     split = None if is_finer(name) else partition(model, name)
     gradients = cost.in_gradients(layers, owners(model, name, tensors, split, layers))
-    groups, known = label(name), _KNOWN_AS.get(name, "")
+    groups = label(name)
+    known = _KNOWN_AS.get(name) or _KINDS.get(name.partition(":")[0], "")
     if name == "role" and split is not None:
         groups, known = _by_role(split.names)
     return Rung(name, count, f"S = {count}, {groups}", known, gradients, cost.solve(count) / one)

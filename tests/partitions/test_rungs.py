@@ -121,6 +121,8 @@ def test_the_ends_and_the_middle_have_names():
     assert "canonical" in known["tensor"]
     assert known["element"] == "Newton's method"
     assert known["block:2"] == ""
+    assert "VBigMLP" in known["chunk:2"]
+    assert "Adam-mini" in known["unit"]
 
 
 def test_the_cost_grows_with_the_groups():
