@@ -9,6 +9,7 @@ it is replaced whole, so no number in it was typed by hand.
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from benchmarks.environment import ROOT
@@ -162,11 +163,11 @@ def _with_page(name: str, found: Mapping[str, Any], without: str, most: str) -> 
     ]
 
 
-def rates(results: Results) -> str:
+def rates(results: Results, places: int = 3) -> str:
     """For each coupling and level: the slowest of the random starts, the worst start, the bound."""
     kinds = "slowest", "from", "bound"
     body = [
-        [name, *(" / ".join(f"{v:.3f}" for v in cell) for cell in zip(*of, strict=True))]
+        [name, *(" / ".join(f"{v:.{places}f}" for v in cell) for cell in zip(*of, strict=True))]
         for name, of in ((n, [found[k] for k in kinds]) for n, found in results.cases.items())
     ]
     groups = next(iter(results.cases.values()))["groups"]
@@ -245,6 +246,7 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "slider": slider,
     "findings": findings,
     "rates": rates,
+    "rates-spectra": partial(rates, places=4),
     "rates-growing": rates_growing,
 }
 

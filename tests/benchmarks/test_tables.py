@@ -176,6 +176,8 @@ def test_a_rate_stands_between_what_chance_finds_and_the_bound(results):
     found = {"groups": [1, 64], "slowest": [0.9598, 0.0], "from": [0.9608, 0.9489]}
     table = tables.rates(results(dense={**found, "bound": [0.9608, 0.9523]}))
     assert cells(table, 0) == ["dense", "0.960 / 0.961 / 0.961", "0.000 / 0.949 / 0.952"]
+    finer = tables.TABLES["rates-spectra"](results(dense={**found, "bound": [0.9608, 0.9523]}))
+    assert cells(finer, 0) == ["dense", "0.9598 / 0.9608 / 0.9608", "0.0000 / 0.9489 / 0.9523"]
 
 
 def test_every_table_has_its_place_in_a_page():
