@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import panel as pn
+from bokeh.core.json_encoder import serialize_json
 
 from gnlab import runs
 from gnlab.errors import InputError
@@ -30,8 +31,26 @@ class _Shown(Page):
     """A lab's page; a cell whose last line it is shows the lab."""
 
     def __init__(self, show: Callable[..., Any], *args: Any, **options: Any) -> None:
+        self._was_drawn = False
         super().__init__(*args, **options)
         self._show = show
+        self.session.ack.on_change("data", self._answered)
+
+    def _heard(self, snapshot: runs.Snapshot) -> None:
+        """Follow the run, as soon as there is a browser that follows.
+
+        A frame is sent again until it is drawn. What a widget is told while a notebook has not
+        drawn it is lost: the slider stood at another level than the run, and dragged to where it
+        stood already it did nothing.
+        """
+        if self._was_drawn:
+            super()._heard(snapshot)
+
+    def _answered(self, _attribute: str, _old: Any, _new: Any) -> None:
+        """Bring the widgets in step, once a browser has drawn a frame."""
+        if not self._was_drawn:
+            self._was_drawn = True
+            self.session.redraw()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         return self._show(include, exclude)
@@ -194,17 +213,10 @@ class Lab:
         # Bokeh's own widget around the page, not Panel's: that one asks a network for style sheets,
         # and makes the page anew, which cannot be, when it is shown again. With either, as with any
         # widget, a notebook's tab that is closed and opened again needs the browser to reload.
-        class OnThread(BokehModel):
-            """What the browser says is heard where the page lives, whichever thread brings it."""
-
-            def _sync_model(self, *said: Any) -> None:
-                hear = super()._sync_model
-                PAGES.now(lambda: hear(*said))
-
         self._page = page = self._built()
         # Each event goes at once: combined, a frame's acknowledgement waits until the kernel says
         # that it has taken what went before, and the page had two thirds of the frames.
-        shown = OnThread(page.root)
+        shown = _on_thread(BokehModel)(page.root)
         PAGES.now(page.start)
         return shown
 
@@ -236,6 +248,32 @@ class Lab:
     def _post(self, act: Callable[[], None]) -> None:
         """Do something now; a method, so that a page that is shown keeps its lab alive."""
         act()
+
+
+def _on_thread(widget: type[Any]) -> type[Any]:
+    """Bokeh's widget, of which everything that the browser says or asks is heard by the pages.
+
+    Args:
+        widget: ``jupyter_bokeh.widgets.BokehModel``, which comes with the extra.
+
+    Returns:
+        The class.
+    """
+
+    class OnThread(widget):
+        def _sync_model(self, *said: Any) -> None:
+            hear = super()._sync_model
+            PAGES.now(lambda: hear(*said))
+
+        def get_state(self, *asked: Any, **options: Any) -> dict[str, Any]:
+            """What a browser that is reloaded asks for: the page as it is, not as it was made."""
+            state = super().get_state(*asked, **options)
+            if "render_bundle" in state:
+                now = PAGES.now(lambda: serialize_json(self._model_to_traits(self._model)))
+                state["render_bundle"] = now
+            return state
+
+    return OnThread
 
 
 def _check_loop() -> None:

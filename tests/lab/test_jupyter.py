@@ -180,6 +180,16 @@ def test_the_page_lives_in_a_cell_and_other_cells_stay_usable(notebook, drag, ke
     assert book.look(1)["state"] == "paused"
     keep(book.page, "jupyter-paused")
 
+    level = "() => { const {value, end} = model_named('coarseness'); return [value, end] }"
+    before = book.read(level)
+    assert before[0] == 3
+    book.page.keyboard.press("Control+s")
+    book.wait("() => !jupyterapp.shell.currentWidget.context.model.dirty")
+    book.page.reload()
+    book.read(READY)
+    book.wait("() => model_named('ack')?.data.version.length > 0")
+    assert book.read(level) == before  # the page as it is, not as it was made
+
     assert "Error" not in book.run(3)  # it can be shown a second time
     book.page.locator(".gn-hessian canvas").nth(1).wait_for()
 

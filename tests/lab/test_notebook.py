@@ -16,6 +16,7 @@ import gnlab
 from gnlab.errors import InputError
 from gnlab.lab import cells, notebook
 from gnlab.lab.notebook import Lab
+from gnlab.lab.page_thread import PAGES
 from gnlab.runs import Pause, Step
 
 
@@ -176,6 +177,7 @@ def test_what_a_person_does_while_the_page_follows_its_run_is_not_lost(lab, monk
         widget._sync_model(widget, content, [])
         heard.set()
 
+    drawn(page)
     while levels.value == 0:
         time.sleep(0.01)  # the page has not followed yet
     monkeypatch.setattr(page.controls.coarseness, "stand", slow)
@@ -187,6 +189,59 @@ def test_what_a_person_does_while_the_page_follows_its_run_is_not_lost(lab, monk
     subshell.join()
     while lab.snapshot.settings.partition != "all":
         time.sleep(0.01)
+
+
+def drawn(page):
+    """Have a page told that a browser has drawn it."""
+    while page.session._under_way is None:
+        time.sleep(0.01)
+    version = [page.session._under_way]
+    PAGES.now(lambda: setattr(page.session.ack, "data", {"version": version, "drawn_at": [0.0]}))
+
+
+def test_a_widget_that_no_browser_has_drawn_is_told_nothing_that_would_be_lost(lab):
+    async def show():
+        return lab.widget(), lab.page()
+
+    lab.step()
+    _, page = asyncio.run(show())
+    levels = page.controls.levels
+    while page.session._number < 2:  # a frame that is not answered is sent again
+        time.sleep(0.01)
+    assert (levels.value, levels.end) == (0, 1)
+    drawn(page)
+    while levels.value == 0:
+        time.sleep(0.01)
+    assert levels.value == [level.name for level in lab.snapshot.levels].index("tensor")
+
+
+def test_a_browser_that_is_reloaded_gets_the_page_as_it_is(lab):
+    async def show():
+        return lab.widget(), lab.page()
+
+    lab.step()
+    widget, page = asyncio.run(show())
+    levels = page.controls.levels
+
+    assert slider(widget).get("value", 0) == 0
+    drawn(page)
+    while levels.value == 0:
+        time.sleep(0.01)
+    assert slider(widget)["value"] == levels.value
+    assert set(widget.get_state("combine_events")) == {"combine_events"}
+
+
+def slider(widget):
+    """What a browser that asks now is told of the coarseness slider."""
+
+    def found(part):
+        if isinstance(part, dict) and part.get("attributes", {}).get("name") == "coarseness":
+            yield part["attributes"]
+        elif isinstance(part, dict | list):
+            for inner in part.values() if isinstance(part, dict) else part:
+                yield from found(inner)
+
+    return next(found(json.loads(widget.get_state("render_bundle")["render_bundle"])))
 
 
 @pytest.mark.parametrize("before", [False, True])
