@@ -4,8 +4,8 @@
 
 First one size, one spectrum and every number of groups, then other spectra, then a few numbers of
 groups and growing sizes: how far random starts stay below the slowest one as the coordinates grow
-in number. A rate is a number of
-mathematics, not of a machine: what is stored repeats to the digits of the tables.
+in number. A rate is a number of mathematics, not of a machine: what is stored repeats to the digits
+of the tables.
 """
 
 import argparse
