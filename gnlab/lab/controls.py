@@ -8,7 +8,6 @@ Legend: λ₁ = lr, λ_int = damping, τ = period, S groups.
 """
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
@@ -21,6 +20,7 @@ from gnlab import runs
 from gnlab.lab import palettes, state, widgets
 from gnlab.lab.actions import Actions
 from gnlab.lab.coarseness import Coarseness
+from gnlab.lab.echoes import Echoes
 from gnlab.lab.state import Choices
 from gnlab.lab.views import roles
 from gnlab.lab.views import text as words
@@ -187,19 +187,13 @@ class Controls(pn.viewable.Viewer):
             self._listen(widget, lambda value, name=name: self._viewed(name, value))
 
     def _listen(self, widget: Widget, act: Callable[[Any], None]) -> None:
-        """Call ``act`` with each value that a person gives the widget.
-
-        In a notebook the browser sends back what the kernel has set, as late as the kernel is
-        busy, and nothing tells this echo from a person's choice but that it was set of late.
-        """
-        told: deque[tuple[float, Any]] = deque(maxlen=64)
+        """Call ``act`` with each value that a person gives the widget."""
+        known = Echoes()
 
         def changed(_attribute: str, old: Any, new: Any) -> None:
-            now = time.monotonic()
             if self._following:
-                told.append((now, new))
-            elif old != new and not (self.echoes and widgets.lately(told, new, now)):
-                told.clear()
+                known.set(new)
+            elif known.chosen(old, new, echoes=self.echoes):
                 act(new)
 
         widget.on_change("value", changed)

@@ -18,8 +18,6 @@ from gnlab.lab.assets import css
 OFF = math.log10(state.DAMPING[0]) - 0.1
 """Where a log slider stands for zero: left of its smallest power of ten."""
 _WIDTH = 29  # letters of a level that the column has room for
-_ECHO = 30.0
-"""Seconds within which a notebook's browser sends back what was set."""
 _TEN_TO = "return tick <= off ? '0 (off)' : Number((10 ** tick).toPrecision(2)).toString()"
 
 
@@ -167,11 +165,6 @@ def select(name: str, title: str, options: list[tuple[str, str]]) -> Select:
 def same(names: Iterable[str]) -> list[tuple[str, str]]:
     """Options that are shown as they are named."""
     return [(name, name) for name in names]
-
-
-def lately(told: Iterable[tuple[float, Any]], value: Any, now: float) -> bool:
-    """Whether a widget was given this value by the page a short while ago."""
-    return any(value == known and now - at < _ECHO for at, known in told)
 
 
 def last_kept(kept: Sequence[int], step: float) -> int | None:
