@@ -167,7 +167,7 @@ class Lab:
     def close(self) -> None:
         """End the run and its page."""
         if (page := self._page) is not None:
-            PAGES.now(lambda: (page.say(_CLOSED), page.close()))
+            PAGES.now(lambda: _end(page.close, page, _CLOSED))
         self._engine.close()
 
     def _wait(
@@ -207,7 +207,7 @@ class Lab:
         _ = self.snapshot  # raises where there is none any more
         pn.extension(comms="ipywidgets", inline=True)
         if (before := self._page) is not None:
-            PAGES.now(lambda: (before.say(_ELSEWHERE), before.leave()))
+            PAGES.now(lambda: _end(before.leave, before, _ELSEWHERE))
             self._page = None
 
         # Bokeh's own widget around the page, not Panel's: that one asks a network for style sheets,
@@ -274,6 +274,12 @@ def _on_thread(widget: type[Any]) -> type[Any]:
             return state
 
     return OnThread
+
+
+def _end(end: Callable[[], None], page: Page, why: str) -> None:
+    """End a page that may still be on the screen, and say so there."""
+    page.say(why)
+    end()
 
 
 def _check_loop() -> None:

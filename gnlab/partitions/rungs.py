@@ -35,6 +35,7 @@ _LABELS = {
     "unit": "one group per unit",
     "element": "one group per element",
 }
+# Adam-mini (Zhang et al. 2024, arXiv:2406.16793) has one rate per output unit of most matrices.
 _KNOWN_AS = {
     "all": "Cauchy's steepest descent: one rate, the best along the direction",
     "role": "one rate per role",
@@ -44,7 +45,7 @@ _KNOWN_AS = {
     "unit": "one rate per row of a weight matrix, as in Adam-mini",
     "element": "Newton's method",
 }
-_KINDS = {"chunk": "one rate per chunk and role: the paper's groups of VBigMLP (app. G)"}
+_KINDS = {"chunk": "one rate per chunk and role: as the paper groups VBigMLP, with k = 5 (app. G)"}
 """What a kind of level is in the literature, whatever its number."""
 
 _SAMPLES = 100  # of a summary's batch, where nothing says how many

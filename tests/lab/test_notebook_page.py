@@ -3,7 +3,6 @@
 import asyncio
 import json
 import threading
-import time
 
 import pytest
 
@@ -12,29 +11,36 @@ from gnlab.lab.page_thread import PAGES
 
 
 @pytest.fixture
-def lab():
-    made = Lab("moons", seed=3)
-    yield made
-    made.close()
-
-
-def drawn(page):
-    """Have a page told that a browser has drawn it."""
-    while page.session._under_way is None:
-        time.sleep(0.01)
-    version = [page.session._under_way]
-    PAGES.now(lambda: setattr(page.session.ack, "data", {"version": version, "drawn_at": [0.0]}))
-
-
-def test_what_a_person_does_while_the_page_follows_its_run_is_not_lost(lab, monkeypatch):
-    """A kernel hears of it on a thread of its own; taken for the run's, it had no effect."""
+def shown():
+    """A lab after its first step, its widget and its page."""
+    lab = Lab("moons", seed=3)
+    lab.step()
 
     async def show():
-        widget = lab.widget()
-        return widget, lab.page()
+        return lab, lab.widget(), lab.page()
 
-    lab.step()
-    widget, page = asyncio.run(show())
+    yield asyncio.run(show())
+    lab.close()
+
+
+@pytest.fixture
+def drawn(until):
+    """Have a page told that a browser has drawn it, and wait until its slider follows the run."""
+
+    def drawn(page):
+        until(lambda: page.session._under_way is not None)
+        answer = {"version": [page.session._under_way], "drawn_at": [0.0]}
+        PAGES.now(lambda: setattr(page.session.ack, "data", answer))
+        until(lambda: page.controls.levels.value > 0)
+
+    return drawn
+
+
+def test_what_a_person_does_while_the_page_follows_its_run_is_not_lost(
+    shown, drawn, until, monkeypatch
+):
+    """A kernel hears of it on a thread of its own; taken for the run's, it had no effect."""
+    lab, widget, page = shown
     levels = page.controls.levels
     following, heard = threading.Event(), threading.Event()
     stand = page.controls.coarseness.stand
@@ -53,8 +59,6 @@ def test_what_a_person_does_while_the_page_follows_its_run_is_not_lost(lab, monk
         heard.set()
 
     drawn(page)
-    while levels.value == 0:
-        time.sleep(0.01)  # the page has not followed yet
     monkeypatch.setattr(page.controls.coarseness, "stand", slow)
     page.session.redraw()
     page.session._under_way = None
@@ -62,39 +66,23 @@ def test_what_a_person_does_while_the_page_follows_its_run_is_not_lost(lab, monk
     subshell = threading.Thread(target=hear)
     subshell.start()
     subshell.join()
-    while lab.snapshot.settings.partition != "all":
-        time.sleep(0.01)
+    until(lambda: lab.snapshot.settings.partition == "all")
 
 
-def test_a_widget_that_no_browser_has_drawn_is_told_nothing_that_would_be_lost(lab):
-    async def show():
-        return lab.widget(), lab.page()
-
-    lab.step()
-    _, page = asyncio.run(show())
+def test_a_widget_that_no_browser_has_drawn_is_told_nothing_that_would_be_lost(shown, drawn, until):
+    lab, _, page = shown
     levels = page.controls.levels
-    while page.session._number < 2:  # a frame that is not answered is sent again
-        time.sleep(0.01)
+    until(lambda: page.session._number >= 2)  # a frame that is not answered is sent again
     assert (levels.value, levels.end) == (0, 1)
     drawn(page)
-    while levels.value == 0:
-        time.sleep(0.01)
     assert levels.value == [level.name for level in lab.snapshot.levels].index("tensor")
 
 
-def test_a_browser_that_is_reloaded_gets_the_page_as_it_is(lab):
-    async def show():
-        return lab.widget(), lab.page()
-
-    lab.step()
-    widget, page = asyncio.run(show())
-    levels = page.controls.levels
-
+def test_a_browser_that_is_reloaded_gets_the_page_as_it_is(shown, drawn):
+    _, widget, page = shown
     assert slider(widget).get("value", 0) == 0
     drawn(page)
-    while levels.value == 0:
-        time.sleep(0.01)
-    assert slider(widget)["value"] == levels.value
+    assert slider(widget)["value"] == page.controls.levels.value > 0
     assert set(widget.get_state("combine_events")) == {"combine_events"}
 
 

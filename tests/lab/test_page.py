@@ -85,6 +85,15 @@ def test_the_address_follows_the_choices(opened):
     assert page.root.css_classes == ["gn-dark", "gn-page"]
 
 
+def test_the_what_if_course_without_the_cubic_term_is_a_choice_of_the_view(opened):
+    links = []
+    page = opened("?cubic=false", linked=links.append)
+    assert not page._view().cubic
+    page.controls._view["cubic"].value = "true"
+    assert page._view().cubic
+    assert "cubic=true" in links[-1]
+
+
 def test_the_page_says_where_its_run_is_recorded(opened, snapshot):
     page = opened("?preset=moons")
     assert not page.recorded.visible

@@ -24,7 +24,8 @@ class ThreadEngine(Engine):
         record_dir: The folder in which each run records itself; None not to record.
         threads: Threads of torch per operation; None for half of the cores, or what torch has where
             that is fewer. What shows the runs needs the others: threads of torch wait for each
-            other by spinning, and beside a page a step on all cores took seven times as long.
+            other by spinning, and beside a page a step on both of two cores took seven times as
+            long.
 
     Raises:
         InputError: If the threads are out of bounds.
