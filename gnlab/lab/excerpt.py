@@ -17,6 +17,7 @@ from gnlab.lab.cuts import Cut, Names, Window
 from gnlab.lab.matrices import Array, block_order
 from gnlab.runs import Detail, Look, Record
 from gnlab.runs.records import bundles
+from gnlab.runs.records.inverse import MOST, Inverse
 
 _SINGLE = 512
 """Rows and columns up to which groups are shown one by one where there are bundles."""
@@ -97,22 +98,37 @@ class Excerpt:
         ends = (self.detail.rows[0], self.detail.rows[-1], self.detail.columns[0])
         return f" of {ends + self.detail.columns[-1:]}"
 
-    def scale_free(self, matrix: Array) -> Array:
-        """H̄ or a part of it, divided by the curvatures of H̄ of its rows and columns.
+    def scale_free(self, matrix: Array, own: Array | None = None) -> Array:
+        """A matrix, divided by the curvatures of its rows and columns.
 
         Args:
-            matrix: ``H`` or one of ``parts``.
+            matrix: ``H``, one of ``parts``, or the inverse's.
+            own: The diagonal of the whole matrix that divides, [m] or [S]; None: H̄'s.
 
         Returns:
             Of the same shape.
         """
         if self.detail is None:
-            return matrices.scale_free(matrix, np.diag(self.H))
-        own = self.record.H_diagonal
+            return matrices.scale_free(matrix, np.diag(self.H) if own is None else own)
+        own = self.record.H_diagonal if own is None else own
         assert own is not None
         return matrices.scale_free(
             matrix, own[list(self.detail.rows)], own[list(self.detail.columns)]
         )
+
+    def inverse(self, kept: Inverse) -> tuple["Excerpt", Inverse]:
+        """What is shown of the inverse.
+
+        Args:
+            kept: The inverse of H̄ as the record keeps it.
+
+        Returns:
+            The excerpt and what it is of: the inverse between single groups where the engine has
+            found that, else ``kept``.
+        """
+        if self.detail is not None and self.detail.inverse is not None:
+            return self, self.detail.inverse
+        return excerpt(self.record, None, self.order, self.window), kept
 
     def shown(self, matrix: Array) -> Array:
         """The entries that are shown.
@@ -126,6 +142,21 @@ class Excerpt:
         if self.detail is not None:
             return matrix
         return cuts.within(matrix, self.record.rows[1], self.order, self.window)
+
+    def awaited(self, *, still: bool) -> str:
+        """What the inverse of what is shown waits for.
+
+        Args:
+            still: Whether the run is paused.
+
+        Returns:
+            A few words; "" if it waits for nothing.
+        """
+        if self.detail is None or self.detail.inverse is not None:
+            return ""
+        if len(self.record.group) > MOST:
+            return f"not inverted: over {MOST} groups"
+        return "single groups follow …" if still else "pause for single groups"
 
 
 def excerpt(record: Record, detail: Detail | None, order: str, window: Window) -> Excerpt:
@@ -161,6 +192,7 @@ def _part_of(detail: Detail, wanted: Look) -> Detail | None:
     columns = {group: place for place, group in enumerate(detail.columns)}
     if not (rows.keys() >= set(wanted.rows) and columns.keys() >= set(wanted.columns)):
         return None
-    of = np.ix_([rows[group] for group in wanted.rows], [columns[g] for g in wanted.columns])
-    parts = None if detail.H_parts is None else detail.H_parts[:, *of]
-    return Detail(detail.step, wanted.rows, wanted.columns, detail.H[of], parts)
+    of = [rows[group] for group in wanted.rows], [columns[group] for group in wanted.columns]
+    parts = None if detail.H_parts is None else detail.H_parts[:, *np.ix_(*of)]
+    inverse = detail.inverse and detail.inverse.part(*of)
+    return Detail(detail.step, wanted.rows, wanted.columns, detail.H[np.ix_(*of)], parts, inverse)

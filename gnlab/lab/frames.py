@@ -32,6 +32,7 @@ from gnlab.lab.figures.base import Plot, Span, Update
 from gnlab.lab.figures.strip import Meter
 from gnlab.lab.wire import Frame
 from gnlab.runs import Detail, Record, Snapshot, WhatIf
+from gnlab.runs.records.inverse import inverse
 
 _BACK = "double-click beside: all"
 _UNIT = scales.Limits(1.0, 1.0)
@@ -171,22 +172,23 @@ class Painter:
             empty = heatmap.update(None, None, _UNIT, view.order, theme)
             return {"hessian": empty, "inverse": empty}
         precision = float(np.finfo(snapshot.settings.dtype).eps)
-        inverted = self._once("inverse", record, lambda: matrices.inverse(record.H, precision))
-        curvature, inverse = near.H, inverted.matrix
+        inverted = self._once("inverse", record, lambda: inverse(record.H, precision))
+        at, found = near.inverse(inverted)
+        shown = [near.H, found.matrix]
         if view.scale == "scale-free":
-            curvature, inverse = near.scale_free(curvature), matrices.scale_free(inverse)
+            shown = [near.scale_free(near.H), at.scale_free(found.matrix, found.diagonal)]
         notes = self._once(
             "remarks", record, lambda: matrices.remarks(record.H, inverted, len(record.group))
         )
-        rows = excerpt(record, None, view.order, view.window)  # single groups: too long
+        hints = _BACK, near.awaited(still=snapshot.state == "paused") or _BACK
         return {
             name: heatmap.update(
                 of.shown(matrix), of.cut,
                 self._scale(f"{name} {view.scale}{of.scale}", matrix, view, of.detail or record),
-                view.order, theme, f"{of.cut.note} · {_BACK}" if of.cut.note else note,
+                view.order, theme, f"{of.cut.note} · {hint}" if of.cut.note else note,
             )
-            for (name, matrix, of), note in zip(
-                (("hessian", curvature, near), ("inverse", inverse, rows)), notes, strict=True
+            for name, of, matrix, note, hint in zip(
+                ("hessian", "inverse"), (near, at), shown, notes, hints, strict=True
             )
         }  # fmt: skip
 

@@ -1,51 +1,21 @@
-"""Matrices as they are shown: freed of the groups' units, inverted, in order, in blocks. No pixels.
+"""Matrices as they are shown: freed of the groups' units, in order, in blocks. No pixels.
 
 Legend: S groups, H the summary's Hessian [S, S].
 """
 
 import itertools
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gnlab.lab.scales import number
+from gnlab.runs.records.inverse import Inverse
 
 Array = NDArray[np.float64]
 
 ORDERS = ("tensor", "blocks")
 _ROLE_ORDER = ("weights", "biases", "other")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Inverse:
-    """H's inverse, or what stands for it.
-
-    Attributes:
-        matrix: The inverse [S, S]; NaN in the rows and columns of inert groups.
-        rank: The number of eigenvalues that are not zero to rounding.
-        groups: The number of groups that are not inert.
-        negative: The number of eigenvalues that are negative, and not zero to rounding; by the law
-            of inertia no units of the groups change it.
-        condition: The ratio of extreme eigenvalue magnitudes in scale-free variables.
-    """
-
-    matrix: Array
-    rank: int
-    groups: int
-    negative: int
-    condition: float
-
-    @property
-    def remark(self) -> str:
-        """One clause for the figure's subtitle: how far the inverse can be believed."""
-        if self.groups == 0:
-            return "no group has any curvature: nothing to invert"
-        if self.rank < self.groups:
-            return f"rank {self.rank} of {self.groups} to rounding: pseudo-inverse"
-        return f"scale-free condition number {number(self.condition)}"
 
 
 def scale_free(H: Array, rows: Array | None = None, columns: Array | None = None) -> Array:
@@ -89,56 +59,20 @@ def _definite(negative: int) -> str:
     return "one negative eigenvalue" if negative == 1 else f"{negative} negative eigenvalues"
 
 
-def negligible(eigenvalues: Array, precision: float) -> float:
-    """The size below which an eigenvalue of a summary's H̄, scale-free, may be nothing but rounding.
-
-    From 1 to 1322 groups of the points' and the digits' networks, what float32 rounds of a summary
-    changes H̄ by 1 to 8 times its precision of the largest eigenvalue, where no group is very faint;
-    at 4 times, about as many eigenvalues are below as are smaller than that change.
+def remark(inverted: Inverse) -> str:
+    """One clause about an inverse: how far it can be believed.
 
     Args:
-        eigenvalues: All of them, [S].
-        precision: The relative precision in which the summary was computed.
+        inverted: The inverse.
 
     Returns:
-        The size.
+        The clause.
     """
-    own = eigenvalues.size * np.finfo(float).eps  # of the decomposition itself
-    return max(own, 4 * precision) * float(np.abs(eigenvalues).max(initial=0.0))
-
-
-def inverse(H: Array, precision: float = 0.0) -> Inverse:
-    """H̄⁻¹ by an eigendecomposition in scale-free variables; a pseudo-inverse where singular.
-
-    Groups whose row is zero are inert: they have no inverse and are left out. The decision what
-    is zero is made after dividing each row and column by its group's scale, so that it does not
-    depend on the groups' units.
-
-    Args:
-        H: [S, S], symmetric.
-        precision: The relative precision in which it was computed; 0: it is exact.
-
-    Returns:
-        The inverse with its rank; all NaN when an entry is not finite.
-    """
-    matrix = np.full(H.shape, np.nan)
-    if not np.isfinite(H).all():
-        return Inverse(matrix, 0, 0, 0, math.nan)
-    live = np.flatnonzero(np.abs(H).max(axis=1, initial=0.0) > 0)
-    if live.size == 0:
-        return Inverse(matrix, 0, 0, 0, math.nan)
-    block = H[np.ix_(live, live)]
-    diagonal = np.abs(np.diag(block))
-    # A group without curvature of its own takes its scale from its largest coupling.
-    root = np.sqrt(np.where(diagonal > 0, diagonal, np.abs(block).max(axis=1)))
-    values, vectors = np.linalg.eigh(block / root[:, None] / root[None, :])
-    size = np.abs(values)
-    kept = size > (least := negligible(values, precision))
-    inverted = (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
-    matrix[np.ix_(live, live)] = inverted / root[:, None] / root[None, :]
-    rank, negative = int(kept.sum()), int((values < -least).sum())
-    condition = float(size.max() / size[kept].min())
-    return Inverse(matrix, rank, int(live.size), negative, condition)
+    if inverted.groups == 0:
+        return "no group has any curvature: nothing to invert"
+    if inverted.rank < inverted.groups:
+        return f"rank {inverted.rank} of {inverted.groups} to rounding: pseudo-inverse"
+    return f"scale-free condition number {number(inverted.condition)}"
 
 
 def remarks(H: Array, inverted: Inverse, groups: int) -> tuple[str, str]:
@@ -156,9 +90,9 @@ def remarks(H: Array, inverted: Inverse, groups: int) -> tuple[str, str]:
     if len(H) < groups:
         of, size = "of the sums · ", f"{size}, summed in {len(H)} bundles"
     if not np.isfinite(H).all():
-        return "not finite", of + inverted.remark
+        return "not finite", of + remark(inverted)
     kind = _definite(inverted.negative) if inverted.groups else "zero"
-    return f"{size} · {kind}", of + inverted.remark
+    return f"{size} · {kind}", of + remark(inverted)
 
 
 def block_order(roles: Sequence[str], order: str) -> NDArray[np.intp]:

@@ -11,6 +11,7 @@ from gnlab.lab.figures.strip import Meter
 from gnlab.lab.frames import Painter, View
 from gnlab.runs import Detail, Look
 from gnlab.runs.records import bundles
+from gnlab.runs.records.inverse import Inverse
 
 S = 3000
 ROLES = (("weights",) * 1490 + ("biases",) * 10) * 2
@@ -23,6 +24,13 @@ NEAR = WHOLE.nearer(0.3, 0.8).nearer(0.5, 0.5)
 def H():
     raw = np.random.default_rng(0).standard_normal((S, S))
     return raw @ raw.T
+
+
+@pytest.fixture(scope="module")
+def whole(H):
+    """What the engine is to have found: numbers of its own, an inverse of so many takes seconds."""
+    found = H[::-1, ::-1]
+    return Inverse(found, np.diag(found), S, S, 0, 1.0)
 
 
 @pytest.fixture
@@ -123,12 +131,57 @@ def test_a_page_that_is_near_enough_shows_single_groups(many, snapshot, H):
     assert near["hessian"].data["names"]["name"] == [GROUPS[i] for i in look.rows]
     assert "of 3000 groups" in near["hessian"].data["note"]["text"][0]
     assert near["anatomy-products"].data["note"]["text"][0].startswith("products · 4")
-    assert "bundles" in near["inverse"].data["note"]["text"][0]
+    assert note(near).endswith("bundles · single groups follow …")
     assert "bundles" in far["hessian"].data["note"]["text"][0]
     # Sums over bundles are larger than their groups' own: each has a scale of its own.
     again = painter.updates(snapshot(record=made, summary=made), view, Meter())
     bars = [one["hessian"].data["bar"]["text"] for one in (far, near, again)]
     assert bars[0] == bars[2] != bars[1]
+
+
+def note(updates):
+    return updates["inverse"].data["note"]["text"][0]
+
+
+@pytest.mark.parametrize("scale", ["raw", "scale-free"])
+def test_the_inverse_is_that_of_single_groups_once_the_engine_has_found_it(
+    many, snapshot, whole, scale
+):
+    made, answer = many
+    window = NEAR.nearer(0.4, 0.8)
+    look = excerpt.look(made, "tensor", window)
+    part = whole.part(look.rows, look.columns)
+    found = dataclasses.replace(answer(look), inverse=part)
+    painter, view = Painter(), View(window=window, scale=scale)
+    seen = painter.updates(snapshot(record=made, summary=made, detail=found), view, Meter())
+    shown = whole.matrix if scale == "raw" else matrices.scale_free(whole.matrix)
+    cells = seen["inverse"].data["cells"]["raw"][0]
+    assert cells == pytest.approx(shown[np.ix_(look.rows, look.columns)], rel=1e-5)
+    assert seen["inverse"].data["names"]["name"] == [GROUPS[i] for i in look.rows]
+    assert "of 3000 groups · double-click" in note(seen)
+    # Nearer still: at once, of the same answer.
+    nearer = window.nearer(0.2, 0.3)
+    look = excerpt.look(made, "tensor", nearer)
+    near = excerpt.excerpt(made, found, "tensor", nearer)
+    assert (near.detail.inverse.matrix == whole.matrix[np.ix_(look.rows, look.columns)]).all()
+
+
+@pytest.mark.parametrize(
+    ("state", "most", "said"),
+    [
+        ("playing", 5000, "bundles · pause for single groups"),
+        ("paused", 5000, "bundles · single groups follow …"),
+        ("paused", 2999, "bundles · not inverted: over 2999 groups"),
+    ],
+)
+def test_what_the_inverse_of_single_groups_waits_for_is_said(
+    many, snapshot, monkeypatch, state, most, said
+):
+    made, answer = many
+    monkeypatch.setattr(excerpt, "MOST", most)
+    given, view = answer(excerpt.look(made, "tensor", NEAR)), View(window=NEAR)
+    seen = snapshot(record=made, summary=made, detail=given, state=state)
+    assert note(Painter().updates(seen, view, Meter())).endswith(said)
 
 
 def test_columns_apart_from_rows(many):

@@ -64,10 +64,9 @@ class Seat:
         self.published, self.step_seconds = -math.inf, 0.0
         self._finished: list[tuple[Record, Settings]] = []
         self._settings, self._load = settings, load
-        self._start, self._turns = Start(settings), Turns()
-        self._applied, self._version, self._looked = 0, 0, Looked()
-        self._asked, self._growth = Asked(), Growth()
-        self._notice, self._rate, self._failed = Notice(), Rate(), False
+        self._start, self._turns, self._growth = Start(settings), Turns(), Growth()
+        self._applied, self._version, self._failed = 0, 0, False
+        self._looked, self._asked, self._notice, self._rate = Looked(), Asked(), Notice(), Rate()
 
     def want(self, settings: Settings) -> None:
         """Ask for a new start with other settings; the present run waits until it is there.
@@ -114,6 +113,7 @@ class Seat:
         Args:
             until: The number of the last command to read.
         """
+        self.changed |= self._looked.arrived(self.tell)
         commands, self._applied = self.inbox.take(until)
         if not commands:
             return
@@ -145,7 +145,7 @@ class Seat:
         """
         if not self._ready:
             return math.inf
-        return 0.0 if self._asked.under_way else self._turns.wait(now)
+        return 0.0 if self._asked.under_way else min(self._turns.wait(now), self._looked.wait)
 
     def advance(self) -> None:
         """Make one step, or try one level of the what-if curve."""

@@ -27,7 +27,7 @@ def seen(run: Course, looked: Looked, snapshot: Snapshot) -> Snapshot:
         kept_steps=run.kept_steps,
         record=run.record,
         summary=summary,
-        detail=looked.of(run, summary),
+        detail=looked.of(run, summary, still=snapshot.state == "paused"),
         history=run.history,
         levels=run.levels,
         level=run.level,

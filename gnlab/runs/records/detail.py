@@ -1,4 +1,4 @@
-"""Detail: the part of H̄ that somebody looks at, between single groups.
+"""Detail: the part of H̄ and of its inverse that somebody looks at, between single groups.
 
 Of many groups a record keeps H̄ over bundles (``bundles.py``). Whoever looks at a small part of it
 can have that part whole.
@@ -8,6 +8,7 @@ Legend: K kinds of operation, in the order of ``record.KINDS``.
 
 from dataclasses import dataclass
 
+from gnlab.runs.records.inverse import Inverse
 from gnlab.runs.records.record import Array
 
 
@@ -21,6 +22,7 @@ class Detail:
         columns: The places of its c columns.
         H: H̄ between them, [r, c].
         H_parts: H̄'s parts there, [K, r, c]; None where the summary has none.
+        inverse: The same part of the inverse of the whole H̄; None while it is not known.
     """
 
     step: int
@@ -28,3 +30,4 @@ class Detail:
     columns: tuple[int, ...]
     H: Array
     H_parts: Array | None
+    inverse: Inverse | None = None
