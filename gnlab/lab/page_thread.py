@@ -6,12 +6,15 @@ the other, and no message is cut in two. As no cell runs on it, pages live on wh
 """
 
 import asyncio
+import atexit
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
 T = TypeVar("T")
+
+_PATIENCE = 5.0  # seconds that a frame may still take once the program ends
 
 
 class PageThread:
@@ -46,7 +49,7 @@ class PageThread:
         return done.result()
 
     def _running(self) -> asyncio.AbstractEventLoop:
-        """The thread's loop; it never ends before the program does."""
+        """The thread's loop; it ends with the program."""
         with self._guard:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
@@ -54,7 +57,14 @@ class PageThread:
                     target=self._loop.run_forever, name="gnlab-pages", daemon=True
                 )
                 self._thread.start()
+                atexit.register(_end, self._loop, self._thread)
         return self._loop
+
+
+def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    """Let what is being done come to its end: within LAPACK it would end with a fault."""
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(_PATIENCE)
 
 
 PAGES = PageThread()

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -40,3 +42,23 @@ def test_threads_that_ask_at_the_same_time_are_served_one_after_the_other():
         thread.join()
     assert most == [1] * 200
     assert [t.name for t in threading.enumerate()].count("gnlab-pages") >= 1
+
+
+def test_a_program_ends_after_what_is_being_done_there():
+    program = """
+import threading, time
+from gnlab.lab.page_thread import PAGES
+
+def act():
+    begun.set()
+    time.sleep(1)
+    print("done")
+
+begun = threading.Event()
+threading.Thread(target=PAGES.now, args=(act,), daemon=True).start()
+begun.wait()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "done\n", "")
