@@ -15,7 +15,7 @@ CONDITION = (1.0, 1e4)
 DAMPING = (0.0, state.DAMPING[1])
 STARTS = {"own": "each level's own worst", "worst": "Cauchy's worst", "random": "random"}
 DATA = ("moons", "spirals", "circles")
-FINEST = {"tensor": "tensor", "unit": "unit", "element": "element (slow)"}
+FINEST = {"tensor": "tensor", "unit": "unit", "element": "element (Newton)"}
 
 COMMON = ("scene", "theme", "seed")
 SCENE = {
@@ -74,8 +74,8 @@ class Choices(link.Linked):
         default="moons", objects=list(DATA), doc="The points that the network learns to tell apart."
     )
     finest = param.Selector(
-        default="unit", objects=list(FINEST),
-        doc='The finest level of the network; a step at "element" takes some tenths of a second.',
+        default="element", objects=list(FINEST),
+        doc='The finest level of the network, "element" is Newton\'s; on the spirals that is slow.',
     )  # fmt: skip
     network_damping = param.Number(
         default=31.6, bounds=DAMPING, doc="λ_int of the network (no unit); 0 turns it off."
