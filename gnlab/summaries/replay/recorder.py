@@ -17,9 +17,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from gnlab.summaries.replay.nested import leaves
 from gnlab.summaries.replay.operators import Operator, operator_of
 from gnlab.summaries.replay.record import Record
+from gnlab.summaries.replay.room import LARGE
 from gnlab.summaries.replay.steps import NotRepeatableError
 
-_HELD = 6 * 2**20  # bytes of results that may wait
 _met: set[Operator] = set()  # what was recorded before
 
 
@@ -39,7 +39,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.record = Record(inputs)
         self._waiting: deque[tuple[Operator, tuple[Any, ...], Mapping[str, Any], Any]] = deque()
-        self._room = _HELD
+        self._room = LARGE
 
     @property
     def waiting(self) -> int:

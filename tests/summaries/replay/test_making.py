@@ -92,7 +92,7 @@ def test_numbers_that_are_gone_are_not_asked_for(spoil, monkeypatch):
 @pytest.mark.parametrize("sights", range(FIRST, cache.SIGHTS + 1))
 def test_nothing_large_is_held_once_the_model_is_gone(sights, monkeypatch):
     """The graph of a recorded output had the weights and the inputs, and all that lies beside."""
-    monkeypatch.setattr(recorder, "_HELD", 0)
+    monkeypatch.setattr(recorder, "LARGE", 0)
     model, whole = network(), torch.randn(50, 4, dtype=torch.float64)
     data = whole[:6], batch()[1]
     for _ in range(sights):

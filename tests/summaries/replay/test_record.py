@@ -13,7 +13,7 @@ from gnlab.summaries.replay.steps import NotRepeatableError
 @pytest.fixture(autouse=True, params=["as it goes", "afterwards"])
 def _taken_up(monkeypatch, request):
     """Operations are taken up in the record as they are done, or all of them afterwards."""
-    monkeypatch.setattr(recording, "_HELD", 0 if request.param == "as it goes" else 2**30)
+    monkeypatch.setattr(recording, "LARGE", 0 if request.param == "as it goes" else 2**30)
 
 
 def repeated(recorder, wanted, again):

@@ -22,7 +22,7 @@ def test_operations_are_taken_up_in_order_and_as_many_as_are_asked_for():
 
 
 def test_what_is_large_is_not_held(monkeypatch):
-    monkeypatch.setattr(recording, "_HELD", 4 * 100)
+    monkeypatch.setattr(recording, "LARGE", 4 * 100)
     x = torch.randn(50)
     with Recorder([x]) as recorder:
         for _ in range(2):
@@ -34,7 +34,7 @@ def test_what_is_large_is_not_held(monkeypatch):
 
 
 def test_views_take_no_room(monkeypatch):
-    monkeypatch.setattr(recording, "_HELD", 4 * 50)
+    monkeypatch.setattr(recording, "LARGE", 4 * 50)
     x = torch.randn(50)
     with Recorder([x]) as recorder:
         x[:10].view(2, 5).t()
