@@ -21,8 +21,8 @@ import gnlab
 from benchmarks.results import FOLDER, Results, write
 from benchmarks.summaries.cases import NETWORKS
 
-LEVELS = ("all", "role", "chunk:2", "layer", "tensor")
-FINER = {"lenet-cifar10": ("block:2", "unit")}
+LEVELS = ("all", "role", "chunk:2", "layer", "tensor", "block:2")
+FINER = {"lenet-cifar10": ("unit",), "mlp-mnist": ("block:32",), "vgg11-cifar10": ("block:8",)}
 ORDERS = ("g", "H", "third")
 DOUBLE, SINGLE, TIMES = 1e-10, 1e-5, 2.0
 """What the fast pass keeps to in float64 and in float32; and times the plain way's own error."""
