@@ -12,10 +12,10 @@ from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import disable_saved_tensors_hooks
 from torch.func import functional_call
 
 from gnlab.errors import InputError
+from gnlab.guards.saved import saved_as_it_is
 from gnlab.summaries.evaluation.batches import Batch, cast, map_tensors, tensors
 from gnlab.summaries.evaluation.losses import checked_loss
 from gnlab.summaries.evaluation.places import (
@@ -120,11 +120,7 @@ class Evaluation:
             self._outer.hold()
         self._random.restore()
         self._random.hold()
-        with (
-            torch.enable_grad(),
-            disable_saved_tensors_hooks(NO_CHECKPOINT),
-            Replaced(places),
-        ):
+        with torch.enable_grad(), saved_as_it_is(NO_CHECKPOINT), Replaced(places):
             return work(self._output(), leaves)
 
     def watched_by(self, watcher: Watcher) -> "Evaluation":

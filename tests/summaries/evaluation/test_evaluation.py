@@ -7,8 +7,9 @@ import functools
 import pytest
 import torch
 from torch import nn
+from torch.autograd.graph import save_on_cpu
 from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
+from torch.utils.checkpoint import CheckpointFunction, checkpoint
 
 from gnlab.errors import InputError
 from gnlab.partitions import partition
@@ -93,38 +94,85 @@ def test_one_dropout_mask_for_every_derivative():
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-14)
 
 
-@pytest.mark.parametrize("reentrant", [True, False])
-def test_checkpointed_layers_are_refused(reentrant):
-    # Recomputed in the backward pass, their fused kernels would be back.
-    class Net(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.first, self.norm, self.last = nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 1)
+class Checkpointed(nn.Module):
+    """Layers of which some are to be computed anew in the backward pass, or saved elsewhere."""
 
-        def forward(self, x):
-            return self.last(checkpoint(self.norm, self.first(x), use_reentrant=reentrant))
+    def __init__(self, how):
+        super().__init__()
+        self.how, self.first, self.last = how, nn.Linear(3, 4), nn.Linear(4, 2)
+        self.within = nn.Sequential(nn.LayerNorm(4), nn.Dropout(0.3), nn.Linear(4, 4), nn.GELU())
 
-    model, batch = Net(), (torch.zeros(4, 3), torch.zeros(4, 1))
+    def forward(self, x):
+        return self.last(self.how(self.within, self.first(x)))
+
+
+def on_cpu(layers, x):
+    with save_on_cpu():
+        return layers(x)
+
+
+def asking(layers, x):
+    """A checkpoint of the older kind that depends on no parameter before it."""
+    return checkpoint(layers, x.detach().requires_grad_(), use_reentrant=True)
+
+
+@pytest.mark.parametrize("method", ["jets", "autodiff"])
+@pytest.mark.parametrize(
+    ("how", "same"),
+    [
+        (functools.partial(checkpoint, use_reentrant=True), lambda layers, x: layers(x)),
+        (functools.partial(checkpoint, use_reentrant=False), lambda layers, x: layers(x)),
+        (on_cpu, lambda layers, x: layers(x)),
+        (asking, lambda layers, x: layers(x.detach())),
+    ],
+    ids=["reentrant", "not reentrant", "saved on the CPU", "asking"],
+)
+def test_layers_that_are_computed_anew_have_the_derivatives_that_they_have(how, same, method):
+    torch.manual_seed(0)
+    model, batch = Checkpointed(how).double(), (torch.randn(4, 3), torch.randn(4, 2))
+
+    def summary():
+        torch.manual_seed(1)  # the same units are dropped
+        return summarise(
+            model,
+            nn.MSELoss(),
+            batch,
+            partition(model, "tensor"),
+            method=method,
+            dtype=torch.double,
+        )
+
+    found = summary()
+    model.how = same
+    known = summary()
+    for one, other in ((found.g, known.g), (found.H, known.H), (found.third, known.third)):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-14)
+    assert found.g[2:6].abs().min() > 0  # the layers' own
+
+
+@pytest.mark.parametrize("method", ["jets", "autodiff"])
+def test_a_summary_may_be_made_where_saved_tensors_are_kept_elsewhere(method):
+    torch.manual_seed(0)
+    model = Checkpointed(lambda layers, x: layers(x)).eval()
+    batch = torch.randn(4, 3), torch.randn(4, 2)
+
+    def summary():
+        return summarise(model, nn.MSELoss(), batch, partition(model, "tensor"), method=method)
+
+    known = summary()
+    with save_on_cpu():
+        found = summary()
+    torch.testing.assert_close(found.H, known.H, rtol=1e-6, atol=1e-9)
+
+
+def test_a_checkpoint_that_cannot_be_seen_is_refused():
+    # Recomputed in the backward pass, the fused kernels of its layers would be back.
+    function = CheckpointFunction.apply
+    model = Checkpointed(lambda layers, x: function(layers, True, x))
     with pytest.raises(InputError, match="turn checkpointing off"):
-        summarise(model, nn.MSELoss(), batch, partition(model, "tensor"))
-
-
-@pytest.mark.parametrize("method", ["auto", "autodiff"])
-def test_a_checkpoint_that_depends_on_no_parameter_before_it_is_refused(method):
-    """The slopes of its own go to ``.grad``; those that are asked for would be zero."""
-
-    class Net(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.first, self.last = nn.Linear(3, 4), nn.Linear(4, 1)
-
-        def forward(self, x):
-            asks = x.detach().requires_grad_()
-            return self.last(checkpoint(self.first, asks, use_reentrant=True))
-
-    model, batch = Net(), (torch.randn(4, 3), torch.zeros(4, 1))
-    with pytest.raises(InputError, match="turn checkpointing off"):
-        summarise(model, nn.MSELoss(), batch, partition(model, "tensor"), method=method)
+        summarise(
+            model, nn.MSELoss(), (torch.zeros(4, 3), torch.zeros(4, 2)), partition(model, "tensor")
+        )
 
 
 def test_double_precision_does_not_change_the_model():
