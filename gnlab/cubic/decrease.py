@@ -17,6 +17,7 @@ _BITS = 192
 _ROWS = 256
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of a run that comes apart there is no number
 def decrease(H: Array, g: Array, x: Array) -> float:
     """ḡᵀx − ½xᵀH̄x.
 

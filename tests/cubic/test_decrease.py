@@ -50,6 +50,12 @@ def test_what_is_no_number_stays_none_and_nothing_is_nothing():
     assert decrease(np.zeros((0, 0)), np.zeros(0), np.zeros(0)) == 0.0
 
 
+@pytest.mark.parametrize("size", [np.inf, 1e200])
+def test_what_is_too_large_for_a_number_is_none_without_a_warning(size):
+    H, x = np.array([[size, 0.0], [0.0, -size]]), np.full(2, 1e120)
+    assert not np.isfinite(decrease(H, np.full(2, size), x))  # a warning is an error here
+
+
 def test_terms_that_cancel_altogether():
     assert decrease(np.array([[2.0]]), np.ones(1), np.ones(1)) == 0.0
 
