@@ -85,7 +85,7 @@ def inverse(H: Array, precision: float = 0.0) -> Inverse:
     matrix = np.full(H.shape, np.nan)
     live = np.flatnonzero(np.abs(H).max(axis=1, initial=0.0) > 0)
     if live.size == 0 or not np.isfinite(H).all():
-        return Inverse(matrix, np.diag(matrix), 0, 0, 0, math.nan)
+        return Inverse(matrix, np.full(len(H), np.nan), 0, 0, 0, math.nan)
     block = H[np.ix_(live, live)]
     diagonal = np.abs(np.diag(block))
     # A group without curvature of its own takes its scale from its largest coupling.
@@ -97,4 +97,5 @@ def inverse(H: Array, precision: float = 0.0) -> Inverse:
     matrix[np.ix_(live, live)] = inverted / root[:, None] / root[None, :]
     rank, negative = int(kept.sum()), int((values < -least).sum())
     condition = float(size.max() / size[kept].min())
-    return Inverse(matrix, np.diag(matrix), rank, int(live.size), negative, condition)
+    own = np.diag(matrix).copy()  # a part of the inverse is not to keep the whole
+    return Inverse(matrix, own, rank, int(live.size), negative, condition)

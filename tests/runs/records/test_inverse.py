@@ -27,6 +27,7 @@ def test_a_part_knows_of_the_whole():
     np.testing.assert_allclose(part.matrix, np.linalg.inv(H)[[2, 0]][:, [1]])
     np.testing.assert_allclose(part.diagonal, np.diag(np.linalg.inv(H)))
     assert (part.rank, part.groups, part.negative) == (3, 3, 1)
+    assert not any(np.shares_memory(a, whole.matrix) for a in (part.matrix, part.diagonal))
 
 
 def test_inverse_of_an_indefinite_matrix_keeps_its_signs():
