@@ -229,6 +229,8 @@ class Page(pn.viewable.Viewer):
         grab = CustomJS(code=text("grab.js"))
         arguments = {"frame": frame, "ack": self.session.ack, "draw": self._draw, "grab": grab}
         frame.js_on_change("data", CustomJS(args=arguments, code=text("client.js")))
+        reveal = CustomJS(args={"parts": self._parts}, code=text("reveal.js"))
+        self.controls.coarseness.ask.js_on_event("button_click", reveal)
         self.hold(frame)
         self.hold(self.controls.keys)
 

@@ -204,9 +204,10 @@ def test_what_if(lab, keep):
     tried = "() => Array.from(model_named('what-if-curves').data.S)"
     lab.press("Step")
     lab.wait(f"() => ({STEP})() == 1")
+    assert lab.page.locator(".gn-what-if").bounding_box()["y"] > 800  # below the first screen
     lab.press("What if?")
-    lab.page.locator(".gn-what-if").scroll_into_view_if_needed()
     lab.wait(f"() => ({tried})().length == 9")
+    assert lab.page.locator(".gn-what-if .title").bounding_box()["y"] < 800
     assert lab.read(tried)[:4] == [1, 2, 4, 8]
     measured = lab.read("() => Array.from(model_named('what-if-curves').data.measured)")
     assert np.isfinite(measured).all()
