@@ -22,10 +22,10 @@ def slide(tab, address):
     ("size", "condition", "more"),
     [
         (2, 10, ""),
-        (16, 100, "&coupling=4&rotation=50"),
+        (16, 100, "&coupling=4&rotation=50&start=own"),
         (2, 1.5, "&rotation=70"),
         (4, 1000, "&rotation=20&start=worst"),
-        (64, 10_000, ""),
+        (64, 10_000, "&start=worst"),
     ],
 )
 def test_both_ends_are_what_theory_says(slide, size, condition, more):
@@ -57,8 +57,22 @@ def test_both_ends_are_what_theory_says(slide, size, condition, more):
     assert largest[groups == 1].max() <= bound * (1 + 1e-9)
 
 
-def test_a_teacher_adds_dimensions_and_every_level_is_as_slow_as_it_can_be(slide, keep):
-    page = slide("?condition=100")
+def test_a_teacher_adds_dimensions_and_all_levels_have_the_same_start(slide, keep):
+    page = slide("?condition=100&size=8&coupling=1")
+    for share, size in ((0.6, 16), (BEYOND, 64), (0.2, 4)):
+        page.drag("Dimension", share)
+        page.shows(size=size, coupling=1, start="shared")
+        levels = page.levels()
+        assert levels["groups"][-1] == size
+        assert levels["rate"][0] == pytest.approx(levels["bound"][0], rel=0.01)
+        assert np.all(np.diff(levels["rate"]) < 0)
+        assert min(levels["left"][:-1]) > 1e-8 >= levels["left"][-1]
+    page.page.get_by_text("All levels begin at one point").wait_for()
+    keep(page.page, "slide-shared-start")
+
+
+def test_from_its_own_worst_start_every_level_is_as_slow_as_it_can_be(slide, keep):
+    page = slide("?condition=100&start=own")
     for share, size in ((0.4, 8), (BEYOND, 64), (BEFORE, 2), (0.2, 4)):
         page.drag("Dimension", share)
         page.shows(size=size, coupling=6, start="own")

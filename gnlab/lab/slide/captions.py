@@ -144,7 +144,7 @@ def verdict(
     """
     own, greatest, most = told_apart(bound, rate, largest)
     theory = f"its bound ((κ − 1)/(κ + 1))² = {most}"
-    if start != "random":
+    if start in ("worst", "own"):
         cauchy = f"Cauchy's factor {own} is {theory}: this is its worst start."
     elif reaches(rate, bound):
         cauchy = f"Cauchy's factor {own} is at {theory}, which none of its steps has exceeded."
@@ -165,8 +165,13 @@ def verdict(
     return f"{cauchy} Newton is there after one step.{between}"
 
 
-OWN = " The levels between begin at their own worst starts, where their factors are their bounds."
-"""What is said of the levels between the ends, if each begins where it is slowest itself."""
+BETWEEN = {
+    "shared": " All levels begin at one point: Cauchy's worst start, with a hundredth of each "
+    "other level's.",
+    "own": " The levels between begin at their own worst starts, where their factors are their "
+    "bounds.",
+}
+"""What is said of where the levels between the ends begin, for some of ``state.STARTS``."""
 
 
 def descent(done: float, steps: int, *, seen: bool) -> str:

@@ -111,12 +111,13 @@ def _frame(
     }
     hidden = {"quadratic-cauchy", "quadratic-newton"} if chosen.size > 2 else set()
     cauchy, newton = (float(column[at]) for column, at in ((measured[0], 0), (measured[2], -1)))
-    early = starts.apart(quadratic, groups) if chosen.start == "worst" else []
-    line = captions.verdict(
-        cauchy, float(measured[1][0]), float(bounds[0]), newton, chosen.start, early
-    )
-    if chosen.start == "own" and len(groups) > 2:
-        line += captions.OWN
+    between = len(groups) > 2
+    # Without levels between, what all share is Cauchy's worst start itself.
+    start = chosen.start if between or chosen.start != "shared" else "worst"
+    early = starts.apart(quadratic, groups) if start == "worst" else []
+    line = captions.verdict(cauchy, float(measured[1][0]), float(bounds[0]), newton, start, early)
+    if between:
+        line += captions.BETWEEN.get(start, "")
     texts = {
         "quadratic-table": _table(groups, measured, bounds, inks),
         "quadratic-verdict": said(line),

@@ -1,6 +1,7 @@
-"""Where each level of the quadratic begins: at its own worst start, at Cauchy's, or anywhere.
+"""Where the levels of the quadratic begin: all at one point, or each at its own worst start.
 
-From its own worst start (``gnlab.rates.worst_start``) a level is as slow as its bound allows.
+From its own worst start (``gnlab.rates.worst_start``) a level is as slow as its bound allows. From
+Cauchy's worst alone others may arrive at once, by chance; a little of their own prevents that.
 
 Legend: P coordinates, S groups.
 """
@@ -11,6 +12,9 @@ import numpy as np
 
 from gnlab import rates
 from gnlab.lab.slide.state import Choices
+
+LITTLE = 0.01
+"""Of each other level's worst start in the one that they share; measured as √f."""
 
 
 def starts(quadratic: rates.Quadratic, chosen: Choices, groups: Sequence[int]) -> list[np.ndarray]:
@@ -23,7 +27,7 @@ def starts(quadratic: rates.Quadratic, chosen: Choices, groups: Sequence[int]) -
 
     Returns:
         The starts, [P] each. Newton's method has no worst start but those with a zero slope, and
-        begins where Cauchy's does.
+        in "own" begins where Cauchy's does.
     """
     if chosen.start == "random":
         return [rates.random_start(chosen.size, chosen.seed)] * len(groups)
@@ -31,10 +35,19 @@ def starts(quadratic: rates.Quadratic, chosen: Choices, groups: Sequence[int]) -
     if chosen.start == "worst":
         return [worst] * len(groups)
     size = chosen.size
-    return [
+    own = [
         worst if count in (1, size) else rates.worst_start(quadratic, owner=rates.runs(size, count))
         for count in groups
     ]
+    return own if chosen.start == "own" else [_shared(quadratic, own)] * len(groups)
+
+
+def _shared(quadratic: rates.Quadratic, own: Sequence[np.ndarray]) -> np.ndarray:
+    """Cauchy's worst start, the first, with a little of each other level's."""
+    worst, *between = own[:-1]
+    size = np.sqrt(quadratic.height(worst))
+    little = [LITTLE * size / np.sqrt(quadratic.height(x)) * x for x in between]
+    return worst + np.sum(little, axis=0) if little else worst
 
 
 def apart(quadratic: rates.Quadratic, groups: Sequence[int]) -> list[int]:

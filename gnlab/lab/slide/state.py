@@ -13,7 +13,12 @@ SCENES = {"quadratic": "Quadratic", "rosenbrock": "Rosenbrock", "network": "Netw
 SIZES = (2, 4, 8, 16, 32, 64)
 CONDITION = (1.0, 1e4)
 DAMPING = (0.0, state.DAMPING[1])
-STARTS = {"own": "each level's own worst", "worst": "Cauchy's worst", "random": "random"}
+STARTS = {
+    "shared": "one for all, slow for all",
+    "worst": "Cauchy's worst",
+    "random": "random",
+    "own": "each level's own worst",
+}
 DATA = ("moons", "spirals", "circles")
 FINEST = {"tensor": "tensor", "unit": "unit", "element": "element (Newton)"}
 
@@ -59,9 +64,9 @@ class Choices(link.Linked):
         doc="The angle between the quadratic's axes and the coordinates', in degrees.",
     )  # fmt: skip
     start = param.Selector(
-        default="own", objects=list(STARTS),
-        doc="Where the quadratic begins: each level where it is slowest itself, all where Cauchy's "
-        "method is, or all anywhere.",
+        default="shared", objects=list(STARTS),
+        doc="Where the quadratic begins: all levels next to where Cauchy's method is slowest, all "
+        "there, all anywhere, or each where it is slowest itself.",
     )  # fmt: skip
     steps = param.Integer(default=30, bounds=(1, 200), doc="Steps on the quadratic.")
     damping = param.Number(

@@ -17,7 +17,7 @@ def xy(columns):
     return np.stack([columns["x"], columns["y"]], axis=1)
 
 
-@pytest.mark.parametrize("start", ["own", "random"])
+@pytest.mark.parametrize("start", ["shared", "random"])
 @pytest.mark.parametrize("condition", [1, 10, 10_000])
 @pytest.mark.parametrize("rotation", [0, 20, 45])
 def test_the_way_fills_the_picture_of_a_quadratic(start, condition, rotation):

@@ -75,6 +75,8 @@ def test_groups_that_are_the_blocks_have_the_rate_of_the_worst():
         ("", ("is its bound", "Newton is there after one step")),
         ("start=random", ("below its bound", "none of its steps has exceeded it")),
         ("start=random&size=16&condition=10000", ("below its bound",)),
+        ("size=16", ("below its bound", "All levels begin at one point")),
+        ("size=16&start=own", ("is its bound", "at their own worst starts")),
         ("rotation=45", ("is its bound", "a group without slope cannot move")),
     ],
 )
@@ -84,7 +86,7 @@ def test_the_verdict(query, words):
         assert one in frame.texts["quadratic-verdict"]
 
 
-@pytest.mark.parametrize("start", ["worst", "random"])
+@pytest.mark.parametrize("start", ["shared", "worst", "random"])
 @pytest.mark.parametrize("condition", [1, 1.00001, 1.01, 10, 10_000])
 @pytest.mark.parametrize("size", [2, 16])
 def test_what_is_said_to_be_below_its_bound_can_be_seen_to_be(start, condition, size):
@@ -94,7 +96,8 @@ def test_what_is_said_to_be_below_its_bound_can_be_seen_to_be(start, condition, 
         factor, bound = re.search(r"factor (\S+) is .* = ([^:,\s]+)[:,.]", line).groups()
         assert ("below its bound" in line) == (factor != bound)
         if condition == 1:
-            assert f"factor 0 is {'at ' * (start == 'random')}its bound" in line
+            worst = start == "worst" or (start == "shared" and size == 2)
+            assert f"factor 0 is {'at ' * (not worst)}its bound" in line
 
 
 def test_a_factor_has_as_many_digits_as_tell_it_from_its_bound():

@@ -1,4 +1,4 @@
-"""Each level's own worst start: as slow as its bound allows, whatever is chosen."""
+"""Where levels begin: at one point, Cauchy's worst or next to it, or each at its own worst."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def begun(**choices):
 def test_no_level_can_be_slower_than_from_its_own_worst_start(size, condition, rotation):
     for coupling in range(state.reach(size) + 1):
         made, groups, points = begun(
-            size=size, condition=condition, rotation=rotation, coupling=coupling
+            size=size, condition=condition, rotation=rotation, coupling=coupling, start="own"
         )
         for count, x in zip(groups[:-1], points, strict=False):
             owner = rates.runs(size, count)
@@ -33,16 +33,43 @@ def test_no_level_can_be_slower_than_from_its_own_worst_start(size, condition, r
 
 
 def test_the_ends_begin_where_cauchy_is_slowest():
-    made, _, points = begun(size=16, condition=100.0)
+    made, _, points = begun(size=16, condition=100.0, start="own")
     for x in (points[0], points[-1]):
         np.testing.assert_array_equal(x, rates.worst_start(made))
 
 
-@pytest.mark.parametrize("start", ["worst", "random"])
+@pytest.mark.parametrize("start", ["shared", "worst", "random"])
 def test_the_other_starts_are_one_for_all_levels(start):
     _, _, points = begun(size=16, start=start, seed=3)
     for x in points[1:]:
         np.testing.assert_array_equal(x, points[0])
+
+
+def test_a_slide_opens_with_the_same_start_for_all_levels():
+    assert Choices().start == "shared"
+    made, _, points = begun()
+    np.testing.assert_array_equal(points, [rates.worst_start(made)] * 2)
+
+
+@pytest.mark.parametrize("rotation", [0, 1, 30, 45, 63, 90])
+@pytest.mark.parametrize("condition", [1.0, 3.0, 300.0, 1e4])
+@pytest.mark.parametrize("size", state.SIZES)
+def test_from_the_start_that_all_share_cauchy_is_at_its_bound_and_no_other_arrives_at_once(
+    size, condition, rotation
+):
+    for coupling in range(state.reach(size) + 1):
+        made, groups, points = begun(
+            size=size, condition=condition, rotation=rotation, coupling=coupling
+        )
+        ways = [
+            rates.paths(made, rates.runs(size, count), x[None], 30)
+            for count, x in zip(groups, points, strict=True)
+        ]
+        bound = rates.ready_bound(made.H, rates.runs(size, 1))
+        assert 0.99 * bound - 1e-15 <= ways[0].rates[0] <= bound * (1 + 1e-9) + 1e-15
+        if condition > 1:
+            for way in ways[1:-1]:
+                assert way.left[0] > 1e-8
 
 
 @pytest.mark.parametrize("condition", [1.0, 10.0, 1e4])
