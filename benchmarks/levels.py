@@ -123,6 +123,24 @@ def slider(results: Results) -> str:
     return rows(head, body) + where(results)
 
 
+def recording(results: Results) -> str:
+    """For each level the slowest step of a first stay, and what was missed in it."""
+    body = [
+        [
+            preset,
+            str(level["groups"]),
+            *(seconds(level[key] / 1e3) for key in ("anew_ms", "slowest_ms")),
+            str(level["place"]),
+            f"{level['missed']:.1f}",
+            seconds(level["repeated_ms"] / 1e3),
+        ]
+        for preset, found in results.cases.items()
+        for level in found["levels"]
+    ]
+    head = ["preset", "S", "step anew", "slowest later", "which", "missed", "the last"]
+    return rows(head, body) + where(results)
+
+
 def _gap(gap: Mapping[str, Any]) -> str:
     """A gap, and the steps missed in it."""
     return f"{seconds(gap['gap_ms'] / 1e3)} / {gap['missed']:.1f}"

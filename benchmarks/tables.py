@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.environment import ROOT
 from benchmarks.figures import STYLES, TITLES, curves_of
-from benchmarks.levels import element, slider
+from benchmarks.levels import element, recording, slider
 from benchmarks.markdown import digits, rows, where
 from benchmarks.results import FOLDER, Results, write
 from benchmarks.summaries.cases import KINDS
@@ -244,6 +244,7 @@ TABLES: Mapping[str, Callable[[Results], str]] = {
     "steps": steps,
     "element": element,
     "slider": slider,
+    "recording": recording,
     "findings": findings,
     "rates": rates,
     "rates-spectra": partial(rates, places=4),

@@ -160,6 +160,15 @@ def test_a_level_of_the_slider_has_its_gaps_and_what_was_missed_in_them(results)
     assert cells(table, 1) == ["digits-mlp", "64", "17 ms", "12.2 ms", *gaps, "0"]
 
 
+def test_a_first_stay_has_its_slowest_step_and_which_it_is(results):
+    level = {
+        "groups": 64, "anew_ms": 42.5, "slowest_ms": 82.52, "place": 6, "missed": 0.94,
+        "repeated_ms": 30.9,
+    }  # fmt: skip
+    table = tables.recording(results(**{"digits-mlp": {"levels": [level]}}))
+    assert cells(table, 0) == ["digits-mlp", "64", "42.5 ms", "82.5 ms", "6", "0.9", "30.9 ms"]
+
+
 def test_growing_sizes_stand_in_order_with_the_largest_gap(results):
     def at(size):
         apart = [[0.9, 0.8], [0.9, 0.85]]

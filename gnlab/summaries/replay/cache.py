@@ -30,6 +30,7 @@ SIGHTS = 11
 """At which sight a computation is ready to be repeated."""
 _DRAWN = 3  # times that random numbers may be drawn meanwhile before it is the computation's doing
 _MOST = 32  # computations that are remembered
+_MADE = 4  # times as much as its jets, about, is what a computation makes altogether
 
 Result = TypeVar("Result")
 Origins = tuple[Origin, ...]
@@ -60,7 +61,8 @@ class _Entry:
         making: What is about to repeat it.
         sights: How often it was met.
         refused: Whether it cannot be repeated.
-        large: Whether it makes more than ``LARGE``.
+        large: Whether its jets take more than ``LARGE``.
+        holds: Whether what it makes is to be held while it is recorded.
         drawn: How often random numbers were drawn while it was recorded.
         busy: Held while the program runs, whose memory one thread can use at a time.
     """
@@ -71,6 +73,7 @@ class _Entry:
     sights: int = 0
     refused: bool = False
     large: bool = False
+    holds: bool = True
     drawn: int = 0
     busy: threading.Lock = field(default_factory=threading.Lock)
 
@@ -111,6 +114,7 @@ class Sight:
         """
         self._entry.refused |= is_beyond(largest(self._entry.device))
         self._entry.large = is_beyond(LARGE)
+        self._entry.holds = not is_beyond(LARGE / _MADE)
 
     def answer(
         self,
@@ -165,7 +169,7 @@ class Sight:
         self, compute: Callable[[], Result], told: Callable[[Result], Told]
     ) -> Result | None:
         """Compute, and record what is done; None where that is not possible."""
-        recorder = Recorder(self._inputs)
+        recorder = Recorder(self._inputs, holds=self._entry.holds)
         try:
             with recorder:
                 result = compute()

@@ -29,6 +29,7 @@ class Operator:
         unsure: Whether what it makes may depend on more than its arguments' layouts.
         lifts: Whether it only hands on what Python made of numbers of its own.
         makes: Whether its result may lie in new memory.
+        computes: Whether it makes something, or writes.
         written: The place among the arguments, and the name, of each that it writes into.
     """
 
@@ -39,6 +40,7 @@ class Operator:
     unsure: bool
     lifts: bool
     makes: bool
+    computes: bool
     written: tuple[tuple[int, str], ...]
 
 
@@ -59,13 +61,16 @@ def operator_of(func: Any) -> Operator:
         for at, argument in enumerate(schema.arguments)
         if argument.alias_info is not None and argument.alias_info.is_write
     )
+    lifts = name.startswith("lift")
+    makes = any(made.alias_info is None for made in schema.returns)
     return Operator(
         func=func,
         name=name,
         relays=torch.Tag.inplace_view in func.tags and name not in _MOVING,
         moves=name in _MOVING,
         unsure=bool(_TAGS.intersection(func.tags)),
-        lifts=name.startswith("lift"),
-        makes=any(made.alias_info is None for made in schema.returns),
+        lifts=lifts,
+        makes=makes,
+        computes=makes or lifts or bool(written),
         written=written,
     )

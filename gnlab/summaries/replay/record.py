@@ -14,8 +14,8 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from gnlab.summaries.jets.ranks import is_kept
 from gnlab.summaries.replay.nested import leaves, replaced
 from gnlab.summaries.replay.operators import Operator
-from gnlab.summaries.replay.outs import FILLED, plain_name, quickest
-from gnlab.summaries.replay.steps import NotRepeatableError, Place, Step, places
+from gnlab.summaries.replay.outs import FILLED, quickest
+from gnlab.summaries.replay.steps import NotRepeatableError, Place, Step
 
 
 class Record:
@@ -41,6 +41,7 @@ class Record:
         self.fixed: dict[int, Tensor] = {}
         self.inputs = len(inputs)
         self._numbers: dict[int, int] = {}
+        self._asked: list[int] = []  # the pieces whose places were asked for
         # What is let go leaves its number to nobody else as long as there is such a reference.
         self._met: list[StorageWeakRef] = []
         for tensor in inputs:
@@ -64,6 +65,7 @@ class Record:
                 raise NotRepeatableError("a tensor from elsewhere")
             piece = self._take(tensor)
             self.constants[piece] = tensor
+        self._asked.append(piece)
         if tensor.layout != torch.strided or tensor.is_conj() or tensor.is_neg():
             raise NotRepeatableError("a tensor of an unusual layout")
         offset = int(tensor.storage_offset())
@@ -88,14 +90,12 @@ class Record:
             piece = self._take(args[0])
             self.constants[piece] = args[0]
         written = self._written(operator, args, kwargs) if operator.written else frozenset()
-        results = (
-            [result]
-            if type(result) is Tensor
-            else [leaf for leaf in leaves(result) if isinstance(leaf, Tensor)]
-        )
-        if not written and all(map(self._is_known, results)):
-            return  # it only says where something lies, as two of three operations do
-        given, named = replaced(Tensor, self.place, (args, dict(kwargs)))
+        results = _tensors(result)
+        if not written and self.has(result):
+            return  # it only says where something lies
+        self._asked.clear()
+        given, named = replaced(Tensor, self.place, args), replaced(Tensor, self.place, kwargs)
+        fixed = not written and (operator.name in FILLED or all(map(self._is_fixed, self._asked)))
         new = [leaf for leaf in results if not self._is_known(leaf)]
         if new and (written or len(new) < len(results)):
             raise NotRepeatableError(operator.name)
@@ -105,19 +105,26 @@ class Record:
             made = tuple(self.place(tensor) for tensor in new)
             func = operator.func
             way = quickest(func, lambda: (args, kwargs), makes=len(made), writes=bool(written))
-            step = Step(func, way, given, named, made, written)
-            self.steps.append(step)
-            if self._is_fixed(step):
+            self.steps.append(Step(func, way, given, named, made, written))
+            if fixed:
                 self.fixed |= zip((place.piece for place in made), new, strict=True)
             for piece in written:
                 self.fixed.pop(piece, None)
 
-    def _is_fixed(self, step: Step) -> bool:
-        """Whether a step makes the same at each time, as far as can be told by now."""
-        return not step.written and (
-            plain_name(step.func) in FILLED
-            or all(p.piece in self.constants or p.piece in self.fixed for p in places(step))
-        )
+    def _is_fixed(self, piece: int) -> bool:
+        """Whether the same is in a piece at each time, as far as can be told by now."""
+        return piece in self.constants or piece in self.fixed
+
+    def has(self, result: Any) -> bool:
+        """Whether all that came out of an operation lies in pieces that are known.
+
+        Args:
+            result: What came out.
+
+        Returns:
+            Whether it does.
+        """
+        return all(map(self._is_known, _tensors(result)))
 
     def _is_known(self, tensor: Tensor) -> bool:
         return tensor.untyped_storage()._cdata in self._numbers
@@ -145,3 +152,33 @@ class Record:
         if any(piece < self.inputs or piece in self.constants for piece in written):
             raise NotRepeatableError(f"{operator.name}, of an input")
         return frozenset(written)
+
+
+def try_out(
+    operator: Operator, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any
+) -> None:
+    """Find the quickest way to do again what was done, which is remembered.
+
+    Args:
+        operator: The operator.
+        args: What it was given.
+        kwargs: What it was given by name.
+        result: What came out.
+    """
+    given = {_memory(leaf) for leaf in leaves((args, kwargs)) if isinstance(leaf, Tensor)}
+    makes = sum(_memory(leaf) not in given for leaf in _tensors(result))
+    writes = bool(operator.written)
+    if makes or writes:
+        quickest(operator.func, lambda: (args, kwargs), makes=makes, writes=writes)
+
+
+def _memory(tensor: Tensor) -> int:
+    """The piece of memory that a tensor lies in."""
+    return int(tensor.untyped_storage()._cdata)
+
+
+def _tensors(result: Any) -> list[Tensor]:
+    """The tensors that came out of an operation."""
+    if type(result) is Tensor:
+        return [result]
+    return [leaf for leaf in leaves(result) if isinstance(leaf, Tensor)]

@@ -1,9 +1,9 @@
 """Recording: a computation's operations, as torch carries them out.
 
-To take an operation up in the record takes twice as long as to notice it. So what a small
-computation did is only noticed while it goes on, and taken up bit by bit later, lest it take three
-times as long as usual; the tensors are held until then. A large one's are not: it is so long by
-itself that the rest hardly counts.
+To take an operation up in the record takes as long as to notice it. So what a small computation
+did is only noticed while it goes on, and taken up bit by bit later, lest it take three times as
+long as usual; the tensors are held until then. A large one's are not: new memory for all of them
+takes longer than the record.
 """
 
 from collections import deque
@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from gnlab.summaries.replay.nested import leaves
 from gnlab.summaries.replay.operators import Operator, operator_of
-from gnlab.summaries.replay.record import Record
+from gnlab.summaries.replay.record import Record, try_out
 from gnlab.summaries.replay.room import LARGE
 from gnlab.summaries.replay.steps import NotRepeatableError
 
@@ -33,13 +33,14 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     Args:
         inputs: A tensor in each piece of memory that the computation may read.
+        holds: Whether to hold what is made, as long as it is not much.
     """
 
-    def __init__(self, inputs: Sequence[Tensor]) -> None:
+    def __init__(self, inputs: Sequence[Tensor], *, holds: bool = True) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.record = Record(inputs)
         self._waiting: deque[tuple[Operator, tuple[Any, ...], Mapping[str, Any], Any]] = deque()
-        self._room = LARGE
+        self._room = LARGE if holds else -1
 
     @property
     def waiting(self) -> int:
@@ -79,16 +80,17 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if operator.moves or (operator.unsure and (operator.name != "index" or _is_masked(args))):
             raise NotRepeatableError(operator.name)
         result = func(*args, **options)
+        if self.is_large and not operator.computes and self.record.has(result):
+            return result  # it only says where something lies, as two of three operations do
         self._waiting.append((operator, args, options, result))
-        if (
-            operator not in _met
-        ):  # how to do it again is tried with its numbers, while they are there
+        if operator not in _met:
+            # How to do it again is tried with its numbers, while they are there.
             _met.add(operator)
-            self.settle()
-        if operator.makes:
+            try_out(operator, args, options, result)
+        if operator.makes and not self.is_large:
             self._room -= _bytes(result)
-            if self._room < 0:
-                self.settle()
+        if self.is_large:
+            self.settle()
         return result
 
 

@@ -85,7 +85,9 @@ def test_wherever_it_fails(share, dispatched, model):
 def test_what_does_not_fit_is_recorded_once(model, monkeypatch):
     monkeypatch.setattr("gnlab.summaries.replay.room._ALL", 1)
     made = []
-    monkeypatch.setattr(cache, "Recorder", lambda inputs: made.append(1) or Recorder(inputs))
+    monkeypatch.setattr(
+        cache, "Recorder", lambda *given, **how: made.append(1) or Recorder(*given, **how)
+    )
     for _ in range(2):
         summaries(model)
     # The forward half, and the whole before it where that may be repeated.

@@ -54,7 +54,9 @@ def test_what_does_something_else_is_not_taken(values, monkeypatch):
 @pytest.mark.usefixtures("nothing_kept")
 def test_what_a_network_compares_goes_into_its_programs_memory(monkeypatch):
     made = []
-    monkeypatch.setattr(cache, "Recorder", lambda given: made.append(Recorder(given)) or made[-1])
+    monkeypatch.setattr(
+        cache, "Recorder", lambda *given, **how: made.append(Recorder(*given, **how)) or made[-1]
+    )
     model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 5), nn.Hardtanh())
     data = torch.randn(6, 4), torch.tensor([0, 1, 2, 2, 1, 0])
     for _ in range(3):

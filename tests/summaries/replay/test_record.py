@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from gnlab.summaries.jets.ranks import keep
 from gnlab.summaries.replay import recorder as recording
 from gnlab.summaries.replay.program import Program
 from gnlab.summaries.replay.recorder import Recorder
@@ -80,6 +81,14 @@ def recorded(compute, x):
     with Recorder([x]) as recorder:
         compute(x)
     recorder.settle()
+
+
+def test_a_view_of_a_constant_is_known_whenever_it_is_taken_up():
+    x, constant = torch.randn(3), keep(torch.randn(2, 3))
+    with Recorder([x]) as recorder:
+        found = x * constant[1]
+    again = torch.randn(3)
+    torch.testing.assert_close(repeated(recorder, found, again), again * constant[1])
 
 
 def test_numbers_from_elsewhere_are_not_repeated():

@@ -1,4 +1,4 @@
-"""Programs that do not fit into the memory there is for all of them."""
+"""What does not fit into the memory there is, for a recording or for all programs."""
 
 import pytest
 import torch
@@ -31,3 +31,12 @@ def test_what_another_thread_repeats_meanwhile_makes_no_program_too_large(monkey
     assert first.kept is not None
     assert second.kept is None
     assert not second.refused
+
+
+@pytest.mark.parametrize(
+    ("much", "large", "holds"), [(1, False, True), (20, False, False), (100, True, False)]
+)
+def test_what_will_be_too_much_to_be_held_is_known_before_it_is_recorded(much, large, holds):
+    sight = cache.Sight(cache._Entry(torch.device("cpu")), [], whole=False)
+    sight.refuse_beyond_memory(lambda bound: much * 2**20 > bound)
+    assert (sight._entry.large, sight._entry.holds) == (large, holds)
