@@ -149,13 +149,18 @@ class Sight:
             if entry.sights < SIGHTS - 1 - PIECES:
                 return None
             making, entry.making = entry.making, None  # what Ctrl-C breaks off is begun anew
-            # What is recorded would lie between holes; where it is little, they are nothing.
-            with eager(), giving_back(entry.device) if entry.large else contextlib.nullcontext():
+            with eager():
                 if making is None:
-                    return self._recorded(compute, told)
+                    with self._sparing():
+                        return self._recorded(compute, told)
                 return self._furthered(making, compute, told)
         finally:
             entry.busy.release()
+
+    def _sparing(self) -> contextlib.AbstractContextManager[None]:
+        """A context in which what is large gives back what is free, and leaves no holes anew."""
+        large = self._entry.large
+        return giving_back(self._entry.device) if large else contextlib.nullcontext()
 
     def _repeated(self, program: Repetition) -> list[Tensor]:
         """What comes out of a program."""
@@ -193,12 +198,13 @@ class Sight:
             outputs, origins = told(result)
             if not self._usable(outputs):
                 return result
-            if entry.sights < SIGHTS:
-                making.further()
-                entry.making = making
-            else:
-                program = making.tried(self._inputs, outputs)
-                entry.kept, entry.sights = _Kept(program, origins), 0
+            with self._sparing():
+                if entry.sights < SIGHTS:
+                    making.further()
+                    entry.making = making
+                else:
+                    program = making.tried(self._inputs, outputs)
+                    entry.kept, entry.sights = _Kept(program, origins), 0
         except (NotRepeatableError, RuntimeError, TypeError, ValueError, AttributeError) as error:
             self._refuse(error)
         if entry.kept is not None:
