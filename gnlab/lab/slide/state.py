@@ -14,7 +14,7 @@ SIZES = (2, 4, 8, 16, 32, 64)
 CONDITION = (1.0, 1e4)
 DAMPING = (0.0, state.DAMPING[1])
 STARTS = {
-    "shared": "one for all, slow for all",
+    "shared": "near Cauchy's worst",
     "worst": "Cauchy's worst",
     "random": "random",
     "own": "each level's own worst",
