@@ -11,17 +11,15 @@ the same step again, one that the recording makes does.
 
 import argparse
 import statistics
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
-from benchmarks.browser import beside_the_engine
 from benchmarks.results import FOLDER, Results, write
-from benchmarks.watch import Stay, Watch
+from benchmarks.watch import Stay, Watch, engine_beside
 from gnlab import runs
-from gnlab.runs import Engine, Play, ProcessEngine, Settings
+from gnlab.runs import Engine, Play, Settings
 
 PRESETS = ("digits-mlp", "moons")
 _NEW = 2  # the steps after the first of a level whose summaries are surely made anew
@@ -108,14 +106,9 @@ def rounds_of(
     """
     stays: dict[str, list[tuple[int, Stay]]] = {}
     for _ in tqdm(range(rounds), desc=preset, leave=False):
-        with tempfile.TemporaryDirectory() as records:
-            engine = ProcessEngine(record_dir=records)
-            try:
-                with beside_the_engine(apart=True):  # as the server is
-                    for level, seen in visit(engine, preset, stay, longest).items():
-                        stays.setdefault(level, []).append(seen)
-            finally:
-                engine.close()
+        with engine_beside() as engine:
+            for level, seen in visit(engine, preset, stay, longest).items():
+                stays.setdefault(level, []).append(seen)
     return stays
 
 
@@ -128,6 +121,8 @@ def main() -> None:
     parser.add_argument("--longest", type=float, default=0.5)
     parser.add_argument("--out", type=Path, default=FOLDER / "recording.json")
     arguments = parser.parse_args()
+    if arguments.stay <= _NEW or arguments.rounds < 1:
+        parser.error(f"--stay must be {_NEW + 1} or more, and --rounds 1 or more")
     results = Results(arguments.out)
     for preset in arguments.preset:
         if preset in results:

@@ -22,17 +22,15 @@ at the finer levels:
 
 import argparse
 import statistics
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
-from benchmarks.browser import beside_the_engine
 from benchmarks.results import FOLDER, Results, write
-from benchmarks.watch import Gap, Stay, Watch
+from benchmarks.watch import Gap, Stay, Watch, engine_beside
 from gnlab import runs
-from gnlab.runs import Engine, Level, Play, ProcessEngine, Settings
+from gnlab.runs import Engine, Level, Play, Settings
 
 PRESETS = ("digits-mlp", "moons")
 
@@ -175,13 +173,8 @@ def main() -> None:
     for preset in arguments.preset:
         if preset in results:
             continue
-        with tempfile.TemporaryDirectory() as records:
-            engine = ProcessEngine(record_dir=records)
-            try:
-                with beside_the_engine(apart=True):  # as the server is
-                    found = slide(engine, preset, arguments.rounds, arguments.stay)
-            finally:
-                engine.close()
+        with engine_beside() as engine:
+            found = slide(engine, preset, arguments.rounds, arguments.stay)
         for level in found["levels"]:
             write(f"{preset:14s} {level}")
         results.add(preset, found)

@@ -1,10 +1,13 @@
 """A run watched as a page does: when each step was published, and how long nothing new was."""
 
+import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.browser import beside_the_engine
 from benchmarks.results import write
 from gnlab.runs import Change, Engine, Play, ProcessEngine, Snapshot
 
@@ -125,6 +128,22 @@ class Watch:
             found, gap = self.next()
             rest.append(gap)
         return Stay(level, before, tuple(change), tuple(rest), self.halts - halts)
+
+
+@contextmanager
+def engine_beside() -> Iterator[ProcessEngine]:
+    """A context with a new engine that records, from whose cores this process keeps off.
+
+    Yields:
+        ProcessEngine: The engine, in its own process, as beside the server.
+    """
+    with tempfile.TemporaryDirectory() as records:
+        engine = ProcessEngine(record_dir=records)
+        try:
+            with beside_the_engine(apart=True):
+                yield engine
+        finally:
+            engine.close()
 
 
 def _waited(engine: Engine) -> float:

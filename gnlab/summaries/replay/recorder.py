@@ -20,7 +20,7 @@ from gnlab.summaries.replay.record import Record, try_out
 from gnlab.summaries.replay.room import LARGE
 from gnlab.summaries.replay.steps import NotRepeatableError
 
-_met: set[Operator] = set()  # what was recorded before
+_met: set[Operator] = set()  # of which it was tried how they are repeated
 
 
 # Torch declares no types for its base class; strict checking forbids to call what has none, and
