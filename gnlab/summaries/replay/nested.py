@@ -39,13 +39,22 @@ def replaced(kind: type, make: Callable[[Any], Any], nested: Any) -> Any:
         The values, in lists, tuples and dictionaries like those before.
     """
     own = type(nested)
-    if own in _ALONE:  # most are, and three questions each took a tenth of a recording
-        return nested
-    if own is kind or isinstance(nested, kind):
+    if own is tuple or own is list:
+        # What most parts are is asked here: to ask each of them anew took a tenth of a recording.
+        parts = [
+            part
+            if (its := type(part)) in _ALONE
+            else make(part)
+            if its is kind
+            else replaced(kind, make, part)
+            for part in nested
+        ]
+        return tuple(parts) if own is tuple else parts
+    if isinstance(nested, kind):
         return make(nested)
     if isinstance(nested, dict):
         return {key: replaced(kind, make, value) for key, value in nested.items()}
-    if isinstance(nested, (list, tuple)):
+    if isinstance(nested, (list, tuple)):  # of a kind of its own
         parts = [replaced(kind, make, part) for part in nested]
         return parts if isinstance(nested, list) else tuple(parts)
     return nested

@@ -1,6 +1,5 @@
 """What has to be known of torch's operators to do again what they did."""
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +43,6 @@ class Operator:
     written: tuple[tuple[int, str], ...]
 
 
-@functools.cache
 def operator_of(func: Any) -> Operator:
     """What has to be known of an operator: asking it each time took as long as all the rest.
 
@@ -54,6 +52,18 @@ def operator_of(func: Any) -> Operator:
     Returns:
         It.
     """
+    # Torch's operators are hashed in Python, by name. What is known of one keeps it, and so its id.
+    found = _known.get(id(func))
+    if found is None:
+        found = _known[id(func)] = _described(func)
+    return found
+
+
+_known: dict[int, Operator] = {}
+
+
+def _described(func: Any) -> Operator:
+    """What an operator's schema and tags tell."""
     schema = func._schema
     name = schema.name.removeprefix("aten::")
     written = tuple(

@@ -6,12 +6,13 @@ so it is tried, once for each operator.
 """
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from gnlab.summaries.replay.nested import replaced
+from gnlab.summaries.replay.operators import Operator
 
 EMPTY = frozenset({"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"})
 ZERO = frozenset({"zeros", "zeros_like", "new_zeros"})
@@ -23,7 +24,7 @@ Example = Callable[[], tuple[Any, Any]]
 """What gives arguments and keyword arguments to try an operator with."""
 
 _torch: Any = torch._C  # its functions have no types
-_found: dict[tuple[Any, bool], Function | None] = {}
+_found: dict[tuple[Operator, bool], Function | None] = {}
 
 
 def plain_name(func: Any) -> str:
@@ -32,11 +33,11 @@ def plain_name(func: Any) -> str:
     return name.removeprefix("aten::")
 
 
-def quickest(func: Any, example: Example, *, makes: int, writes: bool) -> Function:
+def quickest(operator: Operator, example: Example, *, makes: int, writes: bool) -> Function:
     """The quickest way to call an operator again: one that takes ``out``, if it makes something.
 
     Args:
-        func: The operator.
+        operator: The operator.
         example: Arguments to try it with; what is written into is a copy of them.
         makes: How many tensors it makes.
         writes: Whether it writes into an argument instead.
@@ -44,41 +45,39 @@ def quickest(func: Any, example: Example, *, makes: int, writes: bool) -> Functi
     Returns:
         The operator itself, or another function that does the same.
     """
-    name = plain_name(func)
+    name, way = operator.name, None
     if writes:
-        return _writing(func, example)
-    if name in EMPTY or name in ZERO:
-        return Tensor.zero_
-    way = _placing(func, example) if makes == 1 else None
-    return way or cast("Function", func)
+        quick = getattr(Tensor if name.endswith("_") else torch, name, None)
+        way = _tried(operator, quick, example, out=False)
+    elif name in EMPTY or name in ZERO:
+        way = Tensor.zero_
+    elif makes == 1:
+        way = _placing(operator, example)
+    return way or operator.func
 
 
-def _placing(func: Any, example: Example) -> Function | None:
+def _placing(operator: Operator, example: Example) -> Function | None:
     """The function that does what an operator does, and puts the result into ``out``, or None."""
-    name = plain_name(func)
-    if name in ("clone", "_to_copy"):
+    if operator.name in ("clone", "_to_copy"):
         return _copy
-    return _tried(func, getattr(torch, name, None), example, out=True)
+    return _tried(operator, getattr(torch, operator.name, None), example, out=True)
 
 
-def _writing(func: Any, example: Example) -> Function:
-    """The quickest function that does what an operator that writes into an argument does."""
-    name = plain_name(func)
-    quick = getattr(Tensor if name.endswith("_") else torch, name, None)
-    slow: Function = func
-    return _tried(func, quick, example, out=False) or slow
-
-
-def _tried(func: Any, quick: Function | None, example: Example, *, out: bool) -> Function | None:
+def _tried(
+    operator: Operator, quick: Function | None, example: Example, *, out: bool
+) -> Function | None:
     """The quick function if it gives what the operator gives."""
-    if quick is not None and (func, out) not in _found:
+    if quick is None:
+        return None
+    if (operator, out) not in _found:
         try:
-            _found[func, out] = quick if _same(func, quick, example, out) else None
+            same = _same(operator.func, quick, example, out)
+            _found[operator, out] = quick if same else None
         except (TypeError, ValueError, RuntimeError) as error:
             if "memory" in str(error):
                 return None  # which says nothing about the function
-            _found[func, out] = None
-    return _found.get((func, out))
+            _found[operator, out] = None
+    return _found[operator, out]
 
 
 # Nobody who watches what is called is to see the trial, and no gradient goes through it.

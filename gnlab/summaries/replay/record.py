@@ -59,17 +59,14 @@ class Record:
         Raises:
             NotRepeatableError: If its numbers come from somewhere that was not seen.
         """
-        piece = self._numbers.get(_memory(tensor))
+        piece = self._numbers.get(tensor.untyped_storage()._cdata)
         if piece is None:
             if not is_kept(tensor):
                 raise NotRepeatableError("a tensor from elsewhere")
             piece = self._take(tensor)
             self.constants[piece] = tensor
         self._asked.append(piece)
-        if tensor.layout != torch.strided or tensor.is_conj() or tensor.is_neg():
-            raise NotRepeatableError("a tensor of an unusual layout")
-        offset = int(tensor.storage_offset())
-        return Place(piece, tensor.dtype, offset, tuple(tensor.shape), tensor.stride())
+        return _placed(piece, tensor)
 
     def add(
         self, operator: Operator, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any
@@ -90,22 +87,23 @@ class Record:
             piece = self._take(args[0])
             self.constants[piece] = args[0]
         written = self._written(operator, args, kwargs) if operator.written else frozenset()
-        results = _tensors(result)
         if not written and self.has(result):
             return  # it only says where something lies
         self._asked.clear()
-        given, named = replaced(Tensor, self.place, args), replaced(Tensor, self.place, kwargs)
+        given = replaced(Tensor, self.place, args)
+        named = replaced(Tensor, self.place, kwargs) if kwargs else {}
         fixed = not written and (operator.name in FILLED or all(map(self._is_fixed, self._asked)))
+        results = _tensors(result)
         new = [leaf for leaf in results if not self._is_known(leaf)]
         if new and (written or len(new) < len(results)):
             raise NotRepeatableError(operator.name)
-        for tensor in new:
-            self._take(tensor)
         if new or written:
-            made = tuple(self.place(tensor) for tensor in new)
-            func = operator.func
-            way = quickest(func, lambda: (args, kwargs), makes=len(made), writes=bool(written))
-            self.steps.append(Step(func, way, given, named, made, written))
+            for tensor in new:
+                self._take(tensor)
+            made = tuple([_placed(self._numbers[_memory(tensor)], tensor) for tensor in new])
+            writes = bool(written)
+            way = quickest(operator, lambda: (args, kwargs), makes=len(made), writes=writes)
+            self.steps.append(Step(operator.func, way, given, named, made, written))
             if fixed:
                 self.fixed |= zip((place.piece for place in made), new, strict=True)
             for piece in written:
@@ -124,10 +122,12 @@ class Record:
         Returns:
             Whether it does.
         """
+        if type(result) is Tensor:
+            return result.untyped_storage()._cdata in self._numbers
         return all(map(self._is_known, _tensors(result)))
 
     def _is_known(self, tensor: Tensor) -> bool:
-        return _memory(tensor) in self._numbers
+        return tensor.untyped_storage()._cdata in self._numbers
 
     def _take(self, tensor: Tensor) -> int:
         """A number for a new piece of memory."""
@@ -169,7 +169,15 @@ def try_out(
     makes = sum(_memory(leaf) not in given for leaf in _tensors(result))
     writes = bool(operator.written)
     if makes or writes:
-        quickest(operator.func, lambda: (args, kwargs), makes=makes, writes=writes)
+        quickest(operator, lambda: (args, kwargs), makes=makes, writes=writes)
+
+
+def _placed(piece: int, tensor: Tensor) -> Place:
+    """Where a tensor in a piece of memory lies."""
+    if tensor.layout != torch.strided or tensor.is_conj() or tensor.is_neg():
+        raise NotRepeatableError("a tensor of an unusual layout")
+    offset = int(tensor.storage_offset())
+    return Place(piece, tensor.dtype, offset, tensor.shape, tensor.stride())
 
 
 def _memory(tensor: Tensor) -> int:

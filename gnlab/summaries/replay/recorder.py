@@ -72,7 +72,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Carry an operation out, and have it recorded."""
-        options = kwargs or {}
+        options, record = kwargs or {}, self.record
         operator = operator_of(func)
         if operator.relays:
             self.settle()  # while every tensor still has the layout that it was used with
@@ -80,17 +80,19 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if operator.moves or (operator.unsure and (operator.name != "index" or _is_masked(args))):
             raise NotRepeatableError(operator.name)
         result = func(*args, **options)
-        if self.is_large and not operator.computes and self.record.has(result):
-            return result  # it only says where something lies, as two of three operations do
-        self._waiting.append((operator, args, options, result))
         if operator not in _met:
             # How to do it again is tried with its numbers, while they are there.
             _met.add(operator)
             try_out(operator, args, options, result)
-        if operator.makes and not self.is_large:
+        if self._room < 0:
+            if operator.computes or not record.has(result):
+                record.add(operator, args, options, result)
+            return result  # else it only says where something lies, as two of three operations do
+        self._waiting.append((operator, args, options, result))
+        if operator.makes:
             self._room -= _bytes(result)
-        if self.is_large:
-            self.settle()
+            if self._room < 0:
+                self.settle()
         return result
 
 

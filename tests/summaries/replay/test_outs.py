@@ -10,6 +10,7 @@ from torch.overrides import TorchFunctionMode
 from gnlab.partitions import partition
 from gnlab.summaries import replay, summarise
 from gnlab.summaries.replay import cache, outs
+from gnlab.summaries.replay.operators import operator_of
 from gnlab.summaries.replay.recorder import Recorder
 
 aten = torch.ops.aten
@@ -22,7 +23,7 @@ def _nothing_tried(monkeypatch):
 
 
 def quickest(func, *given):
-    return outs.quickest(func, lambda: (given, {}), makes=1, writes=False)
+    return outs.quickest(operator_of(func), lambda: (given, {}), makes=1, writes=False)
 
 
 @pytest.mark.parametrize(

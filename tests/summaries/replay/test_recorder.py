@@ -33,7 +33,7 @@ def test_how_a_new_operation_is_repeated_is_tried_at_once_and_nothing_else_is_do
         made[2:].view(5)
         torch.zeros(3)
     assert (recorder.waiting >= 6, len(recorder.record.steps)) == (True, 0)
-    names = {(outs.plain_name(func), out) for func, out in outs._found}
+    names = {(operator.name, out) for operator, out in outs._found}
     assert names == {("add", True), ("sin", True), ("mul_", False)}
     before = dict(outs._found)
     recorder.settle()
