@@ -18,7 +18,7 @@ from torch import Tensor
 
 from gnlab.summaries.jets.jet import Jet, rows_of
 from gnlab.summaries.jets.products import dots, made_symmetric, products
-from gnlab.summaries.jets.ranks import Ranks, common, index, places
+from gnlab.summaries.jets.ranks import FEW, Ranks, common, index, meetings, places
 
 LOSS = "loss"
 """Where the operations of the loss come from."""
@@ -136,8 +136,12 @@ class Curvature:
             self.pure(jet.bent, product[place, :j].diagonal(), 3, product)
             return
         self.weighted(jet.ranks, pulled, rows[j:])
-        if j:
+        runs = meetings(jet.ranks, jet.bent)
+        if len(runs) > FEW:
             self.pure(jet.bent, dots(rows_of(jet.ranks, pulled, jet.bent), rows[:j]), 3)
+            return
+        for place, own in runs:
+            self.pure(jet.bent[own], dots(pulled[place], rows[own]), 3)
 
     def weighted(self, ranks: Ranks, pulled: Tensor, rows: Tensor) -> None:
         """Add a symmetric product to H̄; of a large one little more than a half is computed.

@@ -19,7 +19,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from gnlab.summaries.jets.ranks import Ranks, common, index, others, places, union
+from gnlab.summaries.jets.ranks import (
+    FEW,
+    Ranks,
+    common,
+    index,
+    others,
+    places,
+    side_by_side,
+    union,
+)
 
 if TYPE_CHECKING:
     from gnlab.summaries.jets.coloured import Coloured
@@ -129,9 +138,6 @@ class Operand:
         return self.carried
 
 
-_FEW = 8  # runs of rows that are quicker dealt with one by one
-
-
 class Assembly:
     """A jet that is put together from the rows of several, those of the same group added up.
 
@@ -176,7 +182,7 @@ class Assembly:
     def _put(self, runs: tuple[slice, ...], made: Tensor, new: set[int]) -> None:
         """Add rows to those side by side, or put them where nothing has been added yet."""
         values, begin = self._jet.values, 0
-        if len(runs) > _FEW:
+        if len(runs) > FEW:
             self._clear(new)
             rows = tuple(at for run in runs for at in range(run.start, run.stop))
             values.index_add_(0, index(rows, values.device), made)
@@ -199,8 +205,8 @@ class Assembly:
 
     def _clear(self, rows: set[int]) -> None:
         """Set rows to zero; a number that is assigned to them would be sent to the device."""
-        values, runs = self._jet.values, _side_by_side(tuple(sorted(rows)))
-        if len(runs) > _FEW:
+        values, runs = self._jet.values, side_by_side(tuple(sorted(rows)))
+        if len(runs) > FEW:
             values.index_fill_(0, index(tuple(sorted(rows)), values.device), 0)
             return
         for run in runs:
@@ -245,7 +251,7 @@ def put(place: Tensor, whole: Jet, jet: Jet) -> None:
         jet: The jet.
     """
     runs, begin = _runs(whole.ranks, whole.bent, jet.ranks, jet.bent), 0
-    if len(runs) > _FEW:
+    if len(runs) > FEW:
         rows = tuple(at for run in runs for at in range(run.start, run.stop))
         place.index_copy_(0, index(rows, place.device), jet.values)
         return
@@ -278,15 +284,4 @@ def _runs(ranks: Ranks, bent: Ranks, own: Ranks, own_bent: Ranks) -> tuple[slice
     """Which rows of a jet are those of another, in its order: runs of rows side by side."""
     of_bent = {rank: i for i, rank in enumerate(bent)}
     of_first = {rank: len(bent) + i for i, rank in enumerate(ranks)}
-    return _side_by_side(tuple(of_bent[r] for r in own_bent) + tuple(of_first[r] for r in own))
-
-
-def _side_by_side(rows: tuple[int, ...]) -> tuple[slice, ...]:
-    """Rows in ascending order as runs of rows side by side."""
-    runs: list[slice] = []
-    for row in rows:
-        if runs and runs[-1].stop == row:
-            runs[-1] = slice(runs[-1].start, row + 1)
-        else:
-            runs.append(slice(row, row + 1))
-    return tuple(runs)
+    return side_by_side(tuple(of_bent[r] for r in own_bent) + tuple(of_first[r] for r in own))

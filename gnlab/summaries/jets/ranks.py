@@ -9,6 +9,9 @@ from torch import Tensor
 Ranks = tuple[int, ...]
 """Some groups, each once, in ascending order."""
 
+FEW = 8
+"""Runs of rows that are quicker dealt with one by one."""
+
 
 @functools.lru_cache(maxsize=4096)
 def union(*ranks: Ranks) -> Ranks:
@@ -38,6 +41,30 @@ def places(ranks: Ranks, wanted: Ranks) -> slice | Ranks:
         start = found[0] if found else 0
         return slice(start, start + len(found))
     return found
+
+
+@functools.lru_cache(maxsize=4096)
+def side_by_side(rows: tuple[int, ...]) -> tuple[slice, ...]:
+    """Rows in ascending order as runs of rows side by side."""
+    runs: list[slice] = []
+    for row in rows:
+        if runs and runs[-1].stop == row:
+            runs[-1] = slice(runs[-1].start, row + 1)
+        else:
+            runs.append(slice(row, row + 1))
+    return tuple(runs)
+
+
+@functools.lru_cache(maxsize=4096)
+def meetings(ranks: Ranks, wanted: Ranks) -> tuple[tuple[slice, slice], ...]:
+    """Where some groups stand among others, run by run: there, and among themselves."""
+    at = {rank: i for i, rank in enumerate(ranks)}
+    found, begin = [], 0
+    for run in side_by_side(tuple(at[rank] for rank in wanted)):
+        end = begin + run.stop - run.start
+        found.append((run, slice(begin, end)))
+        begin = end
+    return tuple(found)
 
 
 @functools.lru_cache(maxsize=4096)

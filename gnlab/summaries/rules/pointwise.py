@@ -20,13 +20,13 @@ from gnlab.summaries.jets.coloured import Coloured
 from gnlab.summaries.jets.curvature import Curvature
 from gnlab.summaries.jets.jet import Jet
 from gnlab.summaries.jets.products import along
-from gnlab.summaries.jets.ranks import index, places
+from gnlab.summaries.jets.ranks import FEW, index, meetings, places
 from gnlab.summaries.rules import elementwise
 from gnlab.summaries.rules.apart import nothing
 from gnlab.summaries.rules.calls import Call, Rule
 
-# A dozen operations go over the same entries. In blocks of this many they find them in a core's
-# cache (1 MiB or more), not in memory.
+# A dozen operations go over the same entries. In blocks of this many for each core they find them
+# in its cache (1 MiB or more), not in memory.
 _BLOCK = 1 << 18
 
 Derive = Callable[..., elementwise.Derivatives]
@@ -210,13 +210,13 @@ def _second(
         out.zero_()
     else:
         torch.mul(squares, two, out=out)
-    if not jet.bent:
+    runs = meetings(jet.ranks, jet.bent)
+    if len(runs) > FEW:
+        rows = tuple(at for place, _ in runs for at in range(place.start, place.stop))
+        out.index_add_(0, index(rows, w.device), w * one)
         return
-    place = places(jet.ranks, jet.bent)
-    if isinstance(place, slice):
-        out[place].addcmul_(w, one)
-    else:
-        out.index_add_(0, index(place, w.device), w * one)
+    for place, own in runs:
+        out[place].addcmul_(w[own], one)
 
 
 def _curve(
@@ -238,8 +238,9 @@ def _curve(
 
 
 def _blocks(n: int, k: int, device: torch.device) -> Iterator[slice]:
-    """The elements in blocks that k rows of fit into the cache; all at once on a GPU."""
-    widest = max(_BLOCK // max(k, 1), 2048) if device.type == "cpu" else n
+    """The elements in blocks that k rows of fit into the cores' caches; all at once on a GPU."""
+    each = _BLOCK * torch.get_num_threads()
+    widest = max(each // max(k, 1), 2048) if device.type == "cpu" else n
     count = -(-n // max(widest, 1))
     for i in range(count):
         yield slice(i * n // count, (i + 1) * n // count)
