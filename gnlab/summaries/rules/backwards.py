@@ -16,7 +16,7 @@ from torch.nn import functional
 from gnlab.summaries.jets.jet import Operand
 from gnlab.summaries.rules import elementwise
 from gnlab.summaries.rules.calls import Call, CaseError
-from gnlab.summaries.rules.losses import weights_of_targets
+from gnlab.summaries.rules.losses import axis_of, weights_of_targets
 from gnlab.summaries.rules.products import padded
 from gnlab.summaries.rules.slopes import SLOPES
 
@@ -182,11 +182,16 @@ def power(step: Step) -> Back:
         yield x, step.g * n if n == 1 else step.g * (n * step.alive(x) ** (n - 1))
 
 
+def softmax(step: Step) -> Back:
+    """Y = eˣ / Σ eˣ."""
+    y = step.out
+    yield step.call.only(), y * (step.g - (step.g * y).sum(axis_of(step.call), keepdim=True))
+
+
 def log_softmax(step: Step) -> Back:
     """Y = x − log Σ eˣ."""
     x = step.call.only()
-    dim = step.call.named("input", "dim").get("dim")
-    yield x, step.g - step.out.exp() * step.g.sum(dim, keepdim=True)
+    yield x, step.g - step.out.exp() * step.g.sum(axis_of(step.call), keepdim=True)
 
 
 def cross_entropy(step: Step) -> Back:
@@ -239,6 +244,7 @@ BACKWARDS: Mapping[str, Callable[[Step], Back]] = {
     "matmul": matrix_product, "linear": linear,
     **dict.fromkeys(("conv1d", "conv2d", "conv3d"), convolution),
     **dict.fromkeys([f"conv_transpose{d}d" for d in (1, 2, 3)], transposed),
-    "log_softmax": log_softmax, "cross_entropy": cross_entropy, "standardised": standardised,
+    "softmax": softmax, "log_softmax": log_softmax, "cross_entropy": cross_entropy,
+    "standardised": standardised,
 }  # fmt: skip
 """The ways back, but for those of linear operations, which ``Linear`` has."""

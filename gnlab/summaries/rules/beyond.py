@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from gnlab.summaries.rules import bounds, unbatched
@@ -50,6 +51,11 @@ def _is_of_numbers(given: Given) -> bool:
     return not isinstance(given[0], Tensor) or _varies(given)
 
 
+def _has_dtype(given: Given) -> bool:
+    """Whether a softmax is asked for in a dtype."""
+    return any(isinstance(each, torch.dtype) for each in given)
+
+
 def _has_varying_targets(given: Given) -> bool:
     """Whether a loss's second argument depends on the parameters."""
     return len(given) > 1 and isinstance(given[1], Tensor) and given[1].requires_grad
@@ -62,6 +68,7 @@ def _is_single(name: str) -> Callable[[Given], bool]:
 _BEYOND: Mapping[str, Callable[[Given], bool]] = {
     **dict.fromkeys(bounds.FORMULAS, _varies), "pow": _is_of_numbers,
     "einsum": _has_many_factors, "cross_entropy": _has_varying_targets,
+    "softmax": _has_dtype,
     **{name: _is_single(name) for name in unbatched.FORMULAS},
 }  # fmt: skip
 """Whether a call is beyond the rule, by the operation's plain name."""

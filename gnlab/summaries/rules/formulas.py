@@ -29,9 +29,9 @@ from gnlab.summaries.rules import (
 
 
 def softmax(x: Tensor, dim: int, *rest: Any, dtype: torch.dtype | None = None, **_: Any) -> Tensor:
-    """The softmax along a dimension."""
+    """The softmax in a dtype."""
     given = [d for d in (*rest, dtype) if isinstance(d, torch.dtype)]
-    return torch.exp(torch.log_softmax(x.to(given[0]) if given else x, dim))
+    return torch.softmax(x.to(given[0]) if given else x, dim)
 
 
 def dropout(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:

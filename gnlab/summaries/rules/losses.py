@@ -1,7 +1,9 @@
-"""Jets through the softmax and its cross-entropy, by their cumulants.
+"""Jets through the softmax, its logarithm and its cross-entropy, by their cumulants.
 
 With p = softmax(x) and E the mean under p, log Σ eˣ has the first derivative E[V], the second
-E[C²] with C = V − E[V] (a covariance) and the third E[C³].
+E[C²] with C = V − E[V] (a covariance) and the third E[C³]; p itself has
+
+    F′[V] = pC      F″[V, W] = p(C_V C_W − E[C_V C_W])      F‴[V, V, V] = p(C³ − 3C E[C²] − E[C³])
 
 Legend: N samples, C classes, T targets' weights [N, C, ...], k groups that have reached x.
 """
@@ -14,7 +16,7 @@ from torch import Tensor
 
 from gnlab.summaries.jets.curvature import Curvature
 from gnlab.summaries.jets.jet import Jet, sum_of
-from gnlab.summaries.jets.products import dots
+from gnlab.summaries.jets.products import along, dots
 from gnlab.summaries.rules.calls import Call, CaseError
 from gnlab.summaries.rules.reduced import modern
 
@@ -38,7 +40,7 @@ class Softmax:
     @classmethod
     def of(cls, jet: Jet, p: Tensor, axis: int) -> "Softmax":
         """The moments of a jet; the axis is one of the value's."""
-        centred = jet.linear(lambda v: v - (v * p).sum(axis + 1, keepdim=True))
+        centred = _centred(jet, p, axis)
         weighted = centred.first * p
         variances = (weighted * centred.first).sum(axis + 1, keepdim=True)
         return cls(p, centred, weighted, variances)
@@ -51,18 +53,47 @@ class Softmax:
         curvature.pure(c.ranks, dots(pulled, rows.first * rows.first))
 
 
+def axis_of(call: Call) -> int:
+    """The dimension of a softmax; the one that torch takes where none is given, too."""
+    dim, dims = call.named("input", "dim").get("dim"), call.out.dim()
+    if dim is None:
+        return 0 if dims in (0, 1, 3) else 1
+    return int(dim) % max(dims, 1)
+
+
+def _centred(jet: Jet, p: Tensor, axis: int) -> Jet:
+    """V − E[V] and W − E[W]; the axis is one of the value's."""
+    return jet.linear(lambda v: v - (v * p).sum(axis + 1, keepdim=True))
+
+
 def log_softmax(call: Call, curvature: Curvature) -> Jet:
     """Y = x − log Σ eˣ."""
-    x = call.only()
-    dim = call.named("input", "dim").get("dim")
-    if dim is None or call.out.dtype != x.value.dtype:
-        raise CaseError("without a dimension, or with a dtype")
-    axis = dim % max(call.out.dim(), 1)
+    x, axis = call.only(), axis_of(call)
+    if call.out.dtype != x.value.dtype:
+        raise CaseError("with a dtype")
     found = Softmax.of(x.jet, torch.exp(call.out), axis)
     if call.delta is not None:
         found.curve(-call.delta.sum(axis, keepdim=True), curvature)
     bend = Jet((), x.jet.ranks, -found.variances)
     return sum_of([found.centred, bend], call.out.shape)
+
+
+def softmax(call: Call, curvature: Curvature) -> Jet:
+    """Y = p; ⟨δ, F″⟩ = Σ p(δ − E[δ]) C_V C_W, and ⟨δ, F‴⟩ likewise."""
+    x, p, axis = call.only(), call.out, axis_of(call)
+    c, k = _centred(x.jet, p, axis), len(x.jet.ranks)
+    straight = c.linear(lambda v: v * p)
+    squares = straight.first * c.first
+    variances = squares.sum(axis + 1, keepdim=True)
+    if call.delta is not None:
+        weight = call.delta - (call.delta * p).sum(axis, keepdim=True)
+        pulled = straight.first * weight
+        curvature.bent(c, pulled.reshape(k, -1), c.matrix.values)
+        cubes = along((squares * c.first).reshape(k, -1), weight.reshape(-1))
+        twist = variances * pulled.sum(axis + 1, keepdim=True)
+        curvature.pure(c.ranks, cubes - 3 * twist.reshape(k, -1).sum(1))
+    bend = torch.addcmul(squares, p, variances, value=-1, out=squares)
+    return sum_of([straight, Jet((), c.ranks, bend)], p.shape)
 
 
 def cross_entropy(call: Call, curvature: Curvature) -> Jet:

@@ -202,4 +202,4 @@ def mixed(one: Jet, two: Jet, times: Bilinear) -> Jet | None:
     if not shared:
         return None
     v, w = rows_of(one.ranks, one.first, shared), rows_of(two.ranks, two.first, shared)
-    return Jet((), shared, 2 * times(v, w))
+    return Jet((), shared, times(v, w).mul_(2))

@@ -37,7 +37,8 @@ RULES: Mapping[str, Rule] = {
     "conv3d": layers.convolution,
     **dict.fromkeys([f"conv_transpose{d}d" for d in (1, 2, 3)], layers.transposed),
     "embedding": layers.embedding,
-    "log_softmax": losses.log_softmax, "cross_entropy": losses.cross_entropy,
+    "softmax": losses.softmax, "log_softmax": losses.log_softmax,
+    "cross_entropy": losses.cross_entropy,
     "standardised": normalisation.standardised,
     "drawn back": drawn.back, "drawn on": drawn.on,
 }  # fmt: skip
@@ -62,7 +63,7 @@ KINDS: Mapping[str, str] = {
     **dict.fromkeys(
         ("mul", "div", "matmul", "einsum", "outer", "dot", "tensordot", "mv", *LAYERS), "product"
     ),
-    **dict.fromkeys(("log_softmax", "cross_entropy"), "softmax"),
+    **dict.fromkeys(("softmax", "log_softmax", "cross_entropy"), "softmax"),
     "standardised": "normalisation",
 }
 """What kind of operation each curved one is."""

@@ -275,7 +275,8 @@ _CUTS: Mapping[str, Cut] = {
          for what in ("conv", "conv_transpose", "avg_pool", "adaptive_avg_pool", "max_pool")],
         _windows,
     ),
-    "linear": _linear, "standardised": _normalised, "log_softmax": _softmax, "embedding": _rows,
+    "linear": _linear, "standardised": _normalised, "embedding": _rows,
+    **dict.fromkeys(("softmax", "log_softmax"), _softmax),
     "matmul": _product, "mv": _product, "einsum": _summed,
 }  # fmt: skip
 """What each operation needs, by its plain name; of the others the samples stay together."""

@@ -10,6 +10,7 @@ from gnlab.summaries.rules import CURVED, Call
 
 _MULTIPLES: Mapping[str, float] = {
     "standardised": 2.5,  # centred, and a term for each of two derivatives
+    "softmax": 3.0,  # centred, times p, its squares, products and cubes
     "log_softmax": 2.25, "cross_entropy": 2.25,  # centred, weighted, their products
     "mul": 1.25, "div": 2.0,  # the terms of the result, before they are one
     # δ drawn back, copies of a factor for every group, three terms of the result

@@ -80,7 +80,7 @@ OPERATIONS = {
         lambda x: F.conv_transpose3d(x[None, None], FIXED.reshape(1, 1, 1, 3, 4)), Q,
     ),
     "log_softmax": (lambda x: F.log_softmax(x, 1), S),
-    "log_softmax: softmax": (lambda x: torch.softmax(x, 0), S),
+    "softmax": (lambda x: torch.softmax(x, 0), S),
     "cross_entropy": (lambda x: F.cross_entropy(x, LABELS, label_smoothing=0.2), S),
     "cross_entropy: each": (
         lambda x: F.cross_entropy(x, LABELS, FIXED[1] ** 2, reduction="none"), S,

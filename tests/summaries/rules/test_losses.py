@@ -177,6 +177,15 @@ class TestOperations(Formulated):
         return {"plain": "far" not in name, "differences": "clamped" not in name}
 
 
+# Torch warns that it will not always choose; that the same is chosen is what is tried here.
+@pytest.mark.filterwarnings("ignore:Implicit dimension choice")
+@pytest.mark.parametrize("shape", [(4,), (4, 3), (2, 3, 2), (2, 3, 1, 2)])
+@pytest.mark.parametrize("function", [F.softmax, F.log_softmax])
+def test_without_a_dimension_it_is_the_one_that_torch_takes(function, shape, between, used):
+    between("implicit", lambda x: function(x).sin(), shape).check()
+    assert function.__name__ in used
+
+
 @pytest.mark.parametrize(
     ("loss", "shapes", "message"),
     [

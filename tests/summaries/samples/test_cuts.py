@@ -92,6 +92,7 @@ def test_what_is_broadcast_stays_whole():
     (lambda x: x.roll(1), [(4, 3)], [None, None]),
     (lambda x: F.pad(x, (1, 1)), [(4, 3)], [[(0, 1)], None]),
     (lambda x: x.log_softmax(-1), [(4, 3)], [[(0, 1)], None]),
+    (lambda x: x.softmax(0), [(4, 3)], [None, [(1, 1)]]),
     (lambda x, y: torch.cat([x, y], 1), [(4, 3), (4, 2)], [[(0, 1), (0, 1)], None]),
     (lambda x, y: torch.stack([x, y], 1), [(4, 3), (4, 3)], [[(0, 1)] * 2, None, [(1, 1)] * 2]),
     (lambda x, y: x @ y, [(4, 3), (3, 2)], [[(0, 1), None], None]),
