@@ -92,7 +92,7 @@ def softmax(call: Call, curvature: Curvature) -> Jet:
         cubes = along((squares * c.first).reshape(k, -1), weight.reshape(-1))
         twist = variances * pulled.sum(axis + 1, keepdim=True)
         curvature.pure(c.ranks, cubes - 3 * twist.reshape(k, -1).sum(1))
-    bend = torch.addcmul(squares, p, variances, value=-1, out=squares)
+    bend = squares.addcmul_(p, variances, value=-1)
     return sum_of([straight, Jet((), c.ranks, bend)], p.shape)
 
 
