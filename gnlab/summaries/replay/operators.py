@@ -43,6 +43,9 @@ class Operator:
     written: tuple[tuple[int, str], ...]
 
 
+_known: dict[int, Operator] = {}
+
+
 def operator_of(func: Any) -> Operator:
     """What has to be known of an operator: asking it each time took as long as all the rest.
 
@@ -57,9 +60,6 @@ def operator_of(func: Any) -> Operator:
     if found is None:
         found = _known[id(func)] = _described(func)
     return found
-
-
-_known: dict[int, Operator] = {}
 
 
 def _described(func: Any) -> Operator:

@@ -59,7 +59,7 @@ class Record:
         Raises:
             NotRepeatableError: If its numbers come from somewhere that was not seen.
         """
-        piece = self._numbers.get(tensor.untyped_storage()._cdata)
+        piece = self._numbers.get(_memory(tensor))
         if piece is None:
             if not is_kept(tensor):
                 raise NotRepeatableError("a tensor from elsewhere")
@@ -122,12 +122,10 @@ class Record:
         Returns:
             Whether it does.
         """
-        if type(result) is Tensor:
-            return result.untyped_storage()._cdata in self._numbers
         return all(map(self._is_known, _tensors(result)))
 
     def _is_known(self, tensor: Tensor) -> bool:
-        return tensor.untyped_storage()._cdata in self._numbers
+        return _memory(tensor) in self._numbers
 
     def _take(self, tensor: Tensor) -> int:
         """A number for a new piece of memory."""

@@ -29,9 +29,9 @@ from gnlab.summaries.rules import (
 
 
 def softmax(x: Tensor, dim: int, *rest: Any, dtype: torch.dtype | None = None, **_: Any) -> Tensor:
-    """The softmax in a dtype."""
-    given = [d for d in (*rest, dtype) if isinstance(d, torch.dtype)]
-    return torch.softmax(x.to(given[0]) if given else x, dim)
+    """The softmax in a dtype, without which there is a rule."""
+    own = next(d for d in (*rest, dtype) if isinstance(d, torch.dtype))
+    return torch.softmax(x.to(own), dim)
 
 
 def dropout(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
